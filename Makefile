@@ -1,0 +1,64 @@
+# One line each; the workflows in .github and .ci/run call these same targets.
+FLYWHEEL ?= reviews
+MODEL ?=
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+# threads that wait do so asleep: on few cores, spinning ones take the time of those that work
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: run test params repro sweep compare serve mlflow s3 bench check format clean help
+.DEFAULT_GOAL := help
+
+help:  ## what there is
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: repro  ## set up, then run the main job: FLYWHEEL=reviews, MODEL=linear|recurrent|transformer to try another family
+	@volant results $(FLYWHEEL)
+
+params: $(VENV)/.train  ## compose conf/ into params.yaml
+	@volant params $(if $(MODEL),"model@flywheels.$(FLYWHEEL).model=$(MODEL)")
+
+repro: params  ## reproduce what changed: prepare, clean, train, evaluate
+	@dvc repro -q evaluate@$(FLYWHEEL)
+
+test: $(VENV)/.dev  ## set up, then pass the tests
+	@python -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev  ## lint, format and types
+	@ruff check . && ruff format --check . && pyright
+
+format: $(VENV)/.dev  ## mend what can be mended
+	@ruff check --fix . ; ruff format .
+
+sweep: $(VENV)/.train  ## search hyper-parameters of FLYWHEEL in family MODEL
+	@python -m volant.sweep -m flywheel=$(FLYWHEEL) sweep=$(or $(MODEL),transformer)
+
+compare: params  ## the three families side by side on FLYWHEEL
+	@python -m volant.compare $(FLYWHEEL)
+
+mlflow: $(VENV)/.train  ## open the runs in a browser
+	@python -m volant.tracking
+
+s3: $(VENV)/.dev  ## a real S3 server on this machine, with the lake on it
+	@python -m volant.s3_server
+
+bench: $(VENV)/.dev  ## measure against peers, side by side
+	@for file in bench/*.py; do python $$file || exit 1; done
+
+clean:  ## remove what can be made again, but not data, models, runs
+	@rm -rf .cache .pytest_cache .ruff_cache src/*.egg-info
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,dev]'
+	@touch $@ $(VENV)/.train

@@ -1,0 +1,1 @@
+"""Volant: an NLP flywheel that you own."""

@@ -1,0 +1,77 @@
+"""Repair of wrongly decoded text: what ftfy does, but only where a text gives it something to look at.
+
+ftfy takes a millisecond for a page of text with one "é" in it. Yet ASCII says nothing to it, and all that it
+looks for is a few characters wide: long stretches of ASCII are cut out first, and put back. The result is the
+same.
+Source: https://ftfy.readthedocs.io
+"""
+
+import re
+from itertools import zip_longest
+from typing import Literal
+from unicodedata import is_normalized
+
+import ftfy
+from ftfy.badness import is_bad
+from ftfy.chardata import LIGATURES, WIDTH_MAP
+
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+LINE = re.compile(r"[^\n]*\n|[^\n]+")
+AROUND = 10  # characters kept beside what is not ASCII; the widest pattern of ftfy looks six ahead
+LONG = re.compile(rf"[\x01-\x7f]{{{3 * AROUND},}}")
+CUT = "\0"
+# What ftfy replaces one by one: odd widths, ligatures, curly quotes, C1 controls, surrogates; Ã and Â may
+# count at the start of any line. One too many here costs time, never a repair.
+SUSPECTS = re.compile(f"[{''.join(map(chr, [*LIGATURES, *WIDTH_MAP]))}\u02bc\u2018-\u201f\x80-\x9f\ud800-\udfffÃÂ]")
+
+
+def repair(text: str, form: Form) -> str:
+    r"""Text as ftfy repairs it, in one normal form; markup, line breaks and control characters stay.
+
+    Example:
+        >>> repair("voilÃ\xa0 the cafe\u0301", "NFC")
+        'voilà the café'
+    """
+    if text.isascii() or not _suspect(_cut(text)[0], form):
+        return text
+    return "".join(_repair_line(line, form) for line in LINE.findall(text))
+
+
+def _repair_line(line: str, form: Form) -> str:
+    if line.isascii():
+        return line
+    short, gaps = _cut(line)
+    fixed = ftfy.fix_text(short, _config(form))
+    if not gaps:
+        return fixed
+    return "".join(piece + gap for piece, gap in zip_longest(fixed.split(CUT), gaps, fillvalue=""))
+
+
+def _cut(text: str) -> tuple[str, list[str]]:
+    """The text with a mark in place of the middle of each long stretch of ASCII, and those middles."""
+    gaps: list[str] = []
+    if CUT in text:
+        return text, gaps
+
+    def cut(match: re.Match[str]) -> str:
+        gaps.append(match[0][AROUND:-AROUND])
+        return match[0][:AROUND] + CUT + match[0][-AROUND:]
+
+    return LONG.sub(cut, text), gaps
+
+
+def _suspect(short: str, form: Form) -> bool:
+    return bool(SUSPECTS.search(short)) or not is_normalized(form, short) or is_bad(short)
+
+
+def _config(form: Form) -> ftfy.TextFixerConfig:
+    # Markup, line breaks and control characters have steps of their own; without them ASCII is never changed.
+    return ftfy.TextFixerConfig(
+        unescape_html=False,
+        fix_line_breaks=False,
+        remove_terminal_escapes=False,
+        remove_control_chars=False,
+        normalization=form,
+        explain=False,
+    )

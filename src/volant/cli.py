@@ -1,0 +1,150 @@
+"""The `volant` command: verbs only. Heavy imports stay inside the verbs, so that `--help` answers at once."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from volant.errors import VolantError
+
+
+class Verbs(typer.core.TyperGroup):
+    """Shows an error of the user's as a message, exit code 2."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except (VolantError, FileNotFoundError) as error:
+            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(
+    cls=Verbs,
+    help="An NLP flywheel that you own.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
+app.add_typer(sweep, name="sweep")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command()
+def params(
+    overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides: flywheels.reviews.seed=7")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only check that params.yaml is what conf/ says.")] = False,
+) -> None:
+    """Compose conf/ into params.yaml."""
+    from volant import compose
+
+    if check:
+        compose.check_params()
+        print("params.yaml is up to date.")  # noqa: T201
+        return
+    changed = compose.write_params(overrides=overrides or [])
+    print("params.yaml written." if changed else "params.yaml is up to date.")  # noqa: T201
+
+
+@app.command()
+def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    name: Annotated[str, typer.Argument(help="Name of the flywheel: letters, digits, - and _")],
+    data: Annotated[str, typer.Option(help="Labelled rows: CSV, TSV, JSON Lines or Parquet, also .gz or s3://")],
+    text: Annotated[str | None, typer.Option(help="Column that holds the text; found if left out.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column that holds the label; found if left out.")] = None,
+    separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell, such as '|'")] = None,
+    test: Annotated[str | None, typer.Option(help="A test file of the same form; cut from --data if left out.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the files, such as latin-1, if not UTF-8.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a flywheel of this name.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a flywheel from your own file, and make it live."""
+    from dataclasses import asdict
+
+    from volant.compose import write_params
+    from volant.scaffold.create import new as create
+    from volant.scaffold.report import show_report
+
+    report = create(name, data, text=text, label=label, separator=separator, test=test, encoding=encoding, force=force)
+    write_params()
+    if as_json:
+        print(json.dumps(asdict(report), default=str, ensure_ascii=False))  # noqa: T201
+    else:
+        show_report(report)
+
+
+@app.command()
+def flywheels(as_json: AsJson = False) -> None:
+    """List the live flywheels and those that one line would make live."""
+    from dataclasses import asdict
+
+    from volant.scaffold import listing
+
+    listed = listing.flywheels()
+    if as_json:
+        print(json.dumps([asdict(entry) for entry in listed], ensure_ascii=False))  # noqa: T201
+    else:
+        listing.show_flywheels(listed)
+
+
+@app.command()
+def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
+    file: Annotated[Path | None, typer.Option(help="CSV, JSON Lines, text (a line each) or Parquet to answer.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the answers go: .jsonl, .csv or .parquet")] = None,
+    column: Annotated[str, typer.Option(help="Column of --file that holds the text.")] = "text",
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer texts, or every row of a file, with a trained bundle."""
+    from volant import batch
+
+    bundle = batch.load(name)
+    if file is not None:
+        batch.predict_file(bundle, file, out, column=column, all_scores=all_scores)
+    elif texts:
+        batch.predict_texts(bundle, texts, all_scores=all_scores, as_json=as_json)
+    else:
+        raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
+
+
+@app.command()
+def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
+    """Show what the last evaluation found, and what to try next."""
+    from volant.results import read_results, show_results
+
+    found = read_results(name)
+    if as_json:
+        print(json.dumps(found))  # noqa: T201
+    else:
+        show_results(name, found)
+
+
+@app.command()
+def lake(
+    target: Annotated[
+        str | None, typer.Argument(help="s3://bucket/prefix, or a folder; left out: show and check.")
+    ] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="Address of an S3 server that isn't Amazon's.")] = None,
+) -> None:
+    """Show where data, models and runs are kept, or move that place."""
+    from volant import lake as lakes
+
+    Console().print(lakes.command(target, endpoint_url), highlight=False)
+
+
+@sweep.command("apply")
+def sweep_apply(
+    name: Annotated[str, typer.Argument(help="A flywheel.")],
+    trial: Annotated[int | None, typer.Option(help="This trial instead of the best.")] = None,
+) -> None:
+    """Write the best trial of the last sweep back into conf/, so that `make repro` trains it."""
+    from volant.sweep import apply
+
+    apply(name, trial=trial)

@@ -1,0 +1,73 @@
+"""`conf/` composed into `params.yaml` by Hydra, byte for byte as `dvc exp run -S` composes it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from volant import config
+from volant.errors import VolantError
+from volant.schema import write_text
+
+
+def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
+    """The text of `params.yaml`, resolved and checked.
+
+    Args:
+        root: Folder that holds `conf/`.
+        overrides: In Hydra's grammar: `flywheels.reviews.seed=7`, `model@flywheels.reviews.model=linear`.
+
+    Raises:
+        VolantError: If Hydra can't compose it, or a key is unknown, missing or of the wrong type.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str((root / config.CONF).resolve())):
+            tree = hydra_compose("config", overrides=list(overrides))
+        OmegaConf.resolve(tree)
+        missing = sorted(OmegaConf.missing_keys(tree))
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise VolantError(f"{config.CONF} can't be composed: {error}") from error
+    if missing:
+        lines = [f"{config.origin(key)}: {key} has no value (`???`). Give it one." for key in missing]
+        raise VolantError("\n".join(lines))
+    text = OmegaConf.to_yaml(tree)
+    config.check(yaml.safe_load(text))
+    return text
+
+
+def write_params(root: Path = Path(), overrides: Sequence[str] = ()) -> bool:
+    """Write `params.yaml`; returns whether it changed."""
+    text = compose(root, overrides)
+    path = root / config.PARAMS
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(text, path)
+    return True
+
+
+def check_params(root: Path = Path()) -> None:
+    """Raise if `params.yaml` isn't what `conf/` says.
+
+    Raises:
+        VolantError: With the first differing line of each.
+    """
+    path = root / config.PARAMS
+    wanted, found = (
+        compose(root).splitlines(),
+        path.read_text(encoding="utf-8").splitlines() if path.exists() else [],
+    )
+    if wanted == found:
+        return
+    pairs = zip([*wanted, ""], [*found, ""], strict=False)
+    number, (new, old) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    raise VolantError(
+        f"{path} is stale: line {number} is '{old.strip()}', {config.CONF}{os.sep} says '{new.strip()}'. "
+        "Run `volant params` (or `make params`)."
+    )

@@ -1,0 +1,222 @@
+"""`params.yaml` as frozen, checked dataclasses; `conf/` composed into `params.yaml`.
+
+Nothing below the stages sees this module: they get plain arguments.
+"""
+
+import difflib
+import importlib
+import json
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from volant.errors import VolantError
+
+CONF = Path("conf")
+PARAMS = Path("params.yaml")
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Split:
+    """How rows are cut: shares of what the source leaves open, and what must stay on one side.
+
+    Attributes:
+        test: Share of rows for test where the source publishes none.
+        validation: Share of train for validation where the source publishes none.
+        group: Column whose equal values never straddle a split (a movie, a user, a document).
+        near_duplicates: Jaccard similarity of word pairs from which two texts count as the same; 1 = exact only.
+        train_subset_size: Keep this many train rows, for quick runs; all by default.
+    """
+
+    test: float = Field(default=0.2, gt=0, lt=1)
+    validation: float = Field(default=0.1, gt=0, lt=1)
+    group: str | None = None
+    near_duplicates: float = Field(default=0.8, gt=0, le=1)
+    train_subset_size: int | None = Field(default=None, ge=8)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Evaluation:
+    """What evaluation reports beside the whole: slices by source column, bootstrap samples, worst errors."""
+
+    slices: list[str] = Field(default_factory=list)
+    bootstrap_samples: int = Field(default=1000, ge=100)
+    worst_errors: int = Field(default=20, ge=0)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Flywheel:
+    """One configured loop. `source` and `model` name a class of Volant (`_target_`) and its arguments."""
+
+    kind: Literal["classify", "multilabel"]
+    description: str
+    source: dict[str, Any]
+    cleaning: list[str | dict[str, Any]]
+    model: dict[str, Any]
+    metric: str
+    seed: int
+    split: Split = Field(default_factory=Split)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    labels: list[str] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """Everything: the live flywheels by name, and the seed that they share unless they name their own."""
+
+    seed: int
+    flywheels: dict[str, Flywheel]
+
+
+def load(params: Path = PARAMS) -> Config:
+    """Read and check `params.yaml`.
+
+    Raises:
+        VolantError: If the file is missing, or a key is unknown, missing or of the wrong type; names the file in
+            `conf/` to mend, the dotted key, the value given, what is allowed and the nearest valid name.
+    """
+    if not params.exists():
+        raise VolantError(f"{params} does not exist here. Run volant in the project's root; `volant params` makes it.")
+    return check(yaml.safe_load(params.read_text(encoding="utf-8")))
+
+
+def check(tree: dict[str, Any]) -> Config:
+    """Turn a composed tree into a `Config`, with the models and sources of every flywheel bound but not built."""
+    config = validate(Config, tree, "")
+    for name, flywheel in config.flywheels.items():
+        _check_flywheel(flywheel, f"flywheels.{name}")
+    return config
+
+
+def _check_flywheel(flywheel: Flywheel, key: str) -> None:
+    from volant.cleaning import parse_steps
+    from volant.kinds import KINDS
+
+    for part in ("source", "model"):
+        build(getattr(flywheel, part), f"{key}.{part}")
+    metrics = KINDS[flywheel.kind].metrics
+    if flywheel.metric not in metrics:
+        hint = did_you_mean(flywheel.metric, metrics)
+        raise VolantError(_message(f"{key}.metric", flywheel.metric, f"one of {', '.join(metrics)}", hint))
+    try:
+        parse_steps(flywheel.cleaning)
+    except VolantError as error:
+        raise VolantError(f"{origin(key)}: {key}.cleaning: {error}") from error
+
+
+def flywheel(name: str, config: Config | None = None) -> Flywheel:
+    """The live flywheel of that name.
+
+    Raises:
+        VolantError: If no live flywheel has it; lists those that are live.
+    """
+    live = (config or load()).flywheels
+    if name not in live:
+        raise VolantError(
+            f"No live flywheel is called '{name}'.{did_you_mean(name, live)} Live: {', '.join(sorted(live)) or '-'}. "
+            f"Make one live with a line in {CONF / 'config.yaml'}: `- flywheel@flywheels.{name}: {name}`."
+        )
+    return live[name]
+
+
+def build(component: dict[str, Any], key: str) -> Any:
+    """Build the object that `_target_` names; only classes of Volant are allowed, so config never runs foreign code.
+
+    Example:
+        >>> build({"_target_": "volant.config.Split", "test": 0.5}, "split").test
+        0.5
+    """
+    arguments = dict(component)
+    target = arguments.pop("_target_", None)
+    return validate(locate(target, key), arguments, key)
+
+
+def locate(target: Any, key: str) -> type:
+    """The class that a `_target_` names.
+
+    Raises:
+        VolantError: If it is missing, not a class of Volant's own, or not there.
+    """
+    if not (isinstance(target, str) and re.fullmatch(r"volant(\.\w+)+", target)):
+        raise VolantError(_message(key + "._target_", target, "a class of Volant, such as volant.models.linear.Linear"))
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        hint = "a class of Volant, such as volant.models.linear.Linear"
+        raise VolantError(f"{_message(key + '._target_', target, hint)} ({error})") from error
+    if not is_dataclass(found) or not isinstance(found, type):
+        raise VolantError(_message(key + "._target_", target, "a class of Volant, not a function or module"))
+    return found
+
+
+def validate(model: type, tree: Any, key: str) -> Any:
+    """Check a tree against a dataclass.
+
+    Raises:
+        VolantError: With one line for every key that is wrong, not only the first.
+    """
+    try:
+        # as JSON, since that is what YAML can say: strict, yet a mapping may become a dataclass and a list a tuple
+        return TypeAdapter(model).validate_json(json.dumps(tree))
+    except ValidationError as error:
+        lines = [_explain(model, problem, key) for problem in error.errors()]
+        raise VolantError("\n".join(dict.fromkeys(lines))) from error
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """` Did you mean 'x'?` when a known name is near, else nothing.
+
+    Example:
+        >>> did_you_mean("lable", ["label", "text"])
+        " Did you mean 'label'?"
+    """
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def _explain(model: type, problem: Any, key: str) -> str:
+    parts = [str(part) for part in problem["loc"]]
+    dotted = ".".join([key, *parts]).strip(".")
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = _names(model, parts[:-1])
+        return _message(dotted, problem["input"], f"one of {', '.join(known)}", did_you_mean(parts[-1], known), "key")
+    if problem["type"] in ("missing", "missing_argument"):
+        return _message(dotted, None, "a value: the key is missing", kind="key")
+    return _message(dotted, problem["input"], problem["msg"])
+
+
+def _names(model: Any, path: list[str]) -> list[str]:
+    """The field names of the dataclass at `path`, walking through `dict[str, X]` values as well."""
+    for part in path:
+        if is_dataclass(model):
+            model = {f.name: f.type for f in fields(model)}.get(part, model)
+        else:
+            model = getattr(model, "__args__", (model, model))[-1]
+    if not is_dataclass(model):
+        model = next((a for a in getattr(model, "__args__", ()) if is_dataclass(a)), model)
+    return [f.name for f in fields(model)] if is_dataclass(model) else []
+
+
+def _message(dotted: str, value: Any, allowed: str, hint: str = "", kind: str = "value") -> str:
+    given = "" if kind == "key" and value is None else f" (given: {value!r})"
+    return f"{origin(dotted)}: {dotted}{given}: expected {allowed}.{hint}"
+
+
+def origin(dotted: str) -> Path:
+    """The file under `conf/` where a dotted key of `params.yaml` most likely stands.
+
+    Example:
+        >>> str(origin("flywheels.reviews.metric"))
+        'conf/flywheel/reviews.yaml'
+    """
+    parts = dotted.split(".")
+    return (
+        CONF / "flywheel" / f"{parts[1]}.yaml" if parts[0] == "flywheels" and len(parts) > 1 else CONF / "config.yaml"
+    )

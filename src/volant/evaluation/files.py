@@ -1,0 +1,103 @@
+"""The report as files, for `dvc metrics`, `dvc plots`, people and programs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from volant import plots
+from volant.evaluation.markdown import markdown
+from volant.evaluation.reliability import Reliability
+from volant.evaluation.report import NOTHING, Report
+from volant.evaluation.slices import Slices
+from volant.schema import write_table, write_text
+
+FEW = 10  # labels up to which metrics.json holds F1 by label: more would drown the table of experiments
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write every file of a report but `speed.json`; the same report gives the same bytes."""
+    write_json(metrics(report), folder / "metrics.json")
+    write_json(details(report), folder / "details.json")
+    write_table(report.predictions, folder / "predictions.parquet")
+    write_text(markdown(report), folder / "report.md")
+    charts = folder / "plots"
+    pairs = [{"actual": gold, "predicted": said} for gold, said in report.confusion]
+    bins = _bins("before", report.before) + _bins("after", report.after)
+    write_csv(pairs, ("actual", "predicted"), charts / "confusion.csv")
+    write_csv(report.labels, tuple(report.labels[0]), charts / "per_class.csv")
+    write_csv(report.roc, ("label", "fpr", "tpr"), charts / "roc.csv")
+    write_csv(report.pr, ("label", "recall", "precision"), charts / "pr.csv")
+    write_csv(bins, ("label", "confidence", "accuracy", "count"), charts / "calibration.csv")
+    names = [*report.task.labels, *([NOTHING] if any(NOTHING in pair for pair in report.confusion) else [])]
+    plots.save(plots.confusion(report.confusion, names), charts / "confusion.png")
+    plots.save(plots.per_class(report.labels), charts / "per_class.png")
+    plots.save(plots.calibration(report.before, report.after), charts / "calibration.png")
+    plots.save(plots.curves(report.roc, report.pr), charts / "curves.png")
+
+
+def metrics(report: Report) -> dict:
+    """`metrics.json`: few, flat, stable names, so that each is a column of `dvc exp show`."""
+    main = list(dict.fromkeys([report.task.metric, report.task.kind.metrics[0]]))
+    values: dict = {"rows": report.predictions.num_rows, **_rounded(report.scores)}
+    for name in main:
+        ends = report.intervals.get(name, ())
+        values |= {f"{name}_{which}": round(end, 4) for which, end in zip(("low", "high"), ends, strict=False)}
+    values |= {"lift": round(report.lift, 4), "ece": round(report.after.error, 4)}
+    values["ece_before"] = round(report.before.error, 4)
+    for name, scores in report.baselines.items():
+        values[name] = _rounded({metric: scores[metric] for metric in main if metric in scores})
+    if len(report.labels) <= FEW:
+        # precision and recall too where there are but two labels: they are what one asks of a yes-or-no
+        shown = ("f1", "precision", "recall") if len(report.labels) == 2 else ("f1",)
+        values |= {name: _rounded({row["label"]: row[name] for row in report.labels}) for name in shown}
+    return values
+
+
+def details(report: Report) -> dict:
+    """`details.json`: everything but the rows."""
+    return {
+        "kind": report.task.kind.name,
+        "metric": report.task.metric,
+        "scores": _rounded(report.scores, 6),
+        "intervals": {name: [round(end, 6) for end in ends] for name, ends in report.intervals.items()},
+        "baselines": {name: _rounded(scores, 6) for name, scores in report.baselines.items()},
+        "calibration": {
+            "temperature": report.task.calibration.temperature,
+            "thresholds": dict(zip(report.task.labels, report.task.calibration.thresholds, strict=False)),
+            "ece_before": round(report.before.error, 6),
+            "ece": round(report.after.error, 6),
+        },
+        "labels": [_rounded(row, 6) for row in report.labels],
+        "slices": {cut.column: _slices(cut) for cut in report.slices},
+        "worst": [_rounded(row, 6) for row in report.worst],
+    }
+
+
+def write_json(values: dict, path: Path) -> None:
+    """Write JSON that a person can read and `git diff` can compare."""
+    write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", path)
+
+
+def write_csv(rows: Iterable[dict], columns: Sequence[str], path: Path) -> None:
+    """Write rows as CSV, floats to 6 places; no rows give a header alone."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_rounded(row, 6) for row in rows)
+    write_text(buffer.getvalue(), path)
+
+
+def _rounded(values: dict, places: int = 4) -> dict:
+    return {k: round(v, places) if isinstance(v, float) else v for k, v in values.items()}
+
+
+def _bins(which: str, found: Reliability) -> list[dict]:
+    columns = zip(found.confidence.tolist(), found.accuracy.tolist(), found.count.tolist(), strict=True)
+    return [{"label": which, "confidence": c, "accuracy": a, "count": n} for c, a, n in columns]
+
+
+def _slices(cut: Slices) -> dict:
+    listed = [{"value": s.value, "rows": s.rows, **_rounded(s.scores, 6)} for s in cut.listed]
+    return {"values": cut.values, "spread": _rounded(cut.spread, 6), "listed": listed}

@@ -1,0 +1,127 @@
+"""The report to read: figures beside their baselines, where it is weak, and the texts that it gets wrong."""
+
+from collections.abc import Iterable, Sequence
+
+from volant.evaluation.report import LOSSES, NOTHING, Report
+from volant.evaluation.slices import ENOUGH, Slices
+
+LONGEST = 280  # characters of a text that a table shows
+
+
+def markdown(report: Report) -> str:
+    """The whole report, as Markdown with its plots beside it."""
+    sections = [
+        _head(report),
+        _labels(report),
+        _calibration(report),
+        *(_slices(cut, report.task.metric) for cut in report.slices),
+        _worst(report),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
+    r"""A Markdown table: the first `left` columns are aligned left, the others right.
+
+    Example:
+        >>> print(table(["label", "f1"], [["a|b", 0.5]]))
+        | label | f1 |
+        | :-- | --: |
+        | a\|b | 0.500 |
+    """
+    marks = [":--" if k < left else "--:" for k in range(len(head))]
+    lines = [list(head), marks, *([cell(value) for value in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(value: object) -> str:
+    r"""A value as it stands in a table: no line ends, no bars, no markup, not too long.
+
+    Example:
+        >>> print(cell("two\nlines | <b>"), cell(0.12345), cell(["joy", "love"]), cell(None))
+        two lines \| &lt;b&gt; 0.123 joy, love –
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = (", ".join(value) or NOTHING) if isinstance(value, list) else str(value)
+    text = " ".join(text.split())
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    for mark, shown in (
+        ("\\", "\\\\"),
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("|", "\\|"),
+        ("`", "\\`"),
+    ):
+        text = text.replace(mark, shown)
+    return text.replace("*", "\\*").replace("_", "\\_")
+
+
+def score_rows(report: Report) -> list[tuple[str, float, str, float | None, float | None]]:
+    """Name, value, interval, majority and chance of every metric."""
+    rows = []
+    for name, value in report.scores.items():
+        ends = report.intervals.get(name)
+        majority, chance = (report.baselines[b].get(name) for b in ("majority", "chance"))
+        rows.append((name, value, f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else "–", majority, chance))
+    return rows
+
+
+def _head(report: Report) -> str:
+    task, rows = report.task, report.predictions.num_rows
+    less = " (less is better)" if task.metric in LOSSES else ""
+    return "\n\n".join(
+        [
+            "# Evaluation",
+            f"{rows} test rows that training never saw, {len(task.labels)} labels. The metric is "
+            f"`{task.metric}`{less}: **{report.scores[task.metric]:.3f}**, {report.lift:.0%} of the way from "
+            "chance to perfect.",
+            table(["metric", "value", "95 % interval", "majority", "chance"], score_rows(report)),
+            f"Intervals: percentile bootstrap, {task.samples} samples. *majority* always gives train's most "
+            "frequent answer; *chance* guesses each label as often as train holds it.",
+            "![Confusion](plots/confusion.png)",
+        ]
+    )
+
+
+def _labels(report: Report) -> str:
+    head = list(report.labels[0])
+    rows = [list(row.values()) for row in sorted(report.labels, key=lambda row: -row["f1"])]
+    pictures = "![Per class](plots/per_class.png)\n\n![ROC and precision-recall](plots/curves.png)"
+    return f"## Per label\n\n{table(head, rows)}\n\n{pictures}"
+
+
+def _calibration(report: Report) -> str:
+    return (
+        "## Calibration\n\n"
+        f"Expected calibration error **{report.after.error:.3f}**; {report.before.error:.3f} before scaling "
+        f"by temperature {report.task.calibration.temperature:g}, which was fitted on validation.\n\n"
+        "![Calibration](plots/calibration.png)"
+    )
+
+
+def _slices(cut: Slices, metric: str) -> str:
+    names = list(dict.fromkeys([metric, *(n for n in ("accuracy", "subset_accuracy") if n in cut.listed[0].scores)]))
+    rows = [[s.value, s.rows, *(s.scores.get(name) for name in names)] for s in cut.listed]
+    title = f"## By {cell(cut.column)}\n\n"
+    note = ""
+    if cut.values > len(cut.listed):
+        note = f"{cut.values} values: the 10 largest, then the 10 worst with {ENOUGH} rows or more. "
+    if cut.values > len(cut.listed) and cut.spread:
+        ends = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in cut.spread.items())
+        note += f"`{metric}` over all with {ENOUGH} rows or more: {ends}."
+    return title + (note.strip() + "\n\n" if note else "") + table(["value", "rows", *names], rows)
+
+
+def _worst(report: Report) -> str:
+    if not report.worst:
+        return "## Worst errors\n\nNone listed."
+    rows = [[row["score"], row["gold"], row["predicted"], row["text"], row["id"]] for row in report.worst]
+    head = ["sure", "gold", "predicted", "text", "id"]
+    return (
+        "## Worst errors\n\nThe answers that were surest and wrong. Some will be mistakes of the gold: "
+        f"worth a look before a better model is sought.\n\n{table(head, rows, left=5)}"
+    )

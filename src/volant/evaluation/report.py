@@ -1,0 +1,229 @@
+"""Everything that evaluation says of one set of predictions, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from volant.config import did_you_mean
+from volant.errors import VolantError
+from volant.evaluation.bootstrap import intervals
+from volant.evaluation.curves import pr_rows, roc_rows
+from volant.evaluation.reliability import Reliability, reliability
+from volant.evaluation.slices import Slices, cut, measure_parts, summarise
+from volant.kinds import Calibration, Kind, Tallies
+from volant.kinds.calibration import score_matrix
+from volant.kinds.rates import by_label, measure, roc_auc
+from volant.schema import Annotation
+
+NOTHING = "(none)"  # where a label was missed and none said in its stead, or said where none holds
+LOSSES = frozenset({"hamming_loss"})  # metrics of which less is better, and 0 perfect
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is evaluated, and how.
+
+    Attributes:
+        kind: The kind of prediction.
+        labels: The label set of the bundle.
+        metric: The flywheel's metric.
+        calibration: The bundle's, fitted on validation.
+        slices: Columns of the test rows to score by value.
+        samples: Bootstrap samples.
+        worst: How many of the worst errors to list.
+        seed: Of the bootstrap.
+    """
+
+    kind: Kind
+    labels: tuple[str, ...]
+    metric: str
+    calibration: Calibration = field(default_factory=Calibration)
+    slices: tuple[str, ...] = ()
+    samples: int = 1000
+    worst: int = 20
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result; shares are 0 to 1.
+
+    Attributes:
+        task: What was evaluated.
+        scores: Metric → value.
+        intervals: Metric → ends of its 95 % interval.
+        baselines: `majority` and `chance` → metric → value.
+        labels: For each label: precision, recall, f1, roc_auc, support, predicted.
+        before: Calibration at temperature 1.
+        after: Calibration as served.
+        slices: The metrics by length and by column.
+        confusion: Gold and predicted label of every row (multilabel: of every hit and every mistake).
+        roc: Points of the ROC curves.
+        pr: Points of the precision-recall curves.
+        predictions: id, text, gold, predicted, score, correct, scores of every test row.
+        worst: The rows of `predictions` that are most surely wrong.
+    """
+
+    task: Task
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    baselines: dict[str, dict[str, float]]
+    labels: list[dict]
+    before: Reliability
+    after: Reliability
+    slices: list[Slices]
+    confusion: list[tuple[str, str]]
+    roc: list[dict]
+    pr: list[dict]
+    predictions: pa.Table
+    worst: list[dict]
+
+    @property
+    def lift(self) -> float:
+        """How far the flywheel's metric is on the way from chance (0) to perfect (1)."""
+        chance = self.baselines["chance"].get(self.task.metric, 0.0)
+        return lift(self.scores[self.task.metric], chance, 0.0 if self.task.metric in LOSSES else 1.0)
+
+
+def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predicted: Sequence[Annotation]) -> Report:
+    """Judge predictions against gold; nothing here feeds back into the bundle.
+
+    Args:
+        task: What is evaluated, and how.
+        train_gold: Gold of the train rows, for the baselines only.
+        test: Test rows: id, text, the kind's column, the columns of slices.
+        predicted: The bundle's answer to each, with scores.
+
+    Raises:
+        VolantError: If there are no rows, the metric is not one of the kind, or a label or column is unknown.
+    """
+    _check(task, test)
+    kind, gold = task.kind, task.kind.gold(test)
+    tallies = kind.tally(gold, predicted, task.labels)
+    scores = score_matrix(predicted, task.labels)
+    if scores is None:
+        raise VolantError("The predictions carry no scores. Use those of Bundle.predict, which always do.")
+    measured = {n: v.item() for n, v in measure(kind.metrics, tallies, scores).items() if not np.isnan(v.item())}
+    if task.metric not in measured:
+        raise VolantError(
+            f"'{task.metric}' is undefined on these test rows: some label has none. "
+            "Add test rows of every label, or choose another `metric` in conf/flywheel/<name>.yaml."
+        )
+    targets = kind.targets(gold, task.labels)
+    raw = kind.probabilities(kind.logits(scores, task.calibration), Calibration())
+    predictions = _predictions(task, test, gold, predicted, (tallies, scores))
+    return Report(
+        task=task,
+        scores=measured,
+        intervals=intervals(list(measured), tallies, scores, task.samples, task.seed),
+        baselines=kind.baselines(train_gold, gold, task.labels),
+        labels=label_rows(task.labels, tallies, scores),
+        before=reliability(*kind.claims(raw, targets)),
+        after=reliability(*kind.claims(scores, targets)),
+        slices=[
+            summarise(name, measure_parts(part, list(measured), tallies, scores), task.metric, task.metric in LOSSES)
+            for name, part in cut(test, task.slices).items()
+        ],
+        confusion=confusion_pairs(task.labels, tallies),
+        roc=roc_rows(tallies.gold, scores, task.labels),
+        pr=pr_rows(tallies.gold, scores, task.labels),
+        predictions=predictions,
+        worst=worst_errors(predictions, tallies, scores, task.worst),
+    )
+
+
+def lift(score: float, chance: float, perfect: float = 1.0) -> float:
+    """How far a score is on the way from chance to perfect; below 0 where it is worse than chance.
+
+    Example:
+        >>> lift(0.75, chance=0.5)
+        0.5
+    """
+    return (score - chance) / (perfect - chance) if perfect != chance else 0.0
+
+
+def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> list[dict]:
+    """Precision, recall, F1, ROC-AUC (None where undefined), support and times predicted of each label."""
+    rates = {name: values[0] for name, values in by_label(tallies).items()}
+    areas, said = roc_auc(tallies.gold, scores)[0], tallies.predicted.sum(axis=0)
+    return [
+        {
+            "label": label,
+            **{name: float(rates[name][k]) for name in ("precision", "recall", "f1")},
+            "roc_auc": None if np.isnan(areas[k]) else float(areas[k]),
+            "support": int(rates["support"][k]),
+            "predicted": int(said[k]),
+        }
+        for k, label in enumerate(labels)
+    ]
+
+
+def confusion_pairs(labels: Sequence[str], tallies: Tallies) -> list[tuple[str, str]]:
+    """Gold and predicted label of every row; with several labels a row, every hit and every missed × wrong.
+
+    Example:
+        >>> from volant.kinds.rates import tally
+        >>> gold, said = np.array([[1, 1, 0]]) > 0, np.array([[1, 0, 1]]) > 0
+        >>> confusion_pairs(["a", "b", "c"], tally(gold, said))
+        [('a', 'a'), ('b', 'c')]
+    """
+    pairs: list[tuple[str, str]] = []
+    for hit, said, gold in zip(tallies.hits, tallies.predicted, tallies.gold, strict=True):
+        right = np.flatnonzero(hit).tolist()
+        missed = [labels[k] for k in np.flatnonzero(gold > hit).tolist()] or [NOTHING]
+        wrong = [labels[k] for k in np.flatnonzero(said > hit).tolist()] or [NOTHING]
+        pairs += [(labels[k], labels[k]) for k in right]
+        pairs += [(m, w) for m in missed for w in wrong if (m, w) != (NOTHING, NOTHING)]
+    return pairs
+
+
+def worst_errors(predictions: pa.Table, tallies: Tallies, scores: np.ndarray, count: int) -> list[dict]:
+    """The rows with the surest wrong label first; after them those that only miss labels."""
+    wrong = tallies.predicted > tallies.hits
+    missed = tallies.gold > tallies.hits
+    # a wrong label counts 1 to 2, a miss below 1: saying what is not so comes before saying too little
+    blame = np.where(wrong, 1 + scores, np.where(missed, 1 - scores, -1.0)).max(axis=1)
+    order = np.argsort(-blame, kind="stable")[: min(count, int((blame >= 0).sum()))]
+    return predictions.select(["id", "text", "gold", "predicted", "score"]).take(order).to_pylist()
+
+
+def _predictions(
+    task: Task,
+    test: pa.Table,
+    gold: Sequence[Annotation],
+    predicted: Sequence[Annotation],
+    judged: tuple[Tallies, np.ndarray],
+) -> pa.Table:
+    tallies, scores = judged
+    said = tallies.predicted > 0
+    # how sure the answer is: of its surest label, or that none holds
+    sure = np.where(said.any(axis=1), np.where(said, scores, 0).max(axis=1), 1 - scores.max(axis=1))
+    columns = [pa.array(scores[:, k], pa.float32()) for k in range(len(task.labels))]
+    return pa.table(
+        {
+            "id": test.column("id"),
+            "text": test.column("text"),
+            "gold": [_value(a) for a in gold],
+            "predicted": [_value(a) for a in predicted],
+            "score": pa.array(sure, pa.float32()),
+            "correct": tallies.exact > 0,
+            "scores": pa.StructArray.from_arrays(columns, names=list(task.labels)),
+        }
+    )
+
+
+def _value(annotation: Annotation) -> str | list[str]:
+    """The label, or the list of labels, as a cell of `predictions`."""
+    return annotation.label if annotation.label is not None else list(annotation.labels)
+
+
+def _check(task: Task, test: pa.Table) -> None:
+    if task.metric not in task.kind.metrics:
+        raise VolantError(
+            f"metric '{task.metric}' is not one of kind {task.kind.name}."
+            f"{did_you_mean(task.metric, task.kind.metrics)} Allowed: {', '.join(task.kind.metrics)}."
+        )
+    if test.num_rows == 0:
+        raise VolantError("There are no test rows. Add some to the source, or raise `split.test`.")

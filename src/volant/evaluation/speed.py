@@ -1,0 +1,56 @@
+"""What a bundle costs: size on disk, time to load, time for one text, texts a second."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+WARM_UP = 5  # first calls pay for memory and caches that a running service has paid already
+TEXTS, SECONDS = 200, 20.0  # enough for a 99th percentile; a slow model stops at the time limit
+
+
+def latencies(predict: Callable[[list[str]], object], texts: Sequence[str], seconds: float = SECONDS) -> list[float]:
+    """Milliseconds of each call with one text, on texts spread evenly over the rows."""
+    picked = [texts[int(k)] for k in np.linspace(0, len(texts) - 1, min(TEXTS, len(texts)))]
+    for text in picked[:WARM_UP]:
+        predict([text])
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    for text in picked:
+        start = time.perf_counter()
+        predict([text])
+        took.append((time.perf_counter() - start) * 1000)
+        if time.perf_counter() > end:
+            break
+    return took
+
+
+def timed(call: Callable[[], T]) -> tuple[T, float]:
+    """What a call returns, and the seconds that it took."""
+    start = time.perf_counter()
+    return call(), time.perf_counter() - start
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def speed_metrics(size: int, load_seconds: float, took: list[float], texts_per_second: float) -> dict[str, float]:
+    """The figures under the names that `dvc metrics show` lists.
+
+    Example:
+        >>> speed_metrics(2_000_000, 0.5, [1.0, 2.0, 3.0], 400.0)["latency_p50_ms"]
+        2.0
+    """
+    p50, p99 = np.percentile(took, [50, 99])
+    return {
+        "size_bytes": size,
+        "load_seconds": round(load_seconds, 3),
+        "latency_p50_ms": round(float(p50), 3),
+        "latency_p99_ms": round(float(p99), 3),
+        "texts_per_second": round(texts_per_second, 1),
+    }

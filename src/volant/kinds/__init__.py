@@ -1,0 +1,88 @@
+"""The kinds of prediction: targets, how logits become annotations, how those are scored, what chance gives.
+
+One small file a kind. To add one: write `kinds/<kind>.py` with a frozen dataclass that has these methods, and
+add it to `KINDS`; the contract tests then visit it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from volant.kinds.calibration import Calibration
+from volant.kinds.classify import CLASSIFY
+from volant.kinds.multilabel import MULTILABEL
+from volant.kinds.rates import Tallies
+from volant.schema import Annotation
+
+__all__ = ["KINDS", "Calibration", "Kind", "Tallies"]
+
+
+class Kind(Protocol):
+    """What the stages ask of a kind of prediction; N rows, L labels.
+
+    Attributes:
+        name: As written in config.
+        column: The column of a row that holds the gold.
+        metrics: Names that `score` gives, main ones first.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def column(self) -> str: ...  # noqa: D102
+    @property
+    def metrics(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def gold(self, table: pa.Table) -> list[Annotation]:
+        """The gold of each row."""
+        ...
+
+    def count(self, gold: Sequence[Annotation]) -> Counter[str]:
+        """Rows that hold each label."""
+        ...
+
+    def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
+        """What a model learns: classify (N,) int64; multilabel (N, L) float32."""
+        ...
+
+    def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
+        """Fit temperature and thresholds on validation."""
+        ...
+
+    def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Calibrated probabilities, (N, L) float32."""
+        ...
+
+    def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """The way back from probabilities, so that another calibration can be tried without the model."""
+        ...
+
+    def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
+        """The answers, with the probability of every label in `scores`."""
+        ...
+
+    def claims(self, probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities that the model claims, and whether each came true: what calibration is judged on."""
+        ...
+
+    def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
+        """What is right and wrong in each row: all that metrics and their intervals need."""
+        ...
+
+    def score(
+        self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, float]:
+        """Flat metrics by short name; `roc_auc` is left out where it is undefined."""
+        ...
+
+    def baselines(
+        self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """What `majority` and `chance` score on the same test rows, knowing only train's label counts."""
+        ...
+
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (CLASSIFY, MULTILABEL)}

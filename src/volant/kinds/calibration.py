@@ -1,0 +1,64 @@
+"""What turns raw scores into probabilities and decisions; fitted on validation, stored in the bundle."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from volant.schema import Annotation
+
+LOWEST, HIGHEST = 0.1, 10.0  # a few separable validation rows must not make every answer 100 % sure
+TINY = 1e-12  # what a probability is at least, where its logarithm is taken
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How raw scores are read.
+
+    Attributes:
+        temperature: Divides the logits: above 1 for an over-confident model, below 1 for a timid one.
+        thresholds: Probability from which each label holds (multilabel); 0.5 where empty.
+    """
+
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
+
+
+def fit_temperature(loss: Callable[[float], float]) -> float:
+    """The temperature at which `loss` (the mean negative log-likelihood of validation) is lowest.
+
+    One number for all labels, so that the order of the answers, and with it accuracy, stays
+    (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Example:
+        >>> round(fit_temperature(lambda t: (t - 2) ** 2), 2)
+        2.0
+    """
+    from scipy.optimize import minimize_scalar
+
+    # over the logarithm, because half as sure and twice as sure are equally far from 1
+    bounds = (float(np.log(LOWEST)), float(np.log(HIGHEST)))
+    found: Any = minimize_scalar(
+        lambda x: loss(float(np.exp(x))), bounds=bounds, method="bounded", options={"xatol": 1e-5}
+    )
+    best = round(float(np.exp(found.x)), 4)
+    return best if loss(best) < loss(1.0) else 1.0
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Logarithm of the softmax of each row, in float64, safe for large logits."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def score_matrix(annotations: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray | None:
+    """The probabilities of every label, (rows, labels); None where an annotation carries none.
+
+    Example:
+        >>> score_matrix([Annotation(label="a", scores={"a": 0.75, "b": 0.25})], ["a", "b"]).tolist()
+        [[0.75, 0.25]]
+    """
+    if not annotations or any(not a.scores for a in annotations):
+        return None
+    return np.array([[a.scores.get(label, 0.0) for label in labels] for a in annotations], dtype=np.float64)

@@ -1,0 +1,161 @@
+"""Any number of labels a text."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from volant.kinds.calibration import TINY, Calibration, fit_temperature, score_matrix
+from volant.kinds.classify import column, constant_auc, place, plain
+from volant.kinds.rates import Tallies, by_label, measure, overall, tally
+from volant.schema import Annotation
+
+GRID = np.arange(2, 99) / 100  # thresholds tried; two decimals read well in a manifest
+TRUSTED = 20  # positives at which a label's own best threshold weighs as much as that of all labels
+
+
+@dataclass(frozen=True)
+class Multilabel:
+    """Any number of labels a text: sigmoid, one temperature, a threshold a label."""
+
+    name: str = "multilabel"
+    column: str = "labels"
+    metrics: tuple[str, ...] = (
+        "macro_f1",
+        "micro_f1",
+        "weighted_f1",
+        "subset_accuracy",
+        "macro_precision",
+        "macro_recall",
+        "hamming_loss",
+        "roc_auc",
+    )
+
+    def gold(self, table: pa.Table) -> list[Annotation]:
+        """The labels of each row."""
+        return [Annotation(labels=tuple(labels or ())) for labels in column(table, self.column)]
+
+    def count(self, gold: Sequence[Annotation]) -> Counter[str]:
+        """Rows that hold each label."""
+        return Counter(label for a in gold for label in dict.fromkeys(a.labels))
+
+    def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
+        """1 where a label holds, (N, L) float32.
+
+        Raises:
+            VolantError: If a row has a label that is not in the label set.
+        """
+        places = {label: k for k, label in enumerate(labels)}
+        matrix = np.zeros((len(gold), len(labels)), dtype=np.float32)
+        for row, a in enumerate(gold):
+            for label in a.labels:
+                matrix[row, place(label, places, row)] = 1
+        return matrix
+
+    def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
+        """One temperature, then the thresholds best on validation for `metric` (macro F1 by default)."""
+        if len(targets) == 0:
+            return Calibration(thresholds=(0.5,) * logits.shape[1])
+        temperature = fit_temperature(lambda t: _loss(logits / t, targets))
+        probabilities = self.probabilities(logits, Calibration(temperature))
+        shared = metric in ("micro_f1", "subset_accuracy", "hamming_loss")
+        chosen = _shared(probabilities, targets, str(metric)) if shared else _by_label(probabilities, targets)
+        return Calibration(temperature, tuple(float(t) for t in chosen))
+
+    def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Sigmoid of logits / temperature, (N, L) float32.
+
+        Example:
+            >>> MULTILABEL.probabilities(np.array([[0.0, 100.0]]), Calibration()).tolist()
+            [[0.5, 1.0]]
+        """
+        from scipy.special import expit
+
+        return expit(logits.astype(np.float64) / calibration.temperature).astype(np.float32)
+
+    def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Logits that give these probabilities: the way back."""
+        p = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
+        return (np.log(p) - np.log1p(-p)) * calibration.temperature
+
+    def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
+        """Every label at or over its threshold, in the order of the label set; none where none is."""
+        holds = probabilities >= np.array(calibration.thresholds or 0.5, dtype=np.float32)
+        return [
+            Annotation(
+                labels=tuple(label for label, yes in zip(labels, row, strict=True) if yes),
+                scores=dict(zip(labels, scores, strict=True)),
+            )
+            for row, scores in zip(holds.tolist(), probabilities.tolist(), strict=True)
+        ]
+
+    def claims(self, probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The probability of each label of each row, and whether it holds, (N * L,)."""
+        return probabilities.ravel(), targets.ravel() > 0
+
+    def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
+        """A hit for every gold label that was predicted."""
+        return tally(self.targets(gold, labels) > 0, self.targets(predicted, labels) > 0)
+
+    def score(
+        self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, float]:
+        """F1s, subset accuracy (every label of the row right), Hamming loss; macro ROC-AUC where defined.
+
+        Example:
+            >>> gold = [Annotation(labels=("a", "b")), Annotation(labels=("a",))]
+            >>> MULTILABEL.score(gold, [gold[1], gold[1]], ["a", "b"])["subset_accuracy"]
+            0.5
+        """
+        counts = self.tally(gold, predicted, labels)
+        return plain(measure(self.metrics, counts, score_matrix(predicted, labels)))
+
+    def baselines(
+        self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """Train's most frequent set of labels; and a guess that names each label as often as train holds it.
+
+        The guess is scored by its expected counts, each label drawn on its own.
+        """
+        usual = Counter(frozenset(a.labels) for a in train_gold)
+        most = min(usual, key=lambda s: (-usual[s], sorted(s)), default=frozenset())
+        majority = self.score(test_gold, [Annotation(labels=tuple(most))] * len(test_gold), labels)
+        gold = self.targets(test_gold, labels).astype(np.float64)
+        counts = self.count(train_gold)
+        rates = np.array([counts[label] for label in labels]) / max(len(train_gold), 1)
+        guess = np.broadcast_to(rates, gold.shape)
+        exact = np.where(gold > 0, guess, 1 - guess).prod(axis=1)
+        chance = plain(measure(self.metrics, Tallies(gold * guess, guess, gold, exact), None))
+        ranks = constant_auc(gold)
+        return {"majority": majority | ranks, "chance": chance | ranks}
+
+
+def _loss(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Mean negative log-likelihood of independent labels, from logits so that it never takes log 0."""
+    return float((np.logaddexp(0, logits) - targets * logits).mean())
+
+
+def _by_label(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The threshold of each label that maximises its F1, drawn toward the one that suits all labels.
+
+    The best threshold of a label with five positives is mostly luck. So each label maximises a mean of its
+    own F1 and of macro F1 at a shared threshold, weighted by its number of positives against `TRUSTED`.
+    """
+    gold = targets > 0
+    own = np.concatenate([by_label(tally(gold, probabilities >= t))["f1"] for t in GRID.astype(np.float32)])
+    weight = gold.sum(axis=0) / (gold.sum(axis=0) + TRUSTED)
+    blended = weight * own + (1 - weight) * own.mean(axis=1, keepdims=True)  # (thresholds, labels)
+    return GRID[blended.argmax(axis=0)]
+
+
+def _shared(probabilities: np.ndarray, targets: np.ndarray, metric: str) -> np.ndarray:
+    """One threshold for all labels, the best for a metric that does not look at labels one by one."""
+    sign = -1 if metric == "hamming_loss" else 1
+    tallies = (tally(targets > 0, probabilities >= t) for t in GRID.astype(np.float32))
+    scores = [sign * overall(counts)[metric].item() for counts in tallies]
+    return np.full(targets.shape[1], GRID[int(np.argmax(scores))])
+
+
+MULTILABEL = Multilabel()

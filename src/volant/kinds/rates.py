@@ -1,0 +1,138 @@
+"""Accuracy, precision, recall, F1 and ROC-AUC from per-row counts, for one sample or many resamples at once.
+
+A kind says only what a hit is; every metric and its bootstrap interval then follow from the same few sums.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tallies:
+    """What is right and wrong in each row, by label.
+
+    Attributes:
+        hits: How often the label was predicted and right, (rows, labels).
+        predicted: How often it was predicted, (rows, labels).
+        gold: How often it is in the gold, (rows, labels).
+        exact: Whether the whole row is right, (rows,).
+    """
+
+    hits: np.ndarray
+    predicted: np.ndarray
+    gold: np.ndarray
+    exact: np.ndarray
+
+
+def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
+    """Tallies of two (rows, labels) matrices of booleans: which labels hold, which were predicted."""
+    # float32 because sums are BLAS products: whole numbers stay exact up to 16.7 million
+    gold32, predicted32 = gold.astype(np.float32), predicted.astype(np.float32)
+    exact = (gold == predicted).all(axis=1).astype(np.float32)
+    return Tallies(gold32 * predicted32, predicted32, gold32, exact)
+
+
+def by_label(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Precision, recall, F1 and support of each label; (samples, labels) where `weights` is (samples, rows).
+
+    What is undefined (the precision of a label never predicted) counts as 0, as in scikit-learn.
+
+    Example:
+        >>> gold = np.array([[1, 0], [1, 0], [0, 1]], dtype=bool)
+        >>> said = np.array([[1, 0], [0, 1], [0, 1]], dtype=bool)
+        >>> by_label(tally(gold, said))["f1"].round(3).tolist()
+        [[0.667, 0.667]]
+    """
+    hits, predicted, gold = (_total(matrix, weights) for matrix in (tallies.hits, tallies.predicted, tallies.gold))
+    return {
+        "precision": _share(hits, predicted),
+        "recall": _share(hits, gold),
+        "f1": _share(2 * hits, predicted + gold),
+        "support": gold,
+        "present": (predicted + gold) > 0,
+    }
+
+
+def measure(
+    names: Sequence[str], tallies: Tallies, scores: np.ndarray | None, weights: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The metrics of those names, one value for each sample, (samples,).
+
+    Args:
+        names: Metrics wanted, as a kind lists them.
+        tallies: What is right and wrong in each row.
+        scores: Probability of each label, (rows, labels); without it there is no ROC-AUC.
+        weights: How often each row was drawn in each sample, (samples, rows); once each by default.
+    """
+    values = overall(tallies, weights)
+    if scores is not None and "roc_auc" in names:
+        values["roc_auc"] = roc_auc(tallies.gold, scores, weights).mean(axis=1)
+    return {name: values[name] for name in names if name in values}
+
+
+def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The averages over labels and rows, one value for each sample, (samples,).
+
+    Macro averages are over the labels that the sample holds or that were predicted: a label that a small test
+    set lacks is no failure.
+    """
+    labels = by_label(tallies, weights)
+    present, support = labels["present"].astype(float), labels["support"]
+    hits, predicted = (_total(matrix, weights).sum(axis=1) for matrix in (tallies.hits, tallies.predicted))
+    gold, rows = support.sum(axis=1), _total(np.ones((len(tallies.exact), 1), np.float32), weights)[:, 0]
+    wrong = predicted + gold - 2 * hits
+    exact = _share(_total(tallies.exact[:, None], weights)[:, 0], rows)
+    return {
+        "accuracy": exact,
+        "subset_accuracy": exact,  # the name where a row counts as right only if all its labels are
+        "macro_f1": _share((labels["f1"] * present).sum(axis=1), present.sum(axis=1)),
+        "weighted_f1": _share((labels["f1"] * support).sum(axis=1), gold),
+        "micro_f1": _share(2 * hits, predicted + gold),
+        "macro_precision": _share((labels["precision"] * present).sum(axis=1), present.sum(axis=1)),
+        "macro_recall": _share((labels["recall"] * present).sum(axis=1), present.sum(axis=1)),
+        "hamming_loss": _share(wrong, rows * tallies.gold.shape[1]),
+    }
+
+
+def roc_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Area under the ROC curve of each label against the rest, (samples, labels); NaN where it is undefined.
+
+    The chance that a row with the label scores above a row without it, a tie counting half.
+
+    Args:
+        gold: Which labels hold, (rows, labels).
+        scores: Probability of each label, (rows, labels).
+        weights: How often each row was drawn in each sample, (samples, rows); once each by default.
+
+    Example:
+        >>> roc_auc(np.array([[0], [0], [1], [1]]), np.array([[0.1], [0.4], [0.35], [0.8]])).item()
+        0.75
+    """
+    drawn = np.ones((len(gold), 1)) if weights is None else np.ascontiguousarray(weights.T)
+    columns = [_column_auc(gold[:, k] > 0, scores[:, k], drawn) for k in range(gold.shape[1])]
+    return np.stack(columns, axis=1)
+
+
+def _column_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """As `roc_auc`, of one label; weights are (rows, samples): sorting them copies whole lines."""
+    order = np.argsort(scores, kind="stable")
+    ranked, held, drawn = scores[order], gold[order], weights[order]
+    negatives = np.zeros((len(order) + 1, drawn.shape[1]))  # how many were drawn among the first n
+    np.cumsum(drawn * ~held[:, None], axis=0, out=negatives[1:])
+    first, last = (np.searchsorted(ranked, ranked[held], side) for side in ("left", "right"))
+    positives = drawn[held]
+    wins = np.einsum("rs,rs->s", positives, (negatives[first] + negatives[last]) / 2)
+    pairs = positives.sum(axis=0, dtype=np.float64) * negatives[-1]
+    return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def _total(matrix: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Sums over rows, (samples, columns), as float64."""
+    total = matrix.sum(axis=0, keepdims=True) if weights is None else weights.astype(np.float32) @ matrix
+    return total.astype(np.float64)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)

@@ -1,0 +1,115 @@
+"""The linear family: TF-IDF word and character n-grams with logistic regression."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT
+from volant.models import Examples, Fitted, Task
+from volant.runtime.linear import save_linear
+
+# one-letter words and marks such as "!" carry feeling and intent: scikit-learn's own pattern drops them
+TOKEN = r"(?u)\w+|[^\w\s]"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Linear:
+    """TF-IDF + logistic regression; several labels are one binary problem each (one-vs-rest).
+
+    Attributes:
+        word_ngrams: Lengths of word n-grams, from and to; null for none.
+        char_ngrams: Lengths of character n-grams inside words, from and to; null for none.
+        min_df: Keep n-grams that occur in at least this many texts.
+        max_features: Keep this many of the most frequent n-grams of each sort; null for all.
+        sublinear_tf: Count 1 + log(n) for n occurrences.
+        c: Inverse regularisation strength; larger fits more closely.
+        class_weights: Weigh rare labels up.
+        max_iter: Iterations of the solver at most.
+
+    Source: https://scikit-learn.org/stable/modules/generated/sklearn.linear_model.LogisticRegression.html
+    """
+
+    family: Literal["linear"] = "linear"
+    word_ngrams: tuple[int, int] | None = Field(default=(1, 2))
+    char_ngrams: tuple[int, int] | None = Field(default=None)
+    min_df: int = Field(default=1, ge=1)
+    max_features: int | None = Field(default=None, ge=1)
+    sublinear_tf: bool = True
+    c: float = Field(default=1.0, gt=0)
+    class_weights: bool = False
+    max_iter: int = Field(default=1000, ge=1)
+
+    def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:  # noqa: ARG002
+        """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`."""
+        from sklearn.pipeline import make_pipeline
+
+        pipeline = make_pipeline(self._vectoriser(), self._classifier(task))
+        pipeline.fit(train.texts, train.targets)
+        vectoriser, classifier = pipeline[0], pipeline[1]
+        coefficients, intercepts = _weights(classifier, len(task.labels))
+        runtime = save_linear(folder, vectoriser, coefficients, intercepts)
+        logits = vectoriser.transform(validation.texts) @ coefficients.T + intercepts
+        scores = task.score(np.asarray(logits, dtype=np.float32), validation)
+        best = {"epoch": 1.0, **{f"val_{name}": value for name, value in scores.items()}}
+        return Fitted(candidates=(runtime,), history=(best,), best=best)
+
+    def _vectoriser(self) -> Any:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.pipeline import FeatureUnion
+
+        sorts = {"word": self.word_ngrams, "char_wb": self.char_ngrams}
+        common: dict[str, Any] = {"min_df": self.min_df, "max_features": self.max_features}
+        common |= {"sublinear_tf": self.sublinear_tf, "dtype": np.float32}
+        parts = []
+        for name, ngrams in sorts.items():
+            if ngrams:
+                pattern = TOKEN if name == "word" else None
+                parts.append(
+                    (
+                        name,
+                        TfidfVectorizer(analyzer=name, ngram_range=ngrams, token_pattern=pattern, **common),
+                    )
+                )
+        return FeatureUnion(parts)
+
+    def _classifier(self, task: Task) -> Any:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.multiclass import OneVsRestClassifier
+
+        weights = "balanced" if self.class_weights else None
+        single = len(task.labels) == 2 or task.kind.name == "multilabel"
+        classifier = LogisticRegression(
+            C=self.c,
+            class_weight=weights,
+            max_iter=self.max_iter,
+            random_state=task.seed,
+            solver="liblinear" if single else "lbfgs",
+        )
+        return OneVsRestClassifier(classifier) if task.kind.name == "multilabel" else classifier
+
+
+def _weights(classifier: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (L, F) and intercepts (L,): a logit for each label, also where scikit-learn keeps fewer."""
+    if hasattr(classifier, "estimators_"):
+        return _one_vs_rest(classifier.estimators_)
+    coefficients, intercepts = classifier.coef_, classifier.intercept_
+    if count == 2:  # softmax over (0, d) is the sigmoid of d
+        coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
+        intercepts = np.concatenate([[0.0], intercepts])
+    return coefficients.astype(np.float32), intercepts.astype(np.float32)
+
+
+def _one_vs_rest(estimators: Any) -> tuple[np.ndarray, np.ndarray]:
+    width = next(e.coef_.shape[1] for e in estimators if hasattr(e, "coef_"))
+    rows, intercepts = [], []
+    for estimator in estimators:
+        if hasattr(estimator, "coef_"):
+            rows.append(estimator.coef_[0])
+            intercepts.append(estimator.intercept_[0])
+        else:  # a label that no train row, or every one, has: scikit-learn keeps a constant
+            rows.append(np.zeros(width))
+            intercepts.append(20.0 if estimator.predict([[0]])[0] else -20.0)
+    return np.array(rows, dtype=np.float32), np.array(intercepts, dtype=np.float32)

@@ -1,0 +1,96 @@
+"""Encoders: token ids and mask (B, T) in, hidden states (B, T, D) out. Importing this imports torch."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class RecurrentEncoder(nn.Module):
+    """Embedding and stacked RNN, GRU or LSTM layers.
+
+    Both directions are separate one-way layers: the backward one reads each row reversed within its own length, so
+    padding never enters it, and the graph exports without packed sequences.
+    """
+
+    def __init__(  # noqa: PLR0913  (what a recurrent network is made of)
+        self,
+        vocabulary: int,
+        embedding: int,
+        hidden: int,
+        *,
+        layers: int,
+        cell: str,
+        bidirectional: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=0)
+        ways = 2 if bidirectional else 1
+        widths = [embedding] + [hidden * ways] * (layers - 1)
+        self.forwards = nn.ModuleList(CELLS[cell](width, hidden, batch_first=True) for width in widths)
+        self.backwards = nn.ModuleList(
+            CELLS[cell](width, hidden, batch_first=True) for width in widths[: layers * (ways - 1)]
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.width = hidden * ways
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Hidden states (B, T, D)."""
+        states = self.dropout(self.embedding(input_ids))
+        flip = flip_within_length(attention_mask)
+        for index, forwards in enumerate(self.forwards):
+            outputs = forwards(states)[0]
+            if self.backwards:
+                order = flip.unsqueeze(-1)
+                reverse = self.backwards[index](states.gather(1, order.expand_as(states)))[0]
+                outputs = torch.cat([outputs, reverse.gather(1, order.expand_as(reverse))], dim=-1)
+            states = self.dropout(outputs)
+        return states
+
+
+def flip_within_length(mask: Tensor) -> Tensor:
+    """Positions (B, T) that reverse the real tokens of each row and leave the padding where it is.
+
+    Example:
+        >>> flip_within_length(torch.tensor([[1, 1, 1, 0]])).tolist()
+        [[2, 1, 0, 3]]
+    """
+    positions = torch.arange(mask.shape[1], device=mask.device).unsqueeze(0).expand_as(mask)
+    lengths = mask.sum(dim=1, keepdim=True)
+    return torch.where(positions < lengths, lengths - 1 - positions, positions)
+
+
+class TransformerEncoder(nn.Module):
+    """Any BERT-like encoder of `transformers`."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.width = int(model.config.hidden_size)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Hidden states (B, T, D)."""
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
+def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int) -> None:
+    """Stop gradients below the part that is trained: everything, nothing, or all but the last N layers.
+
+    Embeddings are frozen with the layers above them, since a token that is rare in train would move away from its
+    untrained neighbours.
+    """
+    if trainable == "all":
+        return
+    encoder.requires_grad_(False)
+    if isinstance(trainable, int) and trainable > 0:
+        for layer in layers_of(encoder.model)[-trainable:]:
+            layer.requires_grad_(True)
+
+
+def layers_of(model: Any) -> nn.ModuleList:
+    """The stack of layers of an encoder, whatever its architecture calls it."""
+    count = model.config.num_hidden_layers
+    return next(m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count)

@@ -1,0 +1,70 @@
+"""A trained net as ONNX, in fp32 and in dynamically quantised int8. Importing this imports torch."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from volant.runtime.onnx import TOKENIZER
+
+FP32, INT8 = "model.onnx", "model-int8.onnx"
+OPSET = 18
+
+
+class _Logits(nn.Module):
+    """The net as a function of two tensors to one, as ONNX wants it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.net(input_ids, attention_mask)["logits"]
+
+
+def export(net: nn.Module, tokenizer: Tokenizer, max_length: int, folder: Path) -> list[Mapping[str, Any]]:
+    """Write tokenizer, fp32 and int8 graph into `folder`; returns a manifest's `runtime` for each, fp32 first."""
+    tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    to_onnx(net, folder / FP32)
+    quantise(folder / FP32, folder / INT8)
+    common = {"type": "onnx", "max_length": max_length, "pad_id": 0}
+    return [
+        {**common, "precision": precision, "model": name, "files": [name, TOKENIZER]}
+        for precision, name in (("fp32", FP32), ("int8", INT8))
+    ]
+
+
+def to_onnx(net: nn.Module, path: Path) -> None:
+    """Export a net `(input_ids, attention_mask) -> {"logits"}` with free batch and length."""
+    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    axes = {0: "batch", 1: "length"}
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # notes of the tracer on shapes that are constant here by design
+        torch.onnx.export(
+            _Logits(net).eval(),
+            (ids, mask),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
+            opset_version=OPSET,
+            dynamo=False,  # the newer exporter unrolls recurrent layers over the length of the example
+        )
+
+
+def quantise(source: Path, target: Path) -> None:
+    """Weights to int8, embeddings too, activations quantised as they come.
+
+    Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logging.getLogger().setLevel(logging.WARNING)
+    # 7 bits, since CPUs without VNNI add pairs of products in 16 bits, which 8 bits can overflow
+    quantize_dynamic(source, target, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)

@@ -1,0 +1,103 @@
+"""Heads: hidden states in, logits and a loss out. A new kind of task is a new head. Importing this imports torch."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
+
+
+class TextHead(nn.Module):
+    """One linear layer over the pooled text: `classify` and `multilabel` differ in their loss only.
+
+    Args:
+        width: Size D of the pooled states.
+        labels: Size L of the label set.
+        dropout: Share of the pooled states dropped in training.
+        weights: Weight of each label (L,), or None.
+        smoothing: Share of probability spread over the other labels (classify).
+    """
+
+    def __init__(self, width: int, labels: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, labels)
+        self.smoothing = smoothing
+        self.weights = weights
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Logits (B, L) of pooled states (B, D)."""
+        return self.linear(self.dropout(pooled))
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss of a batch; float targets (B, L) are several labels, integers (B,) one."""
+        weights = None if self.weights is None else self.weights.to(logits.device)
+        if targets.is_floating_point():
+            return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
+        return F.cross_entropy(logits, targets, weight=weights, label_smoothing=self.smoothing)
+
+
+class Net(nn.Module):
+    """Encoder, pooling and head in one: every pair works."""
+
+    def __init__(self, encoder: nn.Module, head: TextHead, pooling: str) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.pooling = pooling
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Logits (B, L), and the loss where labels are given."""
+        return answer(self.head, self.pooled(input_ids, attention_mask), labels)
+
+    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """One vector a text, (B, D)."""
+        return pool(self.encoder(input_ids, attention_mask), attention_mask, self.pooling)
+
+
+class HeadOnly(nn.Module):
+    """A head over states that were computed once, for an encoder that stays as it is."""
+
+    def __init__(self, head: TextHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, pooled: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Logits (B, L), and the loss where labels are given."""
+        return answer(self.head, pooled, labels)
+
+
+def answer(head: TextHead, pooled: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    """What the training loop expects of a model."""
+    logits = head(pooled)
+    return {"logits": logits} if labels is None else {"loss": head.loss(logits, labels), "logits": logits}
+
+
+def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """States (B, T, D) to one vector a text (B, D): `mean` or `max` of the real tokens, `cls` first, `last` last.
+
+    Example:
+        >>> states = torch.tensor([[[1.0], [3.0], [9.0]]])
+        >>> pool(states, torch.tensor([[1, 1, 0]]), "mean").tolist()
+        [[2.0]]
+    """
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    if pooling == "mean":
+        return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
+    if pooling == "max":
+        return states.masked_fill(weights == 0, -1e4).amax(dim=1)
+    if pooling == "last":
+        last = (mask.sum(dim=1) - 1).clamp(min=0)
+        return states.gather(1, last[:, None, None].expand(-1, 1, states.shape[-1])).squeeze(1)
+    return states[:, 0]
+
+
+def class_weights(targets: Tensor) -> Tensor:
+    """Weights (L,) that make rare labels count as much as frequent ones.
+
+    One label a text: N / (L x rows of the label), as scikit-learn's `balanced`. Several: negatives / positives, at
+    most 10, since beyond that a handful of rows drive the whole model.
+    """
+    if targets.is_floating_point():
+        positives = targets.sum(dim=0).clamp(min=1.0)
+        return ((len(targets) - positives) / positives).sqrt().clamp(max=10.0)
+    counts = torch.bincount(targets).clamp(min=1)
+    return len(targets) / (len(counts) * counts.float())

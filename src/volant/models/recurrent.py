@@ -1,0 +1,93 @@
+"""The recurrent family: own vocabulary, embedding, RNN, GRU or LSTM, from scratch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT
+from volant.models import Examples, Fitted, Task
+from volant.models.neural.options import Training
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, config=STRICT)
+class Recurrent:
+    """A recurrent network over words or subwords that are learned from the train rows.
+
+    Attributes:
+        tokenizer: `word` (most frequent words and marks) or `bpe` (byte-pair subwords).
+        vocabulary_size: Tokens at most.
+        embedding_size: Width of a token.
+        hidden_size: Width of a direction of a layer.
+        num_layers: Layers.
+        cell: `rnn`, `gru` or `lstm`.
+        bidirectional: Read from both ends.
+        pooling: `mean`, `max`, `last` or `cls` (first token).
+        dropout: Share of states dropped in training.
+        max_length: Tokens of a text that are read.
+        training: Hyper-parameters of the loop.
+    """
+
+    family: Literal["recurrent"] = "recurrent"
+    tokenizer: Literal["word", "bpe"] = "bpe"
+    vocabulary_size: int = Field(default=20000, ge=8)
+    embedding_size: int = Field(default=128, ge=1)
+    hidden_size: int = Field(default=128, ge=1)
+    num_layers: int = Field(default=1, ge=1)
+    cell: Literal["rnn", "gru", "lstm"] = "lstm"
+    bidirectional: bool = True
+    pooling: Literal["mean", "max", "last", "cls"] = "max"
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    max_length: int = Field(default=128, ge=4)
+    training: Training = Field(default_factory=Training)
+
+    def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
+        """Learn the vocabulary, then train; see `volant.models.Model.fit`."""
+        import torch
+
+        from volant.models.neural import fitting
+        from volant.models.neural.encoders import RecurrentEncoder
+
+        tokenizer = learn_tokenizer(train.texts, self.tokenizer, self.vocabulary_size)
+        torch.manual_seed(task.seed)  # the first weights
+        encoder = RecurrentEncoder(
+            vocabulary=tokenizer.get_vocab_size(),
+            embedding=self.embedding_size,
+            hidden=self.hidden_size,
+            layers=self.num_layers,
+            cell=self.cell,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+        )
+        parts = fitting.Composition(encoder, encoder.width, tokenizer, self.max_length, self.pooling, self.dropout)
+        return fitting.fit(parts, train, validation, task, self.training, (folder, work))
+
+
+def learn_tokenizer(texts: Sequence[str], sort: str, size: int) -> "Tokenizer":
+    """Learn a vocabulary of at most `size` tokens.
+
+    Every text starts with a token of its own, so that an empty one is not without any.
+
+    Example:
+        >>> learn_tokenizer(["good film", "bad film"], "word", 10).encode("good cat").tokens
+        ['[CLS]', 'good', '[UNK]']
+    """
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+    special = ["[PAD]", "[UNK]", "[CLS]"]
+    if sort == "word":
+        tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+        trainer = trainers.WordLevelTrainer(vocab_size=size, special_tokens=special, min_frequency=1)
+    else:
+        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, min_frequency=2)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", 2)])
+    return tokenizer

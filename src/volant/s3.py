@@ -1,0 +1,145 @@
+"""S3 as Volant speaks it: short time-outs, one check of rights, every refusal in plain words.
+
+Credentials and region come from the usual `AWS_*` variables (or files and roles, as botocore finds them), and
+never from Volant's config: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from volant.errors import VolantError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.exceptions import ClientError
+
+# A person waits for the answer, so give up after some 8 s where botocore's defaults take minutes.
+TIMEOUTS = {"connect_timeout": 3, "read_timeout": 3, "retries": {"total_max_attempts": 2, "mode": "standard"}}
+KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+RIGHTS = {"PutObject": "write", "GetObject": "read", "ListObjectsV2": "list", "DeleteObject": "delete"}
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, each with what to do about it
+WRONG_KEY = f"refuses the key. Set {KEYS} for this server, and AWS_DEFAULT_REGION for its region."
+EXPIRED = "says that the session has expired or the clock is wrong. Log in anew, or set the clock."
+REGION = "has this bucket in another region. Set AWS_DEFAULT_REGION to the bucket's region."
+REFUSALS = {
+    "AuthorizationHeaderMalformed": WRONG_KEY,
+    "ExpiredToken": EXPIRED,
+    "IllegalLocationConstraintException": REGION,
+    "InvalidAccessKeyId": WRONG_KEY,
+    "InvalidToken": WRONG_KEY,
+    "NoSuchBucket": "has no such bucket. Make it, or give one that exists: volant lake s3://BUCKET/PREFIX.",
+    "PermanentRedirect": REGION,
+    "RequestTimeTooSkewed": EXPIRED,
+    "SignatureDoesNotMatch": WRONG_KEY,
+}
+FAILURES = {
+    "ConnectTimeoutError": "does not answer. Check the network, --endpoint-url, and that it runs.",
+    "ConnectionClosedError": "closes the connection. Check --endpoint-url: does an S3 server listen there?",
+    "EndpointConnectionError": "can't be reached. Check the network, --endpoint-url, and that it runs.",
+    "NoCredentialsError": f"wants credentials. Set {KEYS}.",
+    "PartialCredentialsError": f"wants the whole credentials. Set {KEYS}.",
+    "ProfileNotFound": f"wants credentials, and AWS_PROFILE names none. Correct it, or set {KEYS}.",
+    "ProxyConnectionError": "can't be reached through the proxy. Check HTTPS_PROXY and NO_PROXY.",
+    "ReadTimeoutError": "accepts the connection but does not answer. Check --endpoint-url and the server.",
+    "SSLError": "has no secure connection to offer. Check https:// or http://, or set AWS_CA_BUNDLE.",
+}
+
+
+def check(bucket: str, prefix: str, endpoint_url: str | None = None) -> dict[str, float]:
+    """Write a small object, read it back, list it, delete it; seconds that each took.
+
+    A bucket where nothing may be deleted (write-once) is fine: `delete` is then missing from the answer.
+
+    Raises:
+        VolantError: If the bucket can't be reached, written, read or listed; says which, and what to do.
+    """
+    body = uuid4().bytes
+    key = f"{prefix}/.volant-check-{body.hex()}".lstrip("/")
+    seconds: dict[str, float] = {}
+    with explained(bucket, endpoint_url):
+        s3 = client(endpoint_url)
+        with _timed(seconds, "write"):
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+        with _timed(seconds, "read"):
+            read = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with _timed(seconds, "list"):
+            s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+        with _write_once(), _timed(seconds, "delete"):
+            s3.delete_object(Bucket=bucket, Key=key)
+    if read != body:
+        raise VolantError(f"s3://{bucket} gave back other bytes than were written. Is a cache in between?")
+    return seconds
+
+
+def client(endpoint_url: str | None = None) -> "BaseClient":
+    """A botocore S3 client; `AWS_ENDPOINT_URL` is honoured where no endpoint is given.
+
+    Raises:
+        VolantError: If the extra `s3` is not installed.
+    """
+    require()
+    import botocore.session
+    from botocore.config import Config
+
+    session = botocore.session.get_session()
+    return session.create_client("s3", endpoint_url=endpoint_url, config=Config(**TIMEOUTS))
+
+
+def require() -> None:
+    """Refuse early where a part of the extra `s3` is missing: DVC and MLflow would fail late, and darkly."""
+    missing = [name for name in ("botocore", "boto3", "dvc_s3") if not find_spec(name)]
+    if missing:
+        raise VolantError(f"S3 needs {', '.join(missing)}. Install it with `pip install 'volant[s3]'`.")
+
+
+@contextmanager
+def explained(bucket: str, endpoint_url: str | None = None) -> Iterator[None]:
+    """Turn what botocore raises into a `VolantError` that says what was given and what to do next."""
+    require()
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    where = f"{endpoint_url or 'S3'} (bucket '{bucket}')"
+    try:
+        yield
+    except ClientError as error:
+        raise VolantError(f"{where} {_refusal(error)}") from error
+    except (BotoCoreError, ValueError) as error:
+        said = FAILURES.get(type(error).__name__, f"can't be used: {error}")
+        raise VolantError(f"{where} {said}") from error
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - start
+
+
+@contextmanager
+def _write_once() -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if _status(error) != 403:
+            raise
+
+
+def _refusal(error: "ClientError") -> str:
+    """The server answered and said no: by code where it is a known one, else by HTTP status."""
+    code, status = error.response.get("Error", {}).get("Code", ""), _status(error)
+    if code in REFUSALS:
+        return f"{REFUSALS[code]} ({error.operation_name}: {code})"
+    right = RIGHTS.get(error.operation_name, error.operation_name)
+    if status in (401, 403):
+        return f"does not let this key {right} ({code}). Ask for that right, or set another key: {KEYS}."
+    return f"refused to {right}: {error}"
+
+
+def _status(error: "ClientError") -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

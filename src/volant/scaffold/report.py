@@ -1,0 +1,56 @@
+"""What `volant new` found and wrote, as data and as text."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from volant.scaffold.infer import Guess
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `volant new` found and wrote; `dataclasses.asdict` of it is ready for JSON.
+
+    Attributes:
+        path: The conf file written.
+        rows: Labelled rows in the data file.
+        test_rows: Labelled rows in the test file; None without one.
+        columns: How the columns are meant.
+        counts: Rows of each label, the most frequent first.
+        warnings: What to know before training, a sentence each.
+    """
+
+    name: str
+    path: str
+    rows: int
+    test_rows: int | None
+    columns: Guess
+    delimiter: str | None
+    encoding: str | None
+    model: str
+    counts: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+def show_report(report: Report, console: Console | None = None) -> None:
+    """Print what was found: columns, label counts, warnings, and what to do next."""
+    console = console or Console()
+    table = Table("label", "rows", "share", box=None, pad_edge=False)
+    for label, n in list(report.counts.items())[:30]:
+        table.add_row(escape(label), f"{n:,}", f"{n / report.rows:.1%}")
+    if len(report.counts) > 30:
+        table.add_row(f"… {len(report.counts) - 30} more", "", "")
+    guess = report.columns
+    several = f", several labels a text (parted by '{guess.separator}')" if guess.separator else ""
+    console.print(
+        f"[bold]{report.name}[/]: {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}"
+    )
+    tested = f", {report.test_rows:,} test rows" if report.test_rows is not None else ""
+    grouped = f", never parting a '{guess.group}'" if guess.group else ""
+    console.print(f"{report.rows:,} rows{tested}{grouped}; model {report.model}\n")
+    console.print(table)
+    for warning in report.warnings:
+        console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
+    console.print(f"\nWrote {report.path} and made it live. Next: volant params && dvc repro evaluate@{report.name}")

@@ -1,0 +1,155 @@
+"""The conf file of a new flywheel, and its line in conf/config.yaml."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from volant.errors import VolantError
+from volant.scaffold.infer import Guess
+from volant.schema import write_text
+
+FEW_ROWS = 200
+WHY = {
+    "linear": "few rows: linear over-fits less, in a second; with some hundred more, try transformer",
+    "transformer": "the most accurate family; linear trains in seconds, for a first look",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that goes into a flywheel's conf file."""
+
+    name: str
+    description: str
+    train: str
+    test: str | None
+    delimiter: str | None
+    encoding: str | None
+    columns: Guess
+    model: str
+    cleaning: Sequence[str]
+    labels: Sequence[str]
+
+
+def model_for(rows: int) -> str:
+    """The family to begin with."""
+    return "linear" if rows < FEW_ROWS else "transformer"
+
+
+def conf_text(draft: Draft) -> str:
+    """The conf file, one commented screen of YAML."""
+    group = scalar(draft.columns.group) if draft.columns.group else None
+    return f"""\
+# {" ".join(draft.description.split())}
+# After a change: `volant params`, then `dvc repro evaluate@{draft.name}`.
+defaults:
+  - /source@source: files
+  # {WHY[draft.model]}
+  - /model@model: {draft.model}   # linear, recurrent, transformer
+  - _self_
+
+kind: {draft.columns.kind}
+description: {scalar(draft.description)}
+labels:
+  {_flow(draft.labels)}
+source:                         # every field: conf/source/files.yaml
+{_source(draft)}split:
+  test: 0.2                     # share of rows, where there is no test file
+  validation: 0.1               # share of train, where there is no validation file
+  group: {group or "null"}  # column whose equal values never straddle a split
+  near_duplicates: 0.8
+  train_subset_size: null       # a number for a quick run
+cleaning: {_flow(draft.cleaning)}
+metric: macro_f1                # every label counts the same, however rare
+evaluation:
+  slices: [{group or ""}]
+seed: ${{seed}}
+"""
+
+
+def _flow(values: Sequence[str]) -> str:
+    """A YAML list in as few lines as fit, never broken inside a value."""
+    lines = [""]
+    for value in values:
+        item = f"{scalar(value)}, "
+        if len(lines[-1]) + len(item) > 100:
+            lines.append("   ")
+        lines[-1] += item
+    return "[" + "\n".join(line.rstrip() for line in lines).rstrip(",") + "]"
+
+
+def _source(draft: Draft) -> str:
+    guess = draft.columns
+    lines = [f"train: {scalar(draft.train)}"]
+    if draft.test:
+        lines.append(f"test: {scalar(draft.test)}")
+    if draft.delimiter:
+        lines.append(f"delimiter: {scalar(draft.delimiter)}")
+    if draft.encoding:
+        lines.append(f"encoding: {scalar(draft.encoding)}")
+    lines += ["columns:", f"  text: {scalar(guess.text)}", f"  label: {scalar(guess.label)}"]
+    if guess.id:
+        lines.append(f"  id: {scalar(guess.id)}")
+    if guess.separator:
+        lines.append(f"  separator: {scalar(guess.separator)}")
+    if draft.test:
+        lines += ["watch:", "  test: ${..test}"]
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def scalar(text: str) -> str:
+    r"""A string as a YAML scalar that neither YAML nor OmegaConf takes for anything else.
+
+    Example:
+        >>> [scalar(text) for text in ("fresh", "yes", "5", "a: b", "${x}")]
+        ['fresh', '"yes"', '"5"', '"a: b"', '"\\\\${x}"']
+    """
+    if re.fullmatch(r"[A-Za-z/][A-Za-z0-9_./ -]*[A-Za-z0-9]", text) and yaml.safe_load(text) == text:
+        return text
+    # OmegaConf reads backslashes before ${ as escapes, so those double as well.
+    escaped = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+    return json.dumps(escaped, ensure_ascii=False)
+
+
+def with_line(config: str, name: str) -> str:
+    r"""conf/config.yaml with the line that makes a flywheel live: after the other flywheels, before `_self_`.
+
+    Example:
+        >>> print(with_line("defaults:\n  - a: b  # mine\n  - _self_\nseed: 1\n", "news"))
+        defaults:
+          - a: b  # mine
+          - flywheel@flywheels.news: news
+          - _self_
+        seed: 1
+
+    Raises:
+        VolantError: If it has no defaults list.
+    """
+    lines = config.splitlines()
+    start = next((i for i, line in enumerate(lines) if re.match(r"defaults:\s*(#.*)?$", line)), None)
+    if start is None:
+        raise VolantError("conf/config.yaml has no `defaults:` list. Add `defaults:` with `  - _self_` under it.")
+    items = [i for i in range(start + 1, _end(lines, start)) if re.match(r"\s*- ", lines[i])]
+    at = next((i for i in items if re.match(r"\s*- _self_\b", lines[i])), items[-1] + 1 if items else start + 1)
+    indent = re.match(r"\s*", lines[items[0]])[0] if items else "  "  # type: ignore[index]
+    return "\n".join([*lines[:at], f"{indent}- flywheel@flywheels.{name}: {name}", *lines[at:]]) + "\n"
+
+
+def _end(lines: Sequence[str], start: int) -> int:
+    """Where the list ends: at the next key of the top level."""
+    return next((i for i in range(start + 1, len(lines)) if re.match(r"[^\s#-]", lines[i])), len(lines))
+
+
+def save(conf: Path, text: str, config: Path, config_text: str) -> None:
+    """Write both files, or leave both as they were."""
+    before = conf.read_text(encoding="utf-8") if conf.exists() else None
+    write_text(text, conf)
+    try:
+        write_text(config_text, config)
+    except BaseException:
+        conf.unlink() if before is None else write_text(before, conf)
+        raise

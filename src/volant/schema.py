@@ -1,0 +1,77 @@
+"""The record that everything speaks: a text with its annotation, in Python and in Parquet.
+
+Gold rows, predictions, feedback and facts share it, so that a metric, a service or a graph never converts.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A labelled piece of a text: characters `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a person or a model says of one text; each kind of task fills its own fields.
+
+    Attributes:
+        label: The one label (classify).
+        labels: Every label that holds, in the order of the label set (multilabel).
+        spans: Labelled pieces of the text.
+        scores: Probability (0 to 1) of each label; empty for gold.
+
+    Example:
+        >>> Annotation(label="fresh", scores={"fresh": 0.9, "rotten": 0.1}).label
+        'fresh'
+    """
+
+    label: str | None = None
+    labels: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file of rows.
+
+    Raises:
+        FileNotFoundError: If a stage before has not written the file; says which command does.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist. Make it with `dvc repro`, or fetch it with `dvc pull`.")
+    return pq.read_table(path, columns=columns)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write rows as Parquet: the same rows give the same bytes, and a crash leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(path)
+    pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
+    os.replace(part, path)
+
+
+def write_text(text: str, path: Path) -> None:
+    r"""Write a text file whole or not at all (UTF-8, `\\n` line ends)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(path)
+    part.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(part, path)
+
+
+def part_path(path: Path) -> Path:
+    """A temporary name beside `path`, on the same file system so that a rename is atomic."""
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")

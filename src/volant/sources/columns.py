@@ -1,0 +1,200 @@
+"""Columns of any source become rows: `id`, `text`, the kind's target column, and what rides along."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT, did_you_mean
+from volant.errors import VolantError
+from volant.sources.labels import plain, read_labels, rename_labels
+
+TARGETS = {"classify": "label", "multilabel": "labels"}
+RESERVED = {"id", "text", *TARGETS.values()}
+
+
+@dataclass(frozen=True, config=STRICT)
+class Columns:
+    """Which columns of a source are read, and how their labels are named (see `conf/source/files.yaml`).
+
+    Attributes:
+        label: One name, or several of which the first present counts (a mirror may name it otherwise).
+        separator: What stands between the labels of one cell (multilabel).
+        label_map: Value in the source to label; a value that already is one of the labels stays.
+        drop_labels: Labels, as in the source or as mapped, whose rows are left out.
+        where: Column to the value or values that a row must have to be read.
+        keep: Columns to carry along; all that hold plain values by default.
+    """
+
+    text: str = "text"
+    label: str | list[str] = "label"
+    id: str | None = None
+    separator: str | None = Field(default=None, min_length=1)
+    label_map: dict[str | int, str] = Field(default_factory=dict)
+    drop_labels: list[str | int] = Field(default_factory=list)
+    where: dict[str, str | int | list[str | int]] = Field(default_factory=dict)
+    keep: list[str] | None = None
+
+
+def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Table:
+    """Turn a source's table into rows.
+
+    Args:
+        table: Columns as the source has them.
+        mapping: Which of them to read, and how.
+        kind: `classify` or `multilabel`.
+        where: What the table is, for messages: a file, or a dataset and its split.
+
+    Raises:
+        VolantError: If a column is missing, a label is missing or unknown, or an id is not unique.
+    """
+    if kind not in TARGETS:
+        near = did_you_mean(kind, TARGETS)
+        raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(TARGETS)}.")
+    pick(table, mapping.text, where)
+    label = pick(table, mapping.label, where)
+    rows = np.flatnonzero(_chosen(table, mapping, where))
+    place = f"{where}, column '{label}'"
+    found = read_labels(table[label].take(rows), kind, mapping.separator, place)
+    names = {str(old): new for old, new in mapping.label_map.items()}
+    named = rename_labels(found, rows, names, {str(label) for label in mapping.drop_labels}, place)
+    kept = [i for i, labels in enumerate(named) if labels is not None]
+    return _assemble(table.take(rows[kept]), mapping, kind, [named[i] or () for i in kept], where)
+
+
+def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
+    """The first of `names` that is a column.
+
+    Raises:
+        VolantError: If none is; lists the columns, and the nearest.
+    """
+    wanted = [names] if isinstance(names, str) else list(names)
+    for name in wanted:
+        if name in table.column_names:
+            return name
+    near = did_you_mean(wanted[0], table.column_names) if wanted else ""
+    raise VolantError(
+        f"{where}: no column {' or '.join(map(repr, wanted))}.{near} "
+        f"Its columns: {', '.join(table.column_names)}. Name the right one under `columns`."
+    )
+
+
+def _chosen(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
+    chosen = np.ones(table.num_rows, dtype=bool)
+    for name, wanted in mapping.where.items():
+        pick(table, name, f"{where}, columns.where")
+        values = {plain(v) for v in (wanted if isinstance(wanted, list) else [wanted])}
+        chosen &= np.fromiter((plain(v) in values for v in table[name].to_pylist()), dtype=bool, count=len(chosen))
+    return chosen
+
+
+def _assemble(table: pa.Table, mapping: Columns, kind: str, labels: list[tuple[str, ...]], where: str) -> pa.Table:
+    text = table[mapping.text]
+    if pa.types.is_nested(text.type) or pa.types.is_binary(text.type):
+        raise VolantError(
+            f"{where}: column '{mapping.text}' holds {text.type}, not text. Name another as columns.text."
+        )
+    texts = ["" if value is None else str(value) for value in text.to_pylist()]
+    target = [row[0] for row in labels] if kind == "classify" else [list(row) for row in labels]
+    ids = _given_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, labels)
+    columns = {
+        "id": pa.array(ids, pa.string()),
+        "text": pa.array(texts, pa.string()),
+        TARGETS[kind]: pa.array(target, pa.string() if kind == "classify" else pa.list_(pa.string())),
+    }
+    return pa.table(columns | _riders(table, mapping, where))
+
+
+def _given_ids(table: pa.Table, name: str, where: str) -> list[str]:
+    pick(table, name, f"{where}, columns.id")
+    ids = [plain(value) for value in table[name].to_pylist()]
+    wrong = next((value or "" for value, count in Counter(ids).items() if count > 1 or not value), None)
+    if wrong is not None:
+        what = f"has '{wrong}' more than once" if wrong else "is empty in a row"
+        raise VolantError(
+            f"{where}: columns.id '{name}' must be unique and filled in, but {what}. "
+            "Set `id: null` to take a hash of text and label."
+        )
+    return [value for value in ids if value]
+
+
+def _hashed_ids(texts: list[str], labels: list[tuple[str, ...]]) -> list[str]:
+    """16 hex digits of text and labels, so that an id survives new rows before it; repeats are numbered."""
+    seen: Counter[str] = Counter()
+    ids = []
+    for text, names in zip(texts, labels, strict=True):
+        digest = hashlib.sha256("\x1f".join([text, *names]).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        seen[digest] += 1
+        ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
+    return ids
+
+
+def _riders(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
+    """The columns that ride along; one that is called like ours becomes `source_<name>`."""
+    used = {mapping.text, mapping.id, pick(table, mapping.label, where)}
+    names = [name for name in table.column_names if name not in used] if mapping.keep is None else mapping.keep
+    riders = {}
+    for name in names:
+        column = table[pick(table, name, f"{where}, columns.keep")]
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            continue
+        if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+            column = column.cast(pa.string())
+        # One chunk, so that the bytes of the Parquet file don't depend on how the source was read.
+        riders[f"source_{name}" if name in RESERVED else name] = column.combine_chunks()
+    return riders
+
+
+def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
+    """Refuse rows that nothing can be learned from; say what is odd about others.
+
+    Args:
+        table: Rows, all that training gets to see.
+        kind: `classify` or `multilabel`.
+        where: What they are, for messages.
+
+    Returns:
+        Warnings, a sentence each.
+
+    Raises:
+        VolantError: If there is no row or text, one class only, or a label for nearly every row.
+    """
+    column = table[TARGETS[kind]]
+    cells = column.to_pylist()
+    counts = Counter(cells if kind == "classify" else (label for labels in cells for label in labels or ()))
+    blank = sum(not text.strip() for text in table["text"].to_pylist())
+    if table.num_rows in (0, blank):
+        what = "every text is empty" if table.num_rows else "no labelled rows"
+        raise VolantError(f"{where}: {what}. Check the file, and columns.text, columns.where and columns.drop_labels.")
+    if len(counts) < 2:
+        only = f"one class only ('{next(iter(counts))}')" if counts else "no label at all"
+        raise VolantError(
+            f"{where}: {only} in {table.num_rows} rows. A model needs two or more labels to choose between."
+        )
+    if len(counts) > 10 and counts.total() < 2 * len(counts):
+        some = ", ".join(f"'{label[:30]}'" for label in list(counts)[:3])
+        raise VolantError(
+            f"{where}: {len(counts)} different labels in {table.num_rows} rows ({some} …). "
+            "Is columns.label the right column?"
+        )
+    return _warnings(counts, blank, where)
+
+
+def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:
+    warnings = []
+    rare = sorted(label for label, count in counts.items() if count < 2)
+    if rare:
+        warnings.append(f"{where}: only one row each for {', '.join(rare[:10])}: they can't be in train and in test.")
+    spelt = Counter(label.casefold() for label in counts)
+    twins = sorted(label for label in counts if spelt[label.casefold()] > 1)
+    if twins:
+        warnings.append(f"{where}: {', '.join(twins[:10])} differ only in case: join them with columns.label_map.")
+    if blank:
+        warnings.append(f"{where}: {blank} rows have an empty text.")
+    return warnings

@@ -1,0 +1,110 @@
+"""Your own files: CSV, TSV, JSON Lines or Parquet, on this disk or at any address that fsspec opens (s3://…)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT, did_you_mean
+from volant.errors import VolantError
+from volant.sources.columns import Columns, to_rows
+from volant.sources.formats import MAX_LINE, Format, read_stream
+
+CODE = "src/volant/sources/files.py"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Files:
+    """Rows of one file a split; `conf/source/files.yaml` says what each field is."""
+
+    train: str
+    validation: str | None = None
+    test: str | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    quote: str | None = Field(default='"', min_length=1, max_length=1)
+    encoding: str | None = None
+    header: list[str] | None = None
+    max_line: int = Field(default=MAX_LINE, ge=1024)
+    columns: Columns = Field(default_factory=Columns)
+    watch: dict[str, str] = Field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a file that DVC would not see change: its rows would silently stay the old ones.
+
+        Raises:
+            ValueError: If a split's file is neither watched nor under a folder that is; pydantic reports it.
+        """
+        for split in ("train", "validation", "test"):
+            path = getattr(self, split)
+            if path and self.watch and not any(_covers(watched, path) for watched in self.watch.values()):
+                raise ValueError(
+                    f"{split} file '{path}' is not watched: set watch.{split} to `${{..{split}}}`, "
+                    "or a watch to a folder that holds it"
+                )
+
+    def read(self, kind: str) -> dict[str, pa.Table]:
+        """Read each file that is named.
+
+        Raises:
+            VolantError: If a file can't be found or read, or its columns or labels aren't as configured.
+        """
+        form = Format(self.delimiter, self.quote, self.encoding, self.header, self.max_line)
+        paths = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            split: to_rows(read_file(path, form), self.columns, kind, path) for split, path in paths.items() if path
+        }
+
+
+def read_file(path: str, form: Format | None = None) -> pa.Table:
+    """Read one local or remote file as a table.
+
+    Raises:
+        VolantError: If it can't be found or read.
+    """
+    with opened(path) as raw:
+        return read_stream(raw, path, form or Format())
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a local path or a URL for reading bytes.
+
+    Raises:
+        VolantError: If it is not there, is a folder, may not be read, or its protocol lacks an extra.
+    """
+    try:
+        file = _remote(path) if "://" in path else Path(path).expanduser().open("rb")
+    except FileNotFoundError as error:
+        local = "" if "://" in path else f"{_nearby(path)} Paths count from the project's root."
+        raise VolantError(f"{path} does not exist.{local}") from error
+    except IsADirectoryError as error:
+        raise VolantError(f"{path} is a folder; name one file in it.") from error
+    except ImportError as error:
+        raise VolantError(f"{path} needs an extra: pip install 'volant[s3]' ({error}).") from error
+    except Exception as error:
+        # Each storage has its own exceptions for credentials, permission and network.
+        raise VolantError(
+            f"{path} can't be opened: {error}. Check its address, your rights and AWS_* settings."
+        ) from error
+    with file:
+        yield file
+
+
+def _remote(path: str) -> BinaryIO:
+    import fsspec
+
+    return cast(BinaryIO, cast(fsspec.core.OpenFile, fsspec.open(path, "rb")).open())
+
+
+def _nearby(path: str) -> str:
+    folder = Path(path).expanduser().parent
+    return did_you_mean(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+
+
+def _covers(watched: str, path: str) -> bool:
+    """Whether `path` is the watched file or lies under the watched folder."""
+    return PurePosixPath(path).is_relative_to(watched)

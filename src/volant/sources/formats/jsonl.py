@@ -1,0 +1,57 @@
+"""JSON Lines as tables."""
+
+import json
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from volant.errors import VolantError
+from volant.sources.formats.lines import Format, read_lines
+
+
+def read_jsonl(data: BinaryIO, name: str, form: Format) -> pa.Table:
+    """Read one JSON object a line; a key that a line lacks is a missing value there."""
+    columns: dict[str, list[Any]] = {}
+    count = 0
+    for number, line in enumerate(read_lines(data, name, form), 1):
+        if not line.strip():
+            continue
+        for key, value in _json_object(line, name, number).items():
+            column = columns.setdefault(key, [])
+            column.extend([None] * (count - len(column)))
+            column.append(value)
+        count += 1
+    for column in columns.values():
+        column.extend([None] * (count - len(column)))
+    return pa.table({key: _column(values, f"{name}, column '{key}'") for key, values in columns.items()})
+
+
+def _json_object(line: str, name: str, number: int) -> dict[str, Any]:
+    hint = "If the file is one JSON list or spread over lines, write one object a line."
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise VolantError(f"{name}, line {number}: broken JSON ({error}). {hint}") from error
+    if not isinstance(value, dict):
+        raise VolantError(f"{name}, line {number}: {type(value).__name__}, but expected an object. {hint}")
+    return value
+
+
+def _column(values: list[Any], where: str) -> pa.Array:
+    try:
+        return pa.array(values)
+    except UnicodeEncodeError:
+        # Half of an emoji, cut by whoever shortened the text: no UTF-8 can hold it.
+        return _column([_whole(value) for value in values], where)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        if any(isinstance(value, list | dict) for value in values):
+            raise VolantError(
+                f"{where}: its values are of several types ({error}). Write them all the same way."
+            ) from error
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [_whole(item) for item in value] if isinstance(value, list) else value

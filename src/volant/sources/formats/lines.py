@@ -1,0 +1,67 @@
+"""Lines of text from bytes, bounded in length, with errors that name the line."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from volant.errors import VolantError
+
+MAX_LINE = 1048576
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a text file is written; what is None is found out.
+
+    Attributes:
+        delimiter: Between the cells of a row.
+        quote: Around a cell that holds a delimiter or a line end; None: quotes mean nothing.
+        encoding: Python's name of it; None: UTF-8, or what a byte-order mark says.
+        header: Names of the columns where the first line is data already.
+        max_line: Characters a row may have.
+    """
+
+    delimiter: str | None = None
+    quote: str | None = '"'
+    encoding: str | None = None
+    header: list[str] | None = None
+    max_line: int = MAX_LINE
+
+
+def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:
+    """Lines with their ends, each held up to `max_line` characters; decoding errors name line and byte."""
+    encoding, max_line = form.encoding or "utf-8", form.max_line
+    text = io.TextIOWrapper(data, encoding=encoding, newline="")
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = text.readline(max_line + 1)
+        except UnicodeDecodeError as error:
+            # All lines before were handed out: what stands before the bad byte begins in this one.
+            bad = number + error.object[: error.start].count(b"\n")
+            raise VolantError(_wrong_encoding(name, bad, encoding, error)) from error
+        except UnicodeError as error:
+            raise VolantError(
+                f"{name} is not {encoding} ({error}). Name its encoding: `encoding: utf-16-le`."
+            ) from error
+        if not line:
+            return
+        if len(line) > max_line:
+            raise VolantError(
+                f"{name}, line {number}: longer than {max_line:,} characters. Is this the right file? "
+                "Cut it into one row a line, or raise `max_line`."
+            )
+        if "\0" in line:
+            raise VolantError(f"{name}, line {number}: holds a NUL character, so the file is binary or damaged there.")
+        yield line
+
+
+def _wrong_encoding(name: str, line: int, encoding: str, error: UnicodeDecodeError) -> str:
+    marks = ", utf-8-sig, utf-16 and utf-32 by their byte-order marks"
+    tried = f"utf-8{marks}" if encoding.startswith("utf-8") else encoding
+    return (
+        f"{name}, line {line}: byte 0x{error.object[error.start]:02x} can't be read (tried: {tried}). "
+        "Name what the file was exported in, such as `encoding: latin-1`, cp1252, shift_jis, gb18030."
+    )

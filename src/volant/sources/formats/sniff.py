@@ -1,0 +1,128 @@
+"""What a file is, from its name and first bytes: compression, format, encoding, delimiter."""
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import lzma
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from volant.errors import VolantError
+from volant.sources.formats.lines import Format
+
+HEAD = 65536
+DELIMITERS = ",;\t|"
+FORMATS = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+# First bytes of what people hand in by mistake; https://www.garykessler.net/library/file_sigs.html
+BINARY = {
+    b"PK\x03\x04": "a zip archive or an Office workbook", b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"%PDF": "a PDF", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"GIF8": "an image",
+    b"SQLite format 3": "an SQLite database", b"ARROW1": "an Arrow file", b"\x7fELF": "a program",
+}  # fmt: skip
+# The longer mark first: UTF-16's is the beginning of UTF-32's.
+MARKS = [
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+]  # fmt: skip
+
+
+def decompressed(raw: BinaryIO) -> BinaryIO:
+    """The stream itself, or a reader over it if it begins like gzip, bzip2 or xz (whatever its name says)."""
+    magic = raw.read(6)
+    raw.seek(0)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+    if magic.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.BZ2File(raw))
+    if magic.startswith(b"\xfd7zXZ"):
+        return cast(BinaryIO, lzma.LZMAFile(raw))
+    return raw
+
+
+def format_of(name: str, head: bytes, encoding: str | None = None) -> str:
+    """`csv`, `jsonl` or `parquet`.
+
+    Raises:
+        VolantError: If the first bytes are no text that we can read.
+
+    Example:
+        >>> format_of("a.csv.gz", b"text,label"), format_of("a.txt", b'{"text": "a"}')
+        ('csv', 'jsonl')
+    """
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    what = next((what for magic, what in BINARY.items() if head.startswith(magic)), None)
+    suffixes = [s.lower() for s in PurePosixPath(name).suffixes if s.lower() in FORMATS]
+    if suffixes and FORMATS[suffixes[-1]] == "parquet":
+        raise VolantError(f"{name} is called Parquet, but is {what or 'not'}. Export it again, or mend its extension.")
+    wide = encoding_of(head, encoding).startswith(("utf-16", "utf-32", "utf16", "utf32"))
+    if what is None and b"\0" in head and not wide:
+        what = "binary, or UTF-16 without a byte-order mark (then set `encoding: utf-16-le`)"
+    if what:
+        raise VolantError(f"{name} is {what}. Allowed: CSV, TSV, JSON Lines or Parquet, also compressed.")
+    if suffixes:
+        return FORMATS[suffixes[-1]]
+    return "jsonl" if head.lstrip().startswith(b"{") else "csv"
+
+
+def encoding_of(head: bytes, given: str | None = None) -> str:
+    """The encoding given, else the one that the byte-order mark says, else UTF-8: never a guess.
+
+    Example:
+        >>> encoding_of(b"text"), encoding_of("text".encode("utf-16"))
+        ('utf-8', 'utf-16')
+    """
+    marked = next((name for mark, name in MARKS if head.startswith(mark)), None)
+    if given is None:
+        return marked or "utf-8"
+    try:
+        normal = codecs.lookup(given).name
+    except LookupError as error:
+        raise VolantError(
+            f"encoding '{given}' is not known. Try utf-8, latin-1, cp1252, utf-16, shift_jis or gb18030."
+        ) from error
+    return "utf-8-sig" if normal == "utf-8" and marked == "utf-8-sig" else normal
+
+
+def delimiter_of(name: str, head: bytes, form: Format) -> str:
+    """The delimiter that the name says (.tsv), else the one that the first rows agree on."""
+    if ".tsv" in name.lower():
+        return "\t"
+    decoder = codecs.getincrementaldecoder(form.encoding or "utf-8")("ignore")
+    return sniff_delimiter(decoder.decode(head), form.quote)
+
+
+def sniff_delimiter(head: str, quote: str | None = '"') -> str:
+    r"""The delimiter under which the first rows agree best on the number of cells.
+
+    Example:
+        >>> sniff_delimiter("text;label\nWell, well;good\nNo, no, no;bad\n")
+        ';'
+        >>> sniff_delimiter("text\nonly one, column\n")
+        ','
+    """
+    lines = list(io.StringIO(head, newline=""))
+    # The last line may be cut off where the sample ends.
+    whole = lines[:-1] if len(lines) > 1 and not head.endswith(("\n", "\r")) else lines
+
+    def score(delimiter: str) -> tuple[float, int]:
+        try:
+            rows = islice(csv.reader(whole, delimiter=delimiter, **quoting(quote)), 50)
+            sizes = [len(row) for row in rows if row] or [0]
+        except csv.Error:
+            return 0, 0
+        return (sizes.count(sizes[0]) / len(sizes), sizes[0]) if sizes[0] > 1 else (0, 0)
+
+    return max(DELIMITERS, key=score)
+
+
+def quoting(quote: str | None) -> dict[str, Any]:
+    """The arguments of `csv.reader` for a quote character, or for none."""
+    return {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}

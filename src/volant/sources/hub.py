@@ -1,0 +1,126 @@
+"""A dataset of the Hugging Face hub, or its copy in a local mirror, which is looked at first."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT, did_you_mean
+from volant.errors import VolantError
+from volant.sources.columns import Columns, to_rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    Split = Path | Dataset
+
+MIRROR = "VOLANT_MIRROR"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Splits:
+    """The dataset's own name of each split; None: don't read it."""
+
+    train: str = "train"
+    validation: str | None = "validation"
+    test: str | None = "test"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Hub:
+    """Rows of a hub dataset; `conf/source/hub.yaml` says what each field is."""
+
+    path: str
+    name: str | None = None
+    revision: str | None = None
+    mirror: str | None = None
+    splits: Splits = Field(default_factory=Splits)
+    columns: Columns = Field(default_factory=Columns)
+    watch: dict[str, str] = Field(default_factory=dict)
+
+    def read(self, kind: str) -> dict[str, pa.Table]:
+        """Read the splits from the mirror, else from the hub.
+
+        Raises:
+            VolantError: If neither has the dataset, or it lacks a split, column or label that config names.
+        """
+        folder = mirrored(self.path, self.mirror)
+        published = _from_mirror(folder) if folder else _from_hub(self.path, self.name, self.revision)
+        where = str(folder) if folder else self.path
+        wanted = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
+        tables = {}
+        for role, split in wanted.items():
+            if split is not None and _is_there(role, split, published, where):
+                tables[role] = to_rows(_named(published[split]), self.columns, kind, f"{where}, split {split}")
+        return tables
+
+
+def mirrored(path: str, folder: str | None = None) -> Path | None:
+    """The folder of a dataset in the mirror, if there is a mirror and it has the dataset.
+
+    Raises:
+        VolantError: If the setting names no folder: that is a typing error, not a wish to use the hub.
+    """
+    root = os.environ.get(MIRROR)
+    if not root:
+        return None
+    if not Path(root).is_dir():
+        raise VolantError(f"{MIRROR}={root} is not a folder. Name one that holds datasets, or unset it to use the hub.")
+    names = [folder, path, path.rsplit("/", 1)[-1]]
+    found = (Path(root) / name for name in names if name and not Path(name).is_absolute())
+    return next((candidate for candidate in found if any(candidate.glob("*.parquet"))), None)
+
+
+def _from_mirror(folder: Path) -> "dict[str, Split]":
+    return {path.stem: path for path in sorted(folder.glob("*.parquet"))}
+
+
+def _from_hub(path: str, name: str | None, revision: str | None) -> "dict[str, Split]":
+    try:
+        import datasets
+    except ImportError as error:
+        raise VolantError(f"'{path}' needs an extra: pip install 'volant[train]' ({error}).") from error
+    try:
+        return {str(split): rows for split, rows in datasets.load_dataset(path, name, revision=revision).items()}
+    except Exception as error:
+        # The hub's client raises errors of four libraries: network, HTTP, missing dataset, configuration.
+        raise VolantError(
+            f"Dataset '{path}' can't be loaded from the hub: {error}\n"
+            f"Check path, name and revision, and the network. Behind a firewall, put its splits under "
+            f"FOLDER/{path}/train.parquet … and set {MIRROR}=FOLDER."
+        ) from error
+
+
+def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: str) -> bool:
+    """Whether a split is published; one with an unusual name was typed by the user, so it must be."""
+    if split in published:
+        return True
+    if role != "train" and split == role:
+        return False
+    near = did_you_mean(split, published)
+    raise VolantError(f"{where} has no split '{split}' (splits.{role}).{near} It has: {', '.join(published)}.")
+
+
+def _named(split: "Split") -> pa.Table:
+    """A split as a table, with the names of its class labels instead of their numbers."""
+    if isinstance(split, Path):
+        return pq.read_table(split)
+    table = cast(pa.Table, split.with_format("arrow")[:])
+    for i, (column, feature) in enumerate(split.features.items()):
+        inner = getattr(feature, "feature", feature)
+        if hasattr(inner, "int2str"):
+            values = [_name_of(value, inner.names) for value in table[column].to_pylist()]
+            table = table.set_column(i, column, pa.array(values))
+    return table
+
+
+def _name_of(value: list | int | None, names: list[str]) -> list | str | None:
+    if isinstance(value, list):
+        return [_name_of(item, names) for item in value]
+    # -1 is what publishers write where the label is kept secret.
+    return None if value is None or value < 0 else names[value]

@@ -1,0 +1,87 @@
+"""The labels in a source's column: read from whatever type it has, then given their own names."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from volant.config import did_you_mean
+from volant.errors import VolantError
+
+
+def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where: str) -> list[tuple[str, ...] | None]:
+    """The labels of each row as the source has them; None where it has no value at all.
+
+    Raises:
+        VolantError: If the column can't hold labels of this kind.
+    """
+    lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    if kind == "classify" and (lists or separator):
+        what = "holds lists" if lists else f"is split at '{separator}'"
+        raise VolantError(f"{where} {what}, but kind classify has one label a text. Set `kind: multilabel`.")
+    if pa.types.is_nested(column.type.value_type if lists else column.type):
+        raise VolantError(f"{where} holds {column.type}; labels are text, numbers, or (multilabel) lists of them.")
+    cells = column.to_pylist()
+    if lists:
+        return [None if cell is None else _unique(cell) for cell in cells]
+    texts = [plain(cell) for cell in cells]
+    if kind == "classify":
+        return [(text,) if text else None for text in texts]
+    return [None if t is None else _unique(t.split(separator) if separator else [t]) for t in texts]
+
+
+def rename_labels(
+    found: list[tuple[str, ...] | None], rows: np.ndarray, names: dict[str, str], drop: set[str], where: str
+) -> list[tuple[str, ...] | None]:
+    """The labels of each row under their own names; None for a row to leave out.
+
+    Args:
+        found: What `read_labels` gave.
+        rows: The number of each row in the source, from 0.
+        names: Value in the source to label; empty: they stay as they are.
+        drop: Labels to leave out, under either name.
+        where: What the column is, for messages.
+
+    Raises:
+        VolantError: If a row has no value, or one that `names` lacks; says which row.
+    """
+    first: dict[str, int] = {}
+    for row, values in zip(rows + 1, found, strict=True):
+        if values is None:
+            raise VolantError(f"{where}, row {row}: no label. Fill it in, or leave such rows out with columns.where.")
+        for value in values:
+            first.setdefault(value, row)
+    new = {value: _name(value, names, drop, f"{where}, row {row}") for value, row in first.items()}
+    named = [tuple(dict.fromkeys(n for v in values or () if (n := new[v]) is not None)) for values in found]
+    return [labels if labels or not values else None for labels, values in zip(named, found, strict=True)]
+
+
+def plain(value: object) -> str | None:
+    """A cell as the text that config names it by; whole floats lose the `.0` that a missing value brought in.
+
+    Example:
+        >>> [plain(v) for v in (4, 4.0, " neg ", True, None)]
+        ['4', '4', 'neg', 'true', None]
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return None if value != value else str(int(value)) if value.is_integer() else str(value)  # noqa: PLR0124
+    return None if value is None else str(value).strip()
+
+
+def _unique(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in map(plain, values) if text))
+
+
+def _name(value: str, names: dict[str, str], drop: set[str], where: str) -> str | None:
+    label = names.get(value, value)
+    if {value, label} & drop:
+        return None
+    # A mirror may hold names where the hub holds numbers: a value that is one of the names stays.
+    if names and value not in names and value not in names.values():
+        raise VolantError(
+            f"{where}: label '{value}' is not in columns.label_map.{did_you_mean(value, names)} "
+            f"It has: {', '.join(names)}. Add it there, or to columns.drop_labels."
+        )
+    return label

@@ -1,0 +1,26 @@
+"""Stages of the pipeline, as `dvc.yaml` runs them: a thin main over a pure function each."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from volant.errors import VolantError
+
+
+def run_stage(main: Callable[[str], None]) -> None:
+    """Run a stage for the flywheel that the command line names; an error of the user's is a message, exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if len(sys.argv) != 2:
+        Console(stderr=True).print(f"Usage: python -m volant.stages.{Path(sys.argv[0]).stem} FLYWHEEL")
+        raise SystemExit(2)
+    try:
+        main(sys.argv[1])
+    except (VolantError, FileNotFoundError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        raise SystemExit(2) from error
+    except KeyboardInterrupt as error:
+        Console(stderr=True).print("Stopped. Run the same command again to go on.", style="yellow")
+        raise SystemExit(130) from error

@@ -1,0 +1,46 @@
+"""Stage `prepare`: read the source, cut train, validation and test, and say what the data is like."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from volant import config
+from volant.data_card import write_card
+from volant.kinds import KINDS
+from volant.schema import write_table
+from volant.sources.columns import check_rows
+from volant.splits import Cut, cut
+from volant.stages import run_stage
+
+
+def prepare(name: str, flywheel: config.Flywheel) -> tuple[Cut, list[str]]:
+    """Rows of the source, cut; and what to know of them before training.
+
+    Raises:
+        VolantError: If the source can't be read, or its rows can't be learned from.
+    """
+    kind = KINDS[flywheel.kind]
+    source = config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind)
+    warnings = check_rows(source["train"], flywheel.kind, name)
+    if flywheel.labels:
+        for table in source.values():
+            kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that the config doesn't know
+    return cut(source, kind, flywheel.split, flywheel.seed), warnings
+
+
+def main(name: str) -> None:
+    """Read the source and write the splits and the data card."""
+    console = Console()
+    flywheel = config.flywheel(name)
+    with console.status(f"reading the source of {name}"):
+        done, warnings = prepare(name, flywheel)
+    for split, table in done.splits.items():
+        write_table(table, Path("data") / name / "prepared" / f"{split}.parquet")
+    write_card(name, flywheel.description, KINDS[flywheel.kind], done.splits, done.report, Path("reports") / name)
+    console.print(f"{name}: " + ", ".join(f"{split} {len(table):,}" for split, table in done.splits.items()) + " rows")
+    for warning in warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,127 @@
+"""Stage `train`: fit on train, choose on validation, save a bundle. The test rows are never read."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from volant import config
+from volant.bundle import Bundle
+from volant.kinds import KINDS, Kind
+from volant.models import Examples, Fitted, Task
+from volant.packing import Origin, pack
+from volant.provenance import digest, git_commit
+from volant.schema import read_table, write_text
+from volant.stages import run_stage
+
+WORK = Path(".cache/train")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A bundle, the history of its training and the validation figures that chose it."""
+
+    bundle: Bundle
+    fitted: Fitted
+    validation: Mapping[str, float]
+
+
+def train(
+    name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: Path, limit: int | None = None
+) -> Trained:
+    """Fit the flywheel's model on `data/train.parquet`, choose on `data/validation.parquet`, save a bundle.
+
+    Args:
+        name: Of the flywheel.
+        flywheel: Its config.
+        data: Folder of the clean splits.
+        folder: Where the bundle goes; replaced as a whole when all of it is written.
+        work: Where checkpoints live; an interrupted training with the same config and data goes on from there.
+        limit: Train on this many rows only (sweeps).
+
+    Raises:
+        VolantError: If a row carries a label outside the label set, or the model can't be had.
+    """
+    kind = KINDS[flywheel.kind]
+    tables = {split: read_table(data / f"{split}.parquet") for split in ("train", "validation")}
+    labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
+    if limit:
+        tables["train"] = tables["train"].slice(0, limit)
+    examples = {split: _examples(table, kind, labels) for split, table in tables.items()}
+    origin = Origin.of(name, flywheel, data, git_commit())
+    work = work / f"{name}-{digest([asdict(flywheel), origin.data])[:16]}"
+    draft = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)
+    model = config.build(flywheel.model, f"flywheels.{name}.model")
+    task = Task(kind, labels, flywheel.metric, flywheel.seed)
+    fitted = model.fit(examples["train"], examples["validation"], task, draft, work)
+    validation = pack(draft, fitted, task, examples["validation"], flywheel, origin)
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)
+    shutil.rmtree(work, ignore_errors=True)
+    return Trained(Bundle.load(folder), fitted, validation)
+
+
+def _examples(table: Any, kind: Kind, labels: tuple[str, ...]) -> Examples:
+    gold = kind.gold(table)
+    return Examples(table["text"].to_pylist(), gold, kind.targets(gold, labels))
+
+
+def report(trained: Trained) -> dict[str, Any]:
+    """What `reports/<flywheel>/train.json` says: no times, so that the same training gives the same bytes."""
+    manifest = trained.bundle.manifest
+    best = {f"best_{key}" if key in ("epoch", "step") else key: value for key, value in trained.fitted.best.items()}
+    return {
+        **best,
+        **{f"val_{k}": round(v, 6) for k, v in trained.validation.items()},
+        "precision": manifest["precision"],
+    }
+
+
+def curves(trained: Trained) -> str:
+    """The learning curves as CSV: a line for each point of train loss, validation loss and the metric."""
+    shown = ("train_loss", "val_loss", f"val_{trained.bundle.metric}")
+    points = [(row["epoch"], name, row[name]) for name in shown for row in trained.fitted.history if name in row]
+    return "epoch,label,value\n" + "".join(f"{epoch},{name},{value}\n" for epoch, name, value in points)
+
+
+def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path) -> None:
+    """Track the training as one MLflow run, found again by its `bundle` tag."""
+    from volant import tracking
+
+    manifest = trained.bundle.manifest
+    tags = {f"data.{split}": value for split, value in manifest["data"].items()}
+    tags |= {"bundle": manifest["digest"], "config": manifest["config"], "precision": manifest["precision"]}
+    with tracking.run(name, asdict(flywheel), tags) as run:
+        for step, epoch in enumerate(trained.fitted.history, 1):
+            run.log_epoch(step, epoch)
+        best = trained.fitted.best
+        run.log_metrics({f"val_{key}": value for key, value in trained.validation.items()})
+        run.log_metrics({"best_epoch": best["epoch"], "train_loss": best.get("train_loss", float("nan"))})
+        run.log_metrics({"best_val_f1": best["val_macro_f1"], "val_f1_weighted": best["val_weighted_f1"]})
+        run.log_file(config.PARAMS)
+        run.log_file(reports / "plots" / "learning.csv", "plots")
+        run.log_file(trained.bundle.folder / "README.md", "bundle")
+
+
+def main(name: str) -> None:
+    """Train, save the bundle and its reports, and track the run."""
+    flywheel = config.flywheel(name)
+    trained = train(name, flywheel, Path("data") / name / "clean", Path("models") / name, WORK)
+    reports = Path("reports") / name
+    write_text(json.dumps(report(trained), indent=2) + "\n", reports / "train.json")
+    write_text(curves(trained), reports / "plots" / "learning.csv")
+    record(name, flywheel, trained, reports)
+    precision = trained.bundle.manifest["precision"]
+    score = trained.validation[flywheel.metric]
+    Console().print(f"{name}: models/{name} saved ({precision}), validation {flywheel.metric} {score:.4f}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

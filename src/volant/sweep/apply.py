@@ -1,0 +1,208 @@
+"""`volant sweep apply`: the best trial of a study, written back into the flywheel's conf file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from volant import config, model_choice
+from volant.errors import VolantError
+from volant.schema import write_text
+from volant.sweep.rewrite import rewrite
+from volant.sweep.study import MODEL, done, overrides, short, storage_url, studies
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+PREFIX = "flywheel."
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was written where.
+
+    Attributes:
+        path: The conf file.
+        study: Name of the study.
+        trial: Number of the trial in it.
+        values: Objective → what the trial returned.
+        changes: Dotted key in the conf file → its new value.
+        differs: Why training again will not give the very same figures; none if it will.
+    """
+
+    path: Path
+    study: str
+    trial: int
+    values: Mapping[str, float]
+    changes: Mapping[str, Any]
+    differs: str | None
+
+
+def apply(
+    name: str,
+    study: str | None = None,
+    root: Path = Path(),
+    trial: int | None = None,
+    storage: str | None = None,
+) -> Applied:
+    """Write a trial's settings into `conf/flywheel/<name>.yaml`; comments and all else stay as they are.
+
+    Args:
+        name: Of the flywheel.
+        study: Name of the study; needed only where several of the flywheel's can't be compared.
+        root: The project's root.
+        trial: Its number; the best one by default.
+        storage: URL of the studies' database; as `conf/sweep.yaml` says by default.
+
+    Raises:
+        VolantError: If there is no such study or trial, no trial is the best, or the file would not be valid.
+    """
+    root = root.resolve()
+    path = root / config.CONF / "flywheel" / f"{name}.yaml"
+    before, own = path.read_text(encoding="utf-8") if path.exists() else "", model_choice.chosen(root, name)
+    found = choose(studies(storage_url(root, storage), name), name, study)
+    best = pick(found, trial)
+    given = overrides(best)
+    option = str(given.get(MODEL, own))
+    settings = {key.removeprefix(PREFIX): value for key, value in given.items() if key.startswith(PREFIX)}
+    settings = whole_lists(settings, _model_of(root, name, option, own))
+    write_text(rewrite(before, settings, None if option == own else option), path)
+    _check(root, path, before)
+    values = dict(zip(found.user_attrs["objectives"], best.values, strict=True))
+    changes = ({f"/{model_choice.GROUP}": option} if option != own else {}) | settings
+    return Applied(path, found.study_name, best.number, values, changes, _differs(root, name, given))
+
+
+def choose(found: Sequence["Study"], name: str, wanted: str | None) -> "Study":
+    """The study of that name; without one, that of the best trial, where they can be compared.
+
+    Raises:
+        VolantError: If there is none, or they can't be compared.
+    """
+    names = {study.study_name: study for study in found}
+    if wanted in names:
+        return names[wanted]
+    if wanted or not found:
+        said = f"'{wanted}' is no study of {name} with results." if wanted else f"No study of {name} has a result."
+        there = f" There are: {', '.join(names)}." if names else ""
+        raise VolantError(
+            f"{said}{config.did_you_mean(str(wanted), names)}{there} Run one: "
+            f"`python -m volant.sweep -m flywheel={name} sweep=linear`."
+        )
+    if len(found) == 1:
+        return found[0]
+    terms = {(str(s.user_attrs.get("objectives")), s.directions[0], _terms(done(s)[0])) for s in found}
+    if len(terms) > 1 or any(len(study.directions) > 1 for study in found):
+        listed = [f"  {s.study_name}: {_said(s, done(s)[0])}" for s in found]
+        raise VolantError(
+            f"{name} has several studies, of other rows or objectives, so that none is the best. "
+            "Name one with --study:\n" + "\n".join(listed)
+        )
+    ascending = found[0].directions[0].name == "MINIMIZE"
+    return sorted(found, key=lambda study: done(study)[0].value or 0.0, reverse=not ascending)[0]
+
+
+def pick(study: "Study", number: int | None) -> "FrozenTrial":
+    """The trial of that number, or the best one.
+
+    Raises:
+        VolantError: If it returned no result, or several objectives leave several best ones.
+    """
+    best = done(study)
+    if number is None and len(study.directions) == 1:
+        return best[0]
+    if number is None:
+        front = "\n".join(f"  --trial {trial.number}: {_said(study, trial)}" for trial in best)
+        raise VolantError(f"{study.study_name} has several objectives, so that none is the best. Choose one:\n{front}")
+    for trial in study.get_trials(deepcopy=False):
+        if trial.number == number and trial.state.name == "COMPLETE":
+            return trial
+    raise VolantError(
+        f"{study.study_name} has no trial {number} with a result. "
+        f"The best: {', '.join(str(trial.number) for trial in best[:10])}."
+    )
+
+
+def _model_of(root: Path, name: str, option: str, own: str) -> dict[str, Any]:
+    """The `model` of the flywheel before the settings: its own keys hold for its own model only."""
+    from omegaconf import OmegaConf
+
+    base = model_choice.model_tree(root, option)
+    mine = model_choice.flywheel_tree(root, name) if option == own else {}
+    return OmegaConf.to_container(OmegaConf.merge(base, mine))  # type: ignore[return-value]
+
+
+def whole_lists(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which a place in a list has become the list.
+
+    Example:
+        >>> whole_lists({"model.word_ngrams.1": 3}, {"word_ngrams": [1, 2]})
+        {'model.word_ngrams': [1, 3]}
+    """
+    whole: dict[str, Any] = {}
+    for dotted, value in settings.items():
+        key, _, place = dotted.rpartition(".")
+        if not place.isdigit():
+            whole[dotted] = value
+            continue
+        now: Any = {"model": model}
+        for part in key.split("."):
+            now = now[part]
+        whole[key] = [value if k == int(place) else old for k, old in enumerate(whole.get(key, now))]
+    return whole
+
+
+def _check(root: Path, path: Path, before: str) -> None:
+    """Take the file back if it can't be composed."""
+    from volant.compose import compose
+
+    try:
+        compose(root)
+    except VolantError as error:
+        write_text(before, path)
+        raise VolantError(f"{path} stays as it was, as this trial's settings don't fit it any more: {error}") from error
+
+
+def _differs(root: Path, name: str, given: Mapping[str, Any]) -> str | None:
+    from volant.sweep.plan import data_digest
+
+    if size := given.get("train_subset_size"):
+        return f"the trial learned from {size:,} rows, not from all"
+    if given.get("seed") is not None:
+        return f"the sweep had another seed ({given['seed']})"
+    if given.get("data") != data_digest(root, name):
+        return "the clean rows are others than the trial's"
+    return None
+
+
+def _terms(trial: "FrozenTrial") -> tuple[Any, Any]:
+    given = overrides(trial)
+    return given.get("train_subset_size"), given.get("data")
+
+
+def _said(study: "Study", trial: "FrozenTrial") -> str:
+    pairs = zip(study.user_attrs["objectives"], trial.values, strict=True)
+    rows = overrides(trial).get("train_subset_size") or "all"
+    return f"{', '.join(f'{name} {value:.6g}' for name, value in pairs)} ({rows} rows; {short(trial.params)})"
+
+
+def show_applied(applied: Applied, console: Console | None = None) -> None:
+    """Print what was written, and what comes next."""
+    console = console or Console()
+    values = ", ".join(f"{name} {value:.6g}" for name, value in applied.values.items())
+    console.print(
+        f"{applied.path}: trial {applied.trial} of {applied.study} ({values})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for key, value in applied.changes.items():
+        console.print(f"  {key}: {value}", markup=False, highlight=False, soft_wrap=True)
+    again = (
+        f"The figures will differ: {applied.differs}."
+        if applied.differs
+        else "With nothing else changed, it gives the same validation figures again."
+    )
+    console.print(f"Next: make repro FLYWHEEL={applied.path.stem}. {again}", highlight=False, soft_wrap=True)

@@ -1,0 +1,165 @@
+"""What a sweep is to search, composed once and checked before the first trial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from volant import config, model_choice
+from volant.errors import VolantError
+from volant.kinds import KINDS
+from volant.provenance import digest
+from volant.sweep import study as studies
+from volant.sweep.sampling import grid, sampling
+from volant.sweep.study import COSTS, MODEL, Goal, direction
+from volant.sweep.trial import TRAINED_ON, flywheel_of
+
+MISSING = object()
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be searched, as composed and checked; `arguments` are Hydra's: the user's and ours."""
+
+    flywheel: str
+    study: str
+    storage: str
+    goal: Goal
+    arguments: tuple[str, ...]
+
+
+def plan(arguments: Sequence[str], root: Path) -> Plan:
+    """Compose the sweep once, without what is swept, and check it.
+
+    Raises:
+        VolantError: As `sweep`.
+    """
+    given = _parsed(arguments)
+    fixed = [str(one.input_line) for one in given if not one.is_sweep_override()]
+    hydra = _compose(root, fixed).hydra
+    name, space = hydra.runtime.choices["flywheel"], hydra.sweeper.params or {}
+    keys = {one.get_key_element().lstrip("+~") for one in given}
+    model = _model(root, name, hydra.runtime.choices[MODEL], keys | set(space))
+    settings = _compose(root, [*fixed, *model])
+    _known(settings, [*space, *(one.get_key_element() for one in given if one.is_sweep_override())])
+    goal = _goal(name, settings, "hydra.sweeper.direction" in keys)
+    storage = studies.storage_url(root, settings.hydra.sweeper.storage)
+    there = studies.open_study(settings.study, storage, goal).trials
+    added = {
+        "train_subset_size": settings.train_subset_size or "null",
+        "data": data_digest(root, name),
+        "hydra.sweeper.direction": f"[{','.join(goal.directions)}]",
+        **sampling(settings.hydra.sweeper, len(there)),
+    }
+    whole = [*arguments, *model, *(f"{key}={value}" for key, value in added.items() if key not in keys)]
+    if settings.hydra.sweeper.sampler._target_.endswith("GridSampler"):
+        whole += grid({**_space(space), **{one.get_key_element(): one for one in given}}, space, there)
+    return Plan(name, settings.study, storage, goal, tuple(whole))
+
+
+def _parsed(arguments: Sequence[str]) -> "list[Override]":
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
+    except HydraException as error:
+        raise VolantError(
+            f"Not understood: {error} Write `key=value`, such as flywheel=reviews sweep=linear."
+        ) from error
+
+
+def _space(params: Mapping[str, Any]) -> "dict[str, Override]":
+    return {one.get_key_element(): one for one in _parsed([f"{key}={value}" for key, value in params.items()])}
+
+
+def _compose(root: Path, overrides: Sequence[str]) -> "DictConfig":
+    """The settings, with Hydra's own under `hydra`."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    folder = root / config.CONF
+    if not (folder / "sweep.yaml").is_file():
+        raise VolantError(f"{folder / 'sweep.yaml'} does not exist. Run this in the project's root.")
+    try:
+        with initialize_config_dir(str(folder)):
+            whole = compose("sweep", overrides=list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(whole)
+        return whole
+    except (HydraException, OmegaConfBaseException) as error:
+        raise VolantError(
+            f"This sweep can't be composed: {error}\n"
+            "Allowed: flywheel=<file of conf/flywheel> sweep=<file of conf/sweep>, and any of their keys."
+        ) from error
+
+
+def _model(root: Path, name: str, option: str, keys: set[str]) -> list[str]:
+    """Overrides that choose the flywheel's own model of this family, and take back keys of another family."""
+    given = MODEL in keys
+    option = option if given else model_choice.option_for(root, name, option)
+    resets = model_choice.switch(root, name, option, "flywheel")[1:]
+    kept = [text for text in resets if text.lstrip("~").partition("=")[0] not in keys]
+    return [*([] if given else [f"{MODEL}={option}"]), *kept]
+
+
+def _known(settings: "DictConfig", swept: Sequence[str]) -> None:
+    from omegaconf import OmegaConf
+
+    for key in swept:
+        parent, _, last = key.rpartition(".")
+        if OmegaConf.select(settings, key, default=MISSING) is MISSING:
+            there = OmegaConf.select(settings, parent) or {}
+            names = [str(name) for name in there]
+            raise VolantError(
+                f"{key} is swept, but is no key of the flywheel.{config.did_you_mean(last, names)} "
+                f"{parent} has: {', '.join(names) or 'none'}."
+            )
+
+
+def _goal(name: str, settings: "DictConfig", given: bool) -> Goal:
+    """The objectives, each with its direction; the config behind them is checked on the way."""
+    flywheel = flywheel_of(name, settings)
+    config.build(flywheel.model, f"flywheels.{name}.model")
+    objectives = tuple(settings.objectives or [f"val_{flywheel.metric}"])
+    allowed = [*(f"val_{metric}" for metric in KINDS[flywheel.kind].metrics), *COSTS]
+    for objective in objectives:
+        if objective not in allowed:
+            raise VolantError(
+                f"The objective '{objective}' is not among what a trial of kind {flywheel.kind} returns: "
+                f"{', '.join(allowed)}.{config.did_you_mean(objective, allowed)} "
+                f"Change `objectives`, or `metric` in conf/flywheel/{name}.yaml."
+            )
+    if not given:
+        return Goal(name, objectives, tuple(direction(objective) for objective in objectives))
+    said = settings.hydra.sweeper.direction
+    directions = tuple(str(d) for d in ([said] if isinstance(said, str) else said))
+    if len(directions) != len(objectives) or not set(directions) <= {"maximize", "minimize"}:
+        raise VolantError(
+            f"hydra.sweeper.direction is {list(directions)}: give maximize or minimize for each of "
+            f"{', '.join(objectives)}."
+        )
+    return Goal(name, objectives, directions)
+
+
+def data_digest(root: Path, name: str) -> str:
+    """A digest of the rows that trials learn from.
+
+    Raises:
+        VolantError: If they are not there.
+    """
+    from volant.bundle import sha256
+
+    files = [root / "data" / name / "clean" / f"{split}.parquet" for split in TRAINED_ON]
+    for file in files:
+        if not file.is_file():
+            raise VolantError(
+                f"{file} does not exist: a trial trains on the clean rows. Make them with "
+                f"`dvc repro clean@{name}` (`{name}` must be live in conf/config.yaml), or `dvc pull` them."
+            )
+    return f"sha-{digest([sha256(file) for file in files])[:16]}"  # never read as a number

@@ -1,0 +1,95 @@
+"""Plots of a study as PNG files."""
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from volant.schema import part_path
+from volant.sweep.study import leaf
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+log = logging.getLogger(__name__)
+
+
+def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
+    """Draw what a study learned; a plot that needs more trials than there are is left out.
+
+    Args:
+        study: With one trial or more that returned a result.
+        objectives: Names of its values.
+        folder: Where the PNG files go.
+
+    Source: https://optuna.readthedocs.io/en/stable/reference/visualization/index.html
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # no window, on any machine
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    from matplotlib import pyplot as plt
+
+    drawn, small = [], _renamed(study)
+    for name, plot in _plots(objectives).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # these plots are experimental in Optuna
+            try:
+                axes = plot(small)
+            except (ValueError, RuntimeError, ZeroDivisionError) as error:
+                log.info("%s is left out: %s", name, error)
+                continue
+            drawn.append(folder / f"{name}.png")
+            _save(axes, drawn[-1])
+        plt.close("all")
+    return drawn
+
+
+def _plots(objectives: Sequence[str]) -> dict[str, Callable[..., Any]]:
+    """Name → function that draws it and returns its axes."""
+    from optuna.visualization import matplotlib as optuna_plots
+
+    if len(objectives) == 1:
+        one = {"target_name": objectives[0]}
+        return {
+            "history": partial(optuna_plots.plot_optimization_history, **one),
+            "importances": partial(optuna_plots.plot_param_importances, **one),
+            "parallel": partial(optuna_plots.plot_parallel_coordinate, **one),
+            "slices": partial(optuna_plots.plot_slice, **one),
+        }
+    plots: dict[str, Callable[..., Any]] = {}
+    if len(objectives) <= 3:
+        plots["pareto"] = partial(optuna_plots.plot_pareto_front, target_names=list(objectives))
+    for place, name in enumerate(objectives):
+        one = {"target": lambda trial, place=place: trial.values[place], "target_name": name}
+        plots[f"importances_{name}"] = partial(optuna_plots.plot_param_importances, **one)
+        plots[f"slices_{name}"] = partial(optuna_plots.plot_slice, **one)
+    return plots
+
+
+def _renamed(study: "Study") -> "Study":
+    """The study's results in memory, with names that fit beside an axis."""
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    small = optuna.create_study(directions=study.directions)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        params = {leaf(name): value for name, value in trial.params.items()}
+        spaces = {leaf(name): space for name, space in trial.distributions.items()}
+        small.add_trial(create_trial(params=params, distributions=spaces, values=trial.values))
+    return small
+
+
+def _save(axes: Any, path: Path) -> None:
+    import numpy as np
+
+    figure = np.ravel(axes)[0].figure
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(max(width, 8), max(height, 4.5))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(path)
+    figure.savefig(part, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})
+    os.replace(part, path)

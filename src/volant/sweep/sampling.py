@@ -1,0 +1,58 @@
+"""What the sampler is told beside `conf/sweep.yaml`: it depends on the trials that the study has already."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from volant.errors import VolantError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from optuna.trial import FrozenTrial
+
+PREFIX = "hydra.sweeper.sampler"
+
+
+def sampling(sweeper: Any, there: int) -> dict[str, int]:
+    """Overrides of the sampler's keys.
+
+    Args:
+        sweeper: `hydra.sweeper` as composed.
+        there: Trials that the study has.
+    """
+    sampler, changes = sweeper.sampler, {}
+    if not sampler._target_.endswith("GridSampler") and sampler.seed is not None:
+        changes[f"{PREFIX}.seed"] = sampler.seed + there  # the same seed would draw the first trials once more
+    if sampler._target_.endswith(".TPESampler"):
+        # of few trials, only some at random: TPE learns from them
+        changes[f"{PREFIX}.n_startup_trials"] = min(10, max(2, sweeper.n_trials // 2))
+    return changes
+
+
+def grid(space: "Mapping[str, Override]", swept: Sequence[str], there: "Sequence[FrozenTrial]") -> list[str]:
+    """Overrides that make a grid of what can be chosen, and run those of its cells that were not run yet.
+
+    Args:
+        space: What is swept or given for each key.
+        swept: Keys that `conf/sweep/<family>.yaml` sweeps. The sweeper makes cells even of those for which
+            the user gave one value; as a choice of one they are one cell.
+        there: Trials that the study has.
+
+    Raises:
+        VolantError: If a key has no steps to make cells of, or all cells were run.
+    """
+    endless = [key for key, one in space.items() if one.is_interval_sweep()]
+    if endless:
+        raise VolantError(
+            f"A grid needs steps; these have none: {', '.join(endless)}. Give each a choice, such as "
+            f"'{endless[0]}=choice(1, 10)', or one value."
+        )
+    sizes = {key: len(list(one.sweep_iterator())) for key, one in space.items() if one.is_sweep_override()}
+    left = prod(sizes.values()) - sum("grid_id" in trial.system_attrs for trial in there)
+    if left <= 0:
+        raise VolantError("Every cell of this grid was run. Give another grid in another study: `study=NAME`.")
+    single = [key for key in swept if key in space and key not in sizes]
+    return [
+        *(f"{key}=choice({space[key].get_value_element_as_str()})" for key in single),
+        f"hydra.sweeper.n_trials={left}",
+    ]

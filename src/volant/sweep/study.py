@@ -1,0 +1,161 @@
+"""The study: where it is stored, what it is of, and its trials, the best first."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from volant import config
+from volant.errors import VolantError
+from volant.evaluation.report import LOSSES
+from volant.tracking_store import shown
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+FOLDER = Path(".cache/sweeps")
+MODEL = "model@flywheel.model"  # how Hydra names the choice of a sweep's model
+COSTS = {"size": "bytes of the bundle", "latency": "ms a text"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a study is of: the flywheel, what its trials return, and whether more of that is better."""
+
+    flywheel: str
+    objectives: tuple[str, ...]
+    directions: tuple[str, ...]
+
+
+def direction(objective: str) -> str:
+    """Whether an objective is to be `maximize`d or `minimize`d.
+
+    Example:
+        >>> direction("val_macro_f1"), direction("val_hamming_loss"), direction("size")
+        ('maximize', 'minimize', 'minimize')
+    """
+    return "minimize" if objective in COSTS or objective.removeprefix("val_") in LOSSES else "maximize"
+
+
+def storage_url(root: Path, given: str | None = None) -> str:
+    """The database of the studies, as `conf/sweep.yaml` says; a relative SQLite path counts from the root."""
+    from omegaconf import OmegaConf
+
+    url = given or OmegaConf.load(root / config.CONF / "sweep.yaml").hydra.sweeper.storage
+    path = Path(url.removeprefix("sqlite:///"))
+    return f"sqlite:///{root / path}" if url.startswith("sqlite:///") and not path.is_absolute() else url
+
+
+@contextmanager
+def database(url: str) -> Iterator[None]:
+    """What a database says that can't be used, as an error of the user's."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    except (SQLAlchemyError, ImportError) as error:
+        reason = shown(str(error).strip().splitlines()[0])
+        raise VolantError(
+            f"The study's database {shown(url)} can't be used: {reason} Allowed: sqlite:///FILE, or the URL "
+            "of a PostgreSQL or MySQL server whose driver is installed (psycopg2-binary, pymysql)."
+        ) from error
+
+
+def open_study(name: str, url: str, goal: Goal) -> "Study":
+    """The study of that name, begun where there is none.
+
+    Raises:
+        VolantError: If the database can't be used, or the study has other objectives.
+    """
+    import optuna
+    from optuna.study import StudyDirection
+
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    with database(url):
+        if name not in optuna.get_all_study_names(url):
+            ways = [StudyDirection[direction.upper()] for direction in goal.directions]
+            study = optuna.create_study(storage=url, study_name=name, directions=ways)
+            study.set_user_attr("flywheel", goal.flywheel)
+            study.set_user_attr("objectives", list(goal.objectives))
+        study = optuna.load_study(study_name=name, storage=url)
+    _check_goal(study, goal)
+    return study
+
+
+def _check_goal(study: "Study", goal: Goal) -> None:
+    found = _goal(study)
+    if found != goal:
+        raise VolantError(
+            f"The study '{study.study_name}' is of {_said(found)}; asked for is {_said(goal)}. "
+            f"Begin another one: `study={study.study_name}-2`."
+        )
+
+
+def _goal(study: "Study") -> Goal:
+    said = study.user_attrs
+    directions = tuple(d.name.lower() for d in study.directions)
+    return Goal(said.get("flywheel", "?"), tuple(said.get("objectives", ())), directions)
+
+
+def _said(goal: Goal) -> str:
+    pairs = zip(goal.objectives, goal.directions, strict=False)
+    return f"{goal.flywheel}: {', '.join(f'{direction} {name}' for name, direction in pairs)}"
+
+
+def studies(url: str, flywheel: str) -> list["Study"]:
+    """The studies of a flywheel that have a trial to show."""
+    import optuna
+
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return []
+    with database(url):
+        found = [optuna.load_study(study_name=name, storage=url) for name in optuna.get_all_study_names(url)]
+        return [study for study in found if study.user_attrs.get("flywheel") == flywheel and done(study)]
+
+
+def done(study: "Study") -> list["FrozenTrial"]:
+    """The trials that returned a result, the best first; with several objectives, the Pareto front alone."""
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not trials:
+        return []
+    if len(study.directions) > 1:
+        return study.best_trials
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    return sorted(trials, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+
+
+def overrides(trial: "FrozenTrial") -> dict[str, Any]:
+    """What a trial overrode, swept or given on the command line: key → value, as Python has them."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = {**trial.user_attrs, **trial.params}
+    parsed = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in given.items()])
+    return {override.get_key_element().lstrip("+"): override.value() for override in parsed}
+
+
+def short(settings: Mapping[str, Any]) -> str:
+    """The settings of a trial in a line, for people.
+
+    Example:
+        >>> short({"flywheel.model.training.learning_rate": 0.000123456, "flywheel.model.pooling": "mean"})
+        'learning_rate 0.0001235, pooling mean'
+    """
+    return ", ".join(f"{leaf(key)} {_figure(value)}" for key, value in settings.items())
+
+
+def leaf(key: str) -> str:
+    """The last part of a dotted key that is a name, with the position in a list after it."""
+    parts = key.split(".")
+    return parts[-1] if not parts[-1].isdigit() else ".".join(parts[-2:])
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,145 @@
+"""One trial: train as the stage does, in a folder of its own, and return validation figures."""
+
+import logging
+import shutil
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from volant import config
+from volant.errors import VolantError
+from volant.kinds import KINDS, Kind
+from volant.schema import read_table, write_table, write_text
+from volant.sweep.study import COSTS, short
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from volant.stages.train import Trained
+
+log = logging.getLogger(__name__)
+TRAINED_ON = ("train", "validation")  # never test
+SECONDS = 3.0  # for measuring the latency
+
+
+def run(settings: "DictConfig") -> float | tuple[float, ...]:
+    """The value of each objective, for Optuna.
+
+    Args:
+        settings: `conf/sweep.yaml` as composed for this trial.
+
+    Raises:
+        Exception: Whatever failed: it is noted in the trial's folder, and the sweeper goes on.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    name, folder = hydra.runtime.choices["flywheel"], Path(hydra.runtime.output_dir)
+    swept = {key: value for key, value in _given(hydra.overrides.task).items() if key in hydra.sweeper.params}
+    try:
+        values = _tracked(name, settings, short(swept), folder)
+    except Exception as error:
+        write_text(traceback.format_exc(), folder / "error.txt")
+        log.error("%s: %s (%s)", type(error).__name__, error, folder / "error.txt")
+        raise
+    log.info("%s: %s", ", ".join(f"{key} {value:.6g}" for key, value in values.items()), short(swept))
+    return tuple(values.values()) if len(values) > 1 else next(iter(values.values()))
+
+
+def _given(overrides: Sequence[str]) -> dict[str, Any]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_overrides([text for text in overrides if not text.startswith("~")])
+    return {override.key_or_group: override.value() for override in parsed}
+
+
+def _tracked(name: str, settings: "DictConfig", title: str, folder: Path) -> dict[str, float]:
+    """Train in one MLflow run, under the study's."""
+    from volant import tracking
+
+    flywheel = flywheel_of(name, settings)
+    tags = {"study": settings.study, "data.train": str(settings.data)}
+    params = {**asdict(flywheel), "train_subset_size": settings.train_subset_size}
+    with tracking.run(name, params, tags, parent=settings.parent, name=title) as run:
+        trained, costs = train(name, flywheel, settings.train_subset_size, folder)
+        for step, figures in enumerate(trained.fitted.history, 1):
+            run.log_epoch(step, figures)
+        figures = {f"val_{metric}": value for metric, value in trained.validation.items()}
+        run.log_metrics({**figures, **costs})
+        return pick(settings.objectives or [f"val_{flywheel.metric}"], {**figures, **costs})
+
+
+def flywheel_of(name: str, settings: "DictConfig") -> config.Flywheel:
+    """The flywheel as this trial has it, checked."""
+    from omegaconf import OmegaConf
+
+    tree = OmegaConf.to_container(settings.flywheel, resolve=True)
+    return config.validate(config.Flywheel, tree, f"flywheels.{name}")
+
+
+def train(
+    name: str, flywheel: config.Flywheel, size: int | None, folder: Path, root: Path = Path()
+) -> tuple["Trained", dict[str, float]]:
+    """Train on `data/<name>/clean` as the stage `train` does; the bundle is gone afterwards.
+
+    Args:
+        name: Of the flywheel.
+        flywheel: Its config.
+        size: Train on a seeded sample of this many rows; all of them where none is given.
+        folder: Of the trial: what is written lies in it.
+        root: The project's root.
+    """
+    from volant.evaluation.speed import folder_size, latencies
+    from volant.stages.train import train
+
+    data = root / "data" / name / "clean"
+    with TemporaryDirectory(dir=folder, prefix="bundle-") as place:
+        rows = Path(place) / "data" if size else data
+        if size:
+            copy_sample(data, rows, KINDS[flywheel.kind], size, flywheel.seed)
+        trained = train(name, flywheel, rows, Path(place) / "bundle", Path(place) / "work")
+        took = latencies(trained.bundle.predict, read_table(data / "validation.parquet")["text"].to_pylist(), SECONDS)
+        return trained, {"size": float(folder_size(trained.bundle.folder)), "latency": float(np.median(took))}
+
+
+def copy_sample(data: Path, folder: Path, kind: Kind, size: int, seed: int) -> None:
+    """Write the splits that training reads to `folder`: `size` rows of train, all of validation."""
+    write_table(sample(read_table(data / "train.parquet"), kind, size, seed), folder / "train.parquet")
+    shutil.copy(data / "validation.parquet", folder)
+
+
+def sample(table: pa.Table, kind: Kind, size: int, seed: int) -> pa.Table:
+    """`size` rows drawn by the seed, in their order; each label at least once, as a model needs to see it."""
+    order = np.random.default_rng(seed).permutation(len(table)).tolist()
+    gold = kind.gold(table)
+    first: dict[str, int] = {}
+    for row in order:
+        for label in kind.count([gold[row]]):
+            first.setdefault(label, row)
+    chosen = list(dict.fromkeys([*first.values(), *order]))[: max(size, len(set(first.values())))]
+    return table.take(sorted(chosen))
+
+
+def pick(objectives: Sequence[str], figures: dict[str, float]) -> dict[str, float]:
+    """The figures that are asked for.
+
+    Raises:
+        VolantError: If a trial returns no such figure; names both.
+
+    Example:
+        >>> pick(["val_accuracy"], {"val_accuracy": 0.75, "size": 1e6})
+        {'val_accuracy': 0.75}
+    """
+    for name in objectives:
+        if name not in figures:
+            raise VolantError(
+                f"The objective '{name}' is not among what this trial returned: {', '.join(figures)}."
+                f"{config.did_you_mean(name, figures)} Costs are {', '.join(COSTS)}."
+            )
+    return {name: figures[name] for name in objectives}

@@ -1,0 +1,49 @@
+"""What all tests share: no network, no accounts, one clean environment."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+# children (pip, dvc, mlflow) must be as offline as this process
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+FOREIGN = (
+    "VOLANT_",
+    "MLFLOW_TRACKING_",
+    "AWS_ACCESS",
+    "AWS_SECRET",
+    "AWS_ENDPOINT",
+    "AWS_PROFILE",
+    "AWS_SESSION",
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection that leaves this machine, with a message that says so."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "local"
+        if host not in ("127.0.0.1", "::1", "localhost", "local") and not str(host).startswith("127."):
+            raise OSError(f"tests use no network, and this one asked for {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    return

@@ -1,0 +1,133 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from volant.errors import VolantError
+from volant.evaluation import Report, Task, evaluate
+from volant.kinds import KINDS
+from volant.schema import Annotation
+
+CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]
+
+
+def said(label: str, sure: float) -> Annotation:
+    other = {"a": "b", "b": "a"}[label]
+    return Annotation(label=label, scores={label: sure, other: 1 - sure})
+
+
+@pytest.fixture(scope="module")
+def small() -> Report:
+    """Six rows: of four `a` three are found, of two `b` one."""
+    rows = pa.table({"id": list("123456"), "text": list("uvwxyz"), "label": list("aaaabb")})
+    answers = [
+        said("a", 0.9),
+        said("a", 0.8),
+        said("a", 0.6),
+        said("b", 0.7),
+        said("a", 0.95),
+        said("b", 0.6),
+    ]
+    task = Task(CLASSIFY, ("a", "b"), "accuracy", samples=100, worst=10)
+    return evaluate(task, [Annotation(label=x) for x in "aaab"], rows, answers)
+
+
+def test_scores_and_lift_worked_by_hand(small: Report) -> None:
+    assert small.scores["accuracy"] == pytest.approx(4 / 6)
+    assert small.scores["macro_f1"] == pytest.approx((6 / 8 + 2 / 4) / 2)
+    assert small.baselines["majority"]["accuracy"] == pytest.approx(4 / 6)
+    chance = 4 / 6 * 3 / 4 + 2 / 6 * 1 / 4
+    assert small.baselines["chance"]["accuracy"] == pytest.approx(chance)
+    assert small.lift == pytest.approx((4 / 6 - chance) / (1 - chance))
+
+
+def test_each_label_worked_by_hand(small: Report) -> None:
+    a, b = small.labels
+    assert (a["precision"], a["recall"], a["support"], a["predicted"]) == (0.75, 0.75, 4, 4)
+    assert (b["precision"], b["recall"], b["f1"], b["support"]) == (0.5, 0.5, 0.5, 2)
+    # of the 8 pairs (an a, a b) those with P(a) in order: 0.9 > 0.4, 0.8 > 0.4, 0.6 > 0.4
+    assert a["roc_auc"] == b["roc_auc"] == pytest.approx(3 / 8)
+
+
+def test_the_surest_errors_come_first(small: Report) -> None:
+    assert [(row["id"], row["gold"], row["predicted"]) for row in small.worst] == [
+        ("5", "b", "a"),
+        ("4", "a", "b"),
+    ]
+    assert small.worst[0]["score"] == pytest.approx(0.95)
+
+
+def test_confusion_has_a_pair_for_every_row(small: Report) -> None:
+    assert small.confusion == [("a", "a")] * 3 + [("a", "b"), ("b", "a"), ("b", "b")]
+
+
+def test_predictions_say_what_was_answered_and_how_sure(small: Report) -> None:
+    row = small.predictions.to_pylist()[4]
+    assert row == {
+        "id": "5",
+        "text": "y",
+        "gold": "b",
+        "predicted": "a",
+        "score": pytest.approx(0.95),
+        "correct": False,
+        "scores": {"a": pytest.approx(0.95), "b": pytest.approx(0.05)},
+    }
+
+
+def test_curves_run_from_corner_to_corner_and_one_of_two_mirrored_rocs_is_kept(small: Report) -> None:
+    assert {row["label"] for row in small.roc} == {"b"}
+    ends = [(row["fpr"], row["tpr"]) for row in (small.roc[0], small.roc[-1])]
+    assert ends == [(0, 0), (1, 1)]
+    assert {row["label"] for row in small.pr} == {"a", "b"}
+
+
+def test_multilabel_mistakes_are_ranked_said_before_missed() -> None:
+    rows = pa.table({"id": list("123"), "text": list("xyz"), "labels": [["a"], ["a"], ["b"]]})
+    answers = [
+        Annotation(labels=(), scores={"a": 0.01, "b": 0.2}),  # misses a
+        Annotation(labels=("a", "b"), scores={"a": 0.9, "b": 0.6}),  # says b too many
+        Annotation(labels=("b",), scores={"a": 0.3, "b": 0.9}),
+    ]
+    found = evaluate(Task(MULTILABEL, ("a", "b"), "micro_f1", samples=100), MULTILABEL.gold(rows), rows, answers)
+    assert [row["id"] for row in found.worst] == ["2", "1"]
+    assert [round(s, 2) for s in found.predictions.column("score").to_pylist()] == [0.9 * 0 + 0.8, 0.9, 0.9]
+    assert found.confusion == [("a", "(none)"), ("a", "a"), ("(none)", "b"), ("b", "b")]
+    assert found.scores["micro_f1"] == pytest.approx(2 * 2 / (3 + 3))
+
+
+def test_a_report_of_each_kind_is_whole(report: Report) -> None:
+    assert set(report.scores) == set(report.task.kind.metrics) == set(report.intervals)
+    for name, (low, high) in report.intervals.items():
+        assert low <= report.scores[name] <= high
+    assert 0 < report.lift < 1
+    assert [cut.column for cut in report.slices] == ["length in words", "film"]
+    assert [s.rows for s in report.slices[1].listed] == [30, 30, 30]
+    assert report.before.error != report.after.error
+
+
+def test_calibration_before_is_that_of_the_logits_themselves() -> None:
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 2, (500, 3))
+    task_at = {}
+    for temperature in (1.0, 3.0):
+        calibration = type(Task(CLASSIFY, (), "").calibration)(temperature)
+        answers = CLASSIFY.decode(CLASSIFY.probabilities(logits, calibration), "abc", calibration)
+        rows = pa.table({"id": [""] * 500, "text": ["x"] * 500, "label": list("abcab" * 100)})
+        task = Task(CLASSIFY, tuple("abc"), "accuracy", calibration, samples=100)
+        task_at[temperature] = evaluate(task, CLASSIFY.gold(rows), rows, answers)
+    assert task_at[3.0].before.error == pytest.approx(task_at[1.0].after.error, abs=1e-4)
+    assert task_at[3.0].after.error < task_at[3.0].before.error - 0.1
+
+
+@pytest.mark.parametrize(
+    ("metric", "rows", "message"),
+    [
+        ("acuracy", "ab", r"metric 'acuracy'.*Did you mean 'accuracy'"),
+        ("accuracy", "", "no test rows"),
+        ("accuracy", "ac", "label 'c'"),
+        ("roc_auc", "aa", "'roc_auc' is undefined"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(metric: str, rows: str, message: str) -> None:
+    table = pa.table({"id": list(rows), "text": list(rows), "label": pa.array(list(rows), pa.string())})
+    with pytest.raises(VolantError, match=message):
+        evaluate(Task(CLASSIFY, ("a", "b"), metric), [], table, [said("a", 0.9)] * len(rows))

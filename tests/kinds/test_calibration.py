@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from volant.kinds import KINDS, Calibration
+from volant.schema import Annotation
+
+CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]
+
+
+@pytest.mark.parametrize("truth", [0.5, 1.0, 2.5])
+def test_the_temperature_that_the_data_has_is_found(truth: float) -> None:
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(20_000, 3)) * 2
+    odds = np.exp(logits)
+    targets = np.array([draw.choice(3, p=p) for p in odds / odds.sum(axis=1, keepdims=True)])
+    assert CLASSIFY.calibrate(logits * truth, targets).temperature == pytest.approx(truth, rel=0.05)
+
+
+def test_temperature_keeps_the_answers() -> None:
+    logits = np.random.default_rng(0).normal(size=(50, 4))
+    plain, cooled = (CLASSIFY.probabilities(logits, Calibration(t)) for t in (1.0, 4.0))
+    assert (plain.argmax(axis=1) == cooled.argmax(axis=1)).all()
+    assert cooled.max() < plain.max()
+    assert plain.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-6)
+
+
+def test_a_few_separable_rows_do_not_make_it_certain() -> None:
+    logits = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    assert CLASSIFY.calibrate(logits, np.array([0, 1])).temperature >= 0.1
+
+
+def logit(p: np.ndarray) -> np.ndarray:
+    return np.log(p / (1 - p))
+
+
+def test_each_frequent_label_gets_the_threshold_that_its_f1_needs() -> None:
+    # the first label holds where the model says 0.3 or more, the second where it says 0.7 or more
+    p = np.linspace(0.005, 0.995, 400)
+    targets = np.stack([p >= 0.3, p >= 0.7], axis=1).astype(np.float32)
+    calibration = MULTILABEL.calibrate(logit(np.stack([p, p], axis=1)), targets, "macro_f1")
+    said = MULTILABEL.decode(
+        MULTILABEL.probabilities(logit(np.stack([p, p], axis=1)), calibration), ["a", "b"], calibration
+    )
+    found = np.array([["a" in a.labels, "b" in a.labels] for a in said])
+    assert (found != (targets > 0)).mean() < 0.01
+    assert calibration.thresholds[0] < calibration.thresholds[1]
+
+
+def test_a_rare_label_does_not_chase_its_two_positives() -> None:
+    # the frequent label is best at about 0.5; both positives of the rare one happen to lie at 0.03
+    draw = np.random.default_rng(0)
+    p = draw.uniform(0.01, 0.99, (600, 2))
+    targets = np.stack([p[:, 0] >= 0.5, np.zeros(600)], axis=1)
+    p[:, 1] = 0.02
+    p[:2, 1], targets[:2, 1] = 0.03, 1
+    calibration = MULTILABEL.calibrate(logit(p), targets.astype(np.float32))
+    assert calibration.thresholds[1] > 0.2
+
+
+def test_a_metric_over_whole_rows_shares_one_threshold() -> None:
+    p = np.linspace(0.005, 0.995, 400)
+    targets = np.stack([p >= 0.3, p >= 0.7], axis=1).astype(np.float32)
+    thresholds = MULTILABEL.calibrate(logit(np.stack([p, p], axis=1)), targets, "micro_f1").thresholds
+    assert len(set(thresholds)) == 1
+
+
+def test_no_threshold_means_one_half_and_a_row_may_hold_nothing() -> None:
+    said = MULTILABEL.decode(np.array([[0.5, 0.2], [0.1, 0.2]], np.float32), ["a", "b"], Calibration())
+    assert [a.labels for a in said] == [("a",), ()]
+
+
+def test_baselines_worked_by_hand() -> None:
+    train = [Annotation(label=x) for x in "aaab"]
+    test = [Annotation(label=x) for x in "ab"]
+    found = CLASSIFY.baselines(train, test, ["a", "b"])
+    assert found["majority"]["accuracy"] == 0.5
+    assert found["majority"]["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+    assert found["chance"]["accuracy"] == pytest.approx(0.5 * 0.75 + 0.5 * 0.25)
+
+
+def test_auc_is_left_out_where_the_test_rows_lack_a_label() -> None:
+    said = CLASSIFY.decode(np.array([[0.6, 0.4], [0.7, 0.3]], np.float32), ["a", "b"], Calibration())
+    gold = [Annotation(label="a"), Annotation(label="a")]
+    assert "roc_auc" not in CLASSIFY.score(gold, said, ["a", "b"])
+    assert "roc_auc" not in CLASSIFY.baselines(gold, gold, ["a", "b"])["chance"]
+
+
+def test_a_row_without_a_label_is_refused() -> None:
+    with pytest.raises(Exception, match="Row 1 has no label"):
+        CLASSIFY.targets([Annotation(label="a"), Annotation()], ["a"])

@@ -1,0 +1,109 @@
+"""A bundle is whole and as it was saved, or it is refused."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from volant.bundle import MANIFEST, Bundle, BundleError, digest, seal, verify
+from volant.kinds import Calibration
+from volant.stages.train import Trained
+
+
+@pytest.fixture
+def folder(trained: Callable[..., Trained], tmp_path: Path) -> Path:
+    """A copy of a linear bundle that a test may break."""
+    shutil.copytree(trained("classify", "linear").bundle.folder, tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def change(folder: Path, **values: object) -> None:
+    """Change the manifest and its digest, as somebody would who knows how."""
+    manifest = json.loads((folder / MANIFEST).read_text()) | values
+    manifest["digest"] = digest(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_whole_bundle_loads_and_answers(folder: Path) -> None:
+    answer = Bundle.load(folder).predict(["<b>the film was lovely</b>", "the plot was awful"])
+    assert [a.label for a in answer] == ["fresh", "rotten"]
+    assert sum(answer[0].scores.values()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_it_holds_no_pickle_and_lists_every_file(folder: Path) -> None:
+    manifest = verify(folder)
+    assert {p.suffix for p in folder.iterdir()} <= {".json", ".jsonl", ".md", ".onnx", ".safetensors"}
+    assert set(manifest["files"]) | {MANIFEST} == {p.name for p in folder.iterdir()}
+    assert set(manifest["data"]) == {"train", "validation"}
+    assert manifest["versions"]["onnxruntime"]
+
+
+def test_every_changed_byte_is_refused(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        with pytest.raises(BundleError, match=r"manifest|is not the file|files that the manifest"):
+            Bundle.load(folder)
+        path.write_bytes(whole)
+    Bundle.load(folder)
+
+
+def test_every_missing_file_is_refused(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        path.unlink()
+        with pytest.raises(BundleError, match="missing"):
+            Bundle.load(folder)
+        path.write_bytes(whole)
+
+
+def test_a_file_that_is_not_listed_is_refused(folder: Path) -> None:
+    (folder / "model.pkl").write_bytes(b"cos\nsystem\n")
+    with pytest.raises(BundleError, match=r"model\.pkl"):
+        Bundle.load(folder)
+
+
+def test_unknown_schema_is_refused(folder: Path) -> None:
+    change(folder, schema=99)
+    with pytest.raises(BundleError, match="schema 99"):
+        Bundle.load(folder)
+
+
+def test_unknown_runtime_is_refused(folder: Path) -> None:
+    change(folder, runtime={"type": "magic"})
+    with pytest.raises(Exception, match="magic"):
+        Bundle.load(folder)
+
+
+def test_a_golden_answer_that_changed_is_refused(folder: Path) -> None:
+    lines = (folder / "golden.jsonl").read_text().splitlines()
+    case = json.loads(lines[0])
+    case["scores"] = {label: 1 - score for label, score in case["scores"].items()}
+    (folder / "golden.jsonl").write_text("\n".join([json.dumps(case), *lines[1:]]) + "\n")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    seal(folder, {k: v for k, v in manifest.items() if k not in ("files", "digest", "schema")})
+    with pytest.raises(BundleError, match="golden"):
+        Bundle.load(folder)
+
+
+def test_an_empty_folder_says_what_makes_a_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="dvc repro"):
+        Bundle.load(tmp_path)
+
+
+def test_another_calibration_shows_the_model_without_its_own(folder: Path) -> None:
+    bundle = Bundle.load(folder)
+    hot = bundle.probabilities(["the film was lovely"], Calibration(temperature=100.0))
+    assert hot.max() < 0.6
+
+
+def test_the_card_has_the_front_matter_that_registries_read(folder: Path) -> None:
+    import yaml
+
+    _, front, body = (folder / "README.md").read_text().split("---\n", 2)
+    index = yaml.safe_load(front)["model-index"][0]["results"][0]
+    assert {"type", "name", "value"} == set(index["metrics"][0])
+    assert "| macro_f1 |" in body

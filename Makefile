@@ -6,8 +6,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-# threads that wait do so asleep: on few cores, spinning ones take the time of those that work
-export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: run test params repro sweep compare serve mlflow s3 bench check format clean help
 .DEFAULT_GOAL := help

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from volant import config, model_choice
 from volant.errors import VolantError
-from volant.evaluation.markdown import table
+from volant.markdown import table
 from volant.schema import write_text
 
 FAMILIES = ("linear", "recurrent", "transformer")
@@ -156,7 +156,8 @@ def _dvc(root: Path, arguments: Sequence[str]) -> int:
             "Make it one: `git init && dvc init`, and commit."
         )
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    quiet = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}  # DVC's own use of it
+    environment = {**quiet, **os.environ, "PATH": path}
     command = [sys.executable, "-m", "dvc", *arguments]
     return subprocess.run(command, cwd=root, env=environment, check=False).returncode  # noqa: S603
 

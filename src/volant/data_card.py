@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from volant.data_survey import SHOWN_LABELS, SHOWN_TEXTS, Side, Survey, survey
 from volant.data_warnings import warnings
-from volant.evaluation.markdown import cell, table
 from volant.kinds import Kind
+from volant.markdown import cell, table
 from volant.schema import write_text
 
 LONGEST = 120  # characters shown of a text

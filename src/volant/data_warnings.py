@@ -1,7 +1,7 @@
 """What in the rows may spoil training or its judgement, in words."""
 
 from volant.data_survey import SHOWN_LABELS, Survey
-from volant.evaluation.markdown import cell
+from volant.markdown import cell
 
 IMBALANCE = 10  # times as many rows as the rarest label from which accuracy misleads
 # Amazon Comprehend advises 50 rows a class:

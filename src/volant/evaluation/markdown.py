@@ -1,11 +1,8 @@
 """The report to read: figures beside their baselines, where it is weak, and the texts that it gets wrong."""
 
-from collections.abc import Iterable, Sequence
-
-from volant.evaluation.report import LOSSES, NOTHING, Report
+from volant.evaluation.report import LOSSES, Report
 from volant.evaluation.slices import ENOUGH, Slices
-
-LONGEST = 280  # characters of a text that a table shows
+from volant.markdown import cell, table
 
 
 def markdown(report: Report) -> str:
@@ -18,46 +15,6 @@ def markdown(report: Report) -> str:
         _worst(report),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
-    r"""A Markdown table: the first `left` columns are aligned left, the others right.
-
-    Example:
-        >>> print(table(["label", "f1"], [["a|b", 0.5]]))
-        | label | f1 |
-        | :-- | --: |
-        | a\|b | 0.500 |
-    """
-    marks = [":--" if k < left else "--:" for k in range(len(head))]
-    lines = [list(head), marks, *([cell(value) for value in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def cell(value: object) -> str:
-    r"""A value as it stands in a table: no line ends, no bars, no markup, not too long.
-
-    Example:
-        >>> print(cell("two\nlines | <b>"), cell(0.12345), cell(["joy", "love"]), cell(None))
-        two lines \| &lt;b&gt; 0.123 joy, love –
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    text = (", ".join(value) or NOTHING) if isinstance(value, list) else str(value)
-    text = " ".join(text.split())
-    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-    for mark, shown in (
-        ("\\", "\\\\"),
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("|", "\\|"),
-        ("`", "\\`"),
-    ):
-        text = text.replace(mark, shown)
-    return text.replace("*", "\\*").replace("_", "\\_")
 
 
 def score_rows(report: Report) -> list[tuple[str, float, str, float | None, float | None]]:

@@ -1,6 +1,7 @@
 """Stages of the pipeline, as `dvc.yaml` runs them: a thin main over a pure function each."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from volant.errors import VolantError
 
 def run_stage(main: Callable[[str], None]) -> None:
     """Run a stage for the flywheel that the command line names; an error of the user's is a message, exit code 2."""
+    # threads that wait do so asleep: where two of them share a core, spinning halves the speed of the one that works
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if len(sys.argv) != 2:
         Console(stderr=True).print(f"Usage: python -m volant.stages.{Path(sys.argv[0]).stem} FLYWHEEL")

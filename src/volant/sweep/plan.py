@@ -41,7 +41,7 @@ def plan(arguments: Sequence[str], root: Path) -> Plan:
     given = _parsed(arguments)
     fixed = [str(one.input_line) for one in given if not one.is_sweep_override()]
     hydra = _compose(root, fixed).hydra
-    name, space = hydra.runtime.choices["flywheel"], hydra.sweeper.params or {}
+    name, space = hydra.runtime.choices["flywheel"], dict(hydra.sweeper.params or {})
     keys = {one.get_key_element().lstrip("+~") for one in given}
     model = _model(root, name, hydra.runtime.choices[MODEL], keys | set(space))
     settings = _compose(root, [*fixed, *model])
@@ -57,7 +57,7 @@ def plan(arguments: Sequence[str], root: Path) -> Plan:
     }
     whole = [*arguments, *model, *(f"{key}={value}" for key, value in added.items() if key not in keys)]
     if settings.hydra.sweeper.sampler._target_.endswith("GridSampler"):
-        whole += grid({**_space(space), **{one.get_key_element(): one for one in given}}, space, there)
+        whole += grid({**_space(space), **{one.get_key_element(): one for one in given}}, list(space), there)
     return Plan(name, settings.study, storage, goal, tuple(whole))
 
 

@@ -108,6 +108,7 @@ def test_a_failed_trial_does_not_end_the_sweep_and_running_again_goes_on(swept: 
     assert len(trials) == 3
     assert {trial.state.name for trial in trials} == {"FAIL", "COMPLETE"}
     assert len({trial.params["flywheel.model.c"] for trial in trials}) == 3  # the seed moves on with the study
+    assert trials[0].params["flywheel.model.c"] == 0.5  # as the config has it: no best trial is worse
     (error, *_) = swept.glob(".cache/sweeps/toy-linear/*/*/error.txt")
     assert "min_df" in error.read_text()
     assert "3 trials" in swept.joinpath("last.txt").read_text()
@@ -135,7 +136,7 @@ def test_the_trials_are_runs_under_one_run_that_has_the_plots(swept: Path) -> No
     ended = [run for run in children if run.info.status == "FINISHED"]
     assert parent.data.metrics["val_accuracy"] == max(run.data.metrics["val_accuracy"] for run in ended)
     assert {"history.png", "slices.png"} <= {
-        Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "plots/plots")
+        Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "plots")
     }
 
 

@@ -10,7 +10,7 @@ from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.provenance import digest
 from volant.sweep import study as studies
-from volant.sweep.sampling import grid, sampling
+from volant.sweep.sampling import first, grid, sampling
 from volant.sweep.study import COSTS, MODEL, Goal, direction
 from volant.sweep.trial import TRAINED_ON, flywheel_of
 
@@ -30,6 +30,7 @@ class Plan:
     storage: str
     goal: Goal
     arguments: tuple[str, ...]
+    first: Mapping[str, Any]
 
 
 def plan(arguments: Sequence[str], root: Path) -> Plan:
@@ -56,9 +57,12 @@ def plan(arguments: Sequence[str], root: Path) -> Plan:
         **sampling(settings.hydra.sweeper, len(there)),
     }
     whole = [*arguments, *model, *(f"{key}={value}" for key, value in added.items() if key not in keys)]
+    searched, begin = {**_space(space), **{one.get_key_element(): one for one in given}}, {}
     if settings.hydra.sweeper.sampler._target_.endswith("GridSampler"):
-        whole += grid({**_space(space), **{one.get_key_element(): one for one in given}}, list(space), there)
-    return Plan(name, settings.study, storage, goal, tuple(whole))
+        whole += grid(searched, list(space), there)
+    elif not there:
+        begin = first(settings, searched)
+    return Plan(name, settings.study, storage, goal, tuple(whole), begin)
 
 
 def _parsed(arguments: Sequence[str]) -> "list[Override]":

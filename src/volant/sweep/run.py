@@ -45,6 +45,8 @@ def sweep(arguments: Sequence[str], root: Path) -> None:
     from volant import tracking
 
     planned = plan(arguments, root)
+    if planned.first:
+        studies.open_study(planned.study, planned.storage, planned.goal).enqueue_trial(dict(planned.first))
     with tracking.resume(
         planned.flywheel, {"sweep": planned.study}, name=f"sweep {planned.study}", root=root
     ) as parent:

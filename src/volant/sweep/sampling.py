@@ -29,6 +29,22 @@ def sampling(sweeper: Any, there: int) -> dict[str, int]:
     return changes
 
 
+def first(settings: Any, space: "Mapping[str, Override]") -> dict[str, Any]:
+    """What the config has now, as far as it lies in the search space: the first trial, so that no best is worse."""
+    from hydra.core.override_parser.types import Transformer
+    from omegaconf import OmegaConf
+
+    values = {}
+    for key, one in space.items():
+        now, sweep = OmegaConf.select(settings, key), one.value()
+        if one.is_interval_sweep():
+            within = isinstance(now, int | float) and sweep.start <= now <= sweep.end  # type: ignore[union-attr]
+        else:
+            within = one.is_sweep_override() and now in list(one.sweep_iterator(Transformer.encode))
+        values |= {key: now} if within else {}
+    return values
+
+
 def grid(space: "Mapping[str, Override]", swept: Sequence[str], there: "Sequence[FrozenTrial]") -> list[str]:
     """Overrides that make a grid of what can be chosen, and run those of its cells that were not run yet.
 

@@ -1,0 +1,5 @@
+"""`python -m volant` is `volant`."""
+
+from volant.cli import app
+
+app()

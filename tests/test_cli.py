@@ -1,0 +1,72 @@
+"""The verbs: what they print, and that a mistake is a message with exit code 2."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from volant.cli import app
+
+ROOT = Path(__file__).parent.parent
+runner = CliRunner()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "torch transformers mlflow dvc hydra pyarrow numpy sklearn pydantic onnxruntime".split()
+    code = f"import sys, volant.cli; print([n for n in {heavy} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_params_are_checked_and_written(project: Path) -> None:
+    assert runner.invoke(app, ["params", "--check"]).exit_code == 0
+    stale = runner.invoke(app, ["params", "model@flywheels.reviews.model=linear"])
+    assert stale.exit_code == 0, stale.output
+    assert "volant.models.linear.Linear" in (project / "params.yaml").read_text()
+    assert runner.invoke(app, ["params", "--check"]).exit_code != 0
+
+
+def test_flywheels_are_listed(project: Path) -> None:
+    listed = {entry["name"]: entry for entry in json.loads(runner.invoke(app, ["flywheels", "--json"]).output)}
+    assert set(listed) >= {"reviews", "imdb", "tweets", "news", "emotions"}
+    assert [name for name, entry in listed.items() if entry["live"]] == ["reviews"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "nothing", "a text"], "no bundle for 'nothing'"),
+        (["results", "reviews"], "no evaluation yet"),
+        (["new", "mine", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["params", "flywheels.reviews.sead=1"], "sead"),
+        (["lake", "gs://bucket"], "gs://bucket"),
+    ],
+)
+def test_a_mistake_is_a_message(project: Path, arguments: list[str], message: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "volant", *arguments], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_new_is_live_at_once(project: Path) -> None:
+    rows = [f"{'good' if i % 2 else 'bad'} text number {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
+    (project / "mine.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    made = runner.invoke(app, ["new", "mine", "--data", "mine.csv"])
+    assert made.exit_code == 0, made.output
+    assert "  mine:" in (project / "params.yaml").read_text()
+    assert runner.invoke(app, ["params", "--check"]).exit_code == 0

@@ -63,6 +63,13 @@ def test_a_mistake_is_a_message(project: Path, arguments: list[str], message: st
     assert "Traceback" not in done.stderr
 
 
+def test_a_package_of_an_extra_is_named_with_the_extra(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hydra", None)
+    done = runner.invoke(app, ["params"])
+    assert done.exit_code == 2
+    assert "volant[train]" in done.output
+
+
 def test_new_is_live_at_once(project: Path) -> None:
     rows = [f"{'good' if i % 2 else 'bad'} text number {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
     (project / "mine.csv").write_text("\n".join(["text,label", *rows]) + "\n")

@@ -17,9 +17,18 @@ class Verbs(typer.core.TyperGroup):
         """Run the verb."""
         try:
             return super().invoke(ctx)
-        except (VolantError, FileNotFoundError) as error:
-            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        except (VolantError, FileNotFoundError, ModuleNotFoundError) as error:
+            message = _advice(error) if isinstance(error, ModuleNotFoundError) else str(error)
+            Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from error
+
+
+def _advice(error: ModuleNotFoundError) -> str:
+    extra = "s3" if error.name in ("boto3", "s3fs") else "train"
+    return (
+        f"This needs the package '{error.name}', which the base install leaves out: it only predicts. "
+        f"Get it with `pip install 'volant[{extra}]'`."
+    )
 
 
 app = typer.Typer(

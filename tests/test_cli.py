@@ -24,7 +24,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = "torch transformers mlflow dvc hydra pyarrow numpy sklearn pydantic onnxruntime".split()
+    heavy = [
+        "torch",
+        "transformers",
+        "mlflow",
+        "dvc",
+        "hydra",
+        "pyarrow",
+        "numpy",
+        "sklearn",
+        "pydantic",
+        "onnxruntime",
+    ]
     code = f"import sys, volant.cli; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -36,6 +47,14 @@ def test_params_are_checked_and_written(project: Path) -> None:
     assert stale.exit_code == 0, stale.output
     assert "volant.models.linear.Linear" in (project / "params.yaml").read_text()
     assert runner.invoke(app, ["params", "--check"]).exit_code != 0
+
+
+def test_another_family_leaves_no_keys_behind(project: Path) -> None:
+    path = project / "conf/flywheel/reviews.yaml"
+    path.write_text(path.read_text() + "model:\n  trainable: 2\n")
+    done = runner.invoke(app, ["params", "model@flywheels.reviews.model=linear"])
+    assert done.exit_code == 0, done.output
+    assert "trainable" not in (project / "params.yaml").read_text()
 
 
 def test_flywheels_are_listed(project: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from texts import reviews
 
+from texts import reviews
 from volant.schema import read_table, write_table, write_text
 
 WRITE = """

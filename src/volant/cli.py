@@ -50,13 +50,13 @@ def params(
     check: Annotated[bool, typer.Option("--check", help="Only check that params.yaml is what conf/ says.")] = False,
 ) -> None:
     """Compose conf/ into params.yaml."""
-    from volant import compose
+    from volant import compose, model_choice
 
     if check:
         compose.check_params()
         print("params.yaml is up to date.")  # noqa: T201
         return
-    changed = compose.write_params(overrides=overrides or [])
+    changed = compose.write_params(overrides=model_choice.expand(overrides or []))
     print("params.yaml written." if changed else "params.yaml is up to date.")  # noqa: T201
 
 
@@ -151,9 +151,10 @@ def lake(
 @sweep.command("apply")
 def sweep_apply(
     name: Annotated[str, typer.Argument(help="A flywheel.")],
+    study: Annotated[str | None, typer.Option(help="This study instead of the flywheel's newest.")] = None,
     trial: Annotated[int | None, typer.Option(help="This trial instead of the best.")] = None,
 ) -> None:
     """Write the best trial of the last sweep back into conf/, so that `make repro` trains it."""
-    from volant.sweep import apply
+    from volant.sweep.apply import apply, show_applied
 
-    apply(name, trial=trial)
+    show_applied(apply(name, study=study, trial=trial))

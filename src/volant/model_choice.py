@@ -4,7 +4,8 @@ A flywheel's own `model:` keys belong to the family that it chooses; in another 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,22 @@ def switch(root: Path, flywheel: str, option: str, package: str) -> list[str]:
         return []
     resets = _resets(flywheel_tree(root, flywheel), wanted, f"{package}.model")
     return [f"model@{package}.model={option}", *resets]
+
+
+def expand(overrides: Sequence[str], root: Path = Path()) -> list[str]:
+    """Overrides as a person types them, where `model@flywheels.NAME.model=FAMILY` means the flywheel's own option.
+
+    The keys that the flywheel sets for the family that it leaves are taken back.
+    """
+    expanded = []
+    for override in overrides:
+        found = re.fullmatch(r"model@flywheels\.([\w-]+)\.model=([\w-]+)", override)
+        if found:
+            name, option = found.groups()
+            expanded += switch(root, name, option_for(root, name, option), f"flywheels.{name}")
+        else:
+            expanded.append(override)
+    return expanded
 
 
 def _resets(own: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -30,9 +30,7 @@ class Trained:
     validation: Mapping[str, float]
 
 
-def train(
-    name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: Path, limit: int | None = None
-) -> Trained:
+def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: Path) -> Trained:
     """Fit the flywheel's model on `data/train.parquet`, choose on `data/validation.parquet`, save a bundle.
 
     Args:
@@ -41,7 +39,6 @@ def train(
         data: Folder of the clean splits.
         folder: Where the bundle goes; replaced as a whole when all of it is written.
         work: Where checkpoints live; an interrupted training with the same config and data goes on from there.
-        limit: Train on this many rows only (sweeps).
 
     Raises:
         VolantError: If a row carries a label outside the label set, or the model can't be had.
@@ -49,8 +46,6 @@ def train(
     kind = KINDS[flywheel.kind]
     tables = {split: read_table(data / f"{split}.parquet") for split in ("train", "validation")}
     labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
-    if limit:
-        tables["train"] = tables["train"].slice(0, limit)
     examples = {split: _examples(table, kind, labels) for split, table in tables.items()}
     origin = Origin.of(name, flywheel, data, git_commit())
     work = work / f"{name}-{digest([asdict(flywheel), origin.data])[:16]}"

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be searched, as composed and checked; `arguments` are Hydra's: the user's and ours."""
+    """What is to be searched, as composed and checked.
+
+    Attributes:
+        flywheel: Its name.
+        study: Its name.
+        storage: URL of the studies' database.
+        goal: What a trial returns.
+        arguments: For Hydra: the user's, and ours.
+        first: Settings of the first trial of a new study.
+    """
 
     flywheel: str
     study: str

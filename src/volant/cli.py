@@ -132,7 +132,7 @@ def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: A
     if as_json:
         print(json.dumps(found))  # noqa: T201
     else:
-        show_results(name, found)
+        show_results(name, found, Console())
 
 
 @app.command()

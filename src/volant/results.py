@@ -11,57 +11,50 @@ from volant.errors import VolantError
 
 NEXT = """
 Try next:
-  volant predict {name} "your text"            answer texts; --file FILE --out FILE for many
-  make run FLYWHEEL={name} MODEL=linear        the same data with another family (linear, recurrent, transformer)
-  volant new mine --data my.csv                your own data: a flywheel of its own
-  dvc plots show                               confusion, curves, calibration in the browser
-  make mlflow                                  every run so far"""
+  volant predict {name} "your text"         --file FILE --out FILE answers many
+  make run FLYWHEEL={name} MODEL=linear     another family: linear, recurrent, transformer
+  volant new mine --data my.csv             your own data: a flywheel of its own
+  dvc plots show                            confusion, curves, calibration in the browser
+  make mlflow                               every run so far
+(in .venv/bin, or after `. .venv/bin/activate`)"""
+PARTS = ("details", "speed", "train")
 
 
 def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
-    """`metrics.json`, `speed.json` and `train.json` of a flywheel, by file name.
+    """`details.json`, `speed.json` and `train.json` of a flywheel's reports, by name.
 
     Raises:
         VolantError: If the flywheel was not evaluated yet.
     """
     folder = root / "reports" / name
     try:
-        return {
-            part: json.loads((folder / f"{part}.json").read_text("utf-8")) for part in ("metrics", "speed", "train")
-        }
+        return {part: json.loads((folder / f"{part}.json").read_text("utf-8")) for part in PARTS}
     except FileNotFoundError as error:
         raise VolantError(
             f"{name} has no evaluation yet ({error.filename}). Run `make run FLYWHEEL={name}`."
         ) from error
 
 
-def show_results(name: str, found: dict[str, Any]) -> None:
-    """Print the figures as a table, and the next commands."""
-    metrics, speed = found["metrics"], found["speed"]
-    table = Table(
-        "metric",
-        "test",
-        "95 % interval",
-        "majority",
-        "chance",
-        title=f"{name}: {metrics['rows']:,} test rows",
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    skipped = ("rows", "lift", "ece", "ece_before")
-    for metric, value in metrics.items():
-        if isinstance(value, dict) or metric in skipped or metric.endswith(("_low", "_high")):
-            continue
-        ends = [f"{metrics[f'{metric}_{end}']:.3f}" for end in ("low", "high") if f"{metric}_{end}" in metrics]
-        baselines = [metrics.get(line, {}).get(metric) for line in ("majority", "chance")]
-        table.add_row(metric, f"{value:.3f}", " to ".join(ends), *("" if b is None else f"{b:.3f}" for b in baselines))
-    console = Console()
+def show_results(name: str, found: dict[str, Any], console: Console) -> None:
+    """Print every test figure with its interval, beside majority and chance, and the next commands."""
+    details, speed = found["details"], found["speed"]
+    rows = sum(label["support"] for label in details["labels"]) if details["kind"] == "classify" else None
+    table = Table("metric", title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
+    for column in ("test", "95 % interval", "majority", "chance"):
+        table.add_column(column, justify="right")
+    for metric, value in details["scores"].items():
+        ends = " to ".join(f"{end:.3f}" for end in details["intervals"].get(metric, ()))
+        lines = [details["baselines"][line].get(metric) for line in ("majority", "chance")]
+        style = "bold" if metric == details["metric"] else None
+        table.add_row(metric, f"{value:.3f}", ends, *("" if v is None else f"{v:.3f}" for v in lines), style=style)
+    calibration = details["calibration"]
+    size = f"{speed['size_bytes'] / 1e6:.1f} MB, {found['train']['precision']}"
     console.print(table)
     console.print(
-        f"calibration error {metrics['ece']:.3f} (before scaling {metrics['ece_before']:.3f}); model "
-        f"{speed['size_bytes'] / 1e6:.1f} MB {found['train']['precision']}, {speed['latency_p50_ms']:.1f} ms a text, "
-        f"{speed['texts_per_second']:,.0f} texts/s",
+        f"Calibration error {calibration['ece']:.3f}, before scaling {calibration['ece_before']:.3f}.\n"
+        f"Model {size}: {speed['latency_p50_ms']:.1f} ms a text (p99 {speed['latency_p99_ms']:.1f}), "
+        f"{speed['texts_per_second']:,.0f} texts/s.\n"
+        f"Report with plots, slices and the worst errors: reports/{name}/report.md\n{NEXT.format(name=name)}",
         highlight=False,
+        soft_wrap=True,
     )
-    console.print(f"Report with plots, slices and the worst errors: reports/{name}/report.md", highlight=False)
-    console.print(NEXT.format(name=name), highlight=False)

@@ -7,9 +7,11 @@ from rich.console import Console
 
 from volant.errors import VolantError
 from volant.evaluation import Report
+from volant.evaluation.files import details
 from volant.evaluation.speed import speed_metrics
+from volant.results import show_results
 from volant.stages import run_stage
-from volant.stages.evaluate import main, served_rows, show
+from volant.stages.evaluate import main, served_rows
 
 
 def test_the_kept_rows_get_their_text_back_as_it_came() -> None:
@@ -29,16 +31,17 @@ def test_rows_of_two_runs_are_not_mixed() -> None:
 
 def test_the_table_shows_each_metric_beside_its_baselines(report: Report) -> None:
     printed = io.StringIO()
-    show("moods", report, speed_metrics(2_500_000, 0.1, [1.5, 1.5], 640.2), Console(file=printed, width=100))
+    speed = speed_metrics(2_500_000, 0.1, [1.5, 1.5], 640.2)
+    found = {"details": details(report), "speed": speed, "train": {"precision": "int8"}}
+    show_results("moods", found, Console(file=printed, width=100))
     text = printed.getvalue()
-    assert "moods: 90 test rows" in text
     for name, value in report.scores.items():
         line = next(line for line in text.splitlines() if f" {name} " in line)
         low, high = report.intervals[name]
         assert f"{value:.3f}" in line
         assert f"{low:.3f} to {high:.3f}" in line
         assert f"{report.baselines['chance'][name]:.3f}" in line
-    assert "2.5 MB, 1.50 ms a text" in text
+    assert "2.5 MB, int8: 1.5 ms a text" in text
     assert "reports/moods/report.md" in text
 
 

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from rich.console import Console
-from rich.table import Table
 
 from volant import config
 from volant.errors import VolantError
 from volant.evaluation import Report, Task, evaluate
 from volant.evaluation.files import write, write_json
-from volant.evaluation.markdown import score_rows
 from volant.evaluation.speed import folder_size, latencies, speed_metrics, timed
 from volant.schema import read_table
 from volant.stages import run_stage
@@ -81,34 +79,14 @@ def task(flywheel: config.Flywheel, bundle: "Bundle") -> Task:
     )
 
 
-def show(name: str, report: Report, speed: dict[str, float], console: Console) -> None:
-    """Print the metrics beside their baselines, and what the bundle costs."""
-    rows = Table(title=f"{name}: {report.predictions.num_rows} test rows", title_justify="left")
-    rows.add_column("metric")
-    for column in ("value", "95 % interval", "majority", "chance"):
-        rows.add_column(column, justify="right")
-    for metric, value, interval, majority, chance in score_rows(report):
-        cells = ["–" if v is None else f"{v:.3f}" for v in (majority, chance)]
-        style = "bold" if metric == report.task.metric else None
-        rows.add_row(metric, f"{value:.3f}", interval, *cells, style=style)
-    console.print(rows)
-    console.print(
-        f"calibration error {report.after.error:.3f} (before scaling {report.before.error:.3f}), "
-        f"{speed['size_bytes'] / 1e6:.1f} MB, {speed['latency_p50_ms']:.2f} ms a text (p99 "
-        f"{speed['latency_p99_ms']:.2f}), {speed['texts_per_second']:.0f} texts/s",
-        f"Report with plots and the worst errors: reports/{name}/report.md",
-        sep="\n",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
 def main(name: str) -> None:
-    """Evaluate, write the reports, add the figures to the training's run, and print them."""
+    """Evaluate, write the reports, and add the figures to the training's run."""
     flywheel = config.flywheel(name)
     report, speed = run(name, flywheel)
     record(name, report, speed)
-    show(name, report, speed, Console())
+    metric = flywheel.metric
+    low, high = report.intervals[metric]
+    Console().print(f"{name}: {metric} {report.scores[metric]:.4f} ({low:.4f} to {high:.4f}), reports/{name}/report.md")
 
 
 def record(name: str, report: Report, speed: dict[str, float]) -> None:

@@ -2,18 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from volant.errors import VolantError
 
 
-class Verbs(typer.core.TyperGroup):
+class Verbs(TyperGroup):
     """Shows an error of the user's as a message, exit code 2."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
         try:
             return super().invoke(ctx)

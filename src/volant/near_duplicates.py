@@ -32,14 +32,8 @@ def clusters(texts: Sequence[str], threshold: float) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
     encoded = pa.array(texts, pa.string()).dictionary_encode()
     exact, inverse = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
-    vectoriser = HashingVectorizer(
-        n_features=1 << 24,
-        ngram_range=(1, 2),
-        token_pattern=r"(?u)\w+",
-        binary=True,
-        norm=None,
-        alternate_sign=False,
-    )
+    options: dict[str, Any] = {"norm": None, "binary": True, "alternate_sign": False, "token_pattern": r"(?u)\w+"}
+    vectoriser = HashingVectorizer(n_features=1 << 24, ngram_range=(1, 2), **options)
     shingles = vectoriser.transform(exact)
     left, right = _pairs(shingles, threshold)
     links = coo_matrix((np.ones(len(left), dtype=bool), (left, right)), shape=(len(exact), len(exact)))

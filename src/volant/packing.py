@@ -130,7 +130,7 @@ def _write_golden(
 ) -> None:
     """A few validation texts, spread over the rows, with the answers that every later load must give."""
     rows = np.linspace(0, len(validation.texts) - 1, min(GOLDEN_TEXTS, len(validation.texts))).astype(int)
-    texts = [validation.texts[row] for row in rows]
+    texts = [str(validation.texts[row]) for row in rows]
     # cleaned once more, as the bundle will do: a step need not leave its own output as it is
     logits = runtime.load(folder, candidate).logits(clean_texts(texts, parse_steps(flywheel.cleaning)))
     answers = task.kind.decode(task.kind.probabilities(logits, calibration), task.labels, calibration)

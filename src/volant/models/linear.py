@@ -66,13 +66,8 @@ class Linear:
         parts = []
         for name, ngrams in sorts.items():
             if ngrams:
-                pattern = TOKEN if name == "word" else None
-                parts.append(
-                    (
-                        name,
-                        TfidfVectorizer(analyzer=name, ngram_range=ngrams, token_pattern=pattern, **common),
-                    )
-                )
+                words: dict[str, Any] = {"token_pattern": TOKEN if name == "word" else None}
+                parts.append((name, TfidfVectorizer(analyzer=name, ngram_range=ngrams, **words, **common)))
         return FeatureUnion(parts)
 
     def _classifier(self, task: Task) -> Any:

@@ -42,7 +42,8 @@ class LinearRuntime:
             parameters: dict[str, Any] = {name: sort[name] for name in PARAMETERS} | {
                 "ngram_range": tuple(sort["ngram_range"])
             }
-            vectoriser = TfidfVectorizer(vocabulary=sort["terms"], dtype=np.float32, **parameters)
+            parameters |= {"vocabulary": sort["terms"], "dtype": np.float32}
+            vectoriser = TfidfVectorizer(**parameters)
             vectoriser.idf_ = tensors[f"idf.{sort['name']}"]
             self._vectorisers.append(vectoriser)
 

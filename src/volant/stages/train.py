@@ -1,6 +1,7 @@
 """Stage `train`: fit on train, choose on validation, save a bundle. The test rows are never read."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -49,13 +50,17 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
     examples = {split: _examples(table, kind, labels) for split, table in tables.items()}
     origin = Origin.of(name, flywheel, data, git_commit())
     work = work / f"{name}-{digest([asdict(flywheel), origin.data])[:16]}"
-    draft = folder.with_name(f".{folder.name}.part")
+    rank = int(os.environ.get("RANK", "0"))  # of torchrun
+    draft = folder.with_name(f".{folder.name}.{rank}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     work.mkdir(parents=True, exist_ok=True)
     model = config.build(flywheel.model, f"flywheels.{name}.model")
     task = Task(kind, labels, flywheel.metric, flywheel.seed)
     fitted = model.fit(examples["train"], examples["validation"], task, draft, work)
+    if rank:  # all processes have trained the same model, the first one saves it
+        shutil.rmtree(draft)
+        raise SystemExit(0)
     validation = pack(draft, fitted, task, examples["validation"], flywheel, origin)
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)

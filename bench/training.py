@@ -20,6 +20,7 @@ from volant import config
 from volant.compose import compose
 from volant.kinds import KINDS
 from volant.models import Examples, Task
+from volant.runtime import load
 from volant.schema import read_table
 
 LABELS = ("fresh", "rotten")
@@ -37,21 +38,29 @@ def examples(split: str, rows: int) -> Examples:
 
 
 def ours(train: Examples, validation: Examples, model: dict[str, Any]) -> tuple[float, float]:
-    """Examples a second and macro-F1 of Volant's loop, without export."""
-    from volant.models.neural import fitting
+    """Examples a second and macro-F1 of Volant's loop; the export isn't timed, since the peer has none.
 
-    taken: dict[str, Any] = {}
+    While training it validates on a few rows only, as the peer doesn't validate at all; both are scored on all.
+    """
+    from sklearn.metrics import f1_score
 
-    def keep(*_: Any) -> list[Any]:  # the export is no part of training: the peer has none
-        taken["seconds"] = time.perf_counter() - start
-        return [{}]
+    from volant.models.neural import export, fitting
 
-    fitting.export = keep
+    seconds: list[float] = []
+
+    def timed_export(*parts: Any) -> Any:
+        seconds.append(time.perf_counter() - start)
+        return export.export(*parts)
+
+    fitting.export = timed_export
+    few = Examples(validation.texts[:64], validation.gold[:64], validation.targets[:64])
     task = Task(KINDS["classify"], LABELS, "macro_f1", 13)
     with tempfile.TemporaryDirectory() as work:
         start = time.perf_counter()
-        fitted = config.build(model, "model").fit(train, validation, task, Path(work), Path(work))
-    return len(train.texts) * OPTIONS["num_train_epochs"] / taken["seconds"], fitted.best["val_macro_f1"]
+        fitted = config.build(model, "model").fit(train, few, task, Path(work), Path(work))
+        logits = load(Path(work), fitted.candidates[0]).logits(validation.texts)
+    score = float(f1_score(validation.targets, logits.argmax(axis=1), average="macro"))
+    return len(train.texts) * OPTIONS["num_train_epochs"] / seconds[0], score
 
 
 def plain(train: Examples, validation: Examples) -> tuple[float, float]:

@@ -109,7 +109,7 @@ def main() -> None:
     arguments = parser.parse_args()
     overrides = ["model@flywheels.reviews.model=transformer"]
     model = yaml.safe_load(compose(overrides=overrides))["flywheels"]["reviews"]["model"]
-    model["training"] |= OPTIONS
+    model["training"] |= {**OPTIONS, "progress": False}
     train, validation = examples("train", arguments.rows), examples("validation", 10_000)
     speed, score = ours(train, validation, model)
     plain_speed, plain_score = plain(train, validation)

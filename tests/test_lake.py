@@ -268,6 +268,8 @@ def test_serve_makes_keys_points_the_lake_and_ends_with_its_server(project: Path
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     served = subprocess.Popen(
         [sys.executable, "-um", "volant.s3_server", str(port)],
+        # a shell that runs the tests in the background has Ctrl-C ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=project,
         env=environment,
         stdout=subprocess.PIPE,

@@ -148,7 +148,12 @@ def test_the_pages_show_the_runs_and_their_files(root: Path) -> None:
         run.log_text("kept", "note.txt")
     port = free_port()
     pages = subprocess.Popen(
-        [sys.executable, "-um", "volant.tracking", str(port)], cwd=root, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-um", "volant.tracking", str(port)],
+        # a shell that runs the tests in the background has Ctrl-C ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert pages.stdout

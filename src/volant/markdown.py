@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-NOTHING = "(none)"  # no label at all
+NOTHING = "(none)"  # no label at all; in a confusion: missed with none in its stead, or said where none holds
 LONGEST = 280  # characters of a text that a table shows
 
 

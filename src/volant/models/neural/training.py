@@ -1,7 +1,8 @@
 """The one training loop of the neural families, on the Trainer of `transformers`. Importing this imports torch.
 
 Rows of like length share a batch, padded to their own longest; bf16 is used where the hardware multiplies it; the best
-epoch on validation is kept; an interrupted training goes on from its last whole checkpoint; `torchrun` works as it is.
+epoch on validation is kept; an interrupted training goes on from its last whole checkpoint; under
+`torchrun` the first process saves (not yet shown to work: docs/results.md).
 """
 
 import math

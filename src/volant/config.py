@@ -51,6 +51,35 @@ class Evaluation:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Gate:
+    """What a new version must meet before it may become the active one; null: not asked.
+
+    Attributes:
+        min: Metric to the lowest test score that is accepted.
+        require: `not_worse` than the active version on the same rows, within `margin`; or `better`.
+        margin: How much of the flywheel's metric counts as nothing.
+        confidence: Of the paired bootstrap interval that decides.
+        max_label_drop: How much F1 of one label may fall against the active version.
+        max_slice_drop: How much the metric may fall on one slice of the test rows.
+        min_support: Labels and slices with fewer test rows are reported, and decide nothing.
+        max_size_mb: Largest bundle.
+        max_latency_ms: Longest median time of one text.
+        max_ece: Largest calibration error.
+    """
+
+    min: dict[str, float] = Field(default_factory=dict)
+    require: Literal["not_worse", "better"] = "not_worse"
+    margin: float = Field(default=0.01, ge=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    max_label_drop: float | None = Field(default=0.05, ge=0)
+    max_slice_drop: float | None = Field(default=0.1, ge=0)
+    min_support: int = Field(default=50, ge=1)
+    max_size_mb: float | None = Field(default=None, gt=0)
+    max_latency_ms: float | None = Field(default=None, gt=0)
+    max_ece: float | None = Field(default=None, gt=0, le=1)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Flywheel:
     """One configured loop. `source` and `model` name a class of Volant (`_target_`) and its arguments."""
 
@@ -63,6 +92,8 @@ class Flywheel:
     seed: int
     split: Split = Field(default_factory=Split)
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    gate: Gate = Field(default_factory=Gate)
+    approval: Literal["auto", "manual"] = "auto"
     labels: list[str] | None = None
 
 
@@ -104,6 +135,10 @@ def _check_flywheel(flywheel: Flywheel, key: str) -> None:
     if flywheel.metric not in metrics:
         hint = did_you_mean(flywheel.metric, metrics)
         raise VolantError(_message(f"{key}.metric", flywheel.metric, f"one of {', '.join(metrics)}", hint))
+    for name in flywheel.gate.min:
+        if name not in metrics:
+            allowed = f"one of {', '.join(metrics)}"
+            raise VolantError(_message(f"{key}.gate.min.{name}", name, allowed, did_you_mean(name, metrics), "key"))
     try:
         parse_steps(flywheel.cleaning)
     except VolantError as error:

@@ -1,48 +1,15 @@
-"""The `volant` command: verbs only. Heavy imports stay inside the verbs, so that `--help` answers at once."""
+"""Verbs of the project: its config, its flywheels, its lake, its sweeps."""
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
-from volant.errors import VolantError
+from volant.cli.app import AsJson, app
 
-
-class Verbs(TyperGroup):
-    """Shows an error of the user's as a message, exit code 2."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the verb."""
-        try:
-            return super().invoke(ctx)
-        except (VolantError, FileNotFoundError, ModuleNotFoundError) as error:
-            message = _advice(error) if isinstance(error, ModuleNotFoundError) else str(error)
-            Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from error
-
-
-def _advice(error: ModuleNotFoundError) -> str:
-    extra = "s3" if error.name in ("boto3", "s3fs") else "train"
-    return (
-        f"This needs the package '{error.name}', which the base install leaves out: it only predicts. "
-        f"Get it with `pip install 'volant[{extra}]'`."
-    )
-
-
-app = typer.Typer(
-    cls=Verbs,
-    help="An NLP flywheel that you own.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
 sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
 app.add_typer(sweep, name="sweep")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @app.command()
@@ -100,40 +67,6 @@ def flywheels(as_json: AsJson = False) -> None:
         print(json.dumps([asdict(entry) for entry in listed], ensure_ascii=False))  # noqa: T201
     else:
         listing.show_flywheels(listed)
-
-
-@app.command()
-def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
-    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
-    file: Annotated[Path | None, typer.Option(help="CSV, JSON Lines, text (a line each) or Parquet to answer.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the answers go: .jsonl, .csv or .parquet")] = None,
-    column: Annotated[str, typer.Option(help="Column of --file that holds the text.")] = "text",
-    all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Answer texts, or every row of a file, with a trained bundle."""
-    from volant import batch
-
-    bundle = batch.load(name)
-    if file is not None:
-        batch.predict_file(bundle, file, out, column=column, all_scores=all_scores)
-    elif texts:
-        batch.predict_texts(bundle, texts, all_scores=all_scores, as_json=as_json)
-    else:
-        raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
-
-
-@app.command()
-def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
-    """Show what the last evaluation found, and what to try next."""
-    from volant.results import read_results, show_results
-
-    found = read_results(name)
-    if as_json:
-        print(json.dumps(found))  # noqa: T201
-    else:
-        show_results(name, found, Console())
 
 
 @app.command()

@@ -1,0 +1,41 @@
+"""The `volant` command and what its verbs share. Heavy imports stay inside the verbs: `--help` answers at once."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from volant.errors import VolantError
+
+
+class Verbs(TyperGroup):
+    """Shows an error of the user's as a message, exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except (VolantError, FileNotFoundError, ModuleNotFoundError) as error:
+            message = _advice(error) if isinstance(error, ModuleNotFoundError) else str(error)
+            Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from error
+
+
+def _advice(error: ModuleNotFoundError) -> str:
+    extra = "s3" if error.name in ("boto3", "s3fs") else "train"
+    return (
+        f"This needs the package '{error.name}', which the base install leaves out: it only predicts. "
+        f"Get it with `pip install 'volant[{extra}]'`."
+    )
+
+
+app = typer.Typer(
+    cls=Verbs,
+    help="An NLP flywheel that you own.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

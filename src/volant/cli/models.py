@@ -1,0 +1,45 @@
+"""Verbs of a trained model: answer texts, show what evaluation found."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from volant.cli.app import AsJson, app
+from volant.errors import VolantError
+
+
+@app.command()
+def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
+    file: Annotated[Path | None, typer.Option(help="CSV, JSON Lines, text (a line each) or Parquet to answer.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the answers go: .jsonl, .csv or .parquet")] = None,
+    column: Annotated[str, typer.Option(help="Column of --file that holds the text.")] = "text",
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer texts, or every row of a file, with a trained bundle."""
+    from volant import batch
+
+    bundle = batch.load(name)
+    if file is not None:
+        batch.predict_file(bundle, file, out, column=column, all_scores=all_scores)
+    elif texts:
+        batch.predict_texts(bundle, texts, all_scores=all_scores, as_json=as_json)
+    else:
+        raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
+
+
+@app.command()
+def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
+    """Show what the last evaluation found, and what to try next."""
+    from volant.results import read_results, show_results
+
+    found = read_results(name)
+    if as_json:
+        print(json.dumps(found))  # noqa: T201
+    else:
+        show_results(name, found, Console())

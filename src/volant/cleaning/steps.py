@@ -9,11 +9,11 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import regex
 
 from volant.cleaning import html as markup
-from volant.cleaning import repair as mojibake
 from volant.cleaning.edits import Edit, align
 from volant.config import did_you_mean
 from volant.errors import VolantError
@@ -53,16 +53,22 @@ def html() -> TextStep:
     return TextStep("html", markup.strip, markup.edits)
 
 
-def unicode(form: mojibake.Form = "NFC", repair: bool = True) -> TextStep:
+def unicode(form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC", repair: bool = True) -> TextStep:
     r"""Repair wrongly decoded text with ftfy, and bring equal characters to one form.
 
     Example:
         >>> unicode().apply("the cafÃ©, â€œrepairedâ€\x9d")
         'the café, "repaired"'
     """
-    if repair:
-        return TextStep("unicode", lambda text: mojibake.repair(text, form))
-    return TextStep("unicode", lambda text: unicodedata.normalize(form, text))
+
+    def repaired(text: str) -> str:
+        if text.isascii():
+            return text
+        from volant.cleaning import repair as mojibake  # ftfy's tables take long to build: not for a check of config
+
+        return mojibake.repair(text, form)
+
+    return TextStep("unicode", repaired if repair else lambda text: unicodedata.normalize(form, text))
 
 
 def control() -> TextStep:

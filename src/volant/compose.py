@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from volant import config
+from volant.datasets.catalogue import SIDES, home
 from volant.errors import VolantError
 from volant.schema import write_text
 
@@ -43,8 +44,11 @@ def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
 
 
 def write_params(root: Path = Path(), overrides: Sequence[str] = ()) -> bool:
-    """Write `params.yaml`; returns whether it changed."""
+    """Write `params.yaml`, and make the lake folders of the live flywheels; returns whether `params.yaml` changed."""
     text = compose(root, overrides)
+    for name in yaml.safe_load(text)["flywheels"]:
+        for side in SIDES:
+            home(name, side, root)  # a dependency of `prepare`, so it must be there before anything is ingested
     path = root / config.PARAMS
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant.config import Split
+from volant.datasets.merge import added
 from volant.errors import VolantError
 from volant.kinds import Kind
 from volant.near_duplicates import clusters
@@ -24,19 +25,29 @@ class Cut:
     report: dict[str, Any]
 
 
-def cut(source: Mapping[str, pa.Table], kind: Kind, split: Split, seed: int) -> Cut:
+def cut(
+    source: Mapping[str, pa.Table],
+    kind: Kind,
+    split: Split,
+    seed: int,
+    lake: Mapping[str, pa.Table] | None = None,
+) -> Cut:
     """Cut what the source leaves open, and drop from train (then validation) what stands on another side too.
+
+    Test is cut from the source alone, and validation by train rows alone: so new TEST datasets leave train and
+    validation as they were, byte for byte, as long as none of their rows repeats one of those.
 
     Args:
         source: Rows by split; `train` at least. A published test set is taken as it is.
         kind: Kind of the labels, by which cuts are stratified.
         split: Shares, group column, similarity of near-duplicates, train subset.
         seed: Of the cuts.
+        lake: `train` and `test` rows of ingested datasets; they stay on their side.
 
     Raises:
         VolantError: If the group column isn't there, or there are too few rows to cut.
     """
-    tables = dict(source)
+    tables, lake = dict(source), lake or {}
     given = sorted(tables)
     same = _clusters_of(tables, split.near_duplicates)
     for name, share in (("test", split.test), ("validation", split.validation)):
@@ -44,6 +55,12 @@ def cut(source: Mapping[str, pa.Table], kind: Kind, split: Split, seed: int) -> 
             side = _side(tables["train"], kind, split.group, same["train"], share, seed)
             tables[name], same[name] = tables["train"].filter(pa.array(side)), same["train"][side]
             tables["train"], same["train"] = tables["train"].filter(pa.array(~side)), same["train"][~side]
+        if name == "test" and "train" in lake:  # validation is cut from these as well
+            tables["train"] = added(tables["train"], lake["train"])
+            same["train"] = clusters(tables["train"]["text"].to_pylist(), split.near_duplicates)
+    if lake:
+        tables["test"] = added(tables["test"], lake.get("test"))
+        same = _clusters_of(tables, split.near_duplicates)
     dropped = _drop_straddlers(tables, same, split.group)
     if split.train_subset_size and split.train_subset_size < len(tables["train"]):
         tables["train"] = _subset(tables["train"], kind, split.train_subset_size, seed)
@@ -53,8 +70,9 @@ def cut(source: Mapping[str, pa.Table], kind: Kind, split: Split, seed: int) -> 
                 f"No row is left for {name}. Give more rows, or change `split` (test, validation, group)."
             )
     rows = {name: len(tables[name]) for name in reversed(ORDER)}
+    ingested = {name: len(table) for name, table in lake.items()}
     report = {"published": given, "rows": rows, "dropped": dropped, "subset": split.train_subset_size}
-    return Cut({n: tables[n] for n in reversed(ORDER)}, report)
+    return Cut({n: tables[n] for n in reversed(ORDER)}, report | {"ingested": ingested})
 
 
 def _clusters_of(tables: Mapping[str, pa.Table], threshold: float) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Stage `prepare`: read the source, cut train, validation and test, and say what the data is like."""
+"""Stage `prepare`: read the source and the lake, cut train, validation and test, and say what the data is like."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from rich.console import Console
 
 from volant import config
 from volant.data_card import write_card
+from volant.datasets.merge import added, gather
 from volant.kinds import KINDS
 from volant.schema import write_table
 from volant.sources.columns import check_rows
@@ -13,23 +14,23 @@ from volant.splits import Cut, cut
 from volant.stages import run_stage
 
 
-def prepare(name: str, flywheel: config.Flywheel) -> tuple[Cut, list[str]]:
-    """Rows of the source, cut; and what to know of them before training.
+def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Cut, list[str]]:
+    """Rows of the source and of the lake, cut; and what to know of them before training.
 
     Raises:
-        VolantError: If the source can't be read, or its rows can't be learned from.
+        VolantError: If the source or a dataset can't be read, or the rows can't be learned from.
     """
     kind = KINDS[flywheel.kind]
-    source = config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind)
-    warnings = check_rows(source["train"], flywheel.kind, name)
+    found = gather(name, config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind), root)
+    warnings = check_rows(added(found.source["train"], found.lake.get("train")), flywheel.kind, name)
     if flywheel.labels:
-        for table in source.values():
+        for table in found.all:
             kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that the config doesn't know
-    return cut(source, kind, flywheel.split, flywheel.seed), warnings
+    return cut(found.source, kind, flywheel.split, flywheel.seed, found.lake), warnings
 
 
 def main(name: str) -> None:
-    """Read the source and write the splits and the data card."""
+    """Read the source and the lake, write the splits and the data card."""
     console = Console()
     flywheel = config.flywheel(name)
     with console.status(f"reading the source of {name}"):

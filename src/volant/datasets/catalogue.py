@@ -1,0 +1,155 @@
+"""Which datasets a flywheel's lake holds, and their rows. A dataset exists if, and only if, its card does."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from volant.config import STRICT
+from volant.errors import VolantError
+from volant.schema import read_table, write_text
+
+Side = Literal["train", "test"]
+SIDES: tuple[Side, ...] = ("train", "test")
+# Rows belong to DVC; cards and .dvc files to git, which also keeps the folder by this file.
+IGNORED = "/*.parquet\n"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Card:
+    """What is known of one dataset, kept as JSON beside its rows.
+
+    Attributes:
+        name: The given name, `-`, and the first 8 digits of `sha256`.
+        flywheel: Whose it is.
+        split: The side that its rows are on.
+        origin: The files or addresses that it came from, as given.
+        format: What they were found to be.
+        rows: How many.
+        labels: Rows that hold each label.
+        time: When it was ingested, ISO 8601 in UTC.
+        number: Counts the datasets of this flywheel from 1, so that their order is theirs alone.
+        sha256: Of the Parquet file.
+        unused: Why no iteration uses it any more.
+    """
+
+    name: str
+    flywheel: str
+    split: Side
+    origin: str
+    format: str
+    rows: int
+    labels: dict[str, int]
+    time: str
+    number: int
+    sha256: str
+    unused: str | None = None
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """By which datasets are sorted, the oldest first."""
+        return self.time, self.number, self.name
+
+
+def home(flywheel: str, split: str, root: Path = Path()) -> Path:
+    """The folder of a flywheel's datasets of one side, made with its `.gitignore` if it is missing.
+
+    Raises:
+        VolantError: If either can't name a folder.
+    """
+    if split not in SIDES:
+        raise VolantError(f"--split {split} is no side of the lake. Allowed: {', '.join(SIDES)}.")
+    folder = root / "data" / checked(flywheel, "flywheel") / "lake" / split
+    if not (folder / ".gitignore").exists():
+        write_text(IGNORED, folder / ".gitignore")
+    return folder
+
+
+def checked(name: str, what: str) -> str:
+    """The name, if it can be part of a path.
+
+    Raises:
+        VolantError: If it has other signs than letters, digits, `.`, `_` and `-`, or doesn't begin as it must.
+    """
+    if not NAME.fullmatch(name):
+        raise VolantError(
+            f"'{name}' can't name a {what}. Allowed: letters, digits, '.', '_' and '-', the first a letter or digit."
+        )
+    return name
+
+
+def cards(flywheel: str, root: Path = Path()) -> list[Card]:
+    """Every dataset of a flywheel, of both sides, the oldest first; those that are not used any more too.
+
+    Raises:
+        VolantError: If a card is broken, or belongs elsewhere.
+    """
+    paths = [path for side in SIDES for path in home(flywheel, side, root).glob("*.json")]
+    return sorted((_read(path) for path in paths), key=lambda card: card.order)
+
+
+def write(card: Card, root: Path = Path()) -> None:
+    """Write a card, whole or not at all: this makes the dataset exist."""
+    text = json.dumps(asdict(card), indent=2, ensure_ascii=False)
+    write_text(text + "\n", home(card.flywheel, card.split, root) / f"{card.name}.json")
+
+
+def rows_path(card: Card, root: Path = Path()) -> Path:
+    """Where the rows of a dataset are."""
+    return home(card.flywheel, card.split, root) / f"{card.name}.parquet"
+
+
+def tables(flywheel: str, split: str, root: Path = Path()) -> list[tuple[Card, pa.Table]]:
+    """The used datasets of one side with their rows, the oldest first.
+
+    Raises:
+        VolantError: If rows are not here, or are not those that the card was written for.
+    """
+    used = [card for card in cards(flywheel, root) if card.split == split and not card.unused]
+    return [(card, rows(card, root)) for card in used]
+
+
+def rows(card: Card, root: Path = Path()) -> pa.Table:
+    """The rows of a dataset, after checking that they are the very bytes that were ingested.
+
+    Raises:
+        VolantError: If they are not here, or not those.
+    """
+    path = rows_path(card, root)
+    if not path.exists():
+        raise VolantError(f"{path} is not on this machine. Fetch it from the lake with `dvc pull {path}.dvc`.")
+    if sha256(path) != card.sha256:
+        raise VolantError(
+            f"{path} was changed since it was ingested: its sha256 is not that of its card. "
+            f"A dataset never changes; restore it with `dvc checkout --force {path}.dvc`."
+        )
+    return read_table(path)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> Card:
+    try:
+        card = TypeAdapter(Card).validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise VolantError(
+            f"{path}: broken card ({where} {problem['msg']}). Restore it with `git checkout {path}`."
+        ) from error
+    if (card.name, card.split, card.flywheel) != (path.stem, path.parent.name, path.parts[-4]):
+        raise VolantError(
+            f"{path} is the card of {card.flywheel}/{card.split}/{card.name}. Put it back there, with its rows."
+        )
+    return card

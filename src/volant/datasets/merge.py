@@ -1,0 +1,101 @@
+"""Rows of the source and of the lake side by side, each saying which dataset it comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from volant.datasets.catalogue import SIDES, Card, tables
+from volant.errors import VolantError
+
+COLUMN = "dataset"
+SOURCE = "source"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All rows of a flywheel before they are cut.
+
+    Attributes:
+        source: By split, as the source gave them; of a flywheel without one, its oldest TRAIN dataset.
+        lake: `train` and `test` rows of the datasets, with the rider `dataset`; a side without any is left out.
+    """
+
+    source: dict[str, pa.Table]
+    lake: dict[str, pa.Table] = field(default_factory=dict)
+
+    @property
+    def all(self) -> list[pa.Table]:
+        """Every table."""
+        return [*self.source.values(), *self.lake.values()]
+
+
+def gather(flywheel: str, source: dict[str, pa.Table], root: Path = Path()) -> Gathered:
+    """Add the used datasets of the lake to what the source gave.
+
+    Without a source, the oldest TRAIN dataset takes its place, and test rows are cut from it only if no TEST dataset
+    was there before: so a dataset that comes later never moves a row from one side to the other.
+
+    Raises:
+        VolantError: If there are no rows at all, or rows of a dataset can't be read.
+    """
+    found = {side: tables(flywheel, side, root) for side in SIDES}
+    if not source:
+        if not found["train"]:
+            raise VolantError(
+                f"{flywheel} has no rows to learn from: its source is the lake, where no TRAIN dataset is. "
+                f"Bring one: `volant ingest {flywheel} FILE --split train`."
+            )
+        first, *found["train"] = found["train"]
+        source = {"train": _named(*first)}
+        if any(card.order < first[0].order for card, _ in found["test"]):
+            source["test"] = source["train"].slice(0, 0)
+    return Gathered(source, {side: join([_named(*one) for one in some]) for side, some in found.items() if some})
+
+
+def added(source: pa.Table, lake: pa.Table | None) -> pa.Table:
+    """The source's rows, then the lake's; the very same table if the lake has none."""
+    if lake is None:
+        return source
+    return join([source if COLUMN in source.column_names else _marked(source, SOURCE), lake])
+
+
+def join(parts: Sequence[pa.Table]) -> pa.Table:
+    """Tables one after the other; a column that one lacks is empty there, one of several types becomes text.
+
+    An id that is taken already gets the name of its row's dataset as well: ids stay unique on a side.
+    """
+    types: dict[str, set[pa.DataType]] = {}
+    for part in parts:
+        for column in part.schema:
+            types.setdefault(column.name, set()).add(column.type)
+    texts = {name for name, found in types.items() if len(found - {pa.null()}) > 1}
+    table = pa.concat_tables([_as_text(part, texts) for part in parts], promote_options="default").combine_chunks()
+    return _unique_ids(table)
+
+
+def _named(card: Card, table: pa.Table) -> pa.Table:
+    return _marked(table, card.name)
+
+
+def _marked(table: pa.Table, name: str) -> pa.Table:
+    if COLUMN in table.column_names:  # the source's own of that name
+        table = table.rename_columns([f"source_{c}" if c == COLUMN else c for c in table.column_names])
+    return table.append_column(COLUMN, pa.repeat(pa.scalar(name), table.num_rows))
+
+
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if name in names:
+            table = table.set_column(place, name, table[name].cast(pa.string()))
+    return table
+
+
+def _unique_ids(table: pa.Table) -> pa.Table:
+    seen: set[str] = set()
+    ids = []
+    for row, dataset in zip(table["id"].to_pylist(), table[COLUMN].to_pylist(), strict=True):
+        ids.append(f"{row}-{dataset}" if row in seen else row)
+        seen.add(row)
+    return table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))

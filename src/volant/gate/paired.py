@@ -1,0 +1,111 @@
+"""Two bundles on the same test rows: every resample is scored for both, so that hard rows cancel out.
+
+Paired bootstrap (Efron & Tibshirani 1993; for language: Koehn 2004, https://aclanthology.org/W04-3250).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from volant.evaluation.bootstrap import CELLS, resamples
+from volant.kinds import Tallies
+
+
+@dataclass(frozen=True)
+class Side:
+    """One bundle's answers to the rows: what is right and wrong, and probabilities (rows, labels) if it gave any."""
+
+    tallies: Tallies
+    scores: np.ndarray | None
+
+    def of(self, rows: np.ndarray) -> "Side":
+        """The same answers on some rows, given as positions or as a mask."""
+        kept = self.tallies
+        some = Tallies(kept.hits[rows], kept.predicted[rows], kept.gold[rows], kept.exact[rows])
+        return Side(some, None if self.scores is None else self.scores[rows])
+
+
+Value = Callable[[Side, np.ndarray | None], np.ndarray]  # of a side and weights (samples, rows): (samples, ...)
+
+
+def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`value` of both sides on the same resamples of the rows, (samples, ...) each.
+
+    Args:
+        value: What is measured, one row of figures a resample.
+        new: Answers of the one bundle.
+        old: Answers of the other to the same rows.
+        samples: How many times the rows are drawn again.
+        seed: The same seed gives the same draws.
+    """
+    rows = len(new.tallies.exact)
+    draw = np.random.default_rng(seed)
+    found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    size = max(1, CELLS // rows)
+    for start in range(0, samples, size):
+        weights = resamples(rows, min(size, samples - start), draw)
+        for side, values in zip((new, old), found, strict=True):
+            values.append(value(side, weights))
+    return np.concatenate(found[0]), np.concatenate(found[1])
+
+
+def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Percentile interval of resampled values; NaN (undefined in a resample) is left out.
+
+    Example:
+        >>> interval(np.arange(5.0), 0.5)
+        (1.0, 3.0)
+    """
+    defined = values[~np.isnan(values)]
+    outside = 50 * (1 - confidence)
+    low, high = np.percentile(defined, [outside, 100 - outside]) if len(defined) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def two_sided(differences: np.ndarray) -> float:
+    """The p-value of "there is no difference": twice the share of resamples on the far side of 0, at most 1.
+
+    The observed rows count as one resample more, so that it is never 0
+    (Davison & Hinkley 1997, https://doi.org/10.1017/CBO9780511802843, section 4.2).
+
+    Example:
+        >>> two_sided(np.array([0.1, 0.2, 0.3] * 33)), two_sided(np.zeros(10))
+        (0.02, 1.0)
+    """
+    defined = differences[~np.isnan(differences)]
+    far = min((defined <= 0).sum(), (defined >= 0).sum())
+    return float(min(1.0, 2 * (far + 1) / (len(defined) + 1)))
+
+
+def fall(difference: float, differences: np.ndarray) -> float:
+    """One-sided p-value of a fall: how likely it is by chance, by the spread of the resamples (normal tail).
+
+    The tail is a curve, not a count, so that many labels can be corrected for without 100,000 resamples.
+
+    Example:
+        >>> round(fall(-0.2, np.array([-0.3, -0.2, -0.1])), 3)
+        0.007
+    """
+    from scipy.special import ndtr
+
+    spread = float(np.nanstd(differences))
+    if spread == 0:
+        return 0.0 if difference < 0 else 1.0
+    return float(ndtr(difference / spread))
+
+
+def mcnemar(new: np.ndarray, old: np.ndarray) -> float:
+    """Exact McNemar test on which rows each has right, (rows,): p-value of "both err equally often".
+
+    McNemar 1947, https://doi.org/10.1007/BF02295996; exact: the binomial of the rows where only one is right.
+
+    Example:
+        >>> only_new, only_old, both = [(1, 0)] * 9, [(0, 1)], [(1, 1)] * 5
+        >>> round(mcnemar(*np.array(only_new + only_old + both).T), 4)
+        0.0215
+    """
+    from scipy.special import bdtr
+
+    gained, lost = int(((new > 0) & (old == 0)).sum()), int(((new == 0) & (old > 0)).sum())
+    return float(min(1.0, 2 * bdtr(min(gained, lost), gained + lost, 0.5)))  # symmetric: both tails are the same

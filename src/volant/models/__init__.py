@@ -49,11 +49,13 @@ class Fitted:
             smaller one (int8) may be taken instead; the choice is made on validation.
         history: One mapping of figures an epoch.
         best: Figures of the epoch that was kept.
+        weights: Folder of the weights to start a later version from; none for families that always start anew.
     """
 
     candidates: tuple[Mapping[str, Any], ...]
     history: tuple[Mapping[str, float], ...] = ()
     best: Mapping[str, float] = field(default_factory=dict)
+    weights: Path | None = None
 
 
 class Model(Protocol):

@@ -30,6 +30,8 @@ class Recurrent:
         pooling: `mean`, `max`, `last` or `cls` (first token).
         dropout: Share of states dropped in training.
         max_length: Tokens of a text that are read.
+        start: Folder of an earlier version's weights and vocabulary to start from; `volant iterate --from-version N`
+            sets it.
         training: Hyper-parameters of the loop.
     """
 
@@ -44,6 +46,7 @@ class Recurrent:
     pooling: Literal["mean", "max", "last", "cls"] = "max"
     dropout: float = Field(default=0.3, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
+    start: str | None = None
     training: Training = Field(default_factory=Training)
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
@@ -52,8 +55,13 @@ class Recurrent:
 
         from volant.models.neural import fitting
         from volant.models.neural.encoders import RecurrentEncoder
+        from volant.models.neural.weights import start_tokenizer
 
-        tokenizer = learn_tokenizer(train.texts, self.tokenizer, self.vocabulary_size)
+        tokenizer = (
+            learn_tokenizer(train.texts, self.tokenizer, self.vocabulary_size)
+            if self.start is None
+            else start_tokenizer(self.start)
+        )
         torch.manual_seed(task.seed)  # the first weights
         encoder = RecurrentEncoder(
             vocabulary=tokenizer.get_vocab_size(),
@@ -64,7 +72,9 @@ class Recurrent:
             bidirectional=self.bidirectional,
             dropout=self.dropout,
         )
-        parts = fitting.Composition(encoder, encoder.width, tokenizer, self.max_length, self.pooling, self.dropout)
+        parts = fitting.Composition(
+            encoder, encoder.width, tokenizer, self.max_length, self.pooling, self.dropout, start=self.start
+        )
         return fitting.fit(parts, train, validation, task, self.training, (folder, work))
 
 

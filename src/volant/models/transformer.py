@@ -26,6 +26,7 @@ class Transformer:
         pooling: `mean`, `max`, `cls` (first token) or `last`.
         dropout: Share of pooled states dropped before the head.
         max_length: Tokens of a text that are read.
+        start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
         training: Hyper-parameters of the loop.
     """
 
@@ -37,19 +38,25 @@ class Transformer:
     pooling: Literal["mean", "max", "cls", "last"] = "mean"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
+    start: str | None = None
     training: Training = Field(default_factory=Training)
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Fine-tune; see `volant.models.Model.fit`."""
         from volant.models.neural import fitting
         from volant.models.neural.encoders import TransformerEncoder, freeze
+        from volant.models.neural.weights import start_tokenizer
 
+        if self.start:
+            start_tokenizer(self.start)  # raises before minutes of loading
         model, tokenizer = load_encoder(self.encoder, self.revision, self.layers)
         encoder = TransformerEncoder(model)
         freeze(encoder, self.trainable)
         longest = min(self.max_length, getattr(model.config, "max_position_embeddings", self.max_length))
         head_only = self.trainable == "head"
-        parts = fitting.Composition(encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only)
+        parts = fitting.Composition(
+            encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only, self.start
+        )
         return fitting.fit(parts, train, validation, task, self.training, (folder, work))
 
 

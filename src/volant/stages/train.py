@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,16 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
     validation = pack(draft, fitted, task, examples["validation"], flywheel, origin)
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
+    if fitted.weights:  # for the tracker to keep: no part of the bundle, which only predicts
+        fitted = replace(fitted, weights=_move(fitted.weights, work.parent.with_name("weights") / name))
     shutil.rmtree(work, ignore_errors=True)
     return Trained(Bundle.load(folder), fitted, validation)
+
+
+def _move(source: Path, target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return source.rename(target)
 
 
 def _examples(table: Any, kind: Kind, labels: tuple[str, ...]) -> Examples:
@@ -108,6 +116,8 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
         run.log_file(config.PARAMS)
         run.log_file(reports / "plots" / "learning.csv", "plots")
         run.log_file(trained.bundle.folder / "README.md", "bundle")
+        if trained.fitted.weights:
+            run.log_file(trained.fitted.weights, "weights")
 
 
 def main(name: str) -> None:

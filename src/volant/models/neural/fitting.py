@@ -18,12 +18,16 @@ from volant.models.neural.export import export
 from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
 from volant.models.neural.options import Training
 from volant.models.neural.training import pad, train
+from volant.models.neural.weights import keep, restore
 from volant.runtime.onnx import batches
 
 
 @dataclass(frozen=True)
 class Composition:
-    """A text encoder ready to be given a head: states (B, T, D) of token ids, and how they become one vector."""
+    """A text encoder ready to be given a head: states (B, T, D) of token ids, and how they become one vector.
+
+    `start` is the folder of an earlier version's weights to begin with.
+    """
 
     encoder: nn.Module
     width: int
@@ -32,6 +36,7 @@ class Composition:
     pooling: str
     dropout: float
     precompute: bool = False
+    start: str | None = None
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut at `max_length`."""
@@ -65,10 +70,14 @@ def fit(
     torch.manual_seed(task.seed)  # the head's first weights
     head = TextHead(parts.width, len(task.labels), parts.dropout, weights, options.label_smoothing)
     net = Net(parts.encoder, head, parts.pooling)
+    if parts.start:
+        restore(net, task.labels, Path(parts.start))
     rows = _rows(net, parts, train_rows), _rows(net, parts, validation)
     trained = HeadOnly(head) if parts.precompute else net
     history, best = train(trained, *rows, lambda logits: task.score(logits, validation), options, work)
-    return Fitted(tuple(export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder)), tuple(history), best)
+    candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder)
+    keep(net, parts.tokenizer, task.labels, work / "weights")
+    return Fitted(tuple(candidates), tuple(history), best, work / "weights")
 
 
 def _rows(net: Net, parts: Composition, examples: Examples) -> list[dict[str, Any]]:

@@ -1,0 +1,69 @@
+"""Trained weights kept beside the bundle, from which a later version can start. Importing this imports torch.
+
+A bundle holds a graph to run, often in int8; to train on, the weights themselves are needed.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from volant.errors import VolantError
+from volant.models.neural.heads import Net
+
+WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"
+
+
+def keep(net: Net, tokenizer: Tokenizer, labels: Sequence[str], folder: Path) -> None:
+    """Write the weights of a net, in half precision, with its tokenizer and label set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    state = {name: _halved(value) for name, value in net.state_dict().items()}
+    save_file(state, folder / WEIGHTS, metadata={"labels": json.dumps(list(labels))})
+
+
+def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
+    """Give a net the weights of a folder; the head's rows go by label, a new label keeps its first weights.
+
+    Raises:
+        VolantError: If they are of another architecture.
+    """
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+        known = json.loads(file.metadata()["labels"])
+    own = net.state_dict()
+    head = {name: state.pop(name) for name in list(state) if name.startswith("head.linear.")}
+    if {n: v.shape for n, v in state.items()} != {n: own[n].shape for n in own if n not in head}:
+        raise VolantError(
+            f"The weights in {folder} are of another architecture than `model` configures. "
+            "Set model.start to null, or make encoder, layers and sizes those of that version."
+        )
+    for name, rows in head.items():
+        for row, label in enumerate(labels):
+            if label in known:
+                own[name][row] = rows[known.index(label)]
+    net.load_state_dict({**own, **state})
+
+
+def start_tokenizer(start: str) -> Tokenizer:
+    """The tokenizer of the version to start from.
+
+    Raises:
+        VolantError: If its weights aren't on this machine.
+    """
+    folder = Path(start)
+    if not (folder / WEIGHTS).is_file():
+        raise VolantError(
+            f"model.start names no weights: {folder}. `volant iterate NAME --from-version N` fetches those of a "
+            "version; null starts anew."
+        )
+    return Tokenizer.from_file(str(folder / TOKENIZER))
+
+
+def _halved(value: Tensor) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    return value.half() if value.is_floating_point() else value

@@ -1,0 +1,63 @@
+"""A version's weights are kept beside the bundle, and a later version starts from them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.conftest import TINY, flywheel
+from volant.errors import VolantError
+from volant.models.neural.encoders import RecurrentEncoder
+from volant.models.neural.heads import Net, TextHead
+from volant.models.neural.weights import keep, restore
+from volant.models.recurrent import learn_tokenizer
+from volant.stages.train import Trained, train
+
+IDS, MASK = torch.tensor([[2, 3, 4]]), torch.ones(1, 3, dtype=torch.long)
+
+
+def net(labels: int, hidden: int = 4) -> Net:
+    encoder = RecurrentEncoder(12, 4, hidden, layers=1, cell="gru", bidirectional=True, dropout=0.0)
+    return Net(encoder, TextHead(encoder.width, labels, 0.0, None), "mean").eval()
+
+
+def test_rows_of_the_head_go_by_label(tmp_path: Path) -> None:
+    old, new = net(2), net(3)
+    keep(old, learn_tokenizer(["a b"], "word", 12), ["x", "y"], tmp_path)
+    untouched = new.head.linear.weight[0].clone()
+    restore(new, ["new", "y", "x"], tmp_path)
+    was, now = old(IDS, MASK)["logits"][0], new(IDS, MASK)["logits"][0]
+    assert torch.allclose(now[[2, 1]], was, atol=1e-2)
+    assert torch.equal(new.head.linear.weight[0], untouched)
+
+
+def test_another_architecture_is_refused(tmp_path: Path) -> None:
+    keep(net(2), learn_tokenizer(["a b"], "word", 12), ["x", "y"], tmp_path)
+    with pytest.raises(VolantError, match="another architecture"):
+        restore(net(2, hidden=8), ["x", "y"], tmp_path)
+
+
+@pytest.mark.parametrize("family", ["recurrent", "transformer"])
+def test_a_training_starts_where_an_earlier_one_ended(
+    family: str, trained: Callable[..., Trained], data: dict[str, Path], tiny_encoder: Path, tmp_path: Path
+) -> None:
+    first = trained("classify", family)
+    assert first.fitted.weights
+    model = dict(TINY[family]) | ({"encoder": str(tiny_encoder)} if family == "transformer" else {})
+    # a learning rate of next to nothing: what it scores is what it started with
+    still = {**model, "start": str(first.fitted.weights), "training": {**model["training"], "learning_rate": 1e-12}}
+    wheel = flywheel("classify", still)
+    second = train("made-up", wheel, data["classify"], tmp_path / "bundle", tmp_path / "work")
+    texts = ["the film was lovely", "the plot was dull"]
+    assert np.abs(first.bundle.probabilities(texts) - second.bundle.probabilities(texts)).max() < 0.02
+    anew = train("made-up", replace(wheel, model={**still, "start": None}), data["classify"], tmp_path / "b", tmp_path)
+    assert np.abs(first.bundle.probabilities(texts) - anew.bundle.probabilities(texts)).max() > 0.02
+
+
+def test_missing_weights_are_named(data: dict[str, Path], tmp_path: Path) -> None:
+    wheel = flywheel("classify", {**TINY["recurrent"], "start": "nowhere"})
+    with pytest.raises(VolantError, match="--from-version"):
+        train("made-up", wheel, data["classify"], tmp_path / "bundle", tmp_path / "work")

@@ -231,7 +231,7 @@ def test_a_dead_server_costs_seconds_and_the_run_is_kept_here(
     assert f"this run is recorded in sqlite:///{root}/mlflow.db" in caplog.text
     assert "(connection refused)." in caplog.text.lower().replace("[errno 111] ", "")
     assert "hush" not in caplog.text
-    assert {record.name for record in caplog.records} == {"volant.tracking", "volant.tracking_store"}
+    assert {record.name for record in caplog.records} == {"volant.tracking.runs", "volant.tracking.store"}
 
 
 def test_nothing_to_write_to_and_the_training_goes_on(root: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,34 +1,22 @@
-"""Runs in MLflow: parameters, curves, metrics and files of every training. Nothing else imports mlflow.
+"""Runs in MLflow: parameters, curves, metrics and files of every training.
 
 A training is worth more than its record: whatever the tracker does, the caller goes on. A server that fails
 is named in a warning, and the whole run is written to the project's own `mlflow.db` instead.
 """
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from volant import child, lake
+from volant import lake
 from volant.provenance import flatten, git_commit
-from volant.schema import part_path
-from volant.tracking_store import (
-    Store,
-    batched,
-    finite,
-    knock,
-    relocate,
-    session,
-    shown,
-    sqlite_file,
-    takeable,
-    warn,
-)
+from volant.tracking.clients import client as connect
+from volant.tracking.clients import experiment
+from volant.tracking.store import Store, batched, finite, session, shown, sqlite_file, takeable, warn
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -169,7 +157,7 @@ def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root
 
         def start(store: Store) -> Opened:
             if found and store == answering[0]:
-                return Opened(_client(store), store.uri, found, ours=False)
+                return Opened(connect(store), store.uri, found, ours=False)
             return _begin(store, flywheel, _tags(tags, None, root), name)
 
         opened = Run(answering, start, failed=len(answering) < len(stores))
@@ -181,31 +169,6 @@ def find(flywheel: str, tags: Mapping[str, str], root: Path = Path()) -> str | N
     """Id of the newest run of a flywheel that has all these tags, such as `{"bundle": digest}`."""
     with session(root) as stores:
         return _search(stores, flywheel, tags)[1]
-
-
-def ui(root: Path = Path(), port: int = 5000) -> None:
-    """Serve MLflow's pages of the project's runs on this machine, until Ctrl-C.
-
-    Raises:
-        VolantError: If the server can't start.
-    """
-    from rich.console import Console
-
-    with session(root) as stores:
-        if stores[0].place is None:
-            Console().print(f"The runs are on the server {shown(stores[0].uri)}", highlight=False)
-            return
-        address = [
-            f"--backend-store-uri={stores[0].uri}",
-            "--host=127.0.0.1",
-            f"--port={port}",
-            "--workers=1",
-        ]
-        command = [sys.executable, "-m", "mlflow", "server", *address, "--uvicorn-opts=--log-level warning"]
-        _make_tables(stores[0].uri)
-        with child.server(command, port, {"PYTHONWARNINGS": "ignore"}) as process:
-            Console().print(f"MLflow's pages: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
-            child.until_stopped(process)
 
 
 @contextmanager
@@ -222,51 +185,9 @@ def _begin(store: Store, flywheel: str, tags: Mapping[str, str], name: str | Non
     """A new run; the place for its files is checked first, as an upload would fail only after minutes."""
     if store.place:
         lake.check(store.place)
-    client = _client(store)
-    run = client.create_run(_experiment(client, store, flywheel), tags=dict(tags), run_name=name)
+    client = connect(store)
+    run = client.create_run(experiment(client, store, flywheel), tags=dict(tags), run_name=name)
     return Opened(client, store.uri, run.info.run_id, ours=True)
-
-
-def _client(store: Store) -> "MlflowClient":
-    knock(store.uri)
-    _make_tables(store.uri)
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(store.uri)
-
-
-def _make_tables(uri: str) -> None:
-    """Make a SQLite database whole or not at all: MLflow's fifty steps, cut off or run twice, ruin it."""
-    path = sqlite_file(uri)
-    if path is None or path.exists():
-        return
-    from mlflow.tracking import MlflowClient
-
-    part = part_path(path)
-    try:
-        MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
-        with suppress(FileExistsError):  # another process was first, and its tables are as good
-            os.link(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _experiment(client: "MlflowClient", store: Store, flywheel: str) -> str:
-    """Id of the experiment of a flywheel, whose new runs keep their files in the lake of today."""
-    location = f"{lake.artifacts_url(store.place)}/{flywheel}" if store.place else None
-    found = client.get_experiment_by_name(flywheel)
-    if found is None:
-        try:
-            return client.create_experiment(flywheel, location)
-        except Exception:  # the same flywheel may have begun its first run in another process meanwhile
-            found = client.get_experiment_by_name(flywheel)
-            if found is None:
-                raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    if location and found.artifact_location != location:
-        relocate(store.uri, found.experiment_id, location)
-    return found.experiment_id
 
 
 def _search(stores: Sequence[Store], flywheel: str, tags: Mapping[str, str]) -> tuple[list[Store], str | None]:
@@ -288,7 +209,7 @@ def _newest(store: Store, flywheel: str, tags: Mapping[str, str]) -> str | None:
     path = sqlite_file(store.uri)
     if path and not path.exists():
         return None  # nothing was ever written there, and making the tables takes seconds
-    client = _client(store)
+    client = connect(store)
     experiment = client.get_experiment_by_name(flywheel)
     if experiment is None:
         return None
@@ -316,7 +237,3 @@ def _tags(given: Mapping[str, str], parent: str | None, root: Path) -> dict[str,
     commit = git_commit(root)
     usual = {"git_commit": commit, "mlflow.source.git.commit": commit, "mlflow.source.name": "volant"}
     return {**usual, **({"mlflow.parentRunId": parent} if parent else {}), **takeable(given)}
-
-
-if __name__ == "__main__":
-    child.main(lambda port: ui(port=port), 5000)

@@ -1,4 +1,4 @@
-"""Where MLflow writes, with which settings, and what it takes. No mlflow here: that is `tracking`'s.
+"""Where MLflow writes, with which settings, and what it takes. No mlflow here: `clients` imports it.
 
 The server or database of `MLFLOW_TRACKING_URI` first, then the project's own `mlflow.db`; files to the lake.
 """
@@ -141,11 +141,14 @@ def _name(name: str) -> str:
 
 def warn(what: str, error: Exception) -> None:
     """One line with the first cause, and without the password that a database's address may hold."""
-    cause: BaseException = error
-    while not isinstance(cause, VolantError) and (before := cause.__cause__ or cause.__context__):
-        cause = before
-    reason = (str(cause) or type(cause).__name__).splitlines()[0]
-    log.warning("%s (%s).", shown(what), shown(reason)[:300].rstrip("."))
+    log.warning("%s (%s).", shown(what), reason(error))
+
+
+def reason(error: BaseException) -> str:
+    """The first cause of an error in one line, without a password."""
+    while not isinstance(error, VolantError) and (before := error.__cause__ or error.__context__):
+        error = before
+    return shown((str(error) or type(error).__name__).splitlines()[0])[:300].rstrip(".")
 
 
 def shown(text: str) -> str:

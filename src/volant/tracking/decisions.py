@@ -1,0 +1,67 @@
+"""What may be decided about versions: each rule reads the ledger's state, and refuses or says what to append."""
+
+import getpass
+import subprocess
+from dataclasses import dataclass
+
+from volant.errors import VolantError
+from volant.tracking.entries import Decision
+from volant.tracking.ledger import State
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules for one flywheel, asked by one person."""
+
+    flywheel: str
+    by: str
+
+    def approve(self, now: State, number: int, note: str) -> Decision | None:
+        """Any version: a person may know better than the gate. Approved already: nothing."""
+        if now.statuses[number] == "approved":
+            return None
+        return Decision("approve", number, self.by, note)
+
+    def reject(self, now: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
+        """Any version but the active one."""
+        if now.champion == number:
+            raise VolantError(
+                f"Version {number} of {self.flywheel} is active. Go back first with `volant rollback {self.flywheel}`, "
+                f"or make another one active with `volant promote {self.flywheel} N`."
+            )
+        if now.statuses[number] == "rejected":
+            return None
+        return Decision("reject", number, self.by, note, reasons)
+
+    def promote(self, now: State, number: int) -> Decision | None:
+        """An approved version."""
+        if now.statuses[number] != "approved":
+            raise VolantError(
+                f"Version {number} of {self.flywheel} is {now.statuses[number]}, and only an approved one can be "
+                f"promoted. Approve it with `volant approve {self.flywheel} {number}`."
+            )
+        if now.champion == number:
+            return None
+        return Decision("promote", number, self.by, previous=now.champion)
+
+    def rollback(self, now: State) -> Decision:
+        """To the champion before this one, if it is still approved."""
+        if now.fallback is None:
+            raise VolantError(
+                f"{self.flywheel} has no version to go back to: no other one was active before and is still approved. "
+                f"See `volant versions {self.flywheel}`; make one active with `volant promote {self.flywheel} N`."
+            )
+        return Decision("rollback", now.fallback, self.by, previous=now.champion)
+
+
+def person() -> str:
+    """Who uses this machine: the e-mail address that git knows, else the login."""
+    command = ["git", "config", "user.email"]
+    try:
+        email = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    except OSError:  # no git on this machine
+        email = ""
+    try:
+        return email or getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

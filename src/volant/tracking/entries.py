@@ -1,0 +1,158 @@
+"""The ledger in MLflow: each entry is a version of the registered model `<flywheel>.ledger`, its content is a tag.
+
+To make a model version with its tags is one transaction, numbered by the store, in SQLite, in a database and behind a
+server alike: nothing else that MLflow offers can only be appended to.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from volant.errors import VolantError
+from volant.tracking.ledger import Entry, Event, LedgerError, chain, now, sealed, tampered
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import RegisteredModel
+    from mlflow.tracking import MlflowClient
+
+SUFFIX, TAG, HEAD = ".ledger", "entry", "head"
+SOURCE = "volant:ledger"  # MLflow wants a place of files; there are none
+ATTEMPTS = 50  # each time, another machine was first
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be appended. `facts` of a version are given when it is registered, and repeated after that."""
+
+    event: Event
+    version: int
+    by: str
+    note: str = ""
+    reasons: tuple[str, ...] = ()
+    previous: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+Decide = Callable[[list[Entry]], Decision | None]
+
+
+def read(client: "MlflowClient", flywheel: str) -> list[Entry]:
+    """The valid entries of a flywheel, oldest first.
+
+    Raises:
+        LedgerError: If the ledger is not as it was written.
+    """
+    # the head first: an entry that is appended meanwhile makes the ledger longer than it says, never shorter
+    home = find(client, flywheel + SUFFIX)
+    if home is None:
+        return []
+    entries = chain(flywheel, stored(client, flywheel))
+    _check_head(flywheel, entries, home.tags.get(HEAD))
+    return entries
+
+
+def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]:
+    """Append what is decided in view of the entries there are; all entries after it.
+
+    Args:
+        client: Of the registry.
+        flywheel: Whose ledger.
+        decide: What to append, None for nothing; asked again where another machine was first. Raises to refuse.
+
+    Raises:
+        VolantError: If `decide` refuses, the ledger was tampered with, or others are first all the time.
+    """
+    name = flywheel + SUFFIX
+    for _ in range(ATTEMPTS):
+        entries = read(client, flywheel)
+        decision = decide(entries)
+        if decision is None:
+            return entries
+        entry = sealed(_entry(decision, entries), flywheel)
+        ensure(client, name)
+        _set_head(client, name, entries)
+        client.create_model_version(name, SOURCE, tags={TAG: json.dumps(asdict(entry), ensure_ascii=False)})
+        entries = read(client, flywheel)
+        if entry in entries:
+            _set_head(client, name, entries)
+            return entries
+    raise VolantError(f"Others wrote to the ledger of {flywheel} {ATTEMPTS} times in a row. Run the same again.")
+
+
+def find(client: "MlflowClient", name: str) -> "RegisteredModel | None":
+    """A registered model, None where there is none of that name."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def ensure(client: "MlflowClient", name: str) -> None:
+    """Make a registered model unless it is there."""
+    from mlflow.exceptions import MlflowException
+
+    if find(client, name) is None:
+        try:
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was first
+                raise
+
+
+def everything(client: "MlflowClient", name: str) -> list[Any]:
+    """All versions of a registered model, the oldest first."""
+    found, token = [], None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", 1000, ["version_number ASC"], token)
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda version: int(version.version))
+
+
+def stored(client: "MlflowClient", flywheel: str) -> list[tuple[int, Any]]:
+    """What the store holds, valid or not."""
+    return [(int(v.version), _tree(v.tags.get(TAG))) for v in everything(client, flywheel + SUFFIX)]
+
+
+def _tree(text: str | None) -> Any:
+    try:
+        return json.loads(text or "")
+    except ValueError:
+        return None
+
+
+def _entry(decision: Decision, entries: list[Entry]) -> Entry:
+    registered = next((e for e in entries if e.event == "register" and e.version == decision.version), None)
+    known = {name: getattr(registered, name) for name in ("bundle", "commit", "data", "config")} if registered else {}
+    return Entry(
+        seq=len(entries) + 1,
+        time=now(entries),
+        event=decision.event,
+        version=decision.version,
+        previous=decision.previous,
+        by=decision.by,
+        note=decision.note,
+        reasons=decision.reasons,
+        prev=entries[-1].hash if entries else "",
+        **{**known, **decision.facts},
+    )
+
+
+def _set_head(client: "MlflowClient", name: str, entries: list[Entry]) -> None:
+    """Note the end of the ledger apart from it, so that a tail that is cut off is noticed."""
+    if entries:
+        client.set_registered_model_tag(name, HEAD, f"{len(entries)}:{entries[-1].hash}")
+
+
+def _check_head(flywheel: str, entries: list[Entry], head: str | None) -> None:
+    if head is None and len(entries) < 2:  # the first entry comes before the first note of it
+        return
+    seq, _, end = (head or "").partition(":")
+    if not seq.isdigit() or not 0 < int(seq) <= len(entries) or entries[int(seq) - 1].hash != end:
+        raise LedgerError(tampered(flywheel, f"it ends at entry {len(entries)}, and was noted to reach '{seq}'"))

@@ -1,0 +1,273 @@
+"""The registry: the versions of each flywheel, which one is active, and who decided that.
+
+The ledger is the one truth about decisions and is written first; MLflow's aliases and tags follow it, and are put
+right by the next verb if a crash (or a hand in MLflow's pages) left them behind. Unlike a run, a version is never
+written to a second place: a registry that is down is an error.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from volant.errors import VolantError
+from volant.tracking import entries, files, following, versions
+from volant.tracking.clients import client as connect
+from volant.tracking.decisions import Rules, person
+from volant.tracking.entries import Decision
+from volant.tracking.ledger import Entry, State, state, until
+from volant.tracking.store import Store, reason, session, shown
+from volant.tracking.versions import Record, Version
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+__all__ = ["Record", "Registry", "Version", "registry"]
+
+LOCKS, FETCHED = Path(".volant/lock"), Path(".volant/versions")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PATIENCE = 120  # seconds that a verb waits for another one on this machine
+
+
+@contextmanager
+def registry(root: Path = Path()) -> Iterator["Registry"]:
+    """The registry at `MLFLOW_TRACKING_URI`, else in the project's `mlflow.db`.
+
+    Raises:
+        VolantError: If it is down, or fails while it is used; nothing is lost then.
+    """
+    with session(root) as stores:
+        store = stores[0]
+        try:
+            client = connect(store)
+            client.search_registered_models(max_results=1)
+        except Exception as error:  # MLflow's, the database's, the socket's
+            raise _down(store, error, "can't be used") from error
+        from mlflow.exceptions import MlflowException
+        from requests import RequestException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield Registry(client, store, root)
+        except (MlflowException, RequestException, SQLAlchemyError) as error:
+            raise _down(store, error, "failed") from error
+
+
+def _down(store: Store, error: Exception, what: str) -> VolantError:
+    return VolantError(
+        f"The registry at {shown(store.uri)} {what} ({reason(error)}). Nothing is lost: start it, or mend "
+        "MLFLOW_TRACKING_URI, then run the same command again."
+    )
+
+
+class Registry:
+    """Versions and what is decided about them; made by `registry`."""
+
+    def __init__(self, client: "MlflowClient", store: Store, root: Path) -> None:
+        self._client, self._store, self._root = client, store, root
+
+    def register(self, flywheel: str, bundle: Path, record: Record, by: str | None = None) -> Version:
+        """Make a bundle a version, which then waits for approval; the same bundle is always the same version.
+
+        Args:
+            flywheel: Whose version.
+            bundle: The bundle's folder.
+            record: What is kept with it.
+            by: Who registers it; the user of this machine if left out.
+
+        Raises:
+            VolantError: If it is no sound bundle of this flywheel, or its files can't be kept.
+        """
+        named(flywheel)
+        manifest = versions.checked(bundle, flywheel)
+        told = versions.tags(manifest, record, versions.bundle_size(manifest), by or person())
+        # minutes for a large model: before the lock is taken
+        run = None if self._same(flywheel, told) else files.keep(self._client, self._store, bundle, manifest, record)
+        with self._turn(flywheel):
+            if run and not self._same(flywheel, told):
+                entries.ensure(self._client, flywheel)
+                place = f"{run.info.artifact_uri}/{files.FOLDER}"
+                self._client.create_model_version(flywheel, place, run.info.run_id, tags=told)
+            following.adopt(self._client, flywheel)
+            following.follow(self._client, flywheel)
+            return self.get(flywheel, self._same(flywheel, told))
+
+    def versions(self, flywheel: str) -> list[Version]:
+        """All versions, the newest first."""
+        now = self._state(flywheel)
+        return [versions.read(v, now) for v in reversed(following.made(self._client, named(flywheel)))]
+
+    def get(self, flywheel: str, number: int) -> Version:
+        """One version.
+
+        Raises:
+            VolantError: If there is none of that number; says which there are.
+        """
+        every = self.versions(flywheel)
+        found = next((version for version in every if version.number == number), None)
+        if found is None:
+            known = ", ".join(str(version.number) for version in reversed(every))
+            hint = f"There are: {known}" if known else f"There is none yet: `volant iterate {flywheel}` makes the first"
+            raise VolantError(f"{flywheel} has no version {number}. {hint}.")
+        return found
+
+    def champion(self, flywheel: str) -> Version | None:
+        """The active version."""
+        number = self._state(flywheel).champion
+        return None if number is None else self.get(flywheel, number)
+
+    def challenger(self, flywheel: str) -> Version | None:
+        """The newest version that waits for approval."""
+        number = self._state(flywheel).challenger
+        return None if number is None else self.get(flywheel, number)
+
+    def number(self, flywheel: str, given: str) -> int:
+        """The number that a person means: a number, `champion` or `challenger`.
+
+        Raises:
+            VolantError: If it is neither, or no version has that alias.
+        """
+        if given.isdigit():
+            return int(given)
+        if given not in ("champion", "challenger"):
+            raise VolantError(
+                f"'{given}' is no version. Give a number of `volant versions {flywheel}`, champion or challenger."
+            )
+        found = getattr(self._state(flywheel), given)
+        if found is None:
+            raise VolantError(f"{flywheel} has no {given} now. `volant versions {flywheel}` lists its versions.")
+        return found
+
+    def approve(self, flywheel: str, number: int, note: str = "", by: str | None = None) -> Version:
+        """Let a version become the active one; also one that the gate rejected, as a person may know better."""
+        rules = Rules(flywheel, by or person())
+        return self._decide(flywheel, number, lambda now: rules.approve(now, number, note))
+
+    def reject(
+        self, flywheel: str, number: int, note: str = "", reasons: Sequence[str] = (), by: str | None = None
+    ) -> Version:
+        """Keep a version from becoming the active one.
+
+        Raises:
+            VolantError: If it is active now.
+        """
+        rules = Rules(flywheel, by or person())
+        return self._decide(flywheel, number, lambda now: rules.reject(now, number, note, tuple(reasons)))
+
+    def promote(self, flywheel: str, number: int, by: str | None = None) -> Version:
+        """Make an approved version the active one.
+
+        Raises:
+            VolantError: If it isn't approved.
+        """
+        rules = Rules(flywheel, by or person())
+        return self._decide(flywheel, number, lambda now: rules.promote(now, number))
+
+    def rollback(self, flywheel: str, by: str | None = None) -> Version:
+        """Make the champion before this one active again; a rollback that was cut off is finished, not done twice.
+
+        Raises:
+            VolantError: If no version that is still approved was active before.
+        """
+        rules = Rules(flywheel, by or person())
+        with self._turn(flywheel) as healed:
+            last = self._entries(flywheel)[-1:]
+            if not ("champion" in healed and last and last[0].event == "rollback"):
+                entries.append(self._client, flywheel, lambda found: rules.rollback(state(found)))
+                following.follow(self._client, flywheel)
+            return self.get(flywheel, self.number(flywheel, "champion"))
+
+    def record(self, flywheel: str, number: int) -> Record:
+        """What is kept with a version."""
+        return files.get_record(self._client, self.get(flywheel, number).run_id)
+
+    def annotate(self, flywheel: str, number: int, gate: dict[str, Any]) -> None:
+        """Keep what the gate found with a version."""
+        files.put_gate(self._client, self.get(flywheel, number).run_id, gate)
+
+    def fetch(self, flywheel: str, number: int) -> Path:
+        """The folder of a version's bundle on this machine, checked file by file; downloaded if it isn't there.
+
+        Raises:
+            VolantError: If it can't be had, or isn't what was registered.
+        """
+        version = self.get(flywheel, number)
+        folder = self._root / FETCHED / flywheel / str(number)
+        with self._locked(f"{flywheel}.fetch"):
+            try:
+                files.require(folder, version.digest)
+            except VolantError:
+                files.get_bundle(self._client, version.run_id, version.digest, folder)
+        return folder
+
+    def history(self, flywheel: str, at: datetime | None = None) -> list[Entry]:
+        """What was decided, oldest first; up to `at`.
+
+        Raises:
+            LedgerError: If the ledger was tampered with; says where.
+        """
+        return until(self._entries(flywheel), at)
+
+    def active(self, flywheel: str, at: datetime) -> Entry | None:
+        """The promotion or rollback by which the version that was active at `at` had become so."""
+        moves = [e for e in self.history(flywheel, at) if e.event in ("promote", "rollback")]
+        return moves[-1] if moves else None
+
+    def _decide(self, flywheel: str, number: int, rule: Callable[[State], Decision | None]) -> Version:
+        with self._turn(flywheel):
+            entries.append(self._client, flywheel, lambda found: rule(self._known(flywheel, number, state(found))))
+            following.follow(self._client, flywheel)
+            return self.get(flywheel, number)
+
+    def _known(self, flywheel: str, number: int, now: State) -> State:
+        if number not in now.statuses:
+            self.get(flywheel, number)  # says which there are
+        return now
+
+    @contextmanager
+    def _turn(self, flywheel: str) -> Iterator[set[str]]:
+        """One writer of this machine at a time, after what a crash left behind is put right: the wrong aliases."""
+        with self._locked(f"{named(flywheel)}.ledger"):
+            yield following.heal(self._client, flywheel)
+
+    def _same(self, flywheel: str, told: Mapping[str, str]) -> int:
+        """The number of the version with this bundle, 0 if there is none."""
+        same = [v for v in following.made(self._client, flywheel) if v.tags["bundle"] == told["bundle"]]
+        return int(same[0].version) if same else 0
+
+    def _entries(self, flywheel: str) -> list[Entry]:
+        return entries.read(self._client, named(flywheel))
+
+    def _state(self, flywheel: str) -> State:
+        return state(self._entries(flywheel))
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        path = self._root / LOCKS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(path, timeout=PATIENCE):
+                yield
+        except Timeout as error:
+            raise VolantError(f"Another volant holds {path} for {PATIENCE} seconds. Wait for it, or end it.") from error
+
+
+def named(flywheel: str) -> str:
+    """The name, if it can be one of a registered model and of a folder.
+
+    Raises:
+        VolantError: If it can't.
+
+    Example:
+        >>> named("reviews")
+        'reviews'
+    """
+    if not NAME.fullmatch(flywheel) or flywheel.endswith(entries.SUFFIX):
+        raise VolantError(
+            f"'{flywheel}' can't be a flywheel: letters, digits, '.', '_' and '-', no '{entries.SUFFIX}' at its end."
+        )
+    return flywheel

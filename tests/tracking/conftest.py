@@ -1,0 +1,93 @@
+"""A project with a registry of its own, and bundles that differ: one tiny model, sealed again with another seed."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from texts import reviews
+from volant import bundle, config
+from volant.config import Flywheel
+from volant.schema import write_table
+from volant.stages.train import train
+from volant.tracking.registry import Record, Registry, registry
+
+TREE: dict[str, Any] = {
+    "kind": "classify",
+    "description": "made up",
+    "source": {},
+    "cleaning": ["whitespace", "lower"],
+    "model": {"_target_": "volant.models.linear.Linear", "family": "linear"},
+    "metric": "macro_f1",
+    "seed": 5,
+}
+
+
+@pytest.fixture(scope="session")
+def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    for seed, (split, count) in enumerate({"train": 200, "validation": 60}.items()):
+        write_table(reviews(count, seed), folder / "data" / f"{split}.parquet")
+    flywheel = config.validate(Flywheel, TREE, "flywheel")
+    train("reviews", flywheel, folder / "data", folder / "reviews", folder / "work")
+    return folder / "reviews"
+
+
+@pytest.fixture
+def bundles(first_bundle: Path, tmp_path: Path) -> Callable[[int], Path]:
+    """The n-th bundle: as good as the others, and another one."""
+
+    def make(number: int) -> Path:
+        folder = tmp_path / "bundles" / str(number)
+        if not folder.exists():
+            shutil.copytree(first_bundle, folder)
+            manifest = bundle.verify(folder)
+            kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
+            bundle.seal(folder, {**kept, "seed": number})
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables, made once: that takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    root = tmp_path / "my project"
+    root.mkdir()
+    shutil.copy(tables, root / "mlflow.db")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def opened(root: Path) -> Iterator[Registry]:
+    with registry(root) as found:
+        yield found
+
+
+def record(score: float = 0.8, **changes: Any) -> Record:
+    details = {"scores": {"macro_f1": score, "accuracy": 0.9}, "intervals": {"macro_f1": [score - 0.05, score + 0.05]}}
+    return Record(
+        **{"config": TREE, "details": details, "speed": {}, "train": {}, "datasets": ["first-0a1b2c3d"], **changes}
+    )
+
+
+@pytest.fixture
+def filled(opened: Registry, bundles: Callable[[int], Path]) -> Registry:
+    """Three versions that wait for approval."""
+    for number in (1, 2, 3):
+        opened.register("reviews", bundles(number), record(0.7 + number / 100), by="ann")
+    return opened

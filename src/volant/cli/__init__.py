@@ -1,6 +1,6 @@
 """The `volant` command: verbs only, a file for each group of them."""
 
-from volant.cli import models, projects
+from volant.cli import models, projects, turns
 from volant.cli.app import app
 
-__all__ = ["app", "models", "projects"]
+__all__ = ["app", "models", "projects", "turns"]

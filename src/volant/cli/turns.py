@@ -1,0 +1,56 @@
+"""Verbs that turn the flywheel."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from volant.cli.app import AsJson, app
+
+
+@app.command()
+def iterate(
+    name: Annotated[str, typer.Argument(help="A live flywheel.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides for this turn.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    from_version: Annotated[
+        int | None, typer.Option(help="Start from the weights of this version; 0: from the encoder's own again.")
+    ] = None,
+    advice: Annotated[bool, typer.Option(help="Also find out what would help next (reports/NAME/next.md).")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """One turn: train and evaluate what is new, gate, register, promote. Exit code 3: the gate said no."""
+    from volant import flywheel, model_choice
+    from volant.flywheel.show import show_plan, show_turn
+
+    console = Console(stderr=as_json)
+    given = model_choice.expand(overrides or [])
+    if from_version is not None:
+        flywheel.start_from(name, from_version)
+    if dry_run:
+        turn = flywheel.plan(name, given)
+        show_plan(turn, console)
+    else:
+        turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console))
+        if advice and turn.ran.executed:
+            _advise(name, console)
+        show_turn(turn, console)
+    if as_json:
+        print(json.dumps(turn.to_json(), ensure_ascii=False))  # noqa: T201
+    if turn.outcome == "rejected":
+        raise typer.Exit(3)
+
+
+def _advise(name: str, console: Console) -> None:
+    """What would help next; the turn is done and stands whatever becomes of this."""
+    from volant import config
+    from volant.errors import VolantError
+    from volant.learning import learn
+
+    try:
+        with console.status("looking for what would help next"):
+            learn(name, config.flywheel(name))
+        console.print(f"What would help next: reports/{name}/next.md", highlight=False)
+    except VolantError as error:
+        console.print(f"No advice: {error}", style="yellow", markup=False, highlight=False)

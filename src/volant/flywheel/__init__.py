@@ -1,0 +1,10 @@
+"""One turn of the flywheel: take what is new, train and evaluate, gate, register, promote.
+
+DVC's change detection decides what runs; everything that touches the outside (registry, ledger, alerts) is here and
+never in a stage, so that a turn that was cut off goes on where it stopped.
+"""
+
+from volant.flywheel.start import start_from
+from volant.flywheel.turn import Turn, iterate, plan
+
+__all__ = ["Turn", "iterate", "plan", "start_from"]

@@ -1,0 +1,84 @@
+"""A turn for people: what was new, what ran, both scores, the gate's decision, the next command."""
+
+from rich.console import Console
+
+from volant.flywheel.pipeline import News
+from volant.flywheel.turn import Turn
+
+CASES = {
+    "nothing": "nothing new: nothing runs",
+    "test": "new TEST rows: the active version is evaluated on them",
+    "train": "new TRAIN rows: a new version is trained and evaluated",
+    "both": "new TRAIN and TEST rows: a new version is trained; it and the active one answer the same fresh rows",
+    "first": "the first turn here: a version is trained on what the source and the lake hold",
+    "changed": "code, config or source changed: what depends on it runs again",
+}
+OUTCOMES = {
+    "nothing": ("Nothing to do.", "green"),
+    "evaluated": ("Evaluated; the active version stays.", "green"),
+    "promoted": ("Version {version} is approved and active.", "green"),
+    "waiting": ("Version {version} passed the gate and waits for a person's approval.", "yellow"),
+    "rejected": ("The gate rejected version {version}; {active} stays active.", "red"),
+}
+FEW = 6
+
+
+def show_plan(turn: Turn, console: Console) -> None:
+    """Print the case, and what DVC found changed."""
+    console.print(f"{turn.flywheel}: {CASES[turn.case]}", highlight=False)
+    for line in changes(turn.news, turn.datasets):
+        console.print(f"  {line}", markup=False, highlight=False)
+
+
+def changes(news: News, datasets: list[str]) -> list[str]:
+    """A line for each sort of change.
+
+    Example:
+        >>> changes(News(test=True, config=("flywheels.f.seed",)), ["fresh-1a2b3c4d"])
+        ['datasets: fresh-1a2b3c4d', 'config: flywheels.f.seed']
+    """
+    sorts = {"datasets": datasets, "config": news.config, "files": news.files, "not there": news.missing}
+    return [f"{sort}: {_few(list(names))}" for sort, names in sorts.items() if names]
+
+
+def show_turn(turn: Turn, console: Console) -> None:
+    """Print how a turn ended."""
+    if turn.ran.executed or turn.ran.restored:
+        restored = f"; brought back: {', '.join(turn.ran.restored)}" if turn.ran.restored else ""
+        console.print(f"Ran: {', '.join(turn.ran.executed) or 'nothing'}{restored}", highlight=False)
+    _show_scores(turn, console)
+    said, style = OUTCOMES[turn.outcome]
+    active = f"version {turn.active}" if turn.active else "no version"
+    console.print(said.format(version=turn.version, active=active), style=style, highlight=False)
+    if turn.next:
+        console.print(f"Next: {turn.next}", highlight=False, soft_wrap=True)
+
+
+def _show_scores(turn: Turn, console: Console) -> None:
+    if not turn.new:
+        return
+    ends = turn.new["intervals"].get(turn.metric, ())
+    console.print(
+        f"Version {turn.version}: {turn.metric} {turn.new['scores'][turn.metric]:.4f}{_interval(ends)} on test",
+        highlight=False,
+    )
+    found = turn.comparison
+    if found and "old" in found:
+        console.print(
+            f"Version {turn.active} (active): {turn.metric} {found['old']:.4f}{_interval(found['old_interval'])}; "
+            f"difference {found['difference']:+.4f}{_interval(found['interval'])}, p {found['p_value']:.3f}, "
+            f"{found['rows']:,} shared rows: {found['verdict'].replace('_', ' ')}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif found:
+        console.print(found["why"], style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _interval(ends: tuple[float, ...] | list[float]) -> str:
+    return f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more

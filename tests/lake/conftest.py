@@ -1,19 +1,76 @@
-"""A project with one flywheel and an empty lake; datasets put there without `volant ingest`."""
+"""A project with one flywheel and an empty lake, under git and DVC; and datasets put there without `volant ingest`."""
 
+import csv
 import hashlib
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from volant.compose import write_params
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
 
+ROOT = Path(__file__).parent.parent.parent
+MINE = """\
+# Ours
+defaults:
+  - /source@source: ingested
+  - /model@model: linear   # or another
+  - _self_
+
+kind: classify
+description: made up
+labels: [fresh, rotten]   # the two
+split:
+  test: 0.2
+  group: null
+cleaning: [whitespace]
+metric: macro_f1
+seed: ${seed}
+"""
+# what the project's own says of the lake
+GITIGNORE = "/data/*/*\n!/data/*/lake/\n/.volant/\n*.part\n/rows/\n"
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, composed once."""
+    root = tmp_path_factory.mktemp("template")
+    for part in ("conf/source", "conf/model", ".dvc/config", ".dvcignore"):
+        (root / part).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, root / part)
+    (root / "conf/flywheel").mkdir()
+    (root / "conf/flywheel/mine.yaml").write_text(MINE)
+    (root / "conf/config.yaml").write_text("defaults:\n  - flywheel@flywheels.mine: mine\n  - _self_\nseed: 1\n")
+    (root / ".gitignore").write_text(GITIGNORE)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    write_params(root)
+    return root
+
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return tmp_path
+def project(template: Path, tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(template, root)
+    (root / "rows").mkdir()
+    return root
+
+
+def rows_csv(path: Path, rows: Sequence[Sequence[str]], header: Sequence[str] | None = ("text", "label")) -> str:
+    """A CSV file; its path as a person types it."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([*([header] if header else []), *rows])
+    return str(path)
+
+
+def written(path: Path, table: pa.Table) -> str:
+    """The texts and labels of rows as CSV."""
+    return rows_csv(path, list(zip(table["text"].to_pylist(), table["label"].to_pylist(), strict=True)))
 
 
 def put(root: Path, split: str, table: pa.Table, number: int, flywheel: str = "mine") -> Card:
@@ -27,3 +84,9 @@ def put(root: Path, split: str, table: pa.Table, number: int, flywheel: str = "m
     path.rename(catalogue.rows_path(card, root))
     catalogue.write(card, root)
     return card
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    """Every file of the lake and of the config."""
+    paths = [p for folder in ("data", "conf") for p in (root / folder).rglob("*")] + [root / "params.yaml"]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}

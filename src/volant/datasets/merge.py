@@ -62,17 +62,18 @@ def added(source: pa.Table, lake: pa.Table | None) -> pa.Table:
 
 
 def join(parts: Sequence[pa.Table]) -> pa.Table:
-    """Tables one after the other; a column that one lacks is empty there, one of several types becomes text.
+    """Rows of several datasets; an id that is taken gets its dataset's name as well: ids stay unique on a side."""
+    return _unique_ids(concat(parts))
 
-    An id that is taken already gets the name of its row's dataset as well: ids stay unique on a side.
-    """
+
+def concat(parts: Sequence[pa.Table]) -> pa.Table:
+    """Tables one after the other; a column that one lacks is empty there, one of several types becomes text."""
     types: dict[str, set[pa.DataType]] = {}
     for part in parts:
         for column in part.schema:
             types.setdefault(column.name, set()).add(column.type)
     texts = {name for name, found in types.items() if len(found - {pa.null()}) > 1}
-    table = pa.concat_tables([_as_text(part, texts) for part in parts], promote_options="default").combine_chunks()
-    return _unique_ids(table)
+    return pa.concat_tables([_as_text(part, texts) for part in parts], promote_options="default").combine_chunks()
 
 
 def _named(card: Card, table: pa.Table) -> pa.Table:

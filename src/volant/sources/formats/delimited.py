@@ -19,18 +19,18 @@ from volant.sources.formats.sniff import quoting
 def read_csv(data: BinaryIO, name: str, form: Format) -> pa.Table:
     """Read delimited rows; every cell stays text."""
     delimiter = form.delimiter or ","
-    records = _records(read_lines(data, name, form), name, delimiter, form)
-    names = form.header or _header(records, name)
+    rows = records(read_lines(data, name, form), name, delimiter, form)
+    names = form.header or _header(rows, name)
     batches = []
     # Batches, because Python's strings take several times the memory of Arrow's.
-    while batch := list(islice(records, 20000)):
+    while batch := list(islice(rows, 20000)):
         cells = [_checked(row, line, names, name, delimiter) for line, row in batch]
         batches.append(pa.table([pa.array(column, pa.string()) for column in zip(*cells, strict=True)], names=names))
     empty = pa.schema([(column, pa.string()) for column in names]).empty_table()
     return pa.concat_tables(batches) if batches else empty
 
 
-def _records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> Iterator[tuple[int, list[str]]]:
+def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> Iterator[tuple[int, list[str]]]:
     """Rows, each with the number of the line where it begins."""
     start = size = 0
 

@@ -1,0 +1,106 @@
+"""Verbs of the lake's datasets: bring rows in, list what is there, take one out of use."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from volant.cli.app import AsJson, app
+
+
+class Listing(TyperGroup):
+    """`volant datasets FLYWHEEL` lists; `volant datasets remove FLYWHEEL NAME` is its one sub-command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Take a first word that is no command for the flywheel to list."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
+
+
+datasets = typer.Typer(
+    cls=Listing,
+    help="List the datasets of a flywheel (volant datasets NAME), or take one out of use.",
+    no_args_is_help=True,
+)
+app.add_typer(datasets, name="datasets")
+
+Name = Annotated[str, typer.Argument(help="A flywheel.", metavar="FLYWHEEL")]
+
+
+@app.command()
+def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    name: Name,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="CSV, TSV, JSON Lines, Parquet, label,text without a header, augmented manifests; also s3://",
+            metavar="FILE...",
+        ),
+    ],
+    split: Annotated[str, typer.Option(help="Side of the rows: train or test.")],
+    called: Annotated[str | None, typer.Option("--name", help="Name of the dataset; the file's if left out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; change nothing.")] = False,
+    max_bad: Annotated[int, typer.Option(min=0, help="Bad rows that are left out without refusing the file.")] = 0,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Write bad rows beside the file, add the rest.")] = False,
+    new_labels: Annotated[
+        bool, typer.Option("--new-labels", help="Accept labels that the flywheel doesn't know.")
+    ] = False,
+    text: Annotated[str | None, typer.Option(help="Column that holds the text; found if left out.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column or manifest attribute of the label; found.")] = None,
+    separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell; '|'.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the files, if not UTF-8.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring labelled rows into the lake, as one validated, immutable dataset."""
+    from dataclasses import asdict
+
+    from volant.datasets.ingest import Options
+    from volant.datasets.ingest import ingest as bring
+    from volant.datasets.report import show
+
+    options = Options(called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding)
+    report = bring(name, files, split, options)
+    if as_json:
+        print(json.dumps(asdict(report), ensure_ascii=False))  # noqa: T201
+    else:
+        show(report, Console())
+
+
+@datasets.command("list", hidden=True)
+def list_datasets(name: Name, as_json: AsJson = False) -> None:
+    """List the datasets of a flywheel, the oldest first."""
+    from dataclasses import asdict
+
+    from volant import config
+    from volant.datasets import catalogue, overview
+
+    config.flywheel(name)
+    found, used = catalogue.cards(name), overview.versions_using(name)
+    if as_json:
+        versions = [None if used is None else used.get(card.name, []) for card in found]
+        listed = [asdict(card) | {"versions": some} for card, some in zip(found, versions, strict=True)]
+        print(json.dumps(listed, ensure_ascii=False))  # noqa: T201
+    else:
+        overview.show(found, used, Console())
+
+
+@datasets.command()
+def remove(
+    name: Name,
+    dataset: Annotated[str, typer.Argument(help="Its name, as `volant datasets FLYWHEEL` lists it.")],
+    reason: Annotated[str, typer.Option(help="Why it is not to be used any more.")],
+    as_json: AsJson = False,
+) -> None:
+    """Mark a dataset unused: the next iteration leaves it out; its rows and history stay."""
+    from dataclasses import asdict
+
+    from volant import config
+    from volant.datasets import overview
+
+    config.flywheel(name)
+    card = overview.remove(name, dataset, reason)
+    if as_json:
+        print(json.dumps(asdict(card), ensure_ascii=False))  # noqa: T201
+    else:
+        Console().print(f"{card.name} is marked unused: {card.unused}. Next: volant iterate {name}", highlight=False)

@@ -1,0 +1,69 @@
+"""A dataset comes to exist: rows, DVC, card, in this order; a crash between them leaves no dataset."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from volant.datasets import catalogue
+from volant.datasets.catalogue import Card
+from volant.datasets.locking import now, recover
+from volant.datasets.report import Report
+from volant.datasets.track import track
+from volant.datasets.widen import widen
+from volant.errors import VolantError
+from volant.schema import part_path, write_table
+
+
+def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root: Path) -> Card:
+    """Rows first, then DVC, then the card: the dataset exists from that moment on, and not before.
+
+    Args:
+        report: What is known of the rows.
+        table: The rows.
+        given: The name that they are given.
+        files: Where they come from.
+        root: The project.
+
+    Raises:
+        VolantError: If DVC can't track them, or a dataset of this name was marked unused.
+    """
+    folder = catalogue.home(report.flywheel, report.split, root)
+    part = part_path(folder / "rows.parquet")
+    write_table(table, part)
+    digest = catalogue.sha256(part)
+    others = catalogue.cards(report.flywheel, root)
+    card = Card(
+        name=f"{given}-{digest[:8]}",
+        flywheel=report.flywheel,
+        split="train" if report.split == "train" else "test",
+        origin=", ".join(files),
+        format="; ".join(dict.fromkeys(report.formats.values())),
+        rows=len(table),
+        labels=report.labels,
+        # never before another's, whatever the clock says: which came first decides what is cut for test
+        time=max([now(), *(other.time for other in others)]),
+        number=1 + max([0, *(other.number for other in others)]),
+        sha256=digest,
+    )
+    if gone := next((other for other in others if other.name == card.name), None):
+        part.unlink()
+        raise VolantError(
+            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset is not put back under its old "
+            "name; ingest it with another --name."
+        )
+    path = catalogue.rows_path(card, root)
+    os.replace(part, path)
+
+    def finish() -> None:
+        if report.new_labels:
+            widen(report.flywheel, report.new_labels, root)
+        catalogue.write(card, root)
+
+    try:
+        track(path, root, finish)
+    except BaseException:
+        recover(report.flywheel, root)
+        raise
+    return card

@@ -1,0 +1,134 @@
+"""`volant ingest`: files of labelled rows become one immutable dataset of the lake, wholly or not at all."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from volant import config
+from volant.datasets import catalogue, checks
+from volant.datasets.adding import add
+from volant.datasets.checks import Bad
+from volant.datasets.collect import Batch, collect
+from volant.datasets.known import known
+from volant.datasets.locking import locked, recover
+from volant.datasets.reading import form_of, read
+from volant.datasets.report import SHOWN, Report, refusal
+from volant.errors import VolantError
+from volant.schema import write_text
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to ingest.
+
+    Attributes:
+        name: Of the dataset; the first file's by default.
+        dry_run: Only report.
+        max_bad: Bad rows that are left out without refusing the files; rows of unknown labels are never.
+        skip_bad: Leave out all bad rows, and write them beside their file.
+        new_labels: Accept labels that the flywheel doesn't know.
+        text: Column that holds the text; found by default.
+        label: Column, or attribute of a manifest, that holds the label; found by default.
+        separator: Between the labels of a cell (multilabel); `|` by default.
+        encoding: Of the files; UTF-8 or by byte-order mark by default.
+    """
+
+    name: str | None = None
+    dry_run: bool = False
+    max_bad: int = 0
+    skip_bad: bool = False
+    new_labels: bool = False
+    text: str | None = None
+    label: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
+
+
+def ingest(name: str, files: Sequence[str], split: str, options: Options | None = None, root: Path = Path()) -> Report:
+    """Bring rows into the lake of a flywheel, as one TRAIN or TEST dataset.
+
+    The same rows again change nothing. Killed at any moment, the lake is as it was or has the whole dataset.
+
+    Args:
+        name: Of the flywheel.
+        files: Local or remote; `read` says of which forms.
+        split: `train` or `test`.
+        options: See there.
+        root: The project.
+
+    Raises:
+        VolantError: If a file can't be read, or has too many bad rows; names file and line. Nothing is changed then.
+    """
+    options = options or Options()
+    flywheel = config.flywheel(name, config.load(root / config.PARAMS))
+    given = catalogue.checked(options.name or _stem(files[0]), "dataset")
+    catalogue.home(name, split, root)
+    with locked(name, root):
+        if not options.dry_run:
+            recover(name, root)
+        there = known(name, flywheel.kind, flywheel.split.group, split, root)
+        labels = set(flywheel.labels or there.labels)
+        form = replace(
+            form_of(flywheel.kind, flywheel.source, labels, options.encoding),
+            text=options.text,
+            label=options.label,
+            separator=options.separator,
+        )
+        batch = collect([read(file, form) for file in files], flywheel, there, split, form, options.new_labels)
+        report = replace(_report(name, split, batch, flywheel.kind, labels), dry_run=options.dry_run)
+        refused = None if options.skip_bad else refusal(batch.bad, options.max_bad)
+        if options.dry_run:
+            return replace(report, refused=refused)
+        if refused:
+            raise VolantError(refused)
+        rejected = _write_rejected(batch.bad) if options.skip_bad else []
+        card = add(report, batch.table, given, files, root) if len(batch.table) else None
+    return replace(report, dataset=card and card.name, rejected=rejected)
+
+
+def _report(name: str, split: str, batch: Batch, kind: str, labels: set[str]) -> Report:
+    counts = Counter(label for row in checks.labels_of(batch.table, kind) for label in row)
+    return Report(
+        flywheel=name,
+        split=split,
+        dataset=None,
+        formats=batch.formats,
+        rows=batch.rows,
+        added=len(batch.table),
+        known=batch.known,
+        left_out=batch.left_out,
+        bad=dict(Counter(one.reason for one in batch.bad).most_common()),
+        examples=batch.bad[:SHOWN],
+        labels=dict(sorted(counts.items())),
+        new_labels=sorted(counts.keys() - labels) if labels else [],
+        warnings=batch.warnings,
+    )
+
+
+def _write_rejected(bad: Sequence[Bad]) -> list[str]:
+    """The bad rows of each file, beside it (of a remote one: here), as JSON Lines that ingest reads once mended."""
+    written = []
+    for file in dict.fromkeys(one.file for one in bad):
+        rows = [
+            {"text": one.text, "label": "|".join(one.labels), "line": one.line, "reason": f"{one.reason}: {one.detail}"}
+            for one in bad
+            if one.file == file
+        ]
+        path = Path(f"{file.rpartition('/')[2] if '://' in file else Path(file).expanduser()}.rejected.jsonl")
+        write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), path)
+        written.append(str(path))
+    return written
+
+
+def _stem(file: str) -> str:
+    r"""A name for a dataset from the name of its file.
+
+    Example:
+        >>> _stem("s3://bucket/my reviews (2).csv.gz")
+        'my-reviews-2'
+    """
+    stem = file.rpartition("/")[2].partition(".")[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "dataset"

@@ -40,3 +40,15 @@ def topics(count: int, seed: int = 0) -> pa.Table:
         rng.shuffle(words)
         rows.append({"id": f"t{seed}-{number}", "text": " ".join(words), "labels": named})
     return pa.Table.from_pylist(rows)
+
+
+def opinions(count: int, seed: int = 0) -> pa.Table:
+    """Rows of kind classify that more rows make clearer: 400 words each lean to one side, a text holds ten of them."""
+    rng = random.Random(seed)
+    rows = []
+    for number in range(count):
+        label = rng.choice(["fresh", "rotten"])
+        leaning = [label == "fresh" if rng.random() < 0.68 else label != "fresh" for _ in range(10)]
+        words = [f"w{2 * rng.randrange(200) + good}" for good in leaning]
+        rows.append({"id": f"o{seed}-{number}", "text": " ".join(words), "label": label})
+    return pa.Table.from_pylist(rows)

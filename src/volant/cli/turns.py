@@ -23,6 +23,7 @@ def iterate(
     """One turn: train and evaluate what is new, gate, register, promote. Exit code 3: the gate said no."""
     from volant import flywheel, model_choice
     from volant.flywheel.show import show_plan, show_turn
+    from volant.results import read_results, show_results
 
     console = Console(stderr=as_json)
     given = model_choice.expand(overrides or [])
@@ -35,6 +36,8 @@ def iterate(
         turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console))
         if advice and turn.ran.executed:
             _advise(name, console)
+        if turn.ran.executed or turn.ran.restored:
+            show_results(name, read_results(name), console)
         show_turn(turn, console)
     if as_json:
         print(json.dumps(turn.to_json(), ensure_ascii=False))  # noqa: T201

@@ -26,7 +26,7 @@ FEW = 6
 def show_plan(turn: Turn, console: Console) -> None:
     """Print the case, and what DVC found changed."""
     console.print(f"{turn.flywheel}: {CASES[turn.case]}", highlight=False)
-    for line in changes(turn.news, turn.datasets):
+    for line in changes(turn.news, turn.datasets) if turn.case != "first" else ():
         console.print(f"  {line}", markup=False, highlight=False)
 
 

@@ -1,0 +1,92 @@
+"""A small project whose one flywheel has no source but what is ingested."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from texts import opinions
+
+ROOT = Path(__file__).parent.parent.parent
+PARTS = ("src", ".gitignore", "conf", "dvc.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", "pyproject.toml")
+ENVIRONMENT = {"PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+MINE = """
+defaults:
+  - /source@source: ingested
+  - /model@model: linear
+  - _self_
+kind: classify
+description: made up
+labels: [fresh, rotten]
+cleaning: [whitespace, drop_empty]
+metric: accuracy
+gate:
+  margin: 0.02
+  max_label_drop: null
+seed: ${seed}
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project in a folder, and its `volant`."""
+
+    root: Path
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """What a command prints to its output; it must end with that exit code."""
+        done = subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=False, env={**os.environ, **ENVIRONMENT}
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def iterate(self, *options: str, code: int = 0) -> dict[str, Any]:
+        """One turn of `mine`, as JSON."""
+        printed = self.run("volant", "iterate", "mine", "--json", "--no-advice", *options, code=code)
+        return json.loads(printed.splitlines()[-1])
+
+    def csv(self, name: str, count: int, seed: int, shuffled: bool = False) -> str:
+        """A file of opinions; shuffled ones have labels that say nothing."""
+        rows = opinions(count, seed).select(["text", "label"]).to_pylist()
+        if shuffled:
+            labels = [row["label"] for row in rows]
+            random.Random(seed).shuffle(labels)
+            rows = [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
+        with (self.root / name).open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["text", "label"])
+            writer.writeheader()
+            writer.writerows(rows)
+        return name
+
+
+def make_project(root: Path) -> Project:
+    """A copy of the project with the flywheel `mine` alone."""
+    for part in PARTS:
+        source, target = ROOT / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(source, target)
+    (root / "conf/flywheel/mine.yaml").write_text(MINE)
+    config = (root / "conf/config.yaml").read_text()
+    (root / "conf/config.yaml").write_text(config.replace("flywheels.reviews: reviews", "flywheels.mine: mine"))
+    project = Project(root)
+    project.run("git", "init", "-q")
+    project.run("volant", "params")
+    return project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Made once for a file of tests."""
+    return make_project(tmp_path_factory.mktemp("project"))

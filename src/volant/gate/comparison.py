@@ -17,11 +17,11 @@ import pyarrow as pa
 from volant.config import Gate
 from volant.errors import VolantError
 from volant.evaluation.report import LOSSES
-from volant.gate.paired import Side, Value, interval, mcnemar, redraw, two_sided
+from volant.gate.paired import Side, interval, mcnemar, metric_value, redraw, two_sided
 from volant.gate.parts import Parts, label_parts, slice_parts
 from volant.kinds import Kind
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import by_label, measure, tally
+from volant.kinds.rates import by_label, tally
 from volant.schema import Annotation
 
 ROUNDING = 1e-9  # 0.80 - 0.79 is not quite 0.01: a loss of just the margin is none
@@ -117,7 +117,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
             f"(new: {', '.join(new.labels)}; active: {', '.join(old.labels)}). Add test rows of shared labels."
         )
     sides = [_side(kind, [gold[k] for k in rows], answers, rows, shared) for answers in (new, old)]
-    value, sign = _value(metric), -1 if metric in LOSSES else 1
+    value, sign = metric_value(metric), -1 if metric in LOSSES else 1
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():
         raise VolantError(f"'{metric}' is undefined on the {len(rows)} rows that both can answer: some label has none.")
@@ -150,14 +150,6 @@ def _verdict(estimate: float, low: float, margin: float) -> Literal["better", "n
     if low > 0:
         return "better"
     return "worse" if estimate < -margin - ROUNDING else "not_worse"
-
-
-def _value(metric: str) -> Value:
-    def value(side: Side, weights: np.ndarray | None) -> np.ndarray:
-        found = measure([metric], side.tallies, side.scores, weights)
-        return found.get(metric, np.full(1 if weights is None else len(weights), np.nan))
-
-    return value
 
 
 def _held(gold: Annotation) -> tuple[str | None, ...]:

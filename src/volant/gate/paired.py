@@ -10,6 +10,7 @@ import numpy as np
 
 from volant.evaluation.bootstrap import CELLS, resamples
 from volant.kinds import Tallies
+from volant.kinds.rates import measure
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Side:
 
 
 Value = Callable[[Side, np.ndarray | None], np.ndarray]  # of a side and weights (samples, rows): (samples, ...)
+
+
+def metric_value(metric: str) -> Value:
+    """A metric as a `Value`: one figure a resample, NaN where it is undefined."""
+
+    def value(side: Side, weights: np.ndarray | None) -> np.ndarray:
+        found = measure([metric], side.tallies, side.scores, weights)
+        return found.get(metric, np.full(1 if weights is None else len(weights), np.nan))
+
+    return value
 
 
 def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

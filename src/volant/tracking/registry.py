@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from volant.errors import VolantError
 from volant.tracking import entries, files, following, versions
+from volant.tracking.best import Best, best
 from volant.tracking.clients import client as connect
 from volant.tracking.decisions import Rules, person
 from volant.tracking.entries import Decision
@@ -178,6 +179,14 @@ class Registry:
                 entries.append(self._client, flywheel, lambda found: rules.rollback(state(found)))
                 following.follow(self._client, flywheel)
             return self.get(flywheel, self.number(flywheel, "champion"))
+
+    def best(self, flywheel: str, metric: str) -> Best:
+        """The best version by any logged metric; and the best run, where one that became no version is better.
+
+        Raises:
+            VolantError: If nothing has the metric; says which there are.
+        """
+        return best(self._client, flywheel, metric, self.versions(flywheel))
 
     def record(self, flywheel: str, number: int) -> Record:
         """What is kept with a version."""

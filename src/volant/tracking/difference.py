@@ -1,0 +1,117 @@
+"""What differs between two versions: figures, config, data, and the texts that they answer differently."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from volant.bundle import Bundle
+from volant.kinds import Kind
+from volant.provenance import flatten
+from volant.schema import Annotation, read_table
+from volant.tracking.registry import Registry
+
+Pair = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A test text that the two answer differently."""
+
+    id: str
+    text: str
+    gold: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two versions; each pair is (first, second).
+
+    Attributes:
+        flywheel: Whose versions.
+        versions: Their numbers.
+        metrics: Of every metric that either has.
+        config: Dotted keys whose values differ.
+        data: Hashes and datasets that differ.
+        rows: Test rows that both were asked; 0 where there are none on this machine.
+        changed: How many of them they answer differently.
+        texts: Some of those.
+    """
+
+    flywheel: str
+    versions: tuple[int, int]
+    metrics: dict[str, Pair]
+    config: dict[str, Pair]
+    data: dict[str, Pair]
+    rows: int
+    changed: int
+    texts: list[Changed]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON can say it."""
+        return asdict(self)
+
+
+def difference(registry: Registry, flywheel: str, numbers: tuple[int, int], texts: int, root: Path) -> Difference:
+    """Compare two versions.
+
+    Args:
+        registry: That has them.
+        flywheel: Whose versions.
+        numbers: The first and the second.
+        texts: How many of the texts that are answered differently are wanted.
+        root: The project's root: its `data/<flywheel>/prepared/test.parquet` is asked.
+
+    Raises:
+        VolantError: If there is no such version, or a bundle can't be had.
+    """
+    first, second = (registry.get(flywheel, number) for number in numbers)
+    configs = [flatten(registry.record(flywheel, number).config) for number in numbers]
+    rows, changed = _answers(registry, flywheel, numbers, root)
+    return Difference(
+        flywheel,
+        numbers,
+        metrics=_pairs(first.metrics, second.metrics),
+        config=_unlike(_pairs(*configs)),
+        data=_unlike({**_pairs(first.data, second.data), "datasets": (first.datasets, second.datasets)}),
+        rows=rows,
+        changed=len(changed),
+        texts=changed[:texts],
+    )
+
+
+def _pairs(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Pair]:
+    return {name: (first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])}
+
+
+def _unlike(pairs: dict[str, Pair]) -> dict[str, Pair]:
+    return {name: (first, second) for name, (first, second) in pairs.items() if first != second}
+
+
+def _answers(registry: Registry, flywheel: str, numbers: tuple[int, int], root: Path) -> tuple[int, list[Changed]]:
+    path = root / "data" / flywheel / "prepared" / "test.parquet"
+    if not path.exists():
+        return 0, []
+    test = read_table(path)
+    loaded = [Bundle.load(registry.fetch(flywheel, number)) for number in numbers]
+    texts = test["text"].to_pylist()
+    kind = loaded[0].kind
+    said = [_said(kind, bundle.predict(texts)) for bundle in loaded]
+    columns = (test["id"].to_pylist(), texts, _said(kind, kind.gold(test)), *said)
+    every = [Changed(*row) for row in zip(*columns, strict=True)]
+    return len(every), [row for row in every if row.first != row.second]
+
+
+def _said(kind: Kind, annotations: Sequence[Annotation]) -> list[str]:
+    """Each annotation as one text.
+
+    Example:
+        >>> from volant.kinds import KINDS
+        >>> _said(KINDS["multilabel"], [Annotation(labels=("plot", "cast")), Annotation()])
+        ['cast, plot', '']
+    """
+    if kind.column == "label":
+        return [annotation.label or "" for annotation in annotations]
+    return [", ".join(sorted(annotation.labels)) for annotation in annotations]

@@ -34,7 +34,7 @@ metric: macro_f1
 seed: ${seed}
 """
 # what the project's own says of the lake
-GITIGNORE = "/data/*/*\n!/data/*/lake/\n/.volant/\n*.part\n/rows/\n"
+GITIGNORE = "/data/*/prepared/\n/data/*/clean/\n/.volant/\n/.lake/\n*.part\n/rows/\n"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from volant.cli.app import AsJson, app
+from volant.errors import VolantError
 
 
 class Listing(TyperGroup):
@@ -76,7 +77,12 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     from volant.datasets import catalogue, overview
 
     config.flywheel(name)
-    found, used = catalogue.cards(name), overview.versions_using(name)
+    found, used = catalogue.cards(name), None
+    try:
+        used = overview.versions_using(name)
+    except VolantError as error:  # a registry that is down hides nothing of the lake
+        said = f"Which versions used them is not known: {error}"
+        Console(stderr=True).print(said, style="yellow", markup=False, highlight=False)
     if as_json:
         versions = [None if used is None else used.get(card.name, []) for card in found]
         listed = [asdict(card) | {"versions": some} for card, some in zip(found, versions, strict=True)]

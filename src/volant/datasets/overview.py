@@ -60,10 +60,13 @@ def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] |
 
 def show(found: list[Card], used: Mapping[str, list[int]] | None, console: Console) -> None:
     """Print a table of datasets, the oldest first."""
-    table = Table("dataset", "split", "status", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("dataset", no_wrap=True)
+    table.add_column("split")
+    table.add_column("status")
     table.add_column("rows", justify="right")
     table.add_column("labels")
-    table.add_column("ingested")
+    table.add_column("ingested", no_wrap=True)
     if used is not None:
         table.add_column("versions")
     for card in found:

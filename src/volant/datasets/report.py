@@ -1,7 +1,7 @@
 """What an ingest found and did, as data and as text."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -63,12 +63,15 @@ def refusal(bad: Sequence[Bad], max_bad: int) -> str | None:
     return "\n".join([*lines, "Mend the rows, or leave them out with --skip-bad, which writes them beside the file."])
 
 
-def listed(bad: Sequence[Bad]) -> list[str]:
-    """Counts by reason, then the first rows with file and line."""
-    counts = Counter(one.reason for one in bad)
-    lines = [", ".join(f"{reason}: {count:,}" for reason, count in counts.most_common())] if bad else []
+def listed(bad: Sequence[Bad], counts: Mapping[str, int] | None = None) -> list[str]:
+    """Counts by reason (of these rows, if not given), then the first rows with file and line."""
+    counts = Counter(one.reason for one in bad) if counts is None else counts
+    if not counts:
+        return []
+    lines = [", ".join(f"{reason}: {count:,}" for reason, count in counts.items())]
     lines += [f"  {one.file}, line {one.line}: {one.reason}: {one.detail}" for one in bad[:SHOWN]]
-    return lines + ([f"  … and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else [])
+    more = sum(counts.values()) - SHOWN
+    return lines + ([f"  … and {more:,} more"] if more > 0 else [])
 
 
 def show(report: Report, console: Console) -> None:
@@ -79,7 +82,7 @@ def show(report: Report, console: Console) -> None:
     said += [f"{report.left_out:,} left out by columns"] if report.left_out else []
     said += [f"{sum(report.bad.values()):,} bad"] if report.bad else []
     console.print(", ".join([*said, f"{report.added:,} new"]), highlight=False)
-    for line in listed(report.examples) if report.bad else []:
+    for line in listed(report.examples, report.bad):
         console.print(line, style="yellow", markup=False, highlight=False)
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)

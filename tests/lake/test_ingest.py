@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -114,6 +115,19 @@ def test_skip_bad_writes_the_rejected_rows_which_come_back_once_mended(project: 
     assert json.loads(rejected.read_text())["reason"].startswith("unknown label: 'frehs'")
     rejected.write_text(rejected.read_text().replace('"frehs"', '"fresh"'))
     assert ingest("mine", [str(rejected)], "train", root=project).added == 1
+
+
+def test_rejected_rows_of_a_folder_that_only_can_be_read_are_written_here(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    file = project / "rows/a.parquet"
+    pq.write_table(pa.table({"text": ["a film", ""], "label": ["fresh", "fresh"]}), file)
+    with pytest.raises(VolantError, match=r"a\.parquet, row 2: empty text"):
+        ingest("mine", [str(file)], "train")
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    assert ingest("mine", [str(file)], "train", Options(skip_bad=True)).rejected == ["a.parquet.rejected.jsonl"]
+    assert (project / "a.parquet.rejected.jsonl").exists()
 
 
 def test_new_labels_are_accepted_and_written_to_the_conf(project: Path) -> None:

@@ -161,3 +161,10 @@ def test_texts_beside_a_manifest_are_fetched_and_nothing_else_is(tmp_path: Path)
     assert [one.line for one in bad] == [2, 3, 4, 5, 6, 7]
     assert all("neither at s3:// nor beside" in one.detail for one in bad[:-1])
     assert "does not exist" in bad[-1].detail
+
+
+def test_half_an_emoji_is_a_bad_row_and_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "a.manifest"
+    path.write_text(json.dumps(single("a film \ud83d", "fresh")))
+    bad = check(rows_of(read(str(path), form()), "classify", LABELS).table, str(path), "classify", LABELS, False)
+    assert [one.reason for one in bad] == ["wrong encoding"]

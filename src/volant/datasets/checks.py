@@ -28,6 +28,11 @@ class Bad:
     text: str
     labels: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Where it stands, in words; Parquet has rows and no lines."""
+        return f"{self.file}, {'row' if self.file.endswith(('.parquet', '.pq')) else 'line'} {self.line}"
+
 
 @dataclass(frozen=True)
 class Rows:

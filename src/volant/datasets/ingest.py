@@ -1,6 +1,7 @@
 """`volant ingest`: files of labelled rows become one immutable dataset of the lake, wholly or not at all."""
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -109,18 +110,23 @@ def _report(name: str, split: str, batch: Batch, kind: str, labels: set[str]) ->
 
 
 def _write_rejected(bad: Sequence[Bad]) -> list[str]:
-    """The bad rows of each file, beside it (of a remote one: here), as JSON Lines that ingest reads once mended."""
+    """The bad rows of each file as JSON Lines that ingest reads once mended: beside the file, or here if remote."""
     written = []
     for file in dict.fromkeys(one.file for one in bad):
-        rows = [
-            {"text": one.text, "label": "|".join(one.labels), "line": one.line, "reason": f"{one.reason}: {one.detail}"}
-            for one in bad
-            if one.file == file
-        ]
-        path = Path(f"{file.rpartition('/')[2] if '://' in file else Path(file).expanduser()}.rejected.jsonl")
-        write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), path)
+        rows = [one for one in bad if one.file == file]
+        lines = [json.dumps(_rejected(one), ensure_ascii=False) for one in rows]
+        beside = Path(file).expanduser().parent
+        # of a remote file, and of one in a folder that only can be read, they go to where we are
+        folder = beside if "://" not in file and os.access(beside, os.W_OK) else Path()
+        path = folder / f"{file.rpartition('/')[2]}.rejected.jsonl"
+        write_text("".join(f"{line}\n" for line in lines), path)
         written.append(str(path))
     return written
+
+
+def _rejected(bad: Bad) -> dict[str, str | int]:
+    label = "|".join(bad.labels)
+    return {"text": bad.text, "label": label, "line": bad.line, "reason": f"{bad.reason}: {bad.detail}"}
 
 
 def _stem(file: str) -> str:

@@ -114,7 +114,8 @@ def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed:
 
 def _text(number: int, row: dict[str, Any], origin: str, failed: dict[int, str]) -> str:
     if "source-ref" not in row:
-        return str(row.get("source") or "")
+        # half of an emoji, as JSON may hold it, becomes U+FFFD, which the checks name
+        return str(row.get("source") or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     try:
         with opened(_place(str(row["source-ref"]), origin)) as file:
             content = file.read(MAX_BYTES + 1)

@@ -69,7 +69,7 @@ def listed(bad: Sequence[Bad], counts: Mapping[str, int] | None = None) -> list[
     if not counts:
         return []
     lines = [", ".join(f"{reason}: {count:,}" for reason, count in counts.items())]
-    lines += [f"  {one.file}, line {one.line}: {one.reason}: {one.detail}" for one in bad[:SHOWN]]
+    lines += [f"  {one.place}: {one.reason}: {one.detail}" for one in bad[:SHOWN]]
     more = sum(counts.values()) - SHOWN
     return lines + ([f"  … and {more:,} more"] if more > 0 else [])
 

@@ -87,7 +87,7 @@ def test_a_hard_task_rises_and_a_learned_one_is_flat(tmp_path: Path) -> None:
         return pa.Table.from_pylist(made)
 
     for name, make in (("hard", rows), ("easy", lambda count: reviews(count, count))):
-        for split, count in (("train", 1600), ("validation", 900)):
+        for split, count in (("train", 1000), ("validation", 800)):
             write_table(make(count), tmp_path / f"data/{name}/clean/{split}.parquet")
     hard, easy = (learn(name, flywheel("classify"), tmp_path) for name in ("hard", "easy"))
     assert (hard.curve["outlook"], easy.curve["outlook"]) == ("rising", "flat")

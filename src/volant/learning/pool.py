@@ -7,6 +7,7 @@ import numpy as np
 
 from volant.batch import read_texts
 from volant.config import Flywheel, did_you_mean
+from volant.datasets import catalogue
 from volant.errors import VolantError
 from volant.near_duplicates import clusters
 from volant.schema import read_table
@@ -25,19 +26,20 @@ class Pool:
     twins: int
 
 
-def read_pool(file: str, column: str, data: Path, flywheel: Flywheel) -> Pool:
+def read_pool(file: str, column: str, name: str, flywheel: Flywheel, root: Path = Path()) -> Pool:
     """The texts of a file that the flywheel's rows don't hold, each once.
 
     Args:
         file: A local file or an address that fsspec opens.
         column: Column that holds the text.
-        data: Folder of the flywheel's data.
+        name: Of the flywheel.
         flywheel: Its config: similarity of near-duplicates, seed.
+        root: The project's root.
 
     Raises:
         VolantError: If the file can't be read, or has no such column.
     """
-    texts, known = _texts(file, column), _known(data)
+    texts, known = _texts(file, column), _known(name, root)
     seen = {plain(text) for text in known} | {""}
     fresh = [text for text in texts if plain(text) not in seen]
     first_of: dict[str, str] = {}
@@ -78,7 +80,10 @@ def _texts(file: str, column: str) -> list[str]:
     return ["" if value is None else str(value) for value in table[column].to_pylist()]
 
 
-def _known(data: Path) -> list[str]:
-    """Texts of every row that the flywheel has, as they came."""
-    files = [data / "prepared" / f"{split}.parquet" for split in ("train", "validation", "test")]
-    return [text for path in files if path.exists() for text in read_table(path, ["text"])["text"].to_pylist()]
+def _known(name: str, root: Path) -> list[str]:
+    """Texts of every row that the flywheel has, as they came: those of its last turn, and those ingested since."""
+    prepared = root / "data" / name / "prepared"
+    files = [prepared / f"{split}.parquet" for split in ("train", "validation", "test")]
+    found = [read_table(path, ["text"]) for path in files if path.exists()]
+    found += [rows for split in catalogue.SIDES for _, rows in catalogue.tables(name, split, root)]
+    return [text for table in found for text in table["text"].to_pylist()]

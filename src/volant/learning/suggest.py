@@ -69,7 +69,7 @@ def suggest(
     if count < 1:
         raise VolantError(f"{count} rows can't be chosen. Give -n 1 or more.")
     bundle = Bundle.load(root / "models" / name)
-    pool = read_pool(file, column, root / "data" / name, flywheel)
+    pool = read_pool(file, column, name, flywheel, root)
     if not pool.texts:
         raise VolantError(f"Nothing to label in {file}: all of its {pool.rows} texts are known already, or empty.")
     answers = bundle.predict(pool.texts)

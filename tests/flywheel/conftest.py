@@ -26,6 +26,11 @@ defaults:
 kind: classify
 description: made up
 labels: [fresh, rotten]
+split:
+  test: 0.2
+  validation: 0.1
+evaluation:
+  slices: []
 cleaning: [whitespace, drop_empty]
 metric: accuracy
 gate:

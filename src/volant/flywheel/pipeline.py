@@ -1,5 +1,6 @@
 """What DVC says is new, and what it runs. The one place that calls DVC to reproduce."""
 
+import json
 import logging
 import os
 import sys
@@ -99,8 +100,9 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
         try:
             repo.reproduce(targets=[f"evaluate@{name}"])
         except DvcException as error:
+            cause = f" ({error.__cause__})" if error.__cause__ else ""
             raise VolantError(
-                f"{name}: {error}. What the stage said stands above; mend it and run this again: it goes on there."
+                f"{name}: {error}{cause}. What the stage said stands above; mend it, run this again: it goes on there."
             ) from error
     return ran
 
@@ -132,6 +134,7 @@ def _repo(root: Path) -> Iterator[Any]:
     before = dict(os.environ)
     os.environ.update({**QUIET, **os.environ, "PATH": path})
     try:
+        _mend(root)
         with Repo(str(root)) as repo:
             yield repo
     except DvcException as error:
@@ -139,6 +142,17 @@ def _repo(root: Path) -> Iterator[Any]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _mend(root: Path) -> None:
+    """A DVC that was killed while it noted who reads what leaves half a file, and refuses to start for ever."""
+    notes = root / ".dvc/tmp/rwlock"
+    try:
+        json.loads(notes.read_text(encoding="utf-8") or "null")
+    except FileNotFoundError:
+        return
+    except ValueError:
+        notes.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from volant import config
-from volant.errors import VolantError
 from volant.gate import Answers, Comparison, compare
 from volant.kinds import KINDS
 from volant.schema import Annotation, read_table
@@ -17,9 +16,11 @@ if TYPE_CHECKING:
 
 
 def rows(name: str, root: Path = Path()) -> pa.Table:
-    """The test rows as served: raw texts of those that cleaning kept."""
+    """The test rows that the evaluation judged: raw texts, in its order."""
     data = root / "data" / name
-    return served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
+    test = served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
+    judged = set(read_table(root / "reports" / name / "predictions.parquet", ["id"])["id"].to_pylist())
+    return test.filter(pa.array([key in judged for key in test["id"].to_pylist()]))
 
 
 def answers(name: str, labels: tuple[str, ...], root: Path = Path()) -> Answers:
@@ -52,8 +53,8 @@ def against(
         samples = flywheel.evaluation.bootstrap_samples
         kind = KINDS[flywheel.kind]
         found = compare(kind, flywheel.metric, test, new, said, cuts, flywheel.gate, flywheel.seed, samples)
-    except VolantError as error:
-        return None, f"version {active.number} can't be compared: {error}"
+    except Exception as error:  # a bundle of old can fail in any way; none may keep a new version from its gate
+        return None, f"version {active.number} can't be compared: {error or type(error).__name__}"
     return found, ""
 
 

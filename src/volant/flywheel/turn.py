@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from volant import compose, config
 from volant.alerts import tell
 from volant.datasets import catalogue
+from volant.datasets.locking import locked as lake
+from volant.datasets.locking import recover
 from volant.flywheel import journal, pipeline, scores
 from volant.flywheel.lock import locked
 from volant.flywheel.pipeline import News, Ran
@@ -83,6 +85,8 @@ def iterate(
         VolantError: If another turn is on, a stage fails, or the registry can't be reached; nothing is lost then.
     """
     with locked(name, root):
+        with lake(name, root):
+            recover(name, root)  # what an ingest that was killed has left would stop DVC
         turn = plan(name, overrides, root)
         if planned:
             planned(turn)

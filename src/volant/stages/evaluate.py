@@ -5,6 +5,7 @@ reports/FLYWHEEL. Test rows choose nothing.
 """
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from volant.stages import run_stage
 if TYPE_CHECKING:
     from volant.bundle import Bundle
 
+log = logging.getLogger(__name__)
+
 
 def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Report, dict[str, float]]:
     """Evaluate the bundle of a flywheel, write its reports, and return them.
@@ -36,6 +39,7 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
     data, reports = root / "data" / name, root / "reports" / name
     test = served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
     bundle, loading = timed(lambda: Bundle.load(root / "models" / name))
+    test = answerable(bundle, test)
     texts = test.column("text").to_pylist()
     predicted, predicting = timed(lambda: bundle.predict(texts))
     train_gold = bundle.kind.gold(read_table(data / "clean/train.parquet", [bundle.kind.column]))
@@ -62,6 +66,22 @@ def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
         )
     kept = prepared.take([places[key] for key in wanted])
     return clean.set_column(clean.column_names.index("text"), "text", kept.column("text"))
+
+
+def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:
+    """The rows whose labels the bundle knows: new ones can come with TEST rows before any TRAIN row teaches them."""
+    known = set(bundle.labels)
+    held = [{a.label} if a.label is not None else set(a.labels) for a in bundle.kind.gold(test)]
+    foreign = sorted(set().union(*held) - known)
+    if foreign:
+        kept = [labels <= known for labels in held]
+        log.warning(
+            "%d test rows are left out: this bundle was not taught their labels (%s). Ingest TRAIN rows of those.",
+            kept.count(False),
+            ", ".join(foreign[:10]),
+        )
+        return test.filter(pa.array(kept))
+    return test
 
 
 def task(flywheel: config.Flywheel, bundle: "Bundle") -> Task:

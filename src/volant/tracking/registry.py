@@ -211,6 +211,18 @@ class Registry:
                 files.get_bundle(self._client, version.run_id, version.digest, folder)
         return folder
 
+    def weights(self, flywheel: str, number: int) -> Path:
+        """The folder of a version's weights on this machine, from which training can start.
+
+        Raises:
+            VolantError: If its training kept none, or they can't be had.
+        """
+        folder = self._root / WEIGHTS / flywheel / str(number)
+        with self._locked(f"{flywheel}.fetch"):
+            if not folder.exists():
+                files.get_weights(self._client, self.get(flywheel, number).run_id, folder)
+        return folder
+
     def history(self, flywheel: str, at: datetime | None = None) -> list[Entry]:
         """What was decided, oldest first; up to `at`.
 

@@ -78,6 +78,28 @@ def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> N
         shutil.rmtree(part, ignore_errors=True)
 
 
+def get_weights(client: "MlflowClient", run: str, folder: Path) -> None:
+    """Download what a later training can start from, whole or not at all.
+
+    Raises:
+        VolantError: If the run kept none, or they can't be had.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(folder)
+    try:
+        part.mkdir()
+        with _told("fetch the weights"):
+            if not client.list_artifacts(run, "weights"):
+                raise VolantError(
+                    "This version kept no weights to start from: only transformer and recurrent do, and only where "
+                    "its training could reach MLflow's files. Start anew with --from-version 0."
+                )
+            found = Path(client.download_artifacts(run, "weights", str(part)))
+        found.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def require(folder: Path, digest: str) -> None:
     """Check that a folder holds exactly this bundle.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "Registry", "Version", "registry"]
 
 LOCKS, FETCHED = Path(".volant/lock"), Path(".volant/versions")
+WEIGHTS = Path(".volant/weights")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PATIENCE = 120  # seconds that a verb waits for another one on this machine
 

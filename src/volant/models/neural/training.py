@@ -2,10 +2,11 @@
 
 Rows of like length share a batch, padded to their own longest; bf16 is used where the hardware multiplies it; the best
 epoch on validation is kept; an interrupted training goes on from its last whole checkpoint; under
-`torchrun` the first process saves (not yet shown to work: docs/results.md).
+`torchrun` the processes share the batches, and the first one saves.
 """
 
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,7 +135,8 @@ def last_checkpoint(work: Path) -> str | None:
 
 def arguments(options: Training, rows: int, work: Path) -> TrainingArguments:
     """Our names in the terms of `transformers.TrainingArguments`."""
-    steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # of torchrun
+    steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps * processes))
     total = math.ceil(steps * options.num_train_epochs)
     every = max(1, min(total, steps // options.evaluations_per_epoch))
     return TrainingArguments(
@@ -149,6 +151,8 @@ def arguments(options: Training, rows: int, work: Path) -> TrainingArguments:
         warmup_steps=round(options.warmup_ratio * total),
         lr_scheduler_type=options.lr_scheduler_type,
         seed=options.seed,
+        use_cpu=not torch.cuda.is_available(),  # said aloud, or torchrun's processes each train alone
+        ddp_find_unused_parameters=False,
         bf16=has_bf16() if options.bf16 is None else options.bf16,
         eval_strategy="steps",
         eval_steps=every,

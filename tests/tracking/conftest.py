@@ -44,10 +44,7 @@ def bundles(first_bundle: Path, tmp_path: Path) -> Callable[[int], Path]:
     def make(number: int) -> Path:
         folder = tmp_path / "bundles" / str(number)
         if not folder.exists():
-            shutil.copytree(first_bundle, folder)
-            manifest = bundle.verify(folder)
-            kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
-            bundle.seal(folder, {**kept, "seed": number})
+            another(first_bundle, folder, number)
         return folder
 
     return make
@@ -85,9 +82,29 @@ def record(score: float = 0.8, **changes: Any) -> Record:
     )
 
 
+@pytest.fixture(scope="session")
+def three(first_bundle: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with three versions that wait for approval; their files stay beside it."""
+    root = tmp_path_factory.mktemp("three")
+    shutil.copy(tables, root / "mlflow.db")
+    with registry(root) as opened:
+        for number in (1, 2, 3):
+            another(first_bundle, root / str(number), number)
+            opened.register("reviews", root / str(number), record(0.7 + number / 100), by="ann")
+    return root
+
+
 @pytest.fixture
-def filled(opened: Registry, bundles: Callable[[int], Path]) -> Registry:
+def filled(root: Path, three: Path) -> Iterator[Registry]:
     """Three versions that wait for approval."""
-    for number in (1, 2, 3):
-        opened.register("reviews", bundles(number), record(0.7 + number / 100), by="ann")
-    return opened
+    shutil.copy(three / "mlflow.db", root / "mlflow.db")
+    with registry(root) as found:
+        yield found
+
+
+def another(first: Path, folder: Path, number: int) -> None:
+    """A bundle as good as the first one, and another."""
+    shutil.copytree(first, folder)
+    manifest = bundle.verify(folder)
+    kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
+    bundle.seal(folder, {**kept, "seed": number})

@@ -96,21 +96,19 @@ def test_what_was_active_at_a_time(filled: Registry) -> None:
     assert now.bundle == filled.get("reviews", 2).digest
 
 
-def test_a_bundle_is_fetched_once_and_again_when_it_was_changed(
-    filled: Registry, root: Path, bundles: Callable[[int], Path]
-) -> None:
+def test_a_bundle_is_fetched_once_and_again_when_it_was_changed(filled: Registry, root: Path, three: Path) -> None:
     folder = filled.fetch("reviews", 2)
     assert folder == root / ".volant/versions/reviews/2"
-    assert bundle.verify(folder) == bundle.verify(bundles(2))
+    assert bundle.verify(folder) == bundle.verify(three / "2")
     before = (folder / "manifest.json").stat().st_ino
     assert (filled.fetch("reviews", 2) / "manifest.json").stat().st_ino == before
     (folder / "README.md").write_text("changed")
-    assert bundle.verify(filled.fetch("reviews", 2)) == bundle.verify(bundles(2))
+    assert bundle.verify(filled.fetch("reviews", 2)) == bundle.verify(three / "2")
     assert [path.name for path in folder.parent.iterdir()] == ["2"]
-    shutil.copytree(bundles(1), root / "other")
+    shutil.copytree(three / "1", root / "other")
     shutil.rmtree(folder)
     (root / "other").rename(folder)
-    assert bundle.verify(filled.fetch("reviews", 2)) == bundle.verify(bundles(2))
+    assert bundle.verify(filled.fetch("reviews", 2)) == bundle.verify(three / "2")
 
 
 def test_what_is_wrong_is_said(filled: Registry, bundles: Callable[[int], Path], root: Path) -> None:
@@ -127,9 +125,11 @@ def test_what_is_wrong_is_said(filled: Registry, bundles: Callable[[int], Path],
         filled.register("news", bundles(1), record())
     with pytest.raises(VolantError, match="'a/b' can't be a flywheel"):
         filled.versions("a/b")
+    version = filled.register("reviews", bundles(4), record())
     shutil.rmtree(root / ".lake")
     with pytest.raises(VolantError, match=r"could not fetch the bundle .*Nothing is lost"):
-        filled.fetch("reviews", 1)
+        filled.fetch("reviews", version.number)
+    assert not list(root.glob(".volant/versions/*/*"))
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "postgresql://me:hush@127.0.0.1:{port}/runs"])

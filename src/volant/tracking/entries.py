@@ -5,6 +5,8 @@ server alike: nothing else that MLflow offers can only be appended to.
 """
 
 import json
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 SUFFIX, TAG, HEAD = ".ledger", "entry", "head"
 SOURCE = "volant:ledger"  # MLflow wants a place of files; there are none
 ATTEMPTS = 50  # each time, another machine was first
+PATIENCE = 5  # times that the store may fail
 
 
 @dataclass(frozen=True)
@@ -63,21 +66,34 @@ def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]
     Raises:
         VolantError: If `decide` refuses, the ledger was tampered with, or others are first all the time.
     """
-    name = flywheel + SUFFIX
+    name, entry, failures = flywheel + SUFFIX, None, 0
     for _ in range(ATTEMPTS):
         entries = read(client, flywheel)
+        if entry in entries:
+            _set_head(client, name, entries)
+            return entries
         decision = decide(entries)
         if decision is None:
             return entries
         entry = sealed(_entry(decision, entries), flywheel)
         ensure(client, name)
         _set_head(client, name, entries)
-        client.create_model_version(name, SOURCE, tags={TAG: json.dumps(asdict(entry), ensure_ascii=False)})
-        entries = read(client, flywheel)
-        if entry in entries:
-            _set_head(client, name, entries)
-            return entries
+        failures += _failed(client, name, entry, failures)
     raise VolantError(f"Others wrote to the ledger of {flywheel} {ATTEMPTS} times in a row. Run the same again.")
+
+
+def _failed(client: "MlflowClient", name: str, entry: Entry, failures: int) -> bool:
+    """Append; a store that was busy, or whose answer got lost, is asked again, and by then says if it has the entry."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_model_version(name, SOURCE, tags={TAG: json.dumps(asdict(entry), ensure_ascii=False)})
+    except MlflowException:
+        if failures >= PATIENCE:
+            raise
+        time.sleep(random.uniform(0.05, 0.3))  # noqa: S311
+        return True
+    return False
 
 
 def find(client: "MlflowClient", name: str) -> "RegisteredModel | None":
@@ -118,6 +134,12 @@ def everything(client: "MlflowClient", name: str) -> list[Any]:
 def stored(client: "MlflowClient", flywheel: str) -> list[tuple[int, Any]]:
     """What the store holds, valid or not."""
     return [(int(v.version), _tree(v.tags.get(TAG))) for v in everything(client, flywheel + SUFFIX)]
+
+
+def latest(client: "MlflowClient", flywheel: str) -> int:
+    """The store's number of the newest entry, valid or not; 0 if there is none."""
+    page = client.search_model_versions(f"name = '{flywheel + SUFFIX}'", 1, ["version_number DESC"])
+    return int(page[0].version) if page else 0
 
 
 def _tree(text: str | None) -> Any:

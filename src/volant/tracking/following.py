@@ -63,12 +63,12 @@ def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
     """Make aliases and tags what the ledger says; which aliases were something else, and what."""
     changed: dict[str, str | None] = {}
     while True:
-        found = entries.read(client, flywheel)
-        now, every = state(found), made(client, flywheel)
+        seen = entries.latest(client, flywheel)
+        now, every = state(entries.read(client, flywheel)), made(client, flywheel)
         changed = {**_aliases(client, flywheel, now, every), **changed}
         for version in every:
             _tags(client, version, now)
-        if entries.read(client, flywheel)[-1:] == found[-1:]:  # else another machine has decided meanwhile
+        if entries.latest(client, flywheel) == seen:  # else another machine has decided meanwhile
             return changed
 
 

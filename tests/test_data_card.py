@@ -68,6 +68,12 @@ def test_rows_say_where_they_come_from_and_what_was_dropped(reviews: dict) -> No
     assert "| test | published | 5 | 0 | 0 |" in text
 
 
+def test_ingested_rows_are_told(reviews: dict) -> None:
+    found = survey(CLASSIFY, reviews)
+    assert "Ingested: 8 of train." in card("films", "made up", found, {**REPORT, "ingested": {"train": 8, "test": 0}})
+    assert "Ingested" not in card("films", "made up", found, {**REPORT, "ingested": {"train": 0, "test": 0}})
+
+
 def test_labels_are_sorted_by_train_rows_with_their_shares(reviews: dict) -> None:
     lines = section(text_of(CLASSIFY, reviews), "Labels").strip().splitlines()
     assert lines[2:] == [

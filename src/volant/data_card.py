@@ -75,7 +75,8 @@ def _rows(found: Survey, report: Mapping[str, Any]) -> str:
         "in a split that judges them: a model that has seen the answer would look better than it is."
     )
     total = sum(side.rows for side in found.sides.values())
-    size = f"{total:,} rows, {len(found.labels)} labels."
+    ingested = ", ".join(f"{rows:,} of {side}" for side, rows in report.get("ingested", {}).items() if rows)
+    size = f"{total:,} rows, {len(found.labels)} labels." + (f" Ingested: {ingested}." if ingested else "")
     return "\n\n".join([size, _grid(head, rows, left=2), why, "![Data](data.png)"])
 
 

@@ -1,0 +1,109 @@
+"""How a captured answer is written down, and how it is read again.
+
+A row has the layout of SageMaker's data capture, so that what reads those reads these:
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+from uuid import uuid4
+
+from volant.service.answered import Answered
+from volant.service.redact import redact
+from volant.service.store import Store
+
+FOLDER = "captures"
+
+
+def sampled(event_id: str, percent: float) -> bool:
+    """Whether an answer is kept: by its id alone, so that every process and every restart decides the same.
+
+    Example:
+        >>> sampled("an id", 100), sampled("an id", 0)
+        (True, False)
+    """
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=4).digest()) < percent / 100 * 2**32
+
+
+def row(answered: Answered, redacted: Sequence[str]) -> str:
+    """One line of a capture file.
+
+    Args:
+        answered: What is kept.
+        redacted: What is taken out of its text.
+    """
+    scores = {label: round(float(score), 6) for label, score in answered.scores.items()}
+    said: dict[str, Any] = {"score": round(float(answered.score), 6), "scores": scores}
+    said = ({"labels": list(answered.labels)} if answered.label is None else {"label": answered.label}) | said
+    time = answered.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    about = {"eventId": answered.event_id, "inferenceTime": time}
+    about |= {"modelName": answered.model, "modelVersion": answered.version}
+    given = _part("INPUT", {"text": redact(answered.text, redacted)})
+    data = {"endpointInput": given, "endpointOutput": _part("OUTPUT", said)}
+    return json.dumps({"captureData": data, "eventMetadata": about, "eventVersion": "0"}, ensure_ascii=False)
+
+
+def folder(kind: str, model: str, time: datetime) -> str:
+    """Where rows of an hour are.
+
+    Example:
+        >>> folder("captures", "reviews", datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
+        'captures/reviews/2026/11/21/09'
+    """
+    return f"{kind}/{model}/{time.astimezone(UTC):%Y/%m/%d/%H}"
+
+
+def name() -> str:
+    """A name for a new file, by minute and second as SageMaker's."""
+    return f"{datetime.now(UTC):%M-%S-%f}-{uuid4().hex}.jsonl"
+
+
+def find(store: Store, model: str, ids: Collection[str], most_files: int = 5000) -> Iterator[Answered]:
+    """The captured answers of these ids, looked for in the newest files first; their texts are redacted.
+
+    Args:
+        store: Where captures are.
+        model: Name of the deployment that answered.
+        ids: Of the answers.
+        most_files: Files that are read at most.
+
+    Raises:
+        VolantError: If the store can't be read.
+    """
+    wanted = set(ids)
+    for key in sorted(store.keys(f"{FOLDER}/{model}"), reverse=True)[:most_files]:
+        if not wanted:
+            return
+        text = store.read(key)
+        if not any(one in text for one in wanted):
+            continue
+        for line in text.split("\n"):
+            if line and (answered := read(line)).event_id in wanted:
+                wanted.discard(answered.event_id)
+                yield answered
+
+
+def read(line: str) -> Answered:
+    """An answer from the line that `row` made of it."""
+    tree = json.loads(line)
+    about, data = tree["eventMetadata"], tree["captureData"]
+    said = json.loads(data["endpointOutput"]["data"])
+    return Answered(
+        event_id=about["eventId"],
+        model=about["modelName"],
+        version=about["modelVersion"],
+        text=json.loads(data["endpointInput"]["data"])["text"],
+        label=said.get("label"),
+        labels=tuple(said.get("labels", ())),
+        score=said["score"],
+        scores=said["scores"],
+        time=datetime.fromisoformat(about["inferenceTime"]),
+    )
+
+
+def _part(mode: str, data: dict[str, Any]) -> dict[str, str]:
+    text = json.dumps(data, ensure_ascii=False)
+    return {"observedContentType": "application/json", "mode": mode, "data": text, "encoding": "JSON"}

@@ -1,0 +1,56 @@
+"""Answers made up for the tests, and a real S3 server."""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from volant import s3_server
+from volant.service.answered import Answered
+
+TIME = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def answered(event_id: str, text: str = "a lovely film", label: str = "fresh", model: str = "reviews") -> Answered:
+    return Answered(event_id, model, "3", text, label, (), 0.9, {"fresh": 0.9, "rotten": 0.1}, TIME)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def s3_keys() -> tuple[str, str]:
+    return secrets.token_hex(8), secrets.token_hex(16)
+
+
+@pytest.fixture(scope="session")
+def s3_started(tmp_path_factory: pytest.TempPathFactory, s3_keys: tuple[str, str]) -> Iterator[tuple[Path, str]]:
+    folder, port = tmp_path_factory.mktemp("s3"), free_port()
+    (folder / "bucket").mkdir()
+    with s3_server.server(folder, port, s3_keys):
+        yield folder, s3_server.address(port)
+
+
+@pytest.fixture
+def s3(s3_started: tuple[Path, str], s3_keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """The server's folder and address, with its keys where S3 clients look for them."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_keys[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_keys[1])
+    return s3_started
+
+
+def lake_on(root: Path, url: str, endpoint: str) -> None:
+    """Point a project's lake there, as `volant lake` does."""
+    (root / ".dvc").mkdir(parents=True, exist_ok=True)
+    config = f"[core]\n    remote = lake\n['remote \"lake\"']\n    url = {url}\n    endpointurl = {endpoint}\n"
+    (root / ".dvc" / "config").write_text(config)

@@ -102,3 +102,13 @@ def test_a_frozen_encoder_is_computed_once_and_its_head_learns(
     done = train("made-up", flywheel("classify", model), data["classify"], tmp_path / "bundle", tmp_path / "work")
     assert done.validation["macro_f1"] > 0.7
     assert load(done.bundle.folder, done.bundle.manifest["runtime"]).logits(["a"]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("labels", [["fresh", "new", "rotten"], ["new", "fresh", "other", "rotten"]])
+def test_a_label_without_rows_is_never_the_answer(labels: list[str], data: dict[str, Path], tmp_path: Path) -> None:
+    """An accepted new label may have no train row yet."""
+    wheel = flywheel("classify", TINY["linear"], labels=labels)
+    made = train("made-up", wheel, data["classify"], tmp_path / "bundle", tmp_path / "work")
+    said = made.bundle.predict(["the film was lovely", "the plot was dull"])
+    assert [a.label for a in said] == ["fresh", "rotten"]
+    assert max(a.scores["new"] for a in said) < 1e-3

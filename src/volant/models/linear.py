@@ -11,6 +11,7 @@ from volant.config import STRICT
 from volant.models import Examples, Fitted, Task
 from volant.runtime.linear import save_linear
 
+NEVER = -20.0  # logit of a label that no train row has
 # one-letter words and marks such as "!" carry feeling and intent: scikit-learn's own pattern drops them
 TOKEN = r"(?u)\w+|[^\w\s]"
 
@@ -91,10 +92,13 @@ def _weights(classifier: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
     if hasattr(classifier, "estimators_"):
         return _one_vs_rest(classifier.estimators_)
     coefficients, intercepts = classifier.coef_, classifier.intercept_
-    if count == 2:  # softmax over (0, d) is the sigmoid of d
+    if len(classifier.classes_) == 2:  # softmax over (0, d) is the sigmoid of d
         coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
         intercepts = np.concatenate([[0.0], intercepts])
-    return coefficients.astype(np.float32), intercepts.astype(np.float32)
+    # a label that no train row has is as good as never the answer
+    whole = np.zeros((count, coefficients.shape[1]), dtype=np.float32), np.full(count, NEVER, dtype=np.float32)
+    whole[0][classifier.classes_], whole[1][classifier.classes_] = coefficients, intercepts
+    return whole
 
 
 def _one_vs_rest(estimators: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -106,5 +110,5 @@ def _one_vs_rest(estimators: Any) -> tuple[np.ndarray, np.ndarray]:
             intercepts.append(estimator.intercept_[0])
         else:  # a label that no train row, or every one, has: scikit-learn keeps a constant
             rows.append(np.zeros(width))
-            intercepts.append(20.0 if estimator.predict([[0]])[0] else -20.0)
+            intercepts.append(-NEVER if estimator.predict([[0]])[0] else NEVER)
     return np.array(rows, dtype=np.float32), np.array(intercepts, dtype=np.float32)

@@ -54,6 +54,14 @@ class Project:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
+    def fail(self, *command: str) -> str:
+        """What a command says on its error stream when it ends as the user's mistake."""
+        done = subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=False, env={**os.environ, **ENVIRONMENT}
+        )
+        assert done.returncode == 2, done.stdout + done.stderr
+        return done.stderr.replace("\n", " ")
+
     def iterate(self, *options: str, code: int = 0) -> dict[str, Any]:
         """One turn of `mine`, as JSON."""
         printed = self.run("volant", "iterate", "mine", "--json", "--no-advice", *options, code=code)

@@ -10,7 +10,7 @@ from rich.console import Console
 from volant.cli.app import AsJson, app
 
 
-@app.command("next")
+@app.command("next", rich_help_panel="The turn")
 def next_(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
     """Show what would help next: more data, mended labels, weak spots (reports/NAME/next.md)."""
     from rich.markdown import Markdown
@@ -29,7 +29,7 @@ def next_(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJ
     console.print(f"{path}", style="dim", markup=False)
 
 
-@app.command()
+@app.command(rich_help_panel="Data")
 def suggest(
     name: Annotated[str, typer.Argument(help="A flywheel.")],
     pool: Annotated[str, typer.Option(help="Texts without labels: CSV, TSV, JSON Lines, Parquet, text; also s3://")],

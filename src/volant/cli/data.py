@@ -24,12 +24,12 @@ datasets = typer.Typer(
     help="List the datasets of a flywheel (volant datasets NAME), or take one out of use.",
     no_args_is_help=True,
 )
-app.add_typer(datasets, name="datasets")
+app.add_typer(datasets, name="datasets", rich_help_panel="Data")
 
 Name = Annotated[str, typer.Argument(help="A flywheel.", metavar="FLYWHEEL")]
 
 
-@app.command()
+@app.command(rich_help_panel="Data")
 def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Name,
     files: Annotated[

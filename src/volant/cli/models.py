@@ -11,7 +11,7 @@ from volant.cli.app import AsJson, app
 from volant.errors import VolantError
 
 
-@app.command()
+@app.command(rich_help_panel="The turn")
 def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
@@ -33,7 +33,7 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
 
 
-@app.command()
+@app.command(rich_help_panel="The turn")
 def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
     """Show what the last evaluation found, and what to try next."""
     from volant.results import read_results, show_results

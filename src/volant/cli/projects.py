@@ -9,10 +9,10 @@ from rich.console import Console
 from volant.cli.app import AsJson, app
 
 sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
-app.add_typer(sweep, name="sweep")
+app.add_typer(sweep, name="sweep", rich_help_panel="The project")
 
 
-@app.command()
+@app.command(rich_help_panel="The project")
 def params(
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides: flywheels.reviews.seed=7")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only check that params.yaml is what conf/ says.")] = False,
@@ -28,7 +28,7 @@ def params(
     print("params.yaml written." if changed else "params.yaml is up to date.")  # noqa: T201
 
 
-@app.command()
+@app.command(rich_help_panel="The project")
 def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="Name of the flywheel: letters, digits, - and _")],
     data: Annotated[str, typer.Option(help="Labelled rows: CSV, TSV, JSON Lines or Parquet, also .gz or s3://")],
@@ -55,7 +55,7 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         show_report(report)
 
 
-@app.command()
+@app.command(rich_help_panel="The project")
 def flywheels(as_json: AsJson = False) -> None:
     """List the live flywheels and those that one line would make live."""
     from dataclasses import asdict
@@ -69,7 +69,7 @@ def flywheels(as_json: AsJson = False) -> None:
         listing.show_flywheels(listed)
 
 
-@app.command()
+@app.command(rich_help_panel="The project")
 def lake(
     target: Annotated[
         str | None, typer.Argument(help="s3://bucket/prefix, or a folder; left out: show and check.")

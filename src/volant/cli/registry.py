@@ -19,7 +19,7 @@ Number = Annotated[str, typer.Argument(help="A version's number, or champion or 
 Note = Annotated[str, typer.Option(help="Why; kept for good.")]
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def versions(name: Name, as_json: AsJson = False) -> None:
     """List the versions of a flywheel, the newest first."""
     from volant.tracking.registry import registry
@@ -35,7 +35,7 @@ def versions(name: Name, as_json: AsJson = False) -> None:
         print(f"{name} has no versions yet: `volant iterate {name}` makes the first.")  # noqa: T201
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
     """Let a version become the active one."""
     from volant.tracking.registry import registry
@@ -45,7 +45,7 @@ def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False
     _decided(version, f"Make it active with `volant promote {name} {version.number}`.", as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
     """Keep a version from becoming the active one."""
     from volant.tracking.registry import registry
@@ -55,7 +55,7 @@ def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False)
     _decided(version, f"`volant approve {name} {version.number}` takes that back.", as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
     """Make an approved version the active one."""
     from volant.tracking.registry import registry
@@ -65,7 +65,7 @@ def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
     _decided(version, f"`volant rollback {name}` goes back.", as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def rollback(name: Name, as_json: AsJson = False) -> None:
     """Make the version active again that was active before."""
     from volant.tracking.registry import registry
@@ -75,7 +75,7 @@ def rollback(name: Name, as_json: AsJson = False) -> None:
     _decided(version, f"`volant history {name}` says what was active when.", as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def best(
     name: Name,
     metric: Annotated[str, typer.Option(help="Any metric that was logged, such as val_f1_weighted.")],
@@ -93,7 +93,7 @@ def best(
         show_best(found, name, Console())
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def show(name: Name, number: Number, as_json: AsJson = False) -> None:
     """Where a version comes from: data, commit, config, run, metrics, approvals."""
     from dataclasses import asdict
@@ -111,7 +111,7 @@ def show(name: Name, number: Number, as_json: AsJson = False) -> None:
         show_version(version, record.config, decided, Console())
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def diff(
     name: Name,
     first: Number,
@@ -133,7 +133,7 @@ def diff(
         show_difference(found, Console())
 
 
-@app.command()
+@app.command(rich_help_panel="Versions")
 def history(
     name: Name,
     at: Annotated[str | None, typer.Option(help="A time, such as 2025-03-01T12:00 (UTC): what was active?")] = None,

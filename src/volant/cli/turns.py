@@ -9,7 +9,7 @@ from rich.console import Console
 from volant.cli.app import AsJson, app
 
 
-@app.command()
+@app.command(rich_help_panel="The turn")
 def iterate(
     name: Annotated[str, typer.Argument(help="A live flywheel.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides for this turn.")] = None,

@@ -1,0 +1,102 @@
+"""One turn in particular: who holds it, where it starts, what a bad one leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flywheel.conftest import ENVIRONMENT, make_project
+from volant.errors import VolantError
+from volant.flywheel.lock import locked
+from volant.flywheel.pipeline import read_status
+
+RECURRENT = """model:
+  vocabulary_size: 500
+  embedding_size: 8
+  hidden_size: 8
+  max_length: 16
+  training:
+    num_train_epochs: 1
+"""
+
+
+def test_a_second_turn_is_told_who_is_at_it(tmp_path: Path) -> None:
+    code = "from volant.flywheel.lock import locked\nwith locked('mine'):\n print('held', flush=True)\n input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(VolantError, match=f"process {holder.pid} of"), locked("mine", tmp_path):
+            pass
+        holder.kill()  # the system lets go of its lock
+        holder.wait()
+    with locked("mine", tmp_path):
+        pass
+
+
+def test_what_the_pipeline_made_is_not_news() -> None:
+    status = {
+        "prepare@f": [{"changed deps": {"data/f/lake/train": "modified", "params.yaml": {"flywheels.f.seed": "new"}}}],
+        "clean@f": [
+            {"changed deps": {"data/f/prepared/train.parquet": "modified", "src/volant/schema.py": "modified"}}
+        ],
+        "train@f": [{"changed outs": {"models/f": "deleted"}}, "changed command"],
+    }
+    found = read_status("f", status)
+    assert (found.train, found.test) == (True, False)
+    assert found.config == ("flywheels.f.seed",)
+    assert found.files == ("changed command", "src/volant/schema.py")
+    assert found.missing == ("models/f",)
+
+
+@pytest.mark.slow
+def test_from_a_version_on(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    conf = project.root / "conf/flywheel/mine.yaml"
+    linear = conf.read_text()
+    conf.write_text(linear.replace("model: linear", "model: recurrent") + RECURRENT)
+    project.run("volant", "params")
+    project.run("volant", "ingest", "mine", project.csv("half.csv", 200, 1), "--split", "train")
+    project.iterate()
+    again = project.iterate("--from-version", "1")
+    assert (again["case"], again["version"]) == ("changed", 2)
+    assert again["news"]["config"] == ["flywheels.mine.model"]
+    assert "start: .volant/weights/mine/1" in conf.read_text()
+    conf.write_text(linear)
+    project.run("volant", "params")
+    before = conf.read_text()
+    done = project.fail("volant", "iterate", "mine", "--from-version", "1")
+    assert "always starts anew" in done
+    assert conf.read_text() == before
+
+
+@pytest.mark.slow
+def test_a_killed_turn_goes_on(tmp_path: Path) -> None:
+    """Killed in each of its parts; then one whole turn ends as if nothing had been."""
+    project = make_project(tmp_path)
+    project.run("volant", "ingest", "mine", project.csv("half.csv", 200, 1), "--split", "train")
+    for seconds in (2.0, 5.0, 8.0, 12.0):
+        command = [sys.executable, "-m", "volant", "iterate", "mine", "--no-advice"]
+        with subprocess.Popen(
+            command,
+            cwd=project.root,
+            env={**os.environ, **ENVIRONMENT},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as turn:
+            time.sleep(seconds)
+            if turn.poll() is None:
+                os.killpg(turn.pid, signal.SIGKILL)
+    project.iterate()
+    versions = json.loads(project.run("volant", "versions", "mine", "--json"))
+    assert [(v["number"], v["status"], "champion" in v["aliases"]) for v in versions] == [(1, "approved", True)]
+    events = [e["event"] for e in json.loads(project.run("volant", "history", "mine", "--json"))]
+    assert events == ["register", "approve", "promote"]
+    assert project.iterate()["outcome"] == "nothing"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SUFFIX, TAG, HEAD = ".ledger", "entry", "head"
-SOURCE = "volant:ledger"  # MLflow wants a place of files; there are none
+SOURCE = "volant:/ledger"  # MLflow wants a place of files, and its server an absolute one; there are none
 ATTEMPTS = 50  # each time, another machine was first
 PATIENCE = 5  # times that the store may fail
 
@@ -87,7 +87,8 @@ def _failed(client: "MlflowClient", name: str, entry: Entry, failures: int) -> b
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_model_version(name, SOURCE, tags={TAG: json.dumps(asdict(entry), ensure_ascii=False)})
+        text = json.dumps(asdict(entry), ensure_ascii=False)
+        client.create_model_version(name, SOURCE, tags={TAG: text}, await_creation_for=0)
     except MlflowException:
         if failures >= PATIENCE:
             raise

@@ -91,7 +91,7 @@ class Registry:
             if run and not self._same(flywheel, told):
                 entries.ensure(self._client, flywheel)
                 place = f"{run.info.artifact_uri}/{files.FOLDER}"
-                self._client.create_model_version(flywheel, place, run.info.run_id, tags=told)
+                self._client.create_model_version(flywheel, place, run.info.run_id, tags=told, await_creation_for=0)
             following.adopt(self._client, flywheel)
             following.follow(self._client, flywheel)
             return self.get(flywheel, self._same(flywheel, told))

@@ -97,6 +97,6 @@ def test_a_killed_turn_goes_on(tmp_path: Path) -> None:
     project.iterate()
     versions = json.loads(project.run("volant", "versions", "mine", "--json"))
     assert [(v["number"], v["status"], "champion" in v["aliases"]) for v in versions] == [(1, "approved", True)]
-    events = [e["event"] for e in json.loads(project.run("volant", "history", "mine", "--json"))]
+    events = [e["event"] for e in json.loads(project.run("volant", "history", "mine", "--json"))["entries"]]
     assert events == ["register", "approve", "promote"]
     assert project.iterate()["outcome"] == "nothing"

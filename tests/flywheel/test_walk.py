@@ -48,7 +48,8 @@ def test_the_walk(project: Project) -> None:
     assert listed[3]["reasons"] == worse["decision"]["reasons"]
 
     project.run("volant", "rollback", "mine")
-    events = [(e["event"], e["version"]) for e in json.loads(project.run("volant", "history", "mine", "--json"))]
+    told = json.loads(project.run("volant", "history", "mine", "--json"))
+    events = [(e["event"], e["version"]) for e in told["entries"]]
     assert events[-1] == ("rollback", 1)
     assert events[:-1] == [
         *(("register", 1), ("approve", 1), ("promote", 1)),

@@ -56,23 +56,15 @@ def show_version(version: Version, config: dict[str, Any], decided: Sequence[Ent
 
 def show_history(entries: Sequence[Entry], console: Console) -> None:
     """A line for each decision."""
-    table = Table("", "time (UTC)", "decision", "version", "before", "by", "commit", "data", "why")
+    table = Table("", "time (UTC)", "decision", "version", "by", "commit", "data")
     for entry in entries:
-        before = "" if entry.previous is None else str(entry.previous)
-        facts = (entry.commit[:8], entry.data[:8])
-        why = _why(entry).removeprefix(": ")
-        row = (
-            str(entry.seq),
-            moment(entry.when),
-            entry.event,
-            str(entry.version),
-            before,
-            _escaped(entry.by),
-            *facts,
-            why,
-        )
-        table.add_row(*row)
+        moved = "" if entry.previous is None else f" (was {entry.previous})"
+        facts = (_escaped(entry.by.partition("@")[0]), entry.commit[:7], entry.data[:7])
+        table.add_row(str(entry.seq), moment(entry.when), entry.event, f"{entry.version}{moved}", *facts)
     console.print(table)
+    for entry in entries:  # below the table: reasons are long
+        if why := _why(entry).removeprefix(": "):
+            console.print(f"  {entry.seq}: {why}", highlight=False)
 
 
 def show_best(found: Best, flywheel: str, console: Console) -> None:

@@ -37,6 +37,9 @@ sweep: $(VENV)/.train  ## search hyper-parameters of FLYWHEEL in family MODEL
 compare: params  ## the three families side by side on FLYWHEEL
 	@python -m volant.compare $(FLYWHEEL)
 
+serve: $(VENV)/.train  ## answer texts over HTTP, by the active version of every flywheel
+	@BENTOML_DO_NOT_TRACK=True bentoml serve volant.service:Volant
+
 mlflow: $(VENV)/.train  ## open the runs in a browser
 	@python -m volant.tracking
 
@@ -54,9 +57,9 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve,dev]'
 	@touch $@ $(VENV)/.train

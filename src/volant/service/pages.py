@@ -1,0 +1,69 @@
+"""The API page, offline: Swagger UI as BentoML brings it, on this service's own OpenAPI document."""
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from volant.service.schemas import PredictRequest
+
+ASSETS = "/static_content"
+# read by their routes themselves, so FastAPI doesn't know of them
+BODIES = (PredictRequest,)
+ABOUT = """Predictions of every deployed flywheel, by its active version. `/models` says what is deployed.
+
+Admin calls need `Authorization: Bearer TOKEN` with the token that the first start printed."""
+
+
+def add(app: FastAPI) -> None:
+    """Give an app its API page and its first page."""
+    found = importlib.util.find_spec("bentoml")
+    folder = Path((found and found.origin) or "").parent / "_internal/server/static_content"
+    app.mount(ASSETS, StaticFiles(directory=folder), name="assets")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title="Volant: API",
+            swagger_js_url=f"{ASSETS[1:]}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS[1:]}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS[1:]}/favicon-light-32x32.png",
+        )
+
+    @app.get("/", include_in_schema=False)
+    def first() -> RedirectResponse:
+        return RedirectResponse("ui" if has_ui(app) else "docs")
+
+    app.openapi = lambda: _openapi(app)
+
+
+def has_ui(app: FastAPI) -> bool:
+    """Whether there are pages for people."""
+    return any(getattr(route, "path", "") == "/ui" for route in app.routes)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        tree = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
+        known = tree.setdefault("components", {}).setdefault("schemas", {})
+        for model in BODIES:
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            known |= schema.pop("$defs", {})
+            known[model.__name__] = schema
+        app.openapi_schema = tree
+    return app.openapi_schema
+
+
+def announce(has_ui: bool) -> None:
+    """Say where people and programs find the service; BentoML tells its workers the address."""
+    address = json.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).get("volant", "http://localhost:3000")
+    pages = f"pages at {address}/ui, " if has_ui else ""
+    print(f"Volant: {pages}API at {address}/docs", flush=True)  # noqa: T201

@@ -1,0 +1,36 @@
+"""Every route of the service as one FastAPI app."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from volant.service import deploying, pages, predict
+from volant.service.limits import ASK
+from volant.service.refused import RefusedError
+from volant.service.schemas import Problem, explain
+from volant.service.state import State
+
+
+def build(state: State) -> FastAPI:
+    """Every route of the service, without what BentoML adds."""
+    app = FastAPI(title="Volant", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False)
+    for part in (predict, deploying):
+        app.include_router(part.router(state))
+    pages.add(app)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)  # noqa: S101  (it is registered for these)
+    headers = dict(ASK) if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return JSONResponse(Problem(error=str(error)).model_dump(), error.status, headers)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return JSONResponse(Problem(error=explain(error.errors())).model_dump(), 422)

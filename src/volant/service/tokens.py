@@ -1,0 +1,77 @@
+"""Who may do what: the admin token for what changes the service, and tokens for everything else if any are set."""
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from volant.service.deployments import HOME
+
+FILE = HOME / "admin-token"
+ADMIN, API = "VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"
+
+
+class Tokens:
+    """The tokens of a running service.
+
+    `VOLANT_ADMIN_TOKEN`, else a token that is made at the first start and kept in a file that only its owner can read.
+    `VOLANT_API_TOKENS`: separated by commas or spaces; if it is empty, everybody may ask.
+
+    Args:
+        root: The project's root.
+    """
+
+    def __init__(self, root: Path = Path()) -> None:
+        self._admin = os.environ.get(ADMIN) or _kept(root / FILE)
+        self._api = os.environ.get(API, "").replace(",", " ").split()
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may ask."""
+        return not self._api
+
+    def is_admin(self, given: str | None) -> bool:
+        """Whether a token is the admin's; it takes as long for each wrong one."""
+        return _same(given, self._admin)
+
+    def may_ask(self, given: str | None) -> bool:
+        """Whether whoever gives this token may ask for predictions."""
+        same = [_same(given, token) for token in (*self._api, self._admin)]  # each is compared: as long for all
+        return self.open or any(same)
+
+
+def token(authorization: str | None) -> str | None:
+    """The token in an `Authorization` header: `Bearer TOKEN`, or the password of `Basic`, which a browser asks for.
+
+    Example:
+        >>> token("Bearer abc"), token("Basic OmFiYw=="), token("Negotiate x"), token(None)
+        ('abc', 'abc', None, None)
+    """
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return None
+
+
+def _same(given: str | None, token: str) -> bool:
+    return given is not None and hmac.compare_digest(given.encode(errors="replace"), token.encode())
+
+
+def _kept(path: Path) -> str:
+    made = secrets.token_urlsafe(24)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # never readable by others, not even for a moment; of several workers one makes it
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(made + "\n")
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip() or made
+    print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
+    return made

@@ -1,0 +1,144 @@
+"""Beside the service: a process that asks the registry which versions are wanted, and fetches them.
+
+    python -m volant.service.watching
+
+The service itself never imports MLflow, and never waits for a registry: this process writes what it found to
+`.volant/service/versions.json`, which the workers read. It ends when the worker that started it does.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from volant.errors import VolantError
+from volant.schema import write_text
+from volant.service import settings
+from volant.service.deployments import HOME, Deployments
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from volant.tracking.registry import Registry
+
+log = logging.getLogger("volant.service")
+FILE = HOME / "versions.json"
+LOCK = HOME / "watch.lock"
+AGAIN = 30  # seconds after which what could not be fetched is tried again
+POKE = 0.2  # seconds until a new deployment is seen
+
+
+class Watcher:
+    """Knows what was found last, so that a version is fetched once, and what failed is not tried all the time."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._path = root, root / FILE
+        self._failed: dict[str, float] = {}
+        self.found: dict[str, Any] = read(root)
+
+    def look(self, wanted: set[str]) -> None:
+        """Ask for all that is wanted, and write it down if anything changed."""
+        before = json.dumps(self.found, sort_keys=True)
+        versions = {name: entry for name, entry in self.found.get("versions", {}).items() if name in wanted}
+        error = None
+        try:
+            with _registry(self._root) as opened:
+                for name in sorted(wanted):
+                    versions[name] = self._entry(opened, name, versions.get(name))
+        except VolantError as problem:  # it is down: what is known goes on
+            error = str(problem)
+        except ModuleNotFoundError as problem:
+            error = f"The registry needs '{problem.name}'. Get it with `pip install 'volant[train]'`."
+        self.found = {"registry": {"error": error}, "versions": versions}
+        if json.dumps(self.found, sort_keys=True) != before or not self._path.exists():
+            write_text(json.dumps(self.found, indent=2) + "\n", self._path)
+
+    def _entry(self, opened: "Registry", name: str, known: dict[str, Any] | None) -> dict[str, Any]:
+        flywheel, _, given = name.rpartition("/")
+        number: int | None = None
+        try:
+            number = opened.number(flywheel, given)
+            if known and known["version"] == number and self._settled(name, known):
+                return known
+            version = opened.get(flywheel, number)
+            folder = opened.fetch(flywheel, number)
+        except VolantError as problem:
+            self._failed[name] = time.monotonic()
+            return {"version": number, "digest": None, "folder": None, "error": str(problem)}
+        self._failed.pop(name, None)
+        where = os.path.relpath(folder, self._root)
+        return {"version": number, "digest": version.digest, "folder": where, "error": None}
+
+    def _settled(self, name: str, known: dict[str, Any]) -> bool:
+        if known["error"]:
+            return time.monotonic() - self._failed.get(name, -AGAIN) < AGAIN
+        return (self._root / known["folder"]).is_dir()
+
+
+def _registry(root: Path) -> "AbstractContextManager[Registry]":
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (root / "mlflow.db").exists():
+        raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
+    from volant.tracking.registry import registry
+
+    return registry(root)
+
+
+def read(root: Path) -> dict[str, Any]:
+    """What was found last: `registry.error`, and of each wanted version its number, digest, folder and error."""
+    try:
+        return json.loads((root / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def watch(root: Path, seconds: float) -> None:
+    """Look every few seconds, and at once when the deployments change; one process at a time does."""
+    import fcntl
+
+    (root / HOME).mkdir(parents=True, exist_ok=True)
+    deployments, watcher = Deployments(root), None
+    with (root / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            seen = stamp(deployments.path)
+            try:
+                wanted = {deployment.wanted for deployment in deployments.all()}
+                watcher = watcher or Watcher(root)
+                if wanted:
+                    watcher.look(wanted)
+            except Exception as error:  # a full disk, say: it must not end the watching
+                log.warning("The registry could not be asked: %s", error)
+            _wait(deployments.path, seen, seconds)
+
+
+def _wait(path: Path, seen: tuple[int, int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and stamp(path) == seen:
+        time.sleep(min(POKE, seconds))
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does: it is always replaced, never written into."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
+
+
+def _end_with_parent() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(KeyboardInterrupt):
+        watch(Path(), settings.load().follow_seconds)

@@ -8,9 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
+from lake.conftest import project, template  # noqa: F401  (fixtures)
+from models.conftest import TINY, flywheel
+from texts import reviews
 from volant import s3_server
+from volant.bundle import Bundle
+from volant.schema import write_table
 from volant.service.answered import Answered
+from volant.service.metrics import Metrics
+from volant.service.models import Target
+from volant.service.refused import RefusedError
+from volant.service.state import State
+from volant.stages.train import train
 
 TIME = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -54,3 +68,39 @@ def lake_on(root: Path, url: str, endpoint: str) -> None:
     (root / ".dvc").mkdir(parents=True, exist_ok=True)
     config = f"[core]\n    remote = lake\n['remote \"lake\"']\n    url = {url}\n    endpointurl = {endpoint}\n"
     (root / ".dvc" / "config").write_text(config)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small trained bundle of the flywheel `mine`."""
+    data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("bundle")
+    for seed, (split, count) in enumerate({"train": 240, "validation": 80, "test": 80}.items()):
+        write_table(reviews(count, seed), data / f"{split}.parquet")
+    train("mine", flywheel("classify", TINY["linear"]), data, folder / "bundle", folder / "work")
+    return Bundle.load(folder / "bundle")
+
+
+@pytest.fixture
+def state(tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+    """A service that has one model, `films`, a version of the flywheel `mine`."""
+    monkeypatch.setenv("VOLANT_ADMIN_TOKEN", "hush")
+    made = State(tmp_path, metrics=Metrics(CollectorRegistry()))
+    assert made.models.set("films", Target("mine", "3", bundle.folder))
+    yield made
+    made.close()
+
+
+def app() -> FastAPI:
+    """An app that tells of refusals as the service's does."""
+    made = FastAPI()
+
+    async def refused(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RefusedError)
+        headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        return JSONResponse({"error": str(error)}, error.status, headers)
+
+    made.add_exception_handler(RefusedError, refused)
+    return made
+
+
+ADMIN = {"Authorization": "Bearer hush"}

@@ -1,0 +1,174 @@
+"""The routes of feedback: everybody may say something, an admin reads and reviews it."""
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, BackgroundTasks
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+
+from volant.errors import VolantError
+from volant.service import feedback_review
+from volant.service.answered import Answered
+from volant.service.capture import Capture
+from volant.service.clients import client, client_key
+from volant.service.feedback import Deployed, Feedback, Said
+from volant.service.feedback_items import Item
+from volant.service.limits import check_texts
+from volant.service.refused import RefusedError
+from volant.service.schemas import NAME, Strict, problems
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+log = logging.getLogger("volant.service")
+Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Label = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class FeedbackRequest(Strict):
+    """A thumb up or down, or the right label, for a prediction given earlier or for a text."""
+
+    id: Annotated[Identity | None, Field(description="Of the prediction.")] = None
+    text: Annotated[str | None, Field(min_length=1, description="Where there is no prediction, or it is long ago.")] = (
+        None
+    )
+    model: Annotated[str | None, NAME, Field(description="May be left out with an id, or if there is only one.")] = None
+    label: Annotated[Label | None, Field(description="The right one (kind classify).")] = None
+    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All right ones (multilabel).")] = None
+    correct: Annotated[bool | None, Field(description="Thumb up or down.")] = None
+    comment: Annotated[str, Field(max_length=2000)] = ""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"example": {"text": "A fine film.", "label": "fresh"}}
+    )
+
+
+class FeedbackState(BaseModel):
+    """What became of feedback; once it is reviewed, or enough clients agree, a model may learn from it."""
+
+    id: str
+    status: Literal["quarantined", "accepted", "rejected"]
+    reasons: list[str]
+
+
+class FeedbackItem(FeedbackState):
+    """Feedback as a reviewer sees it; text and comment are redacted."""
+
+    event_id: str
+    flywheel: str
+    model: str
+    version: str | None
+    text: str | None
+    predicted: list[str] | None
+    labels: list[str] | None
+    correct: bool | None
+    comment: str
+    client: Annotated[str, Field(description="A hash: who it is can't be told, whether it is the same can.")]
+    time: str
+    by: str | None
+    dataset: str | None
+
+
+class ReviewRequest(Strict):
+    """What is to become of feedback: all of these ids, or none."""
+
+    flywheel: Annotated[str, NAME]
+    ids: Annotated[list[Identity], Field(min_length=1, max_length=1000)]
+    decision: Literal["accept", "reject"]
+    labels: Annotated[list[Label] | None, Field(description="The right ones, instead of the client's.")] = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"example": {"flywheel": "reviews", "ids": ["an-id"], "decision": "accept"}},
+    )
+
+
+def router(state: "State", feedback: Feedback, capture: Capture | None = None) -> APIRouter:
+    """The routes.
+
+    Args:
+        state: The service.
+        feedback: Takes and keeps what is said.
+        capture: Knows the last answers by their id.
+    """
+    routes, key = APIRouter(prefix="/feedback", tags=["feedback"]), client_key(state.root)
+
+    @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503))
+    def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:
+        """Say whether a prediction is right, or what would be. It is kept before this answers."""
+        who = client(request, state, key)
+        feedback.admit(who)
+        check_texts([text for text in (asked.text, asked.comment) if text], state.settings.limits)
+        answered = capture.find(asked.id) if capture and asked.id else None
+        model = deployed(state, asked, answered)
+        item = feedback.add(said(asked, who), model, answered)
+        if capture and answered:
+            capture.keep(answered)
+        if item.status == "accepted" and not item.published:
+            later.add_task(publish, feedback, item.flywheel)
+        return shown(item, FeedbackState)
+
+    @routes.get("", response_model=list[FeedbackItem], dependencies=[state.admin()], responses=problems(401, 422))
+    def list_items(
+        flywheel: Annotated[str, NAME],
+        status: Literal["quarantined", "accepted", "rejected"] | None = None,
+        limit: Annotated[int, Field(ge=1, le=10_000)] = 1000,
+    ) -> Any:
+        """What was said of the answers of a flywheel, the newest first."""
+        return [shown(item, FeedbackItem) for item in reversed(feedback.book.items(flywheel, status)[-limit:])]
+
+    @routes.post(
+        "/review",
+        response_model=list[FeedbackItem],
+        dependencies=[state.admin()],
+        responses=problems(401, 404, 409, 413, 422),
+    )
+    def review(asked: ReviewRequest, later: BackgroundTasks) -> Any:
+        """Accept or reject feedback. `volant feedback accept FLYWHEEL` makes a dataset of what was accepted."""
+        if asked.decision == "reject":
+            items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
+        else:
+            items = feedback_review.accept(feedback.book, asked.flywheel, asked.ids, "admin", asked.labels)
+            later.add_task(publish, feedback, asked.flywheel)
+        return [shown(item, FeedbackItem) for item in items]
+
+    return routes
+
+
+def said(asked: FeedbackRequest, who: str) -> Said:
+    """What a client says, out of its request.
+
+    Raises:
+        RefusedError: If both `label` and `labels` are given (422).
+    """
+    if asked.label is not None and asked.labels is not None:
+        raise RefusedError("`label` and `labels` exclude each other: give one.")
+    labels = asked.labels if asked.label is None else [asked.label]
+    return Said(who, asked.id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment)
+
+
+def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) -> Deployed:
+    """The model that feedback is about.
+
+    Raises:
+        RefusedError: If it isn't deployed (404), has no version yet (503), or isn't named and there are several (422).
+    """
+    name = state.models.named(answered.model if answered else asked.model)
+    now = state.models.current(name)
+    return Deployed(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
+
+
+def publish(feedback: Feedback, flywheel: str) -> None:
+    """Bring accepted feedback to the lake; where that can't be now, the next accepted one brings both."""
+    try:
+        feedback_review.publish(feedback.book, flywheel)
+    except VolantError as error:
+        log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, error)
+
+
+def shown(item: Item, form: type[FeedbackState]) -> dict[str, Any]:
+    """What of an item an answer shows."""
+    return {key: value for key, value in asdict(item).items() if key in form.model_fields}

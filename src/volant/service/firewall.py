@@ -1,0 +1,130 @@
+"""What stands between what anyone may say and what a model learns: rate, leaks, conflicts, a quorum."""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from volant.datasets.catalogue import checked
+from volant.service.feedback_items import Item, Status
+from volant.service.redact import redact
+from volant.sources.columns import TARGETS
+
+MOST_CLIENTS = 10_000
+LEAK = "leak: its text is in the test set, and a model must not learn that"
+
+
+def key_of(text: str) -> str:
+    r"""What texts share that differ in nothing but case and white space.
+
+    Example:
+        >>> key_of("A fine\nfilm ") == key_of("a fine film")
+        True
+    """
+    return blake2b(re.sub(r"\s+", " ", text).strip().casefold().encode(), digest_size=12).hexdigest()
+
+
+class Rate:
+    """So many a minute for each client, in a burst or evenly; clients that were not heard of lately are forgotten."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._clients: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str) -> float:
+        """Seconds that a client has to wait; 0 if it may go on, which is counted."""
+        now = time.monotonic()
+        left, then = self._clients.pop(client, (float(self._per_minute), now))
+        left = min(self._per_minute, left + (now - then) * self._per_minute / 60)
+        allowed = left >= 1
+        self._clients[client] = (left - allowed, now)
+        if len(self._clients) > MOST_CLIENTS:
+            self._clients.popitem(last=False)
+        return 0 if allowed else (1 - left) * 60 / self._per_minute
+
+
+class Known:
+    """Texts that a flywheel has already: of test, which feedback must not be; of train, with their labels."""
+
+    def __init__(self, root: Path = Path(), redacted: Iterable[str] = ()) -> None:
+        self._root, self._redacted = root, list(redacted)
+        self._read: dict[Path, tuple[tuple[int, int], dict[str, tuple[str, ...]]]] = {}
+
+    def leaks(self, flywheel: str, key: str) -> bool:
+        """Whether a text is in the test set, as it is or redacted."""
+        return any(key in self._keys(path) for path in self._paths(flywheel, "test"))
+
+    def labels(self, flywheel: str, key: str) -> tuple[str, ...] | None:
+        """The labels of a text in train, sorted; None if it isn't there."""
+        found = (self._keys(path).get(key) for path in self._paths(flywheel, "train", "validation"))
+        return next((labels for labels in found if labels is not None), None)
+
+    def _paths(self, flywheel: str, *splits: str) -> list[Path]:
+        home = self._root / "data" / checked(flywheel, "flywheel")
+        paths = [home / "prepared" / f"{split}.parquet" for split in splits]
+        lake = [path for split in splits for path in sorted((home / "lake" / split).glob("[!.]*.parquet"))]
+        return [path for path in [*paths, *lake] if path.exists()]
+
+    def _keys(self, path: Path) -> dict[str, tuple[str, ...]]:
+        about = path.stat()
+        mark = (about.st_mtime_ns, about.st_size)
+        if self._read.get(path, (None,))[0] != mark:
+            self._read[path] = (mark, self._index(path))
+        return self._read[path][1]
+
+    def _index(self, path: Path) -> dict[str, tuple[str, ...]]:
+        table = pq.read_table(path)
+        texts = table["text"].to_pylist()
+        column = next(name for name in (TARGETS["classify"], TARGETS["multilabel"]) if name in table.column_names)
+        cells = table[column].to_pylist()
+        labels = [(cell,) if isinstance(cell, str) else tuple(sorted(cell or ())) for cell in cells]
+        redacted = {key_of(redact(text, self._redacted)): one for text, one in zip(texts, labels, strict=True)}
+        return redacted | {key_of(text): one for text, one in zip(texts, labels, strict=True)}
+
+
+def judge(item: Item, others: Iterable[Item], known: Known, quorum: int) -> tuple[Status, tuple[str, ...]]:
+    """What becomes of an item without a person, and why.
+
+    A leak is rejected. Where `quorum` clients say the same of a text, and nobody and nothing says otherwise, it is
+    accepted. All else waits for a person, whose earlier word on the same text no quorum overrules.
+
+    Args:
+        item: What came in.
+        others: All that was said of the same text before.
+        known: Texts that are there.
+        quorum: How many different clients must agree.
+    """
+    if known.leaks(item.flywheel, item.key):
+        return "rejected", (LEAK,)
+    if item.labels is None:
+        return "quarantined", ("no label: it says that the answer is wrong, and not which is right",)
+    reasons = tuple(_conflicts(item, others, known))
+    agreeing = {one.client for one in [*others, item] if one.status != "rejected" and one.labels == item.labels}
+    if reasons:
+        return "quarantined", reasons
+    if item.text is None:
+        return "quarantined", ("its text has to be found among the captures",)
+    if len(agreeing) < quorum:
+        return "quarantined", (f"{len(agreeing)} of {quorum} clients say so",)
+    return "accepted", (f"{len(agreeing)} clients agree",)
+
+
+def _conflicts(item: Item, others: Iterable[Item], known: Known) -> Iterable[str]:
+    there = known.labels(item.flywheel, item.key)
+    if there is not None and there != item.labels:
+        yield f"conflict: in train this text is {_said(there)}"
+    for one in others:
+        if one.status != "rejected" and one.labels is not None and one.labels != item.labels:
+            yield f"conflict: {one.id} says {_said(one.labels)}"
+        if one.status != "rejected" and one.correct is False and one.labels is None and one.predicted == item.labels:
+            yield f"conflict: {one.id} says that this is wrong"
+        if one.status == "rejected" and one.labels == item.labels and one.by not in (None, "client"):
+            yield f"{one.by} rejected the same before ({one.id})"
+
+
+def _said(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels) or "no label"

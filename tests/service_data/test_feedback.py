@@ -1,0 +1,237 @@
+"""Feedback on real files: kept before it is acknowledged, in quarantine until people or many clients agree."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service_data.conftest import answered
+from texts import reviews
+from volant.schema import write_table
+from volant.service import settings
+from volant.service.capture import Capture
+from volant.service.feedback import Deployed, Feedback, Said
+from volant.service.feedback_book import HOME, Book
+from volant.service.feedback_items import Item
+from volant.service.feedback_review import accept, publish, reject
+from volant.service.firewall import Rate
+from volant.service.refused import RefusedError
+
+MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+TOPICS = Deployed("topics", "topics", "multilabel", ("cast", "film", "plot"))
+
+
+@pytest.fixture
+def feedback(tmp_path: Path) -> Feedback:
+    return Feedback(settings.Feedback(per_client_per_minute=10_000), root=tmp_path)
+
+
+def say(feedback: Feedback, client: str, text: str = "a film", label: str = "fresh", **more: Any) -> Item:
+    return feedback.add(Said(client, text=text, labels=(label,), **more), MODEL)
+
+
+def test_kept_in_the_ground_truth_layout(feedback: Feedback, tmp_path: Path) -> None:
+    item = feedback.add(
+        Said("c1", "e7", correct=False, labels=("rotten",), comment="by ann@example.com"), MODEL, answered("e7")
+    )
+    assert (item.status, item.version, item.predicted, item.labels) == ("quarantined", "3", ("fresh",), ("rotten",))
+    [line] = (tmp_path / HOME / "mine.jsonl").read_text().splitlines()
+    tree = json.loads(line)
+    assert tree["groundTruthData"] == {"data": "rotten", "encoding": "CSV"}
+    assert (tree["eventMetadata"], tree["eventVersion"]) == ({"eventId": "e7"}, "0")
+    assert tree["feedback"]["comment"] == "by [email]"
+    assert (tmp_path / HOME / "mine.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_thumbs(feedback: Feedback) -> None:
+    up = feedback.add(Said("c1", "e1", correct=True), MODEL, answered("e1"))
+    down = feedback.add(Said("c2", "e1", correct=False), MODEL, answered("e1"))
+    assert (up.labels, down.labels) == (("fresh",), None)
+    with pytest.raises(RefusedError, match=r"Name the right label with --label"):
+        accept(feedback.book, "mine", [down.id], "ann")
+    assert accept(feedback.book, "mine", [down.id], "ann", ["rotten"])[0].labels == ("rotten",)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (Said("c"), "Say"),
+        (Said("c", text="a film"), '"correct": true or false'),
+        (Said("c", text="a film", correct=True), 'name the right "label"'),
+        (Said("c", text="a film", labels=("frehs",)), "Did you mean 'fresh'"),
+        (Said("c", text="a film", labels=("fresh", "rotten")), "one label; 2 were given"),
+        (Said("c", labels=("fresh",)), '{"id": …} of a prediction'),
+    ],
+)
+def test_what_makes_no_sense_is_refused(feedback: Feedback, said: Said, why: str) -> None:
+    with pytest.raises(RefusedError, match=why.replace("{", r"\{")) as refused:
+        feedback.add(said, MODEL)
+    assert refused.value.status == 422
+    assert not feedback.book.items("mine")
+
+
+def test_thumb_and_label_must_agree(feedback: Feedback) -> None:
+    for correct, label in ((True, "rotten"), (False, "fresh")):
+        with pytest.raises(RefusedError, match="Say one of the two"):
+            feedback.add(Said("c", "e1", correct=correct, labels=(label,)), MODEL, answered("e1"))
+
+
+def test_a_quorum_of_different_clients_accepts(feedback: Feedback) -> None:
+    first = say(feedback, "c1")
+    assert say(feedback, "c1").id == first.id  # the same client again is no second vote
+    say(feedback, "c2", "A  Film")
+    assert [item.status for item in feedback.book.items("mine")] == ["quarantined"] * 2
+    say(feedback, "c3")
+    assert {(item.status, item.by) for item in feedback.book.items("mine")} == {("accepted", "quorum")}
+
+
+def test_who_changes_his_mind_votes_once(feedback: Feedback) -> None:
+    wrong = say(feedback, "c1", label="rotten")
+    for client in ("c2", "c3"):
+        say(feedback, client)
+    assert say(feedback, "c1").status == "accepted"
+    [item] = feedback.book.items("mine", "rejected")
+    assert (item.id, item.by) == (wrong.id, "client")
+
+
+def test_conflicts_wait_for_a_person(feedback: Feedback, tmp_path: Path) -> None:
+    write_table(reviews(20), tmp_path / "data/mine/prepared/train.parquet")
+    first = reviews(20).to_pylist()[0]
+    other = "rotten" if first["label"] == "fresh" else "fresh"
+    item = [say(feedback, client, first["text"], other) for client in "abc"][-1]
+    assert item.status == "quarantined"
+    assert item.reasons == (f"conflict: in train this text is {first['label']}",)
+    down = feedback.add(Said("x", "e1", correct=False), MODEL, answered("e1", "another film"))
+    item = [say(feedback, client, "another film") for client in "abc"][-1]
+    assert (item.status, item.reasons) == ("quarantined", (f"conflict: {down.id} says that this is wrong",))
+
+
+def test_a_person_is_not_overruled(feedback: Feedback) -> None:
+    rejected = reject(feedback.book, "mine", [say(feedback, "c1").id], "ann")
+    item = [say(feedback, client) for client in ("c2", "c3", "c4", "c5")][-1]
+    assert item.status == "quarantined"
+    assert item.reasons == (f"ann rejected the same before ({rejected[0].id})",)
+    assert say(feedback, "c1").id == rejected[0].id
+
+
+@pytest.mark.parametrize("place", ["prepared/test.parquet", "lake/test/held-1.parquet"])
+def test_test_texts_are_never_learnt(feedback: Feedback, tmp_path: Path, place: str) -> None:
+    write_table(reviews(20), tmp_path / "data/mine" / place)
+    row = reviews(20).to_pylist()[3]
+    item = say(feedback, "c1", row["text"].upper(), row["label"])
+    assert (item.status, item.by) == ("rejected", "firewall")
+    with pytest.raises(RefusedError, match="its text is in the test set") as refused:
+        accept(feedback.book, "mine", [item.id], "ann")
+    assert refused.value.status == 409
+
+
+def test_contradictions_are_not_accepted(feedback: Feedback) -> None:
+    one, two = say(feedback, "c1"), say(feedback, "c2", label="rotten")
+    with pytest.raises(RefusedError, match="contradicts"):
+        accept(feedback.book, "mine", [one.id, two.id], "ann")
+    assert len(feedback.book.items("mine", "quarantined")) == 2  # all or none
+    accept(feedback.book, "mine", [one.id], "ann")
+    before = (feedback.book.root / HOME / "mine.jsonl").read_bytes()
+    accept(feedback.book, "mine", [one.id], "ann")
+    assert (feedback.book.root / HOME / "mine.jsonl").read_bytes() == before
+    with pytest.raises(RefusedError, match="Did you mean"):
+        reject(feedback.book, "mine", [one.id[:-1]], "ann")
+
+
+def test_multilabel(feedback: Feedback) -> None:
+    item = feedback.add(Said("c", text="plot and cast", labels=("plot", "cast")), TOPICS)
+    nothing = feedback.add(Said("c", text="n1 n2", labels=()), TOPICS)
+    assert (item.labels, nothing.labels) == (("cast", "plot"), ())
+    assert item.ground_truth["groundTruthData"]["data"] == "cast,plot"
+
+
+def test_text_of_an_old_answer_is_found_among_the_captures(feedback: Feedback, tmp_path: Path) -> None:
+    capture = Capture(root=tmp_path)
+    capture.put([answered("e1", "by ann@example.com", model="films")])
+    capture.close()
+    item = feedback.add(Said("c", "e1", labels=("rotten",)), MODEL)
+    lost = feedback.add(Said("c", "e2", labels=("rotten",)), MODEL)
+    assert item.text is None
+    [done] = accept(feedback.book, "mine", [item.id], "ann")
+    assert (done.text, done.predicted, done.status) == ("by [email]", ("fresh",), "accepted")
+    with pytest.raises(RefusedError, match="not among the captures"):
+        accept(feedback.book, "mine", [lost.id], "ann")
+
+
+def test_accepted_ones_are_published_once(feedback: Feedback, tmp_path: Path) -> None:
+    item = feedback.add(Said("c", "e1", correct=True), MODEL, answered("e1", model="films"))
+    assert publish(feedback.book, "mine") == 0
+    accept(feedback.book, "mine", [item.id], "ann")
+    assert (publish(feedback.book, "mine"), publish(feedback.book, "mine")) == (1, 0)
+    [file] = (tmp_path / ".lake/groundtruth/films").rglob("*.jsonl")
+    assert json.loads(file.read_text()) == item.ground_truth
+
+
+def test_rate_of_one_client_is_limited_and_of_others_not(tmp_path: Path) -> None:
+    feedback = Feedback(settings.Feedback(per_client_per_minute=3), root=tmp_path)
+    for _ in range(3):
+        feedback.admit("c1")
+    with pytest.raises(RefusedError, match="per_client_per_minute is 3") as refused:
+        feedback.admit("c1")
+    assert refused.value.status == 429
+    assert 1 <= (refused.value.retry_after or 0) <= 21
+    feedback.admit("c2")
+    rate = Rate(6000)
+    assert sum(rate.wait("c") == 0 for _ in range(6100)) < 6100
+
+
+def test_processes_see_what_others_wrote(feedback: Feedback, tmp_path: Path) -> None:
+    other = Book(tmp_path)
+    item = say(feedback, "c1")
+    assert [one.id for one in other.items("mine")] == [item.id]
+    reject(other, "mine", [item.id], "ann")
+    assert feedback.book.items("mine")[0].status == "rejected"
+
+
+def test_many_threads_lose_nothing(feedback: Feedback, tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        for i in range(20):
+            say(feedback, f"c{number}", f"text {number} {i}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Book(tmp_path).items("mine")) == 160
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from volant.service import settings
+from volant.service.feedback import Deployed, Feedback, Said
+feedback = Feedback(settings.Feedback(), root=Path(sys.argv[1]))
+model = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+for number in range(100_000):
+    print(feedback.add(Said("c", text=f"text {number}", labels=("fresh",)), model).id, flush=True)
+"""
+
+
+def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    seen = [process.stdout.readline().strip() for _ in range(50)]
+    process.send_signal(signal.SIGKILL)
+    seen += process.stdout.read().split()
+    process.wait()
+    path = tmp_path / HOME / "mine.jsonl"
+    with path.open("ab") as file:  # and what a kill in the middle of a line leaves
+        file.write(b'{"feedback": {"id": "half')
+    kept = Book(tmp_path)
+    assert {item.id for item in kept.items("mine")} >= set(seen)
+    count = len(kept.items("mine"))
+    say(Feedback(root=tmp_path), "c9", "one more")
+    assert len(kept.items("mine")) == len(Book(tmp_path).items("mine")) == count + 1
+    assert os.path.getsize(path) > 0

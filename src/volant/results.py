@@ -12,6 +12,7 @@ from volant.errors import VolantError
 NEXT = """
 Try next:
   volant predict {name} "your text"         --file FILE --out FILE answers many
+  volant ingest {name} FILE --split train   new labelled rows; then `volant iterate {name}`
   make run FLYWHEEL={name} MODEL=linear     another family: linear, recurrent, transformer
   volant new mine --data my.csv             your own data: a flywheel of its own
   dvc plots show                            confusion, curves, calibration in the browser
@@ -36,7 +37,7 @@ def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
 
 
 def show_results(name: str, found: dict[str, Any], console: Console) -> None:
-    """Print every test figure with its interval, beside majority and chance, and the next commands."""
+    """Print every test figure with its interval, beside majority and chance."""
     details, speed = found["details"], found["speed"]
     rows = sum(label["support"] for label in details["labels"]) if details["kind"] == "classify" else None
     table = Table("metric", title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
@@ -54,7 +55,12 @@ def show_results(name: str, found: dict[str, Any], console: Console) -> None:
         f"Calibration error {calibration['ece']:.3f}, before scaling {calibration['ece_before']:.3f}.\n"
         f"Model {size}: {speed['latency_p50_ms']:.1f} ms a text (p99 {speed['latency_p99_ms']:.1f}), "
         f"{speed['texts_per_second']:,.0f} texts/s.\n"
-        f"Report with plots, slices and the worst errors: reports/{name}/report.md\n{NEXT.format(name=name)}",
+        f"Report with plots, slices and the worst errors: reports/{name}/report.md",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def show_next(name: str, console: Console) -> None:
+    """Print the commands that a newcomer wants next."""
+    console.print(NEXT.format(name=name), highlight=False, soft_wrap=True)

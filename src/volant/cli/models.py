@@ -36,10 +36,11 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 @app.command(rich_help_panel="The turn")
 def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
     """Show what the last evaluation found, and what to try next."""
-    from volant.results import read_results, show_results
+    from volant.results import read_results, show_next, show_results
 
     found = read_results(name)
     if as_json:
         print(json.dumps(found))  # noqa: T201
     else:
         show_results(name, found, Console())
+        show_next(name, Console())

@@ -23,7 +23,7 @@ def iterate(
     """One turn: train and evaluate what is new, gate, register, promote. Exit code 3: the gate said no."""
     from volant import flywheel, model_choice
     from volant.flywheel.show import show_plan, show_turn
-    from volant.results import read_results, show_results
+    from volant.results import read_results, show_next, show_results
 
     console = Console(stderr=as_json)
     given = model_choice.expand(overrides or [])
@@ -39,6 +39,8 @@ def iterate(
         if turn.ran.executed or turn.ran.restored:
             show_results(name, read_results(name), console)
         show_turn(turn, console)
+        if turn.case == "first":
+            show_next(name, console)
     if as_json:
         print(json.dumps(turn.to_json(), ensure_ascii=False))  # noqa: T201
     if turn.outcome == "rejected":

@@ -13,10 +13,11 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from volant.service.schemas import PredictRequest
+from volant.service.tensors import InferRequest
 
 ASSETS = "/static_content"
 # read by their routes themselves, so FastAPI doesn't know of them
-BODIES = (PredictRequest,)
+BODIES = (PredictRequest, InferRequest)
 ABOUT = """Predictions of every deployed flywheel, by its active version. `/models` says what is deployed.
 
 Admin calls need `Authorization: Bearer TOKEN` with the token that the first start printed."""

@@ -5,7 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from volant.service import deploying, pages, predict
+from volant.service import deploying, inference_v2, pages, predict, sagemaker
 from volant.service.limits import ASK
 from volant.service.refused import RefusedError
 from volant.service.schemas import Problem, explain
@@ -15,7 +15,7 @@ from volant.service.state import State
 def build(state: State) -> FastAPI:
     """Every route of the service, without what BentoML adds."""
     app = FastAPI(title="Volant", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False)
-    for part in (predict, deploying):
+    for part in (predict, deploying, inference_v2, sagemaker):
         app.include_router(part.router(state))
     pages.add(app)
     app.add_exception_handler(RefusedError, _refused)

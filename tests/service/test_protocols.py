@@ -1,0 +1,145 @@
+"""Clients that speak other protocols: Triton's own client, SageMaker's three formats, schemathesis on our own page."""
+
+import json
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from tritonclient import http as triton
+from tritonclient.utils import InferenceServerException
+
+from service.conftest import ADMIN, DULL, FILM, Server
+
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+
+
+def tensor(texts: list[str], binary: bool) -> triton.InferInput:
+    found = triton.InferInput("text", [len(texts)], "BYTES")
+    found.set_data_from_numpy(np.array([text.encode() for text in texts], dtype=object), binary_data=binary)
+    return found
+
+
+@pytest.fixture
+def client(server: Server) -> triton.InferenceServerClient:
+    return triton.InferenceServerClient(f"127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_triton_gets_the_same_answers(server: Server, client: triton.InferenceServerClient, binary: bool) -> None:
+    texts = [FILM, DULL, "é 😀"]
+    outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name in ("label", "scores", "score", "id")]
+    found = client.infer("reviews", [tensor(texts, binary)], outputs=outputs, request_id="mine")
+    told = server.call("POST", "/predict", {"texts": texts, "model": "reviews", "all_scores": True})[1]["predictions"]
+    labels = [name.decode() if isinstance(name, bytes) else name for name in array(found, "label")]
+    assert labels == [row["label"] for row in told]
+    assert array(found, "score") == pytest.approx([row["score"] for row in told], abs=1e-5)
+    columns = client.get_model_metadata("reviews")["labels"]
+    assert array(found, "scores").tolist() == [
+        pytest.approx([row["scores"][label] for label in columns], abs=1e-5) for row in told
+    ]
+    response = found.get_response()
+    assert (response["model_name"], response["model_version"], response["id"]) == ("reviews", "1", "mine")
+    assert len(set(array(found, "id"))) == 3
+
+
+def test_triton_sees_what_is_there(client: triton.InferenceServerClient) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.get_server_metadata()["name"] == "volant"
+    assert client.is_model_ready("reviews")
+    assert client.is_model_ready("reviews", "1")
+    assert not client.is_model_ready("reviews", "7")
+    assert not client.is_model_ready("revews")
+    metadata = client.get_model_metadata("topics", "1")
+    assert [output["name"] for output in metadata["outputs"]] == ["labels", "score", "scores", "id"]
+    index = client.get_model_repository_index()
+    assert [(model["name"], model["version"], model["state"]) for model in index] == [
+        ("reviews", "1", "READY"),
+        ("topics", "1", "READY"),
+    ]
+    found = client.infer("topics", [tensor(["film n1", "n2"], True)])  # everything, as bytes
+    assert all(isinstance(json.loads(labels), list) for labels in array(found, "labels"))
+    with pytest.raises(InferenceServerException, match=r"No model is deployed as 'revews'"):
+        client.infer("revews", [tensor([FILM], True)])
+    with pytest.raises(InferenceServerException, match=r"no output 'lable'. There are: label"):
+        client.infer("reviews", [tensor([FILM], True)], outputs=[triton.InferRequestedOutput("lable")])
+
+
+def test_triton_loads_and_unloads_with_the_admin_token(client: triton.InferenceServerClient) -> None:
+    told = {"Authorization": f"Bearer {ADMIN}"}
+    with pytest.raises(InferenceServerException, match="admin token"):
+        client.unload_model("topics")
+    client.unload_model("topics", headers=told)
+    assert not client.is_model_ready("topics")
+    client.load_model("topics", headers=told)
+    assert client.is_model_ready("topics")
+
+
+def array(found: Any, name: str) -> Any:
+    values = found.as_numpy(name)
+    assert values is not None, name
+    return values
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", json.dumps({"instances": [FILM, {"text": DULL}]})),
+        ("application/json", json.dumps([FILM, DULL])),
+        ("text/csv", f'"{FILM}"\r\n{DULL}\r\n'),
+        ("application/jsonlines", f"{json.dumps({'text': FILM})}\n{json.dumps(DULL)}\n"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["*/*", "text/csv", "application/json", "application/jsonlines"])
+def test_sagemaker_sends_and_gets_what_it_likes(server: Server, content_type: str, body: str, accept: str) -> None:
+    told = {"Content-Type": content_type, "Accept": accept, "X-Amzn-SageMaker-Target-Model": "reviews"}
+    status, found, headers = server.call("POST", "/invocations", body.encode(), **told)
+    assert status == 200, found
+    assert headers["content-type"].split(";")[0] == (content_type if accept == "*/*" else accept)
+    if "csv" in headers["content-type"]:
+        labels = [line.split(",")[0] for line in found.splitlines()]
+    elif "lines" in headers["content-type"]:
+        labels = [row["label"] for row in map(json.loads, found.splitlines())]
+    else:
+        labels = [row["label"] for row in found["predictions"]]
+    assert labels == ["fresh", "rotten"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/xml", "<a/>", 415),
+        ("application/json", "{}", 422),
+        ("application/json", '{"instances": []}', 422),
+        ("text/csv", "a,b\n", 422),
+        ("application/jsonlines", '{"text": 1}', 422),
+    ],
+)
+def test_sagemaker_is_told_what_is_wrong(server: Server, content_type: str, body: str, status: int) -> None:
+    assert server.call("GET", "/ping")[0] == 200
+    found = server.call("POST", "/invocations", body.encode(), Content_Type=content_type)
+    assert found[0] == status
+    assert found[1]["error"]
+
+
+def test_no_request_that_the_page_allows_breaks_it(server: Server) -> None:
+    schema = schemathesis.openapi.from_dict(server.call("GET", "/openapi.json")[1])
+    seen = [fuzz(cast(Any, found).ok(), server) for found in schema.get_all_operations()]
+    assert len(set(seen)) > 15
+
+
+def fuzz(operation: Any, server: Server) -> str:
+    @given(case=operation.as_strategy())
+    @settings(max_examples=10, deadline=None, suppress_health_check=SLOW, derandomize=True, database=None)
+    def check(case: Any) -> None:
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        # what a schema can't say (a name that isn't deployed, a tensor whose shape doesn't fit) may be refused
+        case.call_and_validate(base_url=server.url, headers=headers, excluded_checks=[positive_data_acceptance])
+
+    # a deployment that waits for a registry would make this slow, and is tested elsewhere
+    if operation.label not in ("POST /deployments", "DELETE /deployments/{name}"):
+        check()
+    return operation.label

@@ -299,7 +299,7 @@ def mlflow_server(folder: Path, tables: Path) -> Iterator[tuple[str, subprocess.
 
 
 def wait_for(url: str, said: Path) -> None:
-    for _ in range(240):
+    for _ in range(480):
         try:
             urlopen(url, timeout=2).close()  # noqa: S310
         except OSError:

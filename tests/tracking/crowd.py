@@ -11,11 +11,10 @@ import random
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import sqlalchemy  # noqa: F401
+from sqlalchemy import Engine, event
 
 from volant.errors import VolantError
 from volant.tracking.registry import Registry, registry
@@ -59,22 +58,27 @@ def kill(root: Path, times: int) -> None:
     """A process that promotes one version after the other is killed; the next one must find a sound registry."""
     rng = random.Random(7)
     for number in range(times):
-        child = fork(lambda number=number: _promote(root, number))
-        while not (root / f"ready-{number}").exists():
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.5))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        last = rng.randrange(1, 300)  # of the database: a promotion takes about a hundred
+        child = fork(lambda number=number, last=last: _promote(root, number, last))
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
+            sys.exit(f"the process {number} ended by itself")
 
 
-def _promote(root: Path, number: int) -> None:
+def _promote(root: Path, number: int, last: int) -> None:
     logging.basicConfig(filename=root / "said.log", level=logging.WARNING)
+    left = [last]
+
+    def count(*_: object) -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     with registry(root) as opened:
         opened.history("reviews")
-        (root / f"ready-{number}").touch()
+        event.listen(Engine, "before_cursor_execute", count)
         while True:
             for version in (1, 2):
-                opened.promote("reviews", version)
+                opened.promote("reviews", version, by=f"{number}.0")
 
 
 def warm(root: Path) -> None:

@@ -1,7 +1,6 @@
 """The ledger: a chain that holds under crowds, kill -9 and crashes, and shows when it was changed."""
 
 import json
-import logging
 import os
 import shutil
 import sqlite3
@@ -219,23 +218,24 @@ def test_many_processes_lose_nothing(what: str, root: Path, three: Path) -> None
     """Of one machine, which take turns; of several, which race."""
     shutil.copy(three / "mlflow.db", root / "mlflow.db")
     uri = f"sqlite:///{root / 'mlflow.db'}"
-    crowd(root, what, "8", "5", **({"MLFLOW_TRACKING_URI": uri} if what == "apart" else {}))
+    crowd(root, what, "8", "3", **({"MLFLOW_TRACKING_URI": uri} if what == "apart" else {}))
     appended = len(entries.stored(MlflowClient(uri), "reviews"))
     found = require_intact(root)
-    assert len(found) > 6
+    assert len(found) > 4
     assert appended == len(found) or what == "apart"
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_of_promote(root: Path, three: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_kill_9_at_any_moment_of_promote(root: Path, three: Path) -> None:
     shutil.copy(three / "mlflow.db", root / "mlflow.db")
     with registry(root) as opened:
         for number in (1, 2):
             opened.approve("reviews", number)
-    crowd(root, "kill", "12")
-    said = (root / "said.log").read_text() if (root / "said.log").exists() else ""
-    assert "Error" not in said
-    with caplog.at_level(logging.WARNING), registry(root) as opened:
+    crowd(root, "kill", "8")
+    with registry(root) as opened:
+        moves = [entry for entry in opened.history("reviews") if entry.event == "promote"]
+        assert len({entry.by for entry in moves}) > 2  # so many of the eight got that far
+        assert all(entry.version != entry.previous for entry in moves)
         opened.approve("reviews", 3)
         require_same(root, opened)
         assert opened.promote("reviews", 3).aliases == ("champion",)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_a_training_starts_where_an_earlier_one_ended(
 ) -> None:
     first = trained("classify", family)
     assert first.fitted.weights
-    model = dict(TINY[family]) | ({"encoder": str(tiny_encoder)} if family == "transformer" else {})
+    model: dict[str, Any] = {**TINY[family], **({"encoder": str(tiny_encoder)} if family == "transformer" else {})}
     # a learning rate of next to nothing: what it scores is what it started with
     still = {**model, "start": str(first.fitted.weights), "training": {**model["training"], "learning_rate": 1e-12}}
     wheel = flywheel("classify", still)

@@ -57,7 +57,11 @@ class Server:
         finally:
             connection.close()
         found = {name.lower(): value for name, value in response.getheaders()}
-        return response.status, json.loads(text) if found.get("content-type") == "application/json" else text, found
+        return (
+            response.status,
+            json.loads(text) if text and found.get("content-type") == "application/json" else text,
+            found,
+        )
 
     def admin(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """As whoever has the admin token."""

@@ -1,4 +1,4 @@
-"""The BentoML service: one FastAPI app with every route, mounted at `/`.
+"""The BentoML service.
 
     bentoml serve volant.service:Volant
 
@@ -6,49 +6,36 @@ Two processes import this, and only the worker serves: what it needs for that it
 """
 
 import os
-from typing import TYPE_CHECKING
+from typing import Any
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from volant.service.state import State
-
 WORKERS = "VOLANT_WORKERS"
 
 
-class Mounted:
-    """Stands where BentoML mounts an app before there is one: the app needs the state, and a worker makes that."""
+class Late:
+    """BentoML's app until the worker has made the service, which then stands before it."""
 
-    app: ASGIApp
-    state: "State | None" = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the app answer."""
-        await self.app(scope, receive, send)
-
-
-mounted = Mounted()
-
-
-class Door:
-    """Guards BentoML's own routes as well as ours.
-
-    Args:
-        app: What comes behind it.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app: ASGIApp = app
-        self._guard: ASGIApp | None = None
+    others: ASGIApp
+    front: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let through who may come in; before there is a state, nothing but the start itself comes here."""
-        if self._guard is None and mounted.state:
-            from volant.service.limits import Guard
+        """Let the service answer; to start and stop it is BentoML's."""
+        answers = self.others if self.front is None or scope["type"] == "lifespan" else self.front
+        await answers(scope, receive, send)
 
-            self._guard = Guard(self._app, mounted.state.settings, mounted.state.tokens)
-        await (self._guard or self._app)(scope, receive, send)
+
+late = Late()
+
+
+class Fronted(bentoml.Service[Any]):
+    """A BentoML service whose requests come to us first."""
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """The app that a worker serves."""
+        late.others = super().to_asgi(is_main)
+        return late
 
 
 @bentoml.service(
@@ -56,23 +43,21 @@ class Door:
     workers=int(os.environ.get(WORKERS, "1")),
     traffic={"timeout": 600},
     logging={"access": {"enabled": False}},
+    service_class=Fronted,
 )
-@bentoml.asgi_app(mounted, path="/", name="volant")
 class Volant:
     """Answers texts with the active version of every deployed flywheel."""
 
     def __init__(self) -> None:
-        from volant.service import pages, routes
+        from volant.service import pages
+        from volant.service.front import Front
         from volant.service.state import State
 
-        self._state = mounted.state = State()
-        mounted.app = app = routes.build(self._state)
+        self._state = State()
+        late.front = front = Front(self._state, late.others)
         self._state.follow()
-        pages.announce(pages.has_ui(app))
+        pages.announce(pages.has_ui(front.app))
 
     @bentoml.on_shutdown
     def _stop(self) -> None:
         self._state.close()
-
-
-Volant.add_asgi_middleware(Door)  # pyright: ignore[reportArgumentType]  (its own middlewares take no options either)

@@ -1,6 +1,6 @@
 """POST /predict, and GET /models: what is deployed and what it is."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,17 +19,9 @@ if TYPE_CHECKING:
 DIGITS = 6
 
 
-def router(state: "State") -> APIRouter:
-    """The routes that answer texts and say what answers them."""
-    routes = APIRouter(tags=["predict"])
+def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
+    """What answers POST /predict."""
 
-    @routes.post(
-        "/predict",
-        response_model=PredictResponse,
-        response_model_exclude_none=True,
-        openapi_extra=body(PredictRequest),
-        responses=problems(404, 413, 422, 429, 503),
-    )
     async def predict(request: Request) -> Response:
         """Answer one or many texts, in their order."""
         asked = await read(request, PredictRequest)
@@ -37,6 +29,21 @@ def router(state: "State") -> APIRouter:
         best = None if asked.all_scores else asked.top_k
         rows = [row(i, a, best) for i, a in zip(reply.ids, reply.annotations, strict=True)]
         return json({"model": reply.model, "version": reply.version, "predictions": rows})
+
+    return predict
+
+
+def router(state: "State") -> APIRouter:
+    """The routes that answer texts and say what answers them."""
+    routes = APIRouter(tags=["predict"])
+
+    routes.post(
+        "/predict",
+        response_model=PredictResponse,
+        response_model_exclude_none=True,
+        openapi_extra=body(PredictRequest),
+        responses=problems(404, 413, 422, 429, 503),
+    )(endpoint(state))
 
     @routes.get("/models", response_model=ModelList)
     def models() -> dict[str, Any]:

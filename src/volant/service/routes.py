@@ -18,12 +18,13 @@ def build(state: State) -> FastAPI:
     for part in (predict, deploying, inference_v2, sagemaker):
         app.include_router(part.router(state))
     pages.add(app)
-    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     return app
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def refused(_: Request, error: Exception) -> Response:
+    """A refusal as an answer of HTTP."""
     assert isinstance(error, RefusedError)  # noqa: S101  (it is registered for these)
     headers = dict(ASK) if error.status == 401 else {}
     if error.retry_after is not None:

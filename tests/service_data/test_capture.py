@@ -60,6 +60,13 @@ def test_a_row_is_read_as_it_was(tmp_path: Path) -> None:
     assert sorted(found, key=lambda one: one.event_id) == [given[1], given[4]]
 
 
+def test_a_text_that_cannot_be_written_holds_up_no_other(tmp_path: Path) -> None:
+    capture = Capture(root=tmp_path)
+    capture.put([answered("e1", "half \ud800 a pair"), answered("e2")])
+    capture.close()
+    assert [read(line).text for line in lines(tmp_path)] == ["half ? a pair", "a lovely film"]
+
+
 def test_flushed_by_size_and_by_time(tmp_path: Path) -> None:
     capture = Capture(settings.Capture(flush_rows=10, flush_seconds=60), tmp_path)
     capture.put([answered(f"e{i}") for i in range(9)])

@@ -41,7 +41,9 @@ def row(answered: Answered, redacted: Sequence[str]) -> str:
     time = answered.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     about = {"eventId": answered.event_id, "inferenceTime": time}
     about |= {"modelName": answered.model, "modelVersion": answered.version}
-    given = _part("INPUT", {"text": redact(answered.text, redacted)})
+    # half of a surrogate pair can't be written, and must not keep its neighbours from being
+    text = answered.text.encode(errors="replace").decode()
+    given = _part("INPUT", {"text": redact(text, redacted)})
     data = {"endpointInput": given, "endpointOutput": _part("OUTPUT", said)}
     return json.dumps({"captureData": data, "eventMetadata": about, "eventVersion": "0"}, ensure_ascii=False)
 

@@ -82,8 +82,9 @@ class Known:
         column = next(name for name in (TARGETS["classify"], TARGETS["multilabel"]) if name in table.column_names)
         cells = table[column].to_pylist()
         labels = [(cell,) if isinstance(cell, str) else tuple(sorted(cell or ())) for cell in cells]
-        redacted = {key_of(redact(text, self._redacted)): one for text, one in zip(texts, labels, strict=True)}
-        return redacted | {key_of(text): one for text, one in zip(texts, labels, strict=True)}
+        keys = {key_of(text): one for text, one in zip(texts, labels, strict=True)}
+        pairs = ((text, redact(text, self._redacted), one) for text, one in zip(texts, labels, strict=True))
+        return {key_of(kept): one for text, kept, one in pairs if kept != text} | keys
 
 
 def judge(item: Item, others: Iterable[Item], known: Known, quorum: int) -> tuple[Status, tuple[str, ...]]:

@@ -127,7 +127,7 @@ class Jobs:
         except OSError:
             raise
         except Exception as error:  # whatever a model does with a text, the next job must have its turn
-            log.exception("Job %s failed", job.id)
+            log.warning("Job %s failed: %s", job.id, type(error).__name__)  # its message might hold a text
             self._ended(self.store.get(job.id), "FAILED", f"Unexpected: {type(error).__name__}")
 
     def _answer(self, job: Job) -> Job:

@@ -10,12 +10,13 @@ BETWEEN = r"[ \u00a0\t().\-/]{0,2}"
 PHONE = re.compile(
     rf"(?<![\w.])(?!\d{{4}}-\d\d-\d\d(?!\d))(?:\+\d(?:{BETWEEN}\d){{6,17}}|\(?\d(?:{BETWEEN}\d){{8,18}})(?!\w)"
 )
+DIGITS = re.compile(rf"\d(?:{BETWEEN}\d){{6}}")  # found many times faster, where there is none
 # In this order: what is left of an address must not be taken for the name of a user.
 REDACTORS: dict[str, Callable[[str], str]] = {
-    "url": lambda text: URL.sub("[url]", text),
-    "email": lambda text: EMAIL.sub("[email]", text),
-    "phone": lambda text: PHONE.sub("[phone]", text),
-    "user": lambda text: USER.sub("[user]", text),
+    "url": lambda text: URL.sub("[url]", text) if "://" in text or "www." in text.lower() else text,
+    "email": lambda text: EMAIL.sub("[email]", text) if "@" in text else text,
+    "phone": lambda text: PHONE.sub("[phone]", text) if DIGITS.search(text) else text,
+    "user": lambda text: USER.sub("[user]", text) if "@" in text else text,
 }
 
 

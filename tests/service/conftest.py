@@ -80,13 +80,13 @@ class Server:
 
 
 @contextmanager
-def serving(root: Path, **environment: str) -> Iterator[Server]:
+def serving(root: Path, what: str = "volant.service:Volant", **environment: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     told = {**kept, **OFFLINE, "VOLANT_ADMIN_TOKEN": ADMIN, **environment}
-    command = [sys.executable, "-m", "bentoml", "serve", "volant.service:Volant", "--port", str(port)]
+    command = [sys.executable, "-m", "bentoml", "serve", what, "--port", str(port)]
     process = subprocess.Popen(command, cwd=root, env=told)
     try:
         ready(process, port)

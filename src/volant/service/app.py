@@ -17,6 +17,7 @@ WORKERS = "VOLANT_WORKERS"
 class Late:
     """BentoML's app until the worker has made the service, which then stands before it."""
 
+    service: Any
     others: ASGIApp
     front: ASGIApp | None = None
 
@@ -34,7 +35,7 @@ class Fronted(bentoml.Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The app that a worker serves."""
-        late.others = super().to_asgi(is_main)
+        late.service, late.others = self, super().to_asgi(is_main)
         return late
 
 
@@ -51,13 +52,20 @@ class Volant:
     def __init__(self) -> None:
         from volant.service import pages
         from volant.service.front import Front
+        from volant.service.packing import packaged
         from volant.service.state import State
 
         self._state = State()
         late.front = front = Front(self._state, late.others)
-        self._state.follow()
+        if bundles := packaged(late.service):
+            self._state.load(bundles)
+        else:
+            self._state.follow()
+        front.collecting.start()
+        self._collecting = front.collecting
         pages.announce(pages.has_ui(front.app))
 
     @bentoml.on_shutdown
     def _stop(self) -> None:
+        self._collecting.close()
         self._state.close()

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from volant.errors import VolantError
+from volant.service.collecting import Collecting
 from volant.service.limits import Guard
 from volant.service.predict import endpoint
 from volant.service.refused import RefusedError
@@ -32,7 +33,8 @@ class Front:
     """
 
     def __init__(self, state: State, others: ASGIApp) -> None:
-        self.app = build(state)
+        self.collecting = Collecting(state)
+        self.app = build(state, self.collecting.routers())
         self._others, self._predict = others, endpoint(state)
         self._inside = Guard(traced(self._route), state.settings, state.tokens)
 

@@ -3,7 +3,7 @@
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -87,7 +87,7 @@ def _server(routes: APIRouter, state: "State") -> None:
     @routes.get("", response_model=ServerMetadata)
     def server() -> dict[str, Any]:
         """What the server is."""
-        return {"name": "volant", "version": version("volant"), "extensions": EXTENSIONS}
+        return {"name": "volant", "version": _version(), "extensions": EXTENSIONS}
 
 
 def _model(routes: APIRouter, state: "State") -> None:
@@ -169,3 +169,10 @@ def _repository(routes: APIRouter, state: "State") -> None:
 
 def _multilabel(answering: Answering) -> bool:
     return answering.bundle.kind.column != "label"
+
+
+def _version() -> str:
+    try:
+        return version("volant")
+    except PackageNotFoundError:  # in a bento only its source is there
+        return "packaged"

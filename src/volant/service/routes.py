@@ -1,6 +1,8 @@
 """Every route of the service as one FastAPI app."""
 
-from fastapi import FastAPI
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,11 +14,18 @@ from volant.service.schemas import Problem, explain
 from volant.service.state import State
 
 
-def build(state: State) -> FastAPI:
-    """Every route of the service, without what BentoML adds."""
+def build(state: State, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """Every route of the service, without what BentoML adds.
+
+    Args:
+        state: The service.
+        more: Routers beside those that predict and deploy.
+    """
     app = FastAPI(title="Volant", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False)
     for part in (predict, deploying, inference_v2, sagemaker):
         app.include_router(part.router(state))
+    for router in more:
+        app.include_router(router)
     pages.add(app)
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -1,7 +1,7 @@
 """All that a running service holds, made once a process and given to every route."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +11,14 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
+from volant.errors import VolantError
 from volant.service import settings as told
 from volant.service.answered import Sink
 from volant.service.deployments import Deployments
 from volant.service.following import Following
 from volant.service.limits import check_texts
 from volant.service.metrics import Metrics
-from volant.service.models import Models
+from volant.service.models import Models, Target
 from volant.service.refused import RefusedError
 from volant.service.telling import Reply, Teller
 from volant.service.tokens import Tokens, token
@@ -55,6 +56,16 @@ class State:
         """Load what is deployed, and keep it so."""
         self.following = Following(self.root, self.deployments, self.models)
         self.following.start()
+
+    def load(self, bundles: Mapping[str, tuple[Path, str]]) -> None:
+        """Answer with these bundles and no others: flywheel to a bundle's folder and version.
+
+        Raises:
+            VolantError: If one of them can't be loaded.
+        """
+        for name, (folder, version) in bundles.items():
+            if not self.models.set(name, Target(name, version, folder)):
+                raise VolantError(f"{name}: {self.models.slots[name].error}")
 
     def close(self) -> None:
         """Answer what was asked, tell the sinks, stop: nothing that was accepted is lost."""

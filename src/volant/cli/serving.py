@@ -1,0 +1,64 @@
+"""Verbs around the service: package it, ask it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from volant.cli.app import AsJson, app
+from volant.errors import VolantError
+
+
+@app.command()
+def package(
+    names: Annotated[list[str], typer.Argument(help="Flywheels whose active versions go in.")],
+    version: Annotated[str, typer.Option(help="Another version: a number, or challenger.")] = "champion",
+    as_json: AsJson = False,
+) -> None:
+    """Build a BentoML service of flywheels that runs anywhere: `bentoml serve volant:latest`."""
+    from volant.service.packing import pack
+    from volant.tracking.registry import registry
+
+    with registry() as opened:
+        numbers = {name: opened.number(name, version) for name in names}
+        bundles = {name: (opened.fetch(name, number), str(number)) for name, number in numbers.items()}
+    packed = pack(bundles)
+    if as_json:
+        print(json.dumps(asdict(packed), default=str))  # noqa: T201
+        return
+    Console().print(
+        f"{packed.tag} serves {', '.join(f'{name} version {number}' for name, number in numbers.items())}.\n"
+        f"Run it anywhere: bentoml serve {packed.tag}\n"
+        f"As an image: bentoml containerize {packed.tag}  (from {packed.containerfile}, "
+        f"{len(packed.packages)} packages, none of them for training)",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to send.")] = None,
+    url: Annotated[str, typer.Option(help="Where the service runs.")] = "http://localhost:3000",
+    model: Annotated[str | None, typer.Option(help="A deployed name; not needed if there is only one.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Send the rows of a file: CSV, TSV, JSON lines, text.")] = None,
+    column: Annotated[str, typer.Option(help="Column of --csv that holds the text.")] = "text",
+    token: Annotated[str | None, typer.Option(envvar="VOLANT_TOKEN", help="If the service asks for one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send texts to a running service, and show its predictions."""
+    from volant.batch import read_texts
+    from volant.service.client import ask, show
+
+    if csv is None and not texts:
+        raise VolantError('Nothing to send. Give texts (volant request "a text") or --csv FILE.')
+    given = iter(texts or []) if csv is None else read_texts(csv, column)
+    answers = ask(url, given, model, token)
+    if as_json:
+        for answer in answers:
+            print(json.dumps(answer, ensure_ascii=False))  # noqa: T201
+    else:
+        show(answers, Console())

@@ -12,8 +12,8 @@ import pytest
 
 from flywheel.conftest import ENVIRONMENT, make_project
 from volant.errors import VolantError
-from volant.flywheel.lock import locked
 from volant.flywheel.pipeline import read_status
+from volant.turn_lock import turn_lock
 
 RECURRENT = """model:
   vocabulary_size: 500
@@ -26,17 +26,17 @@ RECURRENT = """model:
 
 
 def test_a_second_turn_is_told_who_is_at_it(tmp_path: Path) -> None:
-    code = "from volant.flywheel.lock import locked\nwith locked('mine'):\n print('held', flush=True)\n input()"
+    code = "from volant.turn_lock import turn_lock\nwith turn_lock('a turn'):\n print('held', flush=True)\n input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(VolantError, match=f"process {holder.pid} of"), locked("mine", tmp_path):
+        with pytest.raises(VolantError, match=f"a turn, process {holder.pid} on"), turn_lock("mine", tmp_path):
             pass
         holder.kill()  # the system lets go of its lock
         holder.wait()
-    with locked("mine", tmp_path):
+    with turn_lock("mine", tmp_path):
         pass
 
 

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from volant.cli.app import AsJson, app
+from volant.errors import VolantError
 
 
 @app.command(rich_help_panel="The turn")
@@ -27,13 +28,13 @@ def iterate(
 
     console = Console(stderr=as_json)
     given = model_choice.expand(overrides or [])
-    if from_version is not None:
-        flywheel.start_from(name, from_version)
+    if dry_run and from_version is not None:
+        raise VolantError("--dry-run changes nothing, and --from-version is written into conf/. Leave out one of them.")
     if dry_run:
         turn = flywheel.plan(name, given)
         show_plan(turn, console)
     else:
-        turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console))
+        turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console), start=from_version)
         if advice and "train" in turn.ran.executed:
             _advise(name, console)
         if turn.ran.executed or turn.ran.restored:
@@ -50,12 +51,11 @@ def iterate(
 def _advise(name: str, console: Console) -> None:
     """What would help next; the turn is done and stands whatever becomes of this."""
     from volant import config
-    from volant.errors import VolantError
     from volant.learning import learn
 
     try:
         with console.status("looking for what would help next"):
             learn(name, config.flywheel(name))
         console.print(f"What would help next: reports/{name}/next.md", highlight=False)
-    except VolantError as error:
+    except Exception as error:  # whatever becomes of it, the turn is done and is to be told
         console.print(f"No advice: {error}", style="yellow", markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +11,11 @@ from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
 from volant.datasets.locking import now, recover
 from volant.datasets.report import Report
-from volant.datasets.track import track
+from volant.datasets.track import PATIENCE, track
 from volant.datasets.widen import widen
 from volant.errors import VolantError
 from volant.schema import part_path, write_table
+from volant.turn_lock import turn_lock
 
 
 def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root: Path) -> Card:
@@ -61,8 +63,11 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
             widen(report.flywheel, report.new_labels, root)
         catalogue.write(card, root)
 
+    # a turn that is on reads params.yaml again after each stage: its labels must not change under it
+    turn = turn_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
     try:
-        track(path, root, finish)
+        with turn if report.new_labels else nullcontext():
+            track(path, root, finish)
     except BaseException:
         recover(report.flywheel, root)
         raise

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -131,6 +132,16 @@ def rows(card: Card, root: Path = Path()) -> pa.Table:
             f"A dataset never changes; restore it with `dvc checkout --force {path}.dvc`."
         )
     return read_table(path)
+
+
+def prepared(flywheel: str, root: Path = Path()) -> list[str]:
+    """Names of the datasets that the last `prepare` read, whatever came since."""
+    names: set[str] = set()
+    for path in sorted((root / "data" / flywheel / "prepared").glob("*.parquet")):
+        if "dataset" in pq.read_schema(path).names:
+            names |= set(read_table(path, ["dataset"])["dataset"].unique().to_pylist())
+    known = [card.name for card in cards(flywheel, root)]
+    return [name for name in known if name in names]
 
 
 def sha256(path: Path) -> str:

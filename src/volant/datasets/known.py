@@ -51,7 +51,8 @@ def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = P
     judged = {text for table in (same if side == "test" else []) for text in table["text"].to_pylist()}
     texts = [text for table in other for text in table["text"].to_pylist() if text not in judged]
     labels = {label for table in [*same, *other] for row in labels_of(table, kind) for label in row}
-    return Known(rows, texts, groups(other, group), labels, _prepared(flywheel, side, root).exists())
+    there = all(_prepared(flywheel, split, root).exists() for split in PREPARED[OTHER[side]])
+    return Known(rows, texts, groups(other, group), labels, there)
 
 
 def groups(tables: Iterable[pa.Table], group: str | None) -> set[str]:

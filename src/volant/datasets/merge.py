@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from volant.datasets.catalogue import SIDES, Card, tables
+from volant.datasets.catalogue import SIDES, Card, cards, tables
 from volant.errors import VolantError
 
 COLUMN = "dataset"
@@ -49,7 +49,9 @@ def gather(flywheel: str, source: dict[str, pa.Table], root: Path = Path()) -> G
             )
         first, *found["train"] = found["train"]
         source = {"train": _named(*first)}
-        if any(card.order < first[0].order for card, _ in found["test"]):
+        # the oldest TRAIN dataset counts even if it is unused by now: the next one was learned from as a whole
+        oldest = next(card for card in cards(flywheel, root) if card.split == "train")
+        if oldest.unused or any(card.order < first[0].order for card, _ in found["test"]):
             source["test"] = source["train"].slice(0, 0)
     return Gathered(source, {side: join([_named(*one) for one in some]) for side, some in found.items() if some})
 

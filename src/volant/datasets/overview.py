@@ -14,8 +14,9 @@ from rich.table import Table
 from volant.config import did_you_mean
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
-from volant.datasets.locking import locked
+from volant.datasets.locking import PATIENCE, locked
 from volant.errors import VolantError
+from volant.turn_lock import turn_lock
 
 
 def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
@@ -26,7 +27,8 @@ def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
     """
     if not reason.strip():
         raise VolantError('Why is it not to be used? Say it: --reason "labels of another project".')
-    with locked(flywheel, root):
+    # DVC hashes what a stage has read after it ran: a card that changes in between would count as seen
+    with locked(flywheel, root), turn_lock(f"volant datasets remove {flywheel}", root, PATIENCE):
         found = {card.name: card for card in catalogue.cards(flywheel, root)}
         if name not in found:
             listed = ", ".join(found) or "none"

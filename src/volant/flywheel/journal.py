@@ -9,9 +9,9 @@ from typing import Any
 from volant import config
 from volant.bundle import MANIFEST, sha256
 from volant.datasets import catalogue
-from volant.flywheel.lock import STATE
 from volant.provenance import digest
 from volant.schema import write_text
+from volant.turn_lock import STATE
 
 
 def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, Any] | None:
@@ -22,11 +22,12 @@ def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, 
     except FileNotFoundError:
         return None
     return {
-        "registry": digest(os.environ.get("MLFLOW_TRACKING_URI", "")),  # hashed: it may hold a password
+        # hashed: an address may hold a password
+        "registry": digest([os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]),
         "bundle": manifest["digest"],
         "test": test,
         "gate": digest([asdict(flywheel.gate), flywheel.approval]),
-        "datasets": [card.name for card in catalogue.cards(name, root) if not card.unused],
+        "datasets": catalogue.prepared(name, root),
     }
 
 

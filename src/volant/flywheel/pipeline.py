@@ -148,7 +148,7 @@ def _mend(root: Path) -> None:
     """A DVC that was killed while it noted who reads what leaves half a file, and refuses to start for ever."""
     notes = root / ".dvc/tmp/rwlock"
     try:
-        json.loads(notes.read_text(encoding="utf-8") or "null")
+        json.loads(notes.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return
     except ValueError:

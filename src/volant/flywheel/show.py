@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from volant.flywheel.pipeline import News
-from volant.flywheel.turn import Turn
+from volant.flywheel.record import Turn
+from volant.gate import show
 
 CASES = {
     "nothing": "nothing new: nothing runs",
@@ -11,6 +12,7 @@ CASES = {
     "train": "new TRAIN rows: a new version is trained and evaluated",
     "both": "new TRAIN and TEST rows: a new version is trained; it and the active one answer the same fresh rows",
     "first": "the first turn here: a version is trained on what the source and the lake hold",
+    "resumed": "the last turn was cut off after its stages: it goes on",
     "changed": "code, config or source changed: what depends on it runs again",
 }
 OUTCOMES = {
@@ -46,6 +48,11 @@ def show_turn(turn: Turn, console: Console) -> None:
     if turn.ran.executed or turn.ran.restored:
         restored = f"; brought back: {', '.join(turn.ran.restored)}" if turn.ran.restored else ""
         console.print(f"Ran: {', '.join(turn.ran.executed) or 'nothing'}{restored}", highlight=False)
+    if turn.judged:
+        show(*turn.judged, console)
+    elif turn.decision:
+        for reason in turn.decision["reasons"]:
+            console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
     _show_scores(turn, console)
     said, style = OUTCOMES[turn.outcome]
     active = f"version {turn.active}" if turn.active else "no version"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from volant import compose, config
 from volant.errors import VolantError
+from volant.scaffold.listing import live_flywheels
 from volant.schema import write_text
 
 
@@ -19,7 +20,7 @@ def start_from(name: str, number: int, root: Path = Path()) -> str | None:
     from volant.sweep.rewrite import rewrite
     from volant.tracking.registry import registry
 
-    path = root / config.CONF / "flywheel" / f"{name}.yaml"
+    path = root / config.CONF / "flywheel" / f"{live_flywheels(root).get(name, name)}.yaml"
     flywheel = config.flywheel(name, config.load(root / config.PARAMS))
     if "start" not in flywheel.model:
         raise VolantError(

@@ -3,12 +3,34 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from volant.datasets import catalogue
 from volant.errors import VolantError
+from volant.turn_lock import STATE
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Wait for a stage of this flywheel that outlived the turn which began it: both would write the same files."""
+    from filelock import FileLock, Timeout
+
+    path = STATE / "lock" / f"{catalogue.checked(name, 'flywheel')}.stage"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        Console(stderr=True).print(f"Waiting for a stage of {name} that still runs.", style="yellow")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run_stage(main: Callable[[str], None]) -> None:
@@ -20,7 +42,8 @@ def run_stage(main: Callable[[str], None]) -> None:
         Console(stderr=True).print(f"Usage: python -m volant.stages.{Path(sys.argv[0]).stem} FLYWHEEL")
         raise SystemExit(2)
     try:
-        main(sys.argv[1])
+        with _alone(sys.argv[1]):
+            main(sys.argv[1])
     except (VolantError, FileNotFoundError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         raise SystemExit(2) from error

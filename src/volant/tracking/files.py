@@ -55,8 +55,12 @@ def get_record(client: "MlflowClient", run: str) -> Record:
     """The record of a version, with what the gate found last."""
     with TemporaryDirectory(prefix="volant-") as work, _told("read what is noted with the version"):
         names = {Path(entry.path).name for entry in client.list_artifacts(run, FOLDER)}
-        found = {name: _read(client, run, name, work) for name in (RECORD, GATE) if name in names}
-        return Record(**{**found[RECORD], **({"gate": found[GATE]} if GATE in found else {})})
+        record = _read(client, run, RECORD, work)
+        try:
+            gate = _read(client, run, GATE, work) if GATE in names else None
+        except ValueError:  # cut off while it was written: the gate is asked again
+            gate = None
+        return Record(**{**record, "gate": gate})
 
 
 def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> None:

@@ -116,9 +116,9 @@ class Registry:
         return found
 
     def champion(self, flywheel: str) -> Version | None:
-        """The active version."""
+        """The active version; none also where somebody deleted it in MLflow's pages."""
         number = self._state(flywheel).champion
-        return None if number is None else self.get(flywheel, number)
+        return next((version for version in self.versions(flywheel) if version.number == number), None)
 
     def challenger(self, flywheel: str) -> Version | None:
         """The newest version that waits for approval."""
@@ -131,7 +131,7 @@ class Registry:
         Raises:
             VolantError: If it is neither, or no version has that alias.
         """
-        if given.isdigit():
+        if given.isdecimal():
             return int(given)
         if given not in ("champion", "challenger"):
             raise VolantError(
@@ -244,8 +244,7 @@ class Registry:
             return self.get(flywheel, number)
 
     def _known(self, flywheel: str, number: int, now: State) -> State:
-        if number not in now.statuses:
-            self.get(flywheel, number)  # says which there are
+        self.get(flywheel, number)  # the ledger may know one that was deleted since; says which there are
         return now
 
     @contextmanager

@@ -1,0 +1,51 @@
+"""What a turn found, did and decided."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from volant.flywheel.pipeline import News, Ran
+from volant.gate import Comparison, Decision
+
+Outcome = Literal["nothing", "evaluated", "promoted", "waiting", "rejected"]
+
+
+@dataclass
+class Turn:
+    """What one iteration found, did and decided; `reports/<flywheel>/iteration.json`.
+
+    Attributes:
+        flywheel: Its name.
+        case: `nothing`, `test`, `train`, `both`, `first`, `changed` (code, config or files of the source) or
+            `resumed` (a turn that was cut off after its stages).
+        news: What DVC found changed.
+        datasets: Names of the datasets that the last turn had not seen.
+        ran: Stages that ran, and those that DVC restored.
+        outcome: How it ended.
+        active: Number of the active version before the turn.
+        version: Number of the version of the bundle that was evaluated.
+        metric: The flywheel's metric.
+        new: Test scores of the evaluated bundle, with intervals.
+        comparison: Against the active version on the same rows.
+        decision: The gate's, condition by condition.
+        next: The command that comes next.
+        judged: Decision and comparison, to be shown.
+    """
+
+    flywheel: str
+    case: str
+    news: News
+    datasets: list[str] = field(default_factory=list)
+    ran: Ran = field(default_factory=Ran)
+    outcome: Outcome = "nothing"
+    active: int | None = None
+    version: int | None = None
+    metric: str = ""
+    new: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, Any] | None = None
+    decision: dict[str, Any] | None = None
+    next: str = ""
+    judged: tuple[Decision, Comparison | None] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {name: value for name, value in asdict(self).items() if name != "judged"}

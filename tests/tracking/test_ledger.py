@@ -199,7 +199,8 @@ def require_intact(root: Path) -> list[Entry]:
     told = {name for path in root.glob("told-*.json") for name in json.loads(path.read_text())}
     with registry(root) as opened:
         found = opened.history("reviews")
-        assert told == {entry.hash for entry in found if entry.event != "register"}
+        # more may be there: where the store was busy after an entry was in, its writer was told of that instead
+        assert told <= {entry.hash for entry in found if entry.event != "register"}
         opened.approve("reviews", 3)  # puts right what a store that was busy left behind
         require_same(root, opened)
     return found

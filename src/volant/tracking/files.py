@@ -60,7 +60,7 @@ def get_record(client: "MlflowClient", run: str) -> Record:
             gate = _read(client, run, GATE, work) if GATE in names else None
         except ValueError:  # cut off while it was written: the gate is asked again
             gate = None
-        return Record(**{**record, "gate": gate})
+        return Record(**{**record, **({"gate": gate} if gate is not None else {})})
 
 
 def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> None:

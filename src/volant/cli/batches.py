@@ -10,7 +10,7 @@ from rich.console import Console
 from volant.cli.app import AsJson, app
 
 
-@app.command()
+@app.command(rich_help_panel="Service")
 def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
     file: Annotated[Path, typer.Argument(help="One document a line, CSV, TSV or JSON Lines.")],

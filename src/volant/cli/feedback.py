@@ -23,7 +23,7 @@ feedback = typer.Typer(
     help="List what users said of answers (volant feedback NAME), accept it or reject it.",
     no_args_is_help=True,
 )
-app.add_typer(feedback, name="feedback")
+app.add_typer(feedback, name="feedback", rich_help_panel="Data")
 
 Name = Annotated[str, typer.Argument(help="A flywheel.", metavar="FLYWHEEL")]
 

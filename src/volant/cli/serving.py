@@ -12,7 +12,7 @@ from volant.cli.app import AsJson, app
 from volant.errors import VolantError
 
 
-@app.command()
+@app.command(rich_help_panel="Service")
 def package(
     names: Annotated[list[str], typer.Argument(help="Flywheels whose active versions go in.")],
     version: Annotated[str, typer.Option(help="Another version: a number, or challenger.")] = "champion",
@@ -39,7 +39,7 @@ def package(
     )
 
 
-@app.command()
+@app.command(rich_help_panel="Service")
 def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     texts: Annotated[list[str] | None, typer.Argument(help="Texts to send.")] = None,
     url: Annotated[str, typer.Option(help="Where the service runs.")] = "http://localhost:3000",

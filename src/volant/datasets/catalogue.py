@@ -92,7 +92,8 @@ def cards(flywheel: str, root: Path = Path()) -> list[Card]:
     Raises:
         VolantError: If a card is broken, or belongs elsewhere.
     """
-    paths = [path for side in SIDES for path in home(flywheel, side, root).glob("*.json")]
+    lake = root / "data" / checked(flywheel, "flywheel") / "lake"  # looked at, not made
+    paths = [path for side in SIDES for path in (lake / side).glob("*.json")]
     return sorted((_read(path) for path in paths), key=lambda card: card.order)
 
 

@@ -46,14 +46,14 @@ seed: ${seed}
 WALK = [
     ("ingest films half.csv --split train", 0),
     ("iterate films", 0),
-    ("iterate films", 0),
+    ("iterate films --no-advice", 0),
     ("ingest films test.csv --split test", 2),  # a text of it is in train too, as everybody who uses IMDb should know
     ("ingest films test.csv --split test --skip-bad", 0),
-    ("iterate films", 0),
+    ("iterate films --no-advice", 0),
     ("ingest films other-half.csv --split train --skip-bad", 0),
-    ("iterate films", 0),
+    ("iterate films --no-advice", 0),
     ("ingest films noise.csv --split train --skip-bad", 0),
-    ("iterate films", 3),
+    ("iterate films --no-advice", 3),
     ("rollback films", 0),
     ("versions films", 0),
     ("history films", 0),

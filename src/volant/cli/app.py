@@ -23,7 +23,8 @@ class Verbs(TyperGroup):
 
 
 def _advice(error: ModuleNotFoundError) -> str:
-    extra = "s3" if error.name in ("boto3", "s3fs") else "train"
+    extras = {"boto3": "s3", "s3fs": "s3", "bentoml": "serve", "fastapi": "serve", "prometheus_client": "serve"}
+    extra = extras.get(str(error.name), "train")
     return (
         f"This needs the package '{error.name}', which the base install leaves out: it only predicts. "
         f"Get it with `pip install 'volant[{extra}]'`."

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from volant.datasets import catalogue
 from volant.errors import VolantError
-from volant.turn_lock import STATE
+
+LOCKS = Path(".volant/lock")
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def _alone(name: str) -> Iterator[None]:
     """Wait for a stage of this flywheel that outlived the turn which began it: both would write the same files."""
     from filelock import FileLock, Timeout
 
-    path = STATE / "lock" / f"{catalogue.checked(name, 'flywheel')}.stage"
+    path = LOCKS / f"{Path(name).name}.stage"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:

@@ -22,6 +22,14 @@ class Verbs(TyperGroup):
             raise typer.Exit(2) from error
 
 
+class Listing(TyperGroup):
+    """`volant datasets FLYWHEEL` lists: a first word that is no sub-command is the flywheel's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Put `list` before a first word that is no command."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
+
+
 def _advice(error: ModuleNotFoundError) -> str:
     extras = {"boto3": "s3", "s3fs": "s3", "bentoml": "serve", "fastapi": "serve", "prometheus_client": "serve"}
     extra = extras.get(str(error.name), "train")

@@ -1,23 +1,13 @@
 """Verbs of the lake's datasets: bring rows in, list what is there, take one out of use."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
-from volant.cli.app import AsJson, app
+from volant.cli.app import AsJson, Listing, app
 from volant.errors import VolantError
-
-
-class Listing(TyperGroup):
-    """`volant datasets FLYWHEEL` lists; `volant datasets remove FLYWHEEL NAME` is its one sub-command."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Take a first word that is no command for the flywheel to list."""
-        return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
-
 
 datasets = typer.Typer(
     cls=Listing,

@@ -1,22 +1,12 @@
 """Verbs of what comes back from the service's users: list feedback, accept it, reject it."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
-from volant.cli.app import AsJson, app
-
-
-class Listing(TyperGroup):
-    """`volant feedback FLYWHEEL` lists; `accept` and `reject` are its sub-commands."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Take a first word that is no command for the flywheel to list."""
-        return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
-
+from volant.cli.app import AsJson, Listing, app
 
 feedback = typer.Typer(
     cls=Listing,

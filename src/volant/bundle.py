@@ -17,7 +17,7 @@ from volant.cleaning import clean_texts, parse_steps
 from volant.errors import VolantError
 from volant.kinds import KINDS, Calibration, Kind
 from volant.runtime import Runtime, load
-from volant.schema import Annotation
+from volant.schema import Annotation, sha256
 
 SCHEMA = 1
 MANIFEST, GOLDEN, CARD = "manifest.json", "golden.jsonl", "README.md"
@@ -172,12 +172,6 @@ def digest(manifest: dict[str, Any]) -> str:
     """The bundle's own name: sha256 of its manifest, which holds the hashes of all its files."""
     body = {key: value for key, value in manifest.items() if key != "digest"}
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def size(folder: Path) -> int:

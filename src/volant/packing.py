@@ -17,6 +17,7 @@ from volant.kinds import Calibration
 from volant.model_card import model_card
 from volant.models import Examples, Fitted, Task
 from volant.provenance import digest
+from volant.schema import sha256
 
 INT8_LOSS = 0.005  # of the flywheel's metric on validation, at most, for the smaller model to be taken
 GOLDEN_TEXTS = 8
@@ -36,7 +37,7 @@ class Origin:
     @classmethod
     def of(cls, name: str, flywheel: Flywheel, data: Path, commit: str) -> "Origin":
         """Hash the clean splits that training reads, and the config."""
-        hashes = {split: bundle.sha256(data / f"{split}.parquet") for split in ("train", "validation")}
+        hashes = {split: sha256(data / f"{split}.parquet") for split in ("train", "validation")}
         return cls(name, hashes, digest(asdict(flywheel)), commit)
 
 

@@ -3,6 +3,7 @@
 Gold rows, predictions, feedback and facts share it, so that a metric, a service or a graph never converts.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,12 @@ def write_text(text: str, path: Path) -> None:
     part = part_path(path)
     part.write_text(text, encoding="utf-8", newline="\n")
     os.replace(part, path)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file in hex, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def part_path(path: Path) -> Path:

@@ -1,7 +1,6 @@
 """A project with one flywheel and an empty lake, under git and DVC; and datasets put there without `volant ingest`."""
 
 import csv
-import hashlib
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import pytest
 from volant.compose import write_params
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
+from volant.schema import sha256
 
 ROOT = Path(__file__).parent.parent.parent
 MINE = """\
@@ -77,7 +77,7 @@ def put(root: Path, split: str, table: pa.Table, number: int, flywheel: str = "m
     """A dataset in the lake, as ingest leaves it."""
     path = catalogue.home(flywheel, split, root) / "part.parquet"
     pq.write_table(table, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256(path)
     time = f"2026-01-01T00:00:{number:02}+00:00"
     side = "train" if split == "train" else "test"
     card = Card(f"d{number}-{digest[:8]}", flywheel, side, "made up", "made up", len(table), {}, time, number, digest)

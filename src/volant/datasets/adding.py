@@ -14,7 +14,7 @@ from volant.datasets.report import Report
 from volant.datasets.track import PATIENCE, track
 from volant.datasets.widen import widen
 from volant.errors import VolantError
-from volant.schema import part_path, write_table
+from volant.schema import part_path, sha256, write_table
 from volant.turn_lock import turn_lock
 
 
@@ -34,7 +34,7 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
     folder = catalogue.home(report.flywheel, report.split, root)
     part = part_path(folder / "rows.parquet")
     write_table(table, part)
-    digest = catalogue.sha256(part)
+    digest = sha256(part)
     others = catalogue.cards(report.flywheel, root)
     card = Card(
         name=f"{given}-{digest[:8]}",

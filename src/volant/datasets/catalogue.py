@@ -1,6 +1,5 @@
 """Which datasets a flywheel's lake holds, and their rows. A dataset exists if, and only if, its card does."""
 
-import hashlib
 import json
 import re
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError
-from volant.schema import read_table, write_text
+from volant.schema import read_table, sha256, write_text
 
 Side = Literal["train", "test"]
 SIDES: tuple[Side, ...] = ("train", "test")
@@ -143,12 +142,6 @@ def prepared(flywheel: str, root: Path = Path()) -> list[str]:
             names |= set(read_table(path, ["dataset"])["dataset"].unique().to_pylist())
     known = [card.name for card in cards(flywheel, root)]
     return [name for name in known if name in names]
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> Card:

@@ -10,13 +10,13 @@ from typing import Any
 
 from volant import config
 from volant.alerts import tell
-from volant.bundle import sha256
 from volant.datasets import catalogue
 from volant.flywheel import journal, scores
 from volant.flywheel.record import Turn
 from volant.gate import Decision, judge
 from volant.provenance import digest
 from volant.results import read_results
+from volant.schema import sha256
 from volant.tracking.registry import Record, Registry, Version, registry
 
 GATE = "gate"

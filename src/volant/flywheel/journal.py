@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from volant import config
-from volant.bundle import MANIFEST, sha256
+from volant.bundle import MANIFEST
 from volant.datasets import catalogue
 from volant.provenance import digest
-from volant.schema import write_text
+from volant.schema import sha256, write_text
 from volant.turn_lock import STATE
 
 

@@ -9,6 +9,7 @@ from volant import config, model_choice
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.provenance import digest
+from volant.schema import sha256
 from volant.sweep import study as studies
 from volant.sweep.sampling import first, grid, sampling
 from volant.sweep.study import COSTS, MODEL, Goal, direction
@@ -166,8 +167,6 @@ def data_digest(root: Path, name: str) -> str:
     Raises:
         VolantError: If they are not there.
     """
-    from volant.bundle import sha256
-
     files = [root / "data" / name / "clean" / f"{split}.parquet" for split in TRAINED_ON]
     for file in files:
         if not file.is_file():

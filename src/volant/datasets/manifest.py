@@ -15,6 +15,7 @@ from volant.config import did_you_mean
 from volant.errors import VolantError
 from volant.sources.columns import TARGETS, Columns
 from volant.sources.files import opened
+from volant.sources.formats.jsonl import json_object
 
 FORMAT = "augmented manifest (SageMaker Ground Truth)"
 META = "-metadata"
@@ -53,7 +54,7 @@ def read(lines: Sequence[tuple[int, str]], origin: str, kind: str, attribute: st
     Raises:
         VolantError: If a line is broken, or it isn't clear which attribute is the label.
     """
-    rows = [(number, _object(line, origin, number)) for number, line in lines]
+    rows = [(number, json_object(line, origin, number)) for number, line in lines]
     chosen = _choose({name for _, row in rows for name in _attributes(row)}, attribute, origin)
     failed: dict[int, str] = {}
     labels = [_labels(number, row, chosen, kind, failed) for number, row in rows]
@@ -81,16 +82,6 @@ def _choose(names: set[str], attribute: str | None, origin: str) -> str:
     if not attribute and len(names) > 1:
         raise VolantError(f"{origin}: several label attributes. Choose one with --label: {listed}.")
     return attribute or next(iter(names))
-
-
-def _object(line: str, origin: str, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise VolantError(f"{origin}, line {number}: broken JSON ({error}). Write one object a line.") from error
-    if not isinstance(row, dict):
-        raise VolantError(f"{origin}, line {number}: {type(row).__name__}, but expected an object.")
-    return row
 
 
 def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed: dict[int, str]) -> Any:

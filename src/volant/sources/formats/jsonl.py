@@ -16,7 +16,7 @@ def read_jsonl(data: BinaryIO, name: str, form: Format) -> pa.Table:
     for number, line in enumerate(read_lines(data, name, form), 1):
         if not line.strip():
             continue
-        for key, value in _json_object(line, name, number).items():
+        for key, value in json_object(line, name, number).items():
             column = columns.setdefault(key, [])
             column.extend([None] * (count - len(column)))
             column.append(value)
@@ -26,7 +26,12 @@ def read_jsonl(data: BinaryIO, name: str, form: Format) -> pa.Table:
     return pa.table({key: _column(values, f"{name}, column '{key}'") for key, values in columns.items()})
 
 
-def _json_object(line: str, name: str, number: int) -> dict[str, Any]:
+def json_object(line: str, name: str, number: int) -> dict[str, Any]:
+    """The object that a line holds.
+
+    Raises:
+        VolantError: If it holds none; names file and line.
+    """
     hint = "If the file is one JSON list or spread over lines, write one object a line."
     try:
         value = json.loads(line)

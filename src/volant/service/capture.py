@@ -35,7 +35,7 @@ class Capture:
         self._store, self._unsent = store(root), Store(Lake(str((root / UNSENT).resolve())))
         self._waiting: deque[Answered] = deque()
         self._kept: set[str] = set()
-        self._recent = Recent()
+        self._recent = Recent(root, self._config.redact)
         self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -47,16 +47,15 @@ class Capture:
 
     def put(self, answered: Sequence[Answered]) -> None:
         """Take answers: all are remembered for feedback, the sampled ones will be written."""
+        self._recent.add(answered)
         with self._lock:
             for one in answered:
-                self._recent.add(one)
                 if sampled(one.event_id, self._config.percent):
                     self._queue(one)
 
     def find(self, event_id: str) -> Answered | None:
-        """The answer of that id, if this process gave it lately."""
-        with self._lock:
-            return self._recent.find(event_id)
+        """The answer of that id, if it is one of the last ones, of whichever worker; its text is redacted."""
+        return self._recent.find(event_id)
 
     def keep(self, answered: Answered) -> None:
         """Write an answer that got feedback, although it was not sampled; once."""
@@ -73,6 +72,7 @@ class Capture:
         self._closing.set()
         self._wake.set()
         self._thread.join()
+        self._recent.close()
 
     def _queue(self, one: Answered) -> None:
         if len(self._waiting) >= self._config.buffer:

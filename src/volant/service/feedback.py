@@ -114,6 +114,8 @@ class Feedback:
         text, identity = answered.text if answered else said.text, uuid4().hex
         if text is None and said.event_id is None:
             raise RefusedError('Say what it is about: {"id": …} of a prediction, or {"text": …}.')
+        # by id and by text it is the same text, and of an answer only what was redacted is known
+        text = None if text is None else redact(text, self._redacted)
         return Item(
             id=identity,
             event_id=said.event_id or identity,
@@ -121,7 +123,7 @@ class Feedback:
             model=model.name,
             version=answered.version if answered else None,
             kind=model.kind,
-            text=None if text is None else redact(text, self._redacted),
+            text=text,
             key=f"id {said.event_id}" if text is None else key_of(text),
             predicted=predicted,
             labels=_right(said, model, predicted),

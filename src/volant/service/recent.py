@@ -1,28 +1,112 @@
-"""The last answers that were given, so that feedback which names one finds its text."""
+"""The last answers of all workers, so that feedback which names one finds its text: from any worker, after a restart.
 
-from collections import OrderedDict
+One SQLite file that only its owner reads, bounded by number and by size; texts are redacted as in captures. It is
+written a few times a second off the path of requests; what a crash of the machine makes of it, it begins anew.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
 
 from volant.service.answered import Answered
+from volant.service.capture_rows import read, row
 
+FILE = Path(".volant/service/recent.sqlite")
 MOST = 20_000  # answers
-CHARACTERS = 16_000_000  # of their texts together
+CHARACTERS = 32_000_000  # of their lines together
+WAITING = 20_000  # answers that may wait to be written
+EVERY = 0.2  # seconds between two writes
+TRIM = 1000  # rows between two looks at the size
+log = logging.getLogger(__name__)
+Found = TypeVar("Found")
+
+TABLE = "CREATE TABLE IF NOT EXISTS answers (n INTEGER PRIMARY KEY, id TEXT UNIQUE, line TEXT)"
+OLD = """DELETE FROM answers WHERE n <= (SELECT max(n) FROM
+    (SELECT n, row_number() OVER newest AS many, sum(length(line)) OVER newest AS held
+     FROM answers WINDOW newest AS (ORDER BY n DESC)) WHERE many > ? OR held > ?)"""
 
 
 class Recent:
-    """Answers by their id, bounded by number and by size; the oldest leave first. Not for several threads at once."""
+    """Answers by their id; the oldest leave first.
 
-    def __init__(self, most: int = MOST, characters: int = CHARACTERS) -> None:
-        self._most, self._characters, self._held = most, characters, 0
-        self._answers: OrderedDict[str, Answered] = OrderedDict()
+    Args:
+        root: The project.
+        redacted: What is taken out of their texts.
+        most: Answers that are kept.
+        characters: That their lines may have together.
+    """
 
-    def add(self, answered: Answered) -> None:
-        """Remember one more."""
-        self._answers[answered.event_id] = answered
-        self._held += len(answered.text)
-        while len(self._answers) > self._most or self._held > self._characters:
-            _, oldest = self._answers.popitem(last=False)
-            self._held -= len(oldest.text)
+    def __init__(
+        self, root: Path = Path(), redacted: Sequence[str] = (), most: int = MOST, characters: int = CHARACTERS
+    ) -> None:
+        self._path, self._redacted, self._most, self._characters = root / FILE, redacted, most, characters
+        self._waiting: deque[Answered] = deque(maxlen=WAITING)
+        self._since = TRIM
+        self._writing, self._closing = threading.Lock(), threading.Event()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._thread = threading.Thread(target=self._run, name="recent", daemon=True)
+        self._thread.start()
+
+    def add(self, answered: Sequence[Answered]) -> None:
+        """Remember these; returns at once."""
+        self._waiting.extend(answered)
 
     def find(self, event_id: str) -> Answered | None:
-        """The answer of that id, if it is still known."""
-        return self._answers.get(event_id)
+        """The answer of that id, whichever worker gave it and when; its text is redacted."""
+        self._write()
+        line = self._do(lambda base: _line(base, event_id))
+        if line is None:  # another worker may have given it a moment ago
+            time.sleep(2 * EVERY)
+            self._write()
+            line = self._do(lambda base: _line(base, event_id))
+        return read(line) if line else None
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._closing.set()
+        self._thread.join()
+        self._write()
+
+    def _run(self) -> None:
+        while not self._closing.wait(EVERY):
+            self._write()
+
+    def _write(self) -> None:
+        with self._writing:
+            some = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if some:
+                rows = [(one.event_id, row(one, self._redacted)) for one in some]
+                self._do(lambda base: self._insert(base, rows))
+
+    def _insert(self, base: sqlite3.Connection, rows: Sequence[tuple[str, str]]) -> None:
+        base.executemany("INSERT OR IGNORE INTO answers (id, line) VALUES (?, ?)", rows)
+        self._since += len(rows)
+        if self._since >= TRIM:
+            self._since = 0
+            base.execute(OLD, (self._most, self._characters))
+
+    def _do(self, work: Callable[[sqlite3.Connection], Found]) -> Found | None:
+        """Work on the file; what is wrong with it must harm neither who asks nor who gives feedback."""
+        try:
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            with closing(sqlite3.connect(self._path, timeout=5)) as base, base:
+                base.execute("PRAGMA synchronous = OFF")
+                base.execute(TABLE)
+                return work(base)
+        except (sqlite3.Error, OSError) as error:
+            log.warning("Answers can't be remembered for feedback: %s", error)
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                self._path.unlink(missing_ok=True)  # it is no database any more
+            return None
+
+
+def _line(base: sqlite3.Connection, event_id: str) -> str | None:
+    found = base.execute("SELECT line FROM answers WHERE id = ?", (event_id,)).fetchone()
+    return found and found[0]

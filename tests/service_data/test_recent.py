@@ -1,0 +1,85 @@
+"""The last answers, found by their id: by another process, after a kill, within their bounds."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from service_data.conftest import answered
+from volant.service.recent import FILE, TRIM, Recent
+
+
+@pytest.fixture
+def recent(tmp_path: Path) -> Iterator[Recent]:
+    made = Recent(tmp_path, ["email"])
+    yield made
+    made.close()
+
+
+def test_another_worker_finds_what_this_one_answered(recent: Recent, tmp_path: Path) -> None:
+    other = Recent(tmp_path)
+    recent.add([answered("e1", "by ann@example.com"), answered("e2")])
+    assert (found := other.find("e1"))
+    assert (found.text, found.version, found.scores) == ("by [email]", "3", {"fresh": 0.9, "rotten": 0.1})
+    other.close()
+    assert recent.find("gone") is None
+    assert recent.find("e2") == answered("e2")
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+    assert b"ann@example.com" not in (tmp_path / FILE).read_bytes()
+
+
+@pytest.mark.parametrize(("most", "characters"), [(100, 10**9), (10**9, 40_000)])
+def test_only_the_last_ones_are_kept(tmp_path: Path, most: int, characters: int) -> None:
+    recent = Recent(tmp_path, most=most, characters=characters)
+    for start in range(0, 5000, 500):
+        recent.add([answered(f"e{number}") for number in range(start, start + 500)])
+        assert recent.find(f"e{start}")  # and so it is written
+    recent.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as base:
+        ids = [row[0] for row in base.execute("SELECT id FROM answers ORDER BY n")]
+    assert len(ids) <= 100 + TRIM
+    assert ids == [f"e{number}" for number in range(5000 - len(ids), 5000)]
+
+
+def test_a_file_that_is_no_database_is_begun_anew(recent: Recent, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    recent.add([answered("e1")])
+    assert recent.find("e1") is None  # and nobody is harmed
+    recent.add([answered("e2")])
+    assert recent.find("e2")
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from service_data.conftest import answered
+from volant.service.recent import Recent
+recent = Recent(Path(sys.argv[1]))
+recent.add([answered("e1")])
+time.sleep(1)
+print("ready", flush=True)
+for number in range(10**9):
+    recent.add([answered(f"x{number}")])
+    time.sleep(0.0001)
+"""
+
+
+def test_a_kill_harms_nothing_that_was_written(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    recent = Recent(tmp_path)
+    assert recent.find("e1") == answered("e1")
+    recent.add([answered("e2")])
+    assert recent.find("e2")
+    recent.close()

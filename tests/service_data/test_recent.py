@@ -39,7 +39,7 @@ def test_only_the_last_ones_are_kept(tmp_path: Path, most: int, characters: int)
     recent = Recent(tmp_path, most=most, characters=characters)
     for start in range(0, 5000, 500):
         recent.add([answered(f"e{number}") for number in range(start, start + 500)])
-        assert recent.find(f"e{start}")  # and so it is written
+        assert recent.find(f"e{start + 499}")  # and so it is written
     recent.close()
     with closing(sqlite3.connect(tmp_path / FILE)) as base:
         ids = [row[0] for row in base.execute("SELECT id FROM answers ORDER BY n")]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from projects import free_port
 from volant import lake, s3_server
 from volant.errors import VolantError
 from volant.lake import Lake
@@ -58,12 +59,6 @@ def project(tmp_path: Path) -> Path:
     (root / ".dvc").mkdir(parents=True)
     (root / ".dvc" / "config").write_text(CONFIG)
     return root
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def dvc(root: Path, *arguments: str) -> str:

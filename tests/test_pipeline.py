@@ -3,20 +3,16 @@
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
+from projects import ENVIRONMENT, ROOT, copy_project
 from texts import reviews
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parent.parent
-PARTS = ("conf", "src", "dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", "pyproject.toml")
-ENVIRONMENT = {"PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(project: Path, *command: str, code: int = 0) -> str:
@@ -45,13 +41,7 @@ def set_leaf(project: Path, old: str, new: str) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with a flywheel of one's own, reproduced once."""
     root = tmp_path_factory.mktemp("project")
-    for part in PARTS:
-        source, target = ROOT / part, root / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        else:
-            shutil.copy(source, target)
+    copy_project(root)
     run(root, "git", "init", "-q")
     with (root / "mine.csv").open("w", newline="") as stream:
         rows = reviews(260, seed=4).drop_columns(["id"]).to_pylist()

@@ -4,20 +4,16 @@ import csv
 import json
 import os
 import random
-import shutil
 import subprocess
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from projects import ENVIRONMENT, copy_project
 from texts import opinions
 
-ROOT = Path(__file__).parent.parent.parent
-PARTS = ("src", ".gitignore", "conf", "dvc.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", "pyproject.toml")
-ENVIRONMENT = {"PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
 MINE = """
 defaults:
   - /source@source: ingested
@@ -83,13 +79,7 @@ class Project:
 
 def make_project(root: Path) -> Project:
     """A copy of the project with the flywheel `mine` alone."""
-    for part in PARTS:
-        source, target = ROOT / part, root / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        else:
-            shutil.copy(source, target)
+    copy_project(root)
     (root / "conf/flywheel/mine.yaml").write_text(MINE)
     config = (root / "conf/config.yaml").read_text()
     (root / "conf/config.yaml").write_text(config.replace("flywheels.reviews: reviews", "flywheels.mine: mine"))

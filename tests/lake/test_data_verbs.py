@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lake.conftest import rows_csv, snapshot, written
+from projects import free_port
 from texts import reviews
 from volant import s3_server
 from volant.cli import data  # noqa: F401  (its verbs)
@@ -107,9 +107,7 @@ def test_s3_in_and_out(here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     lines = [json.dumps({"source-ref": ref, "mood": 0, "mood-metadata": meta}) for ref in refs]
     (tmp_path / "s3/bucket/in/out.manifest").write_text("\n".join(lines))
     keys = (secrets.token_hex(8), secrets.token_hex(16))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = s3_server.address(port)
     settings = {"ACCESS_KEY_ID": keys[0], "SECRET_ACCESS_KEY": keys[1], "ENDPOINT_URL": address}
     for name, value in (settings | {"DEFAULT_REGION": "us-east-1", "EC2_METADATA_DISABLED": "true"}).items():

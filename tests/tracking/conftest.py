@@ -60,7 +60,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "AWS_"))]:
         monkeypatch.delenv(name)
     root = tmp_path / "my project"
     root.mkdir()

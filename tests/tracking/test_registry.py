@@ -1,7 +1,6 @@
 """The registry on a real database: versions, approval, the active one, and what is fetched again."""
 
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from projects import free_port
 from tracking.conftest import record
 from volant import bundle, tracking
 from volant.errors import VolantError
@@ -134,9 +134,7 @@ def test_what_is_wrong_is_said(filled: Registry, bundles: Callable[[int], Path],
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "postgresql://me:hush@127.0.0.1:{port}/runs"])
 def test_a_registry_that_is_down_says_so_at_once(uri: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(port=port))
     start = time.monotonic()
     with pytest.raises(VolantError, match=f"127.0.0.1:{port}.*Nothing is lost") as raised, registry(root):

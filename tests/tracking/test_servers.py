@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,16 +17,11 @@ from urllib.request import Request, urlopen
 import pytest
 from mlflow.tracking import MlflowClient
 
+from projects import free_port
 from tracking.conftest import another, record
 from volant import bundle, s3_server
 from volant.errors import VolantError
 from volant.tracking.registry import Registry, registry
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @contextmanager

@@ -18,29 +18,12 @@ import pytest
 from mlflow.entities import Run as Recorded
 from mlflow.tracking import MlflowClient
 
+from projects import free_port
 from volant import s3_server, tracking
 from volant.errors import VolantError
 from volant.provenance import git_commit
 
 PARAMS = {"seed": 1, "model": {"learning_rate": 0.1, "layers": [1, 2]}}
-
-
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its tables, made once: that takes seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-@pytest.fixture
-def root(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "AWS_"))]:
-        monkeypatch.delenv(name)
-    root = tmp_path / "my project"
-    root.mkdir()
-    shutil.copy(tables, root / "mlflow.db")
-    return root
 
 
 def client(root: Path) -> MlflowClient:
@@ -51,12 +34,6 @@ def runs(root: Path, flywheel: str = "reviews") -> list[Recorded]:
     """All runs of the project's own database, the newest first."""
     experiment = client(root).get_experiment_by_name(flywheel)
     return list(client(root).search_runs([experiment.experiment_id])) if experiment else []
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def test_a_training_is_one_run_with_all_that_was_said(root: Path, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.conftest import ENVIRONMENT, make_project
+from flywheel.conftest import make_project
+from projects import ENVIRONMENT
 from volant.errors import VolantError
 from volant.flywheel.pipeline import read_status
-from volant.turn_lock import turn_lock
+from volant.locking import turn_lock
 
 RECURRENT = """model:
   vocabulary_size: 500
@@ -26,13 +27,13 @@ RECURRENT = """model:
 
 
 def test_a_second_turn_is_told_who_is_at_it(tmp_path: Path) -> None:
-    code = "from volant.turn_lock import turn_lock\nwith turn_lock('a turn'):\n print('held', flush=True)\n input()"
+    code = "from volant.locking import turn_lock\nwith turn_lock('a turn'):\n print('held', flush=True)\n input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(VolantError, match=f"a turn, process {holder.pid} on"), turn_lock("mine", tmp_path):
+        with pytest.raises(VolantError, match=rf"process {holder.pid} \(a turn\) on"), turn_lock("mine", tmp_path):
             pass
         holder.kill()  # the system lets go of its lock
         holder.wait()

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
-from volant.datasets.locking import now, recover
+from volant.datasets.locking import recover
 from volant.datasets.report import Report
 from volant.datasets.track import PATIENCE, track
 from volant.datasets.widen import widen
 from volant.errors import VolantError
+from volant.locking import now, turn_lock
 from volant.schema import part_path, sha256, write_table
-from volant.turn_lock import turn_lock
 
 
 def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root: Path) -> Card:

@@ -16,7 +16,7 @@ from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
 from volant.datasets.locking import PATIENCE, locked
 from volant.errors import VolantError
-from volant.turn_lock import turn_lock
+from volant.locking import turn_lock
 
 
 def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:

@@ -9,9 +9,9 @@ from typing import Any
 from volant import config
 from volant.bundle import MANIFEST
 from volant.datasets import catalogue
+from volant.locking import STATE
 from volant.provenance import digest
 from volant.schema import sha256, write_text
-from volant.turn_lock import STATE
 
 
 def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, Any] | None:

@@ -13,9 +13,9 @@ from volant.flywheel.deciding import decide
 from volant.flywheel.pipeline import News
 from volant.flywheel.record import Turn
 from volant.flywheel.start import start_from
+from volant.locking import turn_lock
 from volant.scaffold.listing import live_flywheels
 from volant.schema import write_text
-from volant.turn_lock import turn_lock
 
 
 def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Turn:

@@ -1,36 +1,26 @@
 """Stages of the pipeline, as `dvc.yaml` runs them: a thin main over a pure function each."""
 
 import logging
+import math
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
 from volant.errors import VolantError
 
-LOCKS = Path(".volant/lock")
 
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
+def _alone(name: str) -> AbstractContextManager[None]:
     """Wait for a stage of this flywheel that outlived the turn which began it: both would write the same files."""
-    from filelock import FileLock, Timeout
+    if int(os.environ.get("RANK", "0")):  # of torchrun, whose first process holds it for all of them
+        return nullcontext()
+    from volant.locking import LOCKS, held  # here: a stage's lock is no part of what it makes
 
-    path = LOCKS / f"{Path(name).name}.stage"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        Console(stderr=True).print(f"Waiting for a stage of {name} that still runs.", style="yellow")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    waiting = f"Waiting for a stage of {name} that still runs: {{holder}}."
+    return held(LOCKS / f"{Path(name).name}.stage", sys.argv[0], math.inf, waiting, refused="")
 
 
 def run_stage(main: Callable[[str], None]) -> None:

@@ -7,12 +7,13 @@ written to a second place: a registry that is down is an error.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from volant.errors import VolantError
+from volant.locking import LOCKS, STATE, held
 from volant.tracking import entries, files, following, versions
 from volant.tracking.best import Best, best
 from volant.tracking.clients import client as connect
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "Registry", "Version", "registry"]
 
-LOCKS, FETCHED = Path(".volant/lock"), Path(".volant/versions")
-WEIGHTS = Path(".volant/weights")
+FETCHED, WEIGHTS = STATE / "versions", STATE / "weights"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PATIENCE = 120  # seconds that a verb waits for another one on this machine
 
@@ -264,17 +264,10 @@ class Registry:
     def _state(self, flywheel: str) -> State:
         return state(self._entries(flywheel))
 
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
-        path = self._root / LOCKS / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(path, timeout=PATIENCE):
-                yield
-        except Timeout as error:
-            raise VolantError(f"Another volant holds {path} for {PATIENCE} seconds. Wait for it, or end it.") from error
+    def _locked(self, name: str) -> AbstractContextManager[None]:
+        path, waiting = self._root / LOCKS / name, f"Waiting for {{holder}}, which holds {name}."
+        refused = f"{path} is held by {{holder}} for {PATIENCE} seconds. Wait for it, or end it."
+        return held(path, "the registry", PATIENCE, waiting, refused)
 
 
 def named(flywheel: str) -> str:

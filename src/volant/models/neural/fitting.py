@@ -96,7 +96,7 @@ def encode(net: Net, ids: Sequence[Sequence[int]]) -> np.ndarray:
     net = net.to(device).eval()
     states = np.empty((len(ids), 0), dtype=np.float32)
     with torch.inference_mode(), tqdm(total=len(ids), desc="encoding once", unit="text") as bar:
-        for rows in batches(np.array([len(i) for i in ids])):
+        for rows in batches(np.array([len(i) for i in ids]), 2048):
             batch = {name: tensor.to(device) for name, tensor in pad([ids[i] for i in rows]).items()}
             pooled = net.pooled(**batch).float().cpu().numpy()
             states = states if states.shape[1] else np.empty((len(ids), pooled.shape[1]), dtype=np.float32)

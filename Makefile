@@ -57,9 +57,9 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve,ui]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve,ui,dev]'
 	@touch $@ $(VENV)/.train

@@ -64,8 +64,13 @@ class Volant:
         front.collecting.start()
         self._collecting = front.collecting
         pages.announce(pages.has_ui(front.app))
+        self._pages = front.pages if pages.has_ui(front.app) else None
+        if self._pages:
+            self._pages.start(pages.address(), packaged=bool(bundles))
 
     @bentoml.on_shutdown
     def _stop(self) -> None:
+        if self._pages:
+            self._pages.close()
         self._collecting.close()
         self._state.close()

@@ -3,6 +3,7 @@
 import hmac
 import os
 import secrets
+import time
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -16,20 +17,49 @@ if TYPE_CHECKING:
     from volant.service.state import State
 
 FILE = Path(".volant/service/client-key")
+HEADER = "x-volant-client"  # of what our own pages ask for somebody
+LASTS = 3600  # seconds that such a word is taken
 
 
 def client(request: Request, state: "State", key: bytes) -> str:
     """A keyed hash of the request's token where tokens are in use, else of its address.
 
-    Of an IPv6 address it is the network, since one client has as many addresses as it likes in that.
+    Of an IPv6 address it is the network, since one client has as many addresses as it likes in that. Where our own
+    pages ask for somebody, it is the address of that browser.
     """
     given = token(request.headers.get("authorization"))
-    host = request.client.host if request.client else ""
+    host = vouched(request.headers.get(HEADER), key) or (request.client.host if request.client else "")
     with suppress(ValueError):
         if ip_address(host).version == 6:
             host = str(ip_network(f"{host}/64", strict=False))
     known = given if given and (state.tokens.is_admin(given) or not state.tokens.open) else None
     return hmac.digest(key, f"token {known}".encode() if known else f"host {host}".encode(), "sha256").hex()[:24]
+
+
+def vouch(host: str, key: bytes, now: float | None = None) -> str:
+    """The service's word that a request comes from an address, for whoever asks the service on its behalf.
+
+    Example:
+        >>> vouched(vouch("192.0.2.7", b"key"), b"key")
+        '192.0.2.7'
+    """
+    told = f"{int(time.time() if now is None else now)} {host}"
+    return f"{told} {hmac.digest(key, f'vouch {told}'.encode(), 'sha256').hex()}"
+
+
+def vouched(word: str | None, key: bytes) -> str | None:
+    """The address in such a word; None if it is another's word, or an old one.
+
+    Example:
+        >>> vouched(vouch("192.0.2.7", b"key").replace(".7", ".8"), b"key") is None
+        True
+    """
+    then, _, rest = (word or "").partition(" ")
+    host, _, _ = rest.rpartition(" ")
+    if not (then.isascii() and then.isdigit()) or not 0 <= time.time() - int(then) + 1 <= LASTS:
+        return None
+    same = hmac.compare_digest((word or "").encode(), vouch(host, key, int(then)).encode())
+    return host if same else None
 
 
 def client_key(root: Path = Path()) -> bytes:

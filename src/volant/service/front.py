@@ -11,12 +11,15 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from volant.errors import VolantError
+from volant.service.clients import client_key
 from volant.service.collecting import Collecting
 from volant.service.limits import Guard
 from volant.service.predict import endpoint
 from volant.service.refused import RefusedError
 from volant.service.routes import build, refused
 from volant.service.state import State
+from volant.service.ui.beside import Beside, installed
+from volant.service.ui.proxy import Proxy, is_page
 
 # BentoML's own
 OTHERS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
@@ -30,12 +33,18 @@ class Front:
     Args:
         state: The service.
         others: BentoML's app, for its own routes and for the lifespan.
+
+    Attributes:
+        pages: The process with the pages for people; None where they are switched off.
     """
 
     def __init__(self, state: State, others: ASGIApp) -> None:
         self.collecting = Collecting(state)
         self.app = build(state, self.collecting.routers())
+        self.pages = Beside(state.root) if state.settings.ui else None
+        self.app.state.ui = self.pages is not None and installed()
         self._others, self._predict = others, endpoint(state)
+        self._proxy = Proxy(state.root, client_key(state.root), self.pages)
         self._inside = Guard(traced(self._route), state.settings, state.tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +62,8 @@ class Front:
             await response(scope, receive, send)
         elif path in OTHERS:
             await self._others(scope, receive, send)
+        elif scope["type"] == "http" and is_page(path):
+            await self._proxy(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

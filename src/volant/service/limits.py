@@ -13,7 +13,9 @@ from volant.service.tokens import Tokens, token
 
 # whoever looks after the process asks without a token, and learns nothing but that it lives
 OPEN = ("/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready")
-UPLOADS = ("/jobs", "/ui")  # forms with a file in them
+# pages, which ask the API with the token that a person types into them
+PAGES = ("/", "/ui")
+UPLOADS = ("/jobs", "/ui/gradio_api/upload")  # forms with a file in them
 FORM = 1024 * 1024  # of a form, beside its file
 ASK = {"WWW-Authenticate": 'Bearer, Basic realm="volant"'}
 
@@ -60,7 +62,7 @@ class Guard:
             return
         headers = dict(scope["headers"])
         path, largest = scope["path"], self._largest(scope["path"])
-        if path not in OPEN and not self.tokens.may_ask(token(_text(headers, b"authorization"))):
+        if not _is_open(path) and not self.tokens.may_ask(token(_text(headers, b"authorization"))):
             await refuse(scope, send, 401, "A token is needed: `Authorization: Bearer TOKEN`.", ASK)
         elif (length := _text(headers, b"content-length")) and not (length.isdigit() and int(length) <= largest):
             await _discard(receive, largest)
@@ -99,6 +101,10 @@ class Guard:
     def _too_large(self, largest: int) -> str:
         name = "limits.body_bytes" if largest == self.settings.limits.body_bytes else "jobs.upload_bytes"
         return f"The body has more than {largest} bytes ({name}). Send it in parts, or as a batch job (POST /jobs)."
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path in PAGES or path.startswith("/ui/")
 
 
 async def _discard(receive: Receive, most: int) -> None:

@@ -48,7 +48,7 @@ def add(app: FastAPI) -> None:
 
 def has_ui(app: FastAPI) -> bool:
     """Whether there are pages for people."""
-    return any(getattr(route, "path", "") == "/ui" for route in app.routes)
+    return getattr(app.state, "ui", False)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
@@ -63,8 +63,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+def address() -> str:
+    """Where the service answers, as BentoML tells its workers."""
+    return json.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).get("volant", "http://localhost:3000")
+
+
 def announce(has_ui: bool) -> None:
-    """Say where people and programs find the service; BentoML tells its workers the address."""
-    address = json.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).get("volant", "http://localhost:3000")
-    pages = f"pages at {address}/ui, " if has_ui else ""
-    print(f"Volant: {pages}API at {address}/docs", flush=True)  # noqa: T201
+    """Say where people and programs find the service."""
+    pages = f"pages at {address()}/ui, " if has_ui else ""
+    print(f"Volant: {pages}API at {address()}/docs", flush=True)  # noqa: T201

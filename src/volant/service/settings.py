@@ -1,4 +1,4 @@
-"""What the service may be told: limits, batching, capture, jobs, feedback; `service.yaml` in the project's root."""
+"""What the service may be told: limits, batching, capture, jobs, feedback, pages; `service.yaml` in the root."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +70,7 @@ class Settings:
     capture: Capture = Field(default_factory=Capture)
     jobs: Jobs = Field(default_factory=Jobs)
     feedback: Feedback = Field(default_factory=Feedback)
+    ui: bool = True
 
 
 def load(root: Path = Path()) -> Settings:

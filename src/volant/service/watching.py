@@ -47,7 +47,7 @@ class Watcher:
         versions = {name: entry for name, entry in self.found.get("versions", {}).items() if name in wanted}
         error = None
         try:
-            with _registry(self._root) as opened:
+            with registry(self._root) as opened:
                 for name in sorted(wanted):
                     versions[name] = self._entry(opened, name, versions.get(name))
         except VolantError as problem:  # it is down: what is known goes on
@@ -80,12 +80,17 @@ class Watcher:
         return (self._root / known["folder"]).is_dir()
 
 
-def _registry(root: Path) -> "AbstractContextManager[Registry]":
+def registry(root: Path) -> "AbstractContextManager[Registry]":
+    """The registry of a project.
+
+    Raises:
+        VolantError: If the project has none yet, or it is down.
+    """
     if "MLFLOW_TRACKING_URI" not in os.environ and not (root / "mlflow.db").exists():
         raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
-    from volant.tracking.registry import registry
+    from volant.tracking import registry as tracked
 
-    return registry(root)
+    return tracked.registry(root)
 
 
 def read(root: Path) -> dict[str, Any]:
@@ -131,7 +136,8 @@ def stamp(path: Path) -> tuple[int, int]:
     return (found.st_ino, found.st_mtime_ns)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait until the process that started this one is gone, and go too."""
     with contextlib.suppress(OSError):
         while os.read(sys.stdin.fileno(), 1024):
             pass
@@ -139,6 +145,6 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         watch(Path(), settings.load().follow_seconds)

@@ -1,0 +1,53 @@
+"""The pages' process.
+
+    python -m volant.service.ui ADDRESS [packaged]
+
+The service begins it, with its own address, in the project's root; it ends when the worker that began it does.
+It listens on a socket in `.volant/service` that only the service's user can open.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import threading
+from pathlib import Path
+
+from volant.service.deployments import HOME
+from volant.service.ui.beside import SOCKET
+from volant.service.watching import end_with_parent
+
+FILES = HOME / "ui"  # what is uploaded, until it is handed to the API
+NICER = 5  # predictions go first
+
+
+def listening(path: Path) -> socket.socket:
+    """A socket that only its owner may connect to; what a killed process left is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    return listener
+
+
+def main(address: str, packaged: bool) -> None:
+    """Serve the pages until the service is gone."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    os.nice(NICER)
+    shutil.rmtree(FILES, ignore_errors=True)
+    FILES.mkdir(parents=True, mode=0o700)
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(FILES.resolve()), "HF_HUB_OFFLINE": "1"}
+    import uvicorn
+
+    from volant.service.ui.site import site
+
+    config = uvicorn.Config(site(address, packaged), log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[listening(SOCKET)])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], "packaged" in sys.argv[2:])

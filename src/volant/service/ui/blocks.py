@@ -1,0 +1,72 @@
+"""The page: a header with the token, and a tab for each thing that people do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from volant.errors import VolantError
+from volant.service.settings import Settings
+from volant.service.ui import try_tab
+from volant.service.ui.api import Api
+from volant.service.ui.markup import note
+from volant.service.ui.page import Page, caller, chosen
+
+TABS: dict[str, Callable[[Page], None]] = {"Try": try_tab.add}
+PACKAGED = ("Try", "Batch", "Feedback")  # what needs no registry
+
+
+def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.Blocks:
+    """The page.
+
+    Args:
+        address: Where the service answers.
+        settings: Its limits.
+        packaged: Whether there is no registry.
+        more: As `gr.Blocks` takes it.
+    """
+    with gr.Blocks(title="Volant", analytics_enabled=False, **more) as blocks:
+        with gr.Row(equal_height=True):
+            gr.HTML("<h1>Volant</h1><p>Ask the models that are deployed here.</p>")
+            token = gr.Textbox(
+                type="password",
+                label="Token",
+                info="If you were given one. It stays in this page.",
+                elem_id="token",
+                html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )
+        trouble = gr.HTML("", elem_id="trouble")
+        page = Page(Api(address), settings, token, gr.State({}))
+        for name, add in TABS.items():
+            if not packaged or name in PACKAGED:
+                with gr.Tab(name):
+                    add(page)
+        _refreshing(page, blocks, trouble)
+    return blocks
+
+
+def _refreshing(page: Page, blocks: gr.Blocks, trouble: gr.HTML) -> None:
+    """What is deployed is asked for when the page is loaded, the token changes, and after each change."""
+    fields = [*page.models, *page.flywheels]
+    places = [place for place, _ in page.shown]
+
+    def refresh(token: str, request: gr.Request, *now: str | None) -> Any:
+        try:
+            found, wrong = page.deployed(caller(token, request)), ""
+        except VolantError as error:
+            found, wrong = [], note(str(error), good=False)
+        names = [model["name"] for model in found]
+        flywheels = sorted({model["flywheel"] for model in found})
+        lists = [names] * len(page.models) + [flywheels] * len(page.flywheels)
+        told = [chosen(one, some) for one, some in zip(now, lists, strict=True)]
+        return [{model["name"]: model for model in found}, wrong, *told, *(show(found) for _, show in page.shown)]
+
+    told: Any = {
+        "inputs": [page.token, *fields],
+        "outputs": [page.known, trouble, *fields, *places],
+        "api_visibility": "private",
+        "show_progress": "hidden",
+    }
+    gr.on([blocks.load, page.token.submit, page.token.blur], refresh, **told)
+    for change in page.changes:
+        change.then(refresh, **told)

@@ -1,0 +1,66 @@
+"""HTML of our own: whatever comes from outside is escaped here, and is never Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+
+def note(text: str, good: bool = True) -> str:
+    """A line that says what happened; a screen reader says it too.
+
+    Example:
+        >>> note("<b>", good=False)
+        '<p class="note bad" role="alert">&lt;b&gt;</p>'
+    """
+    return (
+        f'<p class="note good" role="status">{_(text)}</p>'
+        if good
+        else f'<p class="note bad" role="alert">{_(text)}</p>'
+    )
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], empty: str = "Nothing yet.") -> str:
+    """A table that scrolls by itself where it is wider than the page.
+
+    Example:
+        >>> "<td>&lt;i&gt;</td>" in table("t", ["a"], [["<i>"]])
+        True
+    """
+    body = "".join(f"<tr>{''.join(f'<td>{_(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    if not body:
+        return f"<p>{_(empty)}</p>"
+    head = "".join(f'<th scope="col">{_(name)}</th>' for name in heads)
+    inner = f"<caption>{_(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide" role="region" aria-label="{_(caption)}" tabindex="0"><table>{inner}</table></div>'
+
+
+def bars(scores: Mapping[str, float], labels: Sequence[str], chosen: Sequence[str]) -> str:
+    """Labels with their scores, each in its colour.
+
+    Args:
+        scores: The best first.
+        labels: All of the model: a label has the same colour in every answer.
+        chosen: Those that hold.
+    """
+    order = {label: number for number, label in enumerate(labels)}
+    lines = []
+    for label, score in scores.items():
+        percent, colour = f"{100 * score:.1f}", f"c{order.get(label, 0) % 8}"
+        name = f"<strong>{_(label)}</strong>" if label in chosen else _(label)
+        bar = f'<span class="bar" aria-hidden="true"><span class="{colour}" style="width:{percent}%"></span></span>'
+        lines.append(f'<li><span class="name">{name}</span>{bar}<span class="percent">{percent} %</span></li>')
+    return f'<ul class="bars">{"".join(lines)}</ul>'
+
+
+def number(value: float | None) -> str:
+    """A figure as tables show it.
+
+    Example:
+        >>> number(0.84321), number(None)
+        ('0.8432', '')
+    """
+    return "" if value is None else f"{value:.4f}"
+
+
+def _(value: Any) -> str:
+    return escape("" if value is None else str(value))

@@ -1,0 +1,49 @@
+"""What a browser shows while there are no pages: in plain HTML, as Gradio is not there to make it."""
+
+from dataclasses import dataclass
+from html import escape
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Why there are no pages.
+
+    Attributes:
+        title: In a few words.
+        text: What to do.
+        again: Seconds after which it is worth asking again; 0: never by itself.
+    """
+
+    title: str
+    text: str
+    again: int = 0
+
+
+STARTING = Notice("The page is starting", "It will be here in a few seconds. The API answers already.", 2)
+FAILING = Notice(
+    "The page can't be started",
+    "Its process ends again and again; what the service prints says why. The API answers all the same.",
+    30,
+)
+MISSING = Notice(
+    "The pages are not installed",
+    "Get them with `pip install 'volant[ui]'`, or leave them out of a packaged service on purpose. "
+    "The API is described at /docs.",
+)
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">{again}
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title} - Volant</title>
+<style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;
+padding:0 1rem}}</style></head><body><main><h1>{title}</h1><p role="status">{text}</p></main></body></html>"""
+
+
+def html(notice: Notice) -> str:
+    """The page; it loads itself again where that helps.
+
+    Example:
+        >>> 'content="2"' in html(STARTING), "pip install" in html(MISSING)
+        (True, True)
+    """
+    again = f'<meta http-equiv="refresh" content="{notice.again}">' if notice.again else ""
+    return PAGE.format(again=again, title=escape(notice.title), text=escape(notice.text))

@@ -1,0 +1,139 @@
+"""Requests under `/ui` go to the process with the pages, and its answers come back as they come.
+
+Plain streaming both ways: server-sent events, uploads and downloads never lie in the worker's memory.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from volant.service.clients import HEADER, vouch
+from volant.service.refused import RefusedError
+from volant.service.schemas import Problem
+from volant.service.ui import beside, notices
+
+if TYPE_CHECKING:
+    import httpx
+
+PREFIX = "/ui"
+# of one connection, so not of the next one: RFC 9110, section 7.6.1
+HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+
+def is_page(path: str) -> bool:
+    """Whether a path belongs to the pages.
+
+    Example:
+        >>> is_page("/ui"), is_page("/ui/assets/a.js"), is_page("/uix")
+        (True, True, False)
+    """
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+class Proxy:
+    """Answers what is asked under `/ui`.
+
+    Args:
+        root: The project's root.
+        key: Signs whom a request comes from.
+        pages: The process; None where the pages are switched off.
+    """
+
+    def __init__(self, root: Path, key: bytes, pages: beside.Beside | None) -> None:
+        self._socket, self._key, self._pages = root / beside.SOCKET, key, pages
+        self._made: httpx.AsyncClient | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except RefusedError as error:
+            response = JSONResponse(Problem(error=str(error)).model_dump(), error.status)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if self._pages is None:
+            raise RefusedError("The pages are switched off: `ui: false` in service.yaml.", 404)
+        if not beside.installed():
+            return _notice(request, notices.MISSING)
+        if request.url.path == PREFIX:  # relative, so that it holds behind any other proxy
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(f"ui/{query}")
+        return await self._passed(request)
+
+    async def _passed(self, request: Request) -> Response:
+        import httpx
+
+        asked = self._client().build_request(
+            request.method,
+            f"http://pages{request.scope['path']}",
+            params=request.url.query.encode() or None,
+            headers=self._headers(request),
+            content=request.stream() if _has_body(request) else None,
+        )
+        try:
+            response = await self._client().send(asked, stream=True)
+        except httpx.TransportError:
+            failing = self._pages is not None and self._pages.failing
+            return _notice(request, notices.FAILING if failing else notices.STARTING)
+        passed = StreamingResponse(_body(response), response.status_code)
+        passed.raw_headers = _kept((name.lower(), value) for name, value in response.headers.raw)
+        return passed
+
+    def _headers(self, request: Request) -> list[tuple[bytes, bytes]]:
+        host = request.client.host if request.client else ""
+        told = [(name, value) for name, value in _kept(request.headers.raw) if name != HEADER.encode()]
+        told.append((HEADER.encode(), vouch(host, self._key).encode()))
+        if request.url.scheme == "https" and b"x-forwarded-proto" not in dict(told):
+            told.append((b"x-forwarded-proto", b"https"))
+        return told
+
+    def _client(self) -> "httpx.AsyncClient":
+        """One for the process; many pages may listen at once, and some answers take long."""
+        import httpx
+
+        if self._made is None:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+            transport = httpx.AsyncHTTPTransport(uds=str(self._socket), limits=limits)
+            timeout = httpx.Timeout(None, connect=5)
+            self._made = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
+        return self._made
+
+
+def _has_body(request: Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+def _kept(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name.decode("latin-1") not in HOP]
+
+
+async def _body(response: Any) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.aiter_raw():
+            yield chunk
+    finally:
+        await response.aclose()
+
+
+def _notice(request: Request, notice: notices.Notice) -> Response:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": notices.POLICY}
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(notices.html(notice), headers=headers)
+    error = Problem(error=notice.text).model_dump()
+    again = {"Retry-After": str(notice.again)} if notice.again else {}
+    return JSONResponse(error, 503, headers | again)

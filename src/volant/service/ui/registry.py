@@ -1,0 +1,51 @@
+"""The registry, as the pages use it: opened for one thing at a time, MLflow imported when it is first needed."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from volant.errors import VolantError
+from volant.service import watching
+
+if TYPE_CHECKING:
+    from volant.tracking.registry import Registry, Version
+
+ROOT = Path()
+_turn = threading.Lock()  # the environment that MLflow reads is the process's
+
+
+@contextmanager
+def opened() -> Iterator["Registry"]:
+    """The registry of the project.
+
+    Raises:
+        VolantError: If there is none, it is down, or MLflow isn't installed.
+    """
+    with _turn:
+        try:
+            with watching.registry(ROOT) as found:
+                yield found
+        except ModuleNotFoundError as error:
+            raise VolantError(
+                f"The registry needs '{error.name}'. Get it with `pip install 'volant[train]'`."
+            ) from error
+
+
+def versions(flywheel: str | None) -> list["Version"]:
+    """The versions of a flywheel, the newest first.
+
+    Raises:
+        VolantError: If none is chosen, or the registry can't be asked.
+    """
+    if not flywheel:
+        raise VolantError("Choose a flywheel.")
+    with opened() as found:
+        return found.versions(flywheel)
+
+
+def metrics(every: list["Version"]) -> list[str]:
+    """All metrics that versions have, the flywheel's own first."""
+    own = [version.metric for version in every]
+    return list(dict.fromkeys([*own, *(name for version in every for name in version.metrics)]))

@@ -9,12 +9,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from texts import reviews, topics
@@ -80,20 +81,44 @@ class Server:
 
 
 @contextmanager
-def serving(root: Path, what: str = "volant.service:Volant", **environment: str) -> Iterator[Server]:
+def serving(
+    root: Path, what: str = "volant.service:Volant", output: Path | str = "", **environment: str
+) -> Iterator[Server]:
+    """A server of a project; what it says goes to the file `output`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     told = {**kept, **OFFLINE, "VOLANT_ADMIN_TOKEN": ADMIN, **environment}
     command = [sys.executable, "-m", "bentoml", "serve", what, "--port", str(port)]
-    process = subprocess.Popen(command, cwd=root, env=told)
+    with Path(output or os.devnull).open("wb") as file:
+        said: Any = file if output else None
+        process = subprocess.Popen(command, cwd=root, env=told, stdout=said, stderr=said and subprocess.STDOUT)
     try:
         ready(process, port)
         yield Server(port, process, root)
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            kill(process.pid)
+            raise
+
+
+def kill(pid: int) -> None:
+    """As a crash would, and all that it started: not a line of Python runs after it."""
+    with suppress(psutil.NoSuchProcess):
+        doomed = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for one in doomed:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(doomed, 10)
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """The processes that answer; each may have others beside it."""
+    return psutil.Process(server.process.pid).children()
 
 
 def ready(process: subprocess.Popen[bytes], port: int, seconds: float = 90) -> None:
@@ -146,6 +171,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opened.register("reviews", work / "reviews4", record(), by="ann")
         opened.approve("reviews", 4, by="bob")
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
+    (root / "service.yaml").write_text("ui: false\n")  # the pages are a process of their own, with tests of their own
     Watcher(root).look({"reviews/champion", "topics/champion"})  # as if it had been served before: starts quickly
     return root
 

@@ -117,7 +117,7 @@ def test_with_tokens_nobody_else_may_ask(made: Path, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(made, tmp_path / "p")
-    (tmp_path / "p/service.yaml").write_text("limits: {texts_per_request: 2}\n")
+    (tmp_path / "p/service.yaml").write_text("ui: false\nlimits: {texts_per_request: 2}\n")
     with serving(tmp_path / "p", VOLANT_API_TOKENS="one, two", VOLANT_ADMIN_TOKEN="") as server:
         asked = {"texts": [FILM], "model": "reviews"}
         status, found, headers = server.call("POST", "/predict", asked)

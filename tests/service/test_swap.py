@@ -9,9 +9,12 @@ from pathlib import Path
 
 import orjson
 
-from service.conftest import DULL, FILM, Server, serving
+from service.conftest import DULL, FILM, Server, serving, workers
 from volant.tracking.registry import registry
 
+SECONDS, CONNECTIONS = 60, 16
+BROKEN = 4
+TURNS = (2, 3, 1, 3, 2, BROKEN)
 ASKED = orjson.dumps({"texts": [FILM, DULL], "model": "reviews"})
 
 
@@ -21,7 +24,8 @@ class Load:
     def __init__(self, server: Server, clients: int) -> None:
         self._server, self._stop = server, threading.Event()
         self.seen: Counter[tuple[object, ...]] = Counter()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        self.changes: list[list[object]] = [[] for _ in range(clients)]
+        self._threads = [threading.Thread(target=self._ask, args=(changes,)) for changes in self.changes]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:
@@ -36,7 +40,7 @@ class Load:
     def versions(self) -> set[object]:
         return {version for _, version, *_ in self.seen}
 
-    def _ask(self) -> None:
+    def _ask(self, changes: list[object]) -> None:
         connection = HTTPConnection("127.0.0.1", self._server.port, timeout=60)
         while not self._stop.is_set():
             try:
@@ -45,31 +49,38 @@ class Load:
                 tree = orjson.loads(response.read())
                 labels = tuple(row["label"] for row in tree.get("predictions", []))
                 self.seen[response.status, tree.get("version"), labels] += 1
+                if changes[-1:] != [tree.get("version")]:
+                    changes.append(tree.get("version"))
             except OSError as error:
                 self.seen[repr(error), None, ()] += 1
                 connection.close()
 
 
-def test_versions_change_under_load_and_no_request_fails(server: Server, project: Path) -> None:
-    with Load(server, 8) as load:
-        for number in (2, 3, 1, 2):
+def test_versions_change_under_load_for_a_minute_and_no_request_fails(server: Server, project: Path) -> None:
+    begun, error = time.monotonic(), ""
+    with Load(server, CONNECTIONS) as load:
+        for turn, number in enumerate(TURNS):
+            time.sleep(max(0, begun + turn * SECONDS / (len(TURNS) + 1) - time.monotonic()))
             with registry(project) as opened:
                 opened.promote("reviews", number)
-            server.until("reviews", "version", lambda version, wanted=str(number): version == wanted)
-        with registry(project) as opened:
-            opened.promote("reviews", 4)
-        error = server.until("reviews", "error", bool)
-        time.sleep(0.5)
-        with registry(project) as opened:
-            opened.rollback("reviews")
-        server.until("reviews", "error", lambda error: error is None)
+            if number == BROKEN:
+                error = server.until("reviews", "error", bool)
+            else:
+                server.until("reviews", "version", lambda version, wanted=str(number): version == wanted)
+        assert server.model("reviews")["version"] == "2"
+        time.sleep(max(1, begun + SECONDS - time.monotonic()))
     assert {(status, labels) for status, _, labels in load.seen} == {(200, ("fresh", "rotten"))}
     assert load.versions() == {"1", "2", "3"}
-    assert sum(load.seen.values()) > 100
-    assert "version 4 was refused, 2 goes on" in error
+    # on each connection, as requests on it come one after the other
+    assert all(changes == ["1", "2", "3", "1", "3", "2"] for changes in load.changes), load.changes
+    assert sum(load.seen.values()) > 1000
+    assert f"version {BROKEN} was refused, 2 goes on" in error
     assert "golden texts are answered differently" in error
-    assert server.model("reviews")["swaps"] == 4
+    assert server.model("reviews")["swaps"] == 5
     assert 'volant_swaps_total{model="reviews",outcome="refused"} 1' in server.call("GET", "/metrics")[1]
+    with registry(project) as opened:
+        opened.rollback("reviews")
+    server.until("reviews", "error", lambda error: error is None)
 
 
 def test_deployments_come_and_go_and_a_kill_forgets_none(made: Path, tmp_path: Path) -> None:
@@ -132,10 +143,8 @@ def test_a_stop_answers_what_was_accepted(made: Path, tmp_path: Path) -> None:
 
 def kill_workers(server: Server) -> None:
     """As a crash would: not a line of Python runs after it."""
-    import psutil
-
-    for child in psutil.Process(server.process.pid).children():
-        child.kill()
+    for worker in workers(server):
+        worker.kill()
 
 
 def again(server: Server, name: str) -> None:

@@ -35,6 +35,9 @@ class Fronted(bentoml.Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The app that a worker serves."""
+        from volant.service.metrics import settle
+
+        settle()  # before BentoML makes its own counters
         late.service, late.others = self, super().to_asgi(is_main)
         return late
 
@@ -62,7 +65,7 @@ class Volant:
         else:
             self._state.follow()
         front.collecting.start()
-        self._collecting = front.collecting
+        self._collecting, self._tracing = front.collecting, front.tracing
         pages.announce(pages.has_ui(front.app))
         self._pages = front.pages if pages.has_ui(front.app) else None
         if self._pages:
@@ -74,3 +77,4 @@ class Volant:
             self._pages.close()
         self._collecting.close()
         self._state.close()
+        self._tracing.close()

@@ -5,12 +5,9 @@ times what a linear model takes to answer. So POST /predict is answered here, ev
 layers, and BentoML's own routes go through them. Where tracing is asked for, everything is traced.
 """
 
-import os
-
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from volant.errors import VolantError
 from volant.service.clients import client_key
 from volant.service.collecting import Collecting
 from volant.service.limits import Guard
@@ -18,13 +15,12 @@ from volant.service.predict import endpoint
 from volant.service.refused import RefusedError
 from volant.service.routes import build, refused
 from volant.service.state import State
+from volant.service.tracing import Tracing
 from volant.service.ui.beside import Beside, installed
 from volant.service.ui.proxy import Proxy, is_page
 
 # BentoML's own
 OTHERS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
-TRACING = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-AZURE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 
 
 class Front:
@@ -45,7 +41,8 @@ class Front:
         self.app.state.ui = self.pages is not None and installed()
         self._others, self._predict = others, endpoint(state)
         self._proxy = Proxy(state.root, client_key(state.root), self.pages)
-        self._inside = Guard(traced(self._route), state.settings, state.tokens)
+        self.tracing = Tracing(self._route, lambda: (*OTHERS, *self.app.openapi()["paths"]))
+        self._inside = Guard(self.tracing, state.settings, state.tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -66,48 +63,3 @@ class Front:
             await self._proxy(scope, receive, send)
         else:
             await self.app(scope, receive, send)
-
-
-def traced(app: ASGIApp) -> ASGIApp:
-    """The app with OpenTelemetry around it, where the standard variables or Azure's say whom to tell.
-
-    Neither bodies nor texts are ever part of a trace.
-
-    Raises:
-        VolantError: If what it needs isn't installed; says how to get it.
-    """
-    wanted = any(os.environ.get(name) for name in TRACING) and os.environ.get("OTEL_SDK_DISABLED") != "true"
-    try:
-        if os.environ.get(AZURE):
-            return _azure(app)
-        return _otlp(app) if wanted else app
-    except ModuleNotFoundError as error:
-        extra = "azure" if os.environ.get(AZURE) else "otel"
-        raise VolantError(
-            f"Tracing needs the package '{error.name}'. Get it with `pip install 'volant[{extra}]'`, or unset "
-            f"{AZURE if extra == 'azure' else ' and '.join(TRACING)}."
-        ) from error
-
-
-def _azure(app: ASGIApp) -> ASGIApp:
-    from azure.monitor.opentelemetry import configure_azure_monitor  # pyright: ignore[reportMissingImports]
-    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-
-    configure_azure_monitor()
-    return OpenTelemetryMiddleware(app)
-
-
-def _otlp(app: ASGIApp) -> ASGIApp:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # pyright: ignore[reportMissingImports]
-        OTLPSpanExporter,
-    )
-    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    # the environment's name wins
-    resource = Resource.create({} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "volant"})
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return OpenTelemetryMiddleware(app, tracer_provider=provider)

@@ -3,12 +3,17 @@
 With several workers BentoML lets each write to files, and its `/metrics` adds them up.
 """
 
+import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from volant.service.answered import Answered
+from volant.service.deployments import HOME
 
+FOLDER = HOME / "metrics"
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 TEXTS = tuple(float(2**power) for power in range(11))
@@ -70,3 +75,20 @@ class Metrics:
     def page(self) -> bytes:
         """Everything as Prometheus reads it, of this process alone."""
         return generate_latest(self._registry)
+
+
+def settle(root: Path = Path()) -> None:
+    """Let the workers of this service count together, and apart from other services of this machine.
+
+    BentoML has one folder for all services of a user, and empties it whenever one of them starts. Call it in a worker
+    before it counts anything; what services before this one left is removed.
+    """
+    import psutil
+
+    parent = os.getppid()
+    own = (root / FOLDER / f"{parent}-{int(psutil.Process(parent).create_time())}").resolve()
+    own.mkdir(parents=True, exist_ok=True)
+    for other in own.parent.iterdir():
+        if other != own and not psutil.pid_exists(int(other.name.partition("-")[0])):
+            shutil.rmtree(other, ignore_errors=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(own)

@@ -1,0 +1,102 @@
+"""Where OpenTelemetry's standard variables or Azure's say whom to tell, every request becomes a span.
+
+Of a request a span holds the route, not the path or the query, and never the body: no text can get into it.
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from volant.errors import VolantError
+
+OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+AZURE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+PATIENCE = 5  # seconds that a stop waits for a collector
+OTHER = "/(other)"
+ASKED = "volant.asked"  # under which a scope holds the one that came in
+
+
+class Tracing:
+    """An app with OpenTelemetry around it, or just the app where nobody asks for that.
+
+    Spans are sent by a thread, in batches; a collector that is slow or dead costs spans, and no request waits for it.
+
+    Args:
+        app: What answers.
+        routes: Gives the templates of all paths that it has, such as `/jobs/{identity}`.
+
+    Raises:
+        VolantError: If what it needs isn't installed; says how to get it.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Callable[[], Iterable[str]]) -> None:
+        self._app = app
+        self._provider: Any = None
+        self._traced: ASGIApp | None = None
+        if exporters := list(_exporters()):
+            self._routes = [(compile_path(path)[0], path) for path in routes()]
+            self._start(exporters)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and make a span of it."""
+        if self._traced is None or scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = {**scope, "path": self._route(scope), "query_string": b"", "client": None, ASKED: scope}
+        await self._traced(told, receive, send)
+
+    def close(self) -> None:
+        """Send what waits; a collector that doesn't answer holds up a stop for some seconds at most."""
+        if self._provider:
+            ending = threading.Thread(target=self._provider.shutdown, daemon=True)
+            ending.start()
+            ending.join(PATIENCE)
+
+    def _start(self, exporters: list[Any]) -> None:
+        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        # the environment's name wins
+        resource = Resource.create({} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "volant"})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        for exporter in exporters:
+            self._provider.add_span_processor(BatchSpanProcessor(exporter))
+
+        async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._app(scope[ASKED], receive, send)
+
+        self._traced = OpenTelemetryMiddleware(
+            asked,
+            tracer_provider=self._provider,
+            default_span_details=lambda scope: (f"{scope['method']} {scope['path']}", {"http.route": scope["path"]}),
+            exclude_spans=["receive", "send"],
+        )
+
+    def _route(self, scope: Scope) -> str:
+        """A path may hold what a client likes; its route doesn't."""
+        return next((path for pattern, path in self._routes if pattern.match(scope["path"])), OTHER)
+
+
+def _exporters() -> Iterator[Any]:
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    try:
+        if not off and any(os.environ.get(name) for name in OTLP):
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+            yield OTLPSpanExporter()
+        if os.environ.get(AZURE):
+            from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+
+            yield AzureMonitorTraceExporter()
+    except ModuleNotFoundError as error:
+        extra, names = ("azure", AZURE) if "azure" in str(error.name) else ("otel", " and ".join(OTLP))
+        raise VolantError(
+            f"Tracing needs the package '{error.name}'. Get it with `pip install 'volant[{extra}]'`, or unset {names}."
+        ) from error

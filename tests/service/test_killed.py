@@ -71,8 +71,8 @@ def asking(server: Server, seconds: float) -> list[tuple[str, float]]:
     return found
 
 
-def captured(root: Path) -> set[str]:
-    files = (root / ".lake/captures/films").rglob("*.jsonl")
+def captured(root: Path, model: str = "films") -> set[str]:
+    files = (root / ".lake/captures" / model).rglob("*.jsonl")
     return {read(line).event_id for file in files for line in file.read_text().splitlines()}
 
 

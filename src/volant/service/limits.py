@@ -1,7 +1,9 @@
 """What stands before every route: tokens, and the size of a body."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +62,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        receive = _patient(receive, self.settings.limits.idle_seconds) if scope["type"] == "http" else receive
         headers = dict(scope["headers"])
         path, largest = scope["path"], self._largest(scope["path"])
         if not _is_open(path) and not self.tokens.may_ask(token(_text(headers, b"authorization"))):
@@ -67,30 +70,33 @@ class Guard:
         elif (length := _text(headers, b"content-length")) and not (length.isdigit() and int(length) <= largest):
             await _discard(receive, largest)
             await refuse(scope, send, 413, self._too_large(largest), {"Connection": "close"})
-        elif length or scope["type"] != "http":
+        elif scope["type"] != "http":
             await self.app(scope, receive, send)
         else:
             await self._counted(scope, receive, send, largest)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, largest: int) -> None:
-        """A body whose length isn't said is counted as it comes."""
-        size, over = 0, False
+        """A body is counted as it comes, since its length may not be said, and must come."""
+        size, refusal = 0, None
 
         async def counting() -> Message:
-            nonlocal size, over
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > largest:
-                over = True
-                await _discard(receive, largest)
-                raise RefusedError(self._too_large(largest), 413)
+            nonlocal size, refusal
+            try:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if size > largest:
+                    await _discard(receive, largest)
+                    raise RefusedError(self._too_large(largest), 413)
+            except RefusedError as error:
+                refusal = error
+                raise
             return message
 
         async def instead(message: Message) -> None:
-            if not over:
+            if refusal is None:
                 await send(message)
             elif message["type"] == "http.response.start":  # whatever a route made of the error
-                await refuse(scope, send, 413, self._too_large(largest), {"Connection": "close"})
+                await refuse(scope, send, refusal.status, str(refusal), {"Connection": "close"})
 
         await self.app(scope, counting, instead)
 
@@ -107,13 +113,34 @@ def _is_open(path: str) -> bool:
     return path in OPEN or path in PAGES or path.startswith("/ui/")
 
 
+def _patient(receive: Receive, seconds: float) -> Receive:
+    """A client that stops in the middle of its body must hold neither a connection nor a stop of the service."""
+    whole = False
+
+    async def patient() -> Message:
+        nonlocal whole
+        if whole:  # what comes now is that the client goes away
+            return await receive()
+        try:
+            async with asyncio.timeout(seconds):
+                message = await receive()
+        except TimeoutError:
+            told = f"Nothing came for {seconds:g} seconds (limits.idle_seconds). Send the whole body."
+            raise RefusedError(told, 408) from None
+        whole = not message.get("more_body")
+        return message
+
+    return patient
+
+
 async def _discard(receive: Receive, most: int) -> None:
     """Read what a client is still sending, else it sees a broken connection instead of the answer; not without end."""
-    while most > 0:
-        message = await receive()
-        most -= len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return
+    with suppress(RefusedError):
+        while most > 0:
+            message = await receive()
+            most -= len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body"):
+                return
 
 
 async def refuse(scope: Scope, send: Send, status: int, error: str, headers: dict[str, str]) -> None:

@@ -17,12 +17,13 @@ Redaction = Literal["email", "phone", "url", "user"]
 
 @dataclass(frozen=True, config=STRICT)
 class Limits:
-    """What one request may hold, and how many texts may wait for an answer."""
+    """What one request may hold, how many texts may wait for an answer, how long a client may send nothing."""
 
     texts_per_request: int = Field(default=1000, ge=1)
     characters_per_text: int = Field(default=20_000, ge=1)
     body_bytes: int = Field(default=10 * MIB, ge=1024)
     queue_texts: int = Field(default=4096, ge=1)
+    idle_seconds: float = Field(default=30, gt=0)
 
 
 @dataclass(frozen=True, config=STRICT)

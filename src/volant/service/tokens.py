@@ -5,8 +5,10 @@ import binascii
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
+from volant.errors import VolantError
 from volant.service.deployments import HOME
 
 FILE = HOME / "admin-token"
@@ -21,6 +23,9 @@ class Tokens:
 
     Args:
         root: The project's root.
+
+    Raises:
+        VolantError: If that file is empty.
     """
 
     def __init__(self, root: Path = Path()) -> None:
@@ -65,13 +70,18 @@ def _same(given: str | None, token: str) -> bool:
 
 
 def _kept(path: Path) -> str:
-    made = secrets.token_urlsafe(24)
+    """The token in the file; of several workers that start at once one makes it, whole before another can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # never readable by others, not even for a moment; of several workers one makes it
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+    if not path.exists():
+        made = secrets.token_urlsafe(24)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        # never readable by others, not even for a moment
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
             stream.write(made + "\n")
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip() or made
-    print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
-    return made
+        with suppress(FileExistsError):  # another worker was quicker
+            os.link(part, path)
+            print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
+        part.unlink()
+    if not (kept := path.read_text(encoding="utf-8").strip()):
+        raise VolantError(f"{path} is empty. Remove it, and the next start makes another token.")
+    return kept

@@ -58,7 +58,7 @@ def kill(root: Path, times: int) -> None:
     """A process that promotes one version after the other is killed; the next one must find a sound registry."""
     rng = random.Random(7)
     for number in range(times):
-        last = rng.randrange(1, 300)  # of the database: a promotion takes about a hundred
+        last = rng.randrange(1, 500)  # of the database: a promotion takes about 240
         child = fork(lambda number=number, last=last: _promote(root, number, last))
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
             sys.exit(f"the process {number} ended by itself")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.protos import databricks_pb2
 from mlflow.tracking import MlflowClient
 
 from tracking.conftest import record
@@ -240,3 +241,67 @@ def test_kill_9_at_any_moment_of_promote(root: Path, three: Path) -> None:
         opened.approve("reviews", 3)
         require_same(root, opened)
         assert opened.promote("reviews", 3).aliases == ("champion",)
+
+
+@pytest.mark.parametrize(("code", "calls"), [("PERMISSION_DENIED", 1), ("INTERNAL_ERROR", 1), ("BAD_REQUEST", 1)])
+def test_what_is_no_lost_race_is_raised_at_once(
+    code: str, calls: int, filled: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    asked: list[int] = []
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        asked.append(1)
+        raise MlflowException("no", getattr(databricks_pb2, code))
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(MlflowClient, "create_model_version", refuse)
+        with pytest.raises(MlflowException, match="no"):
+            filled.approve("reviews", 1)
+    assert len(asked) == calls
+    assert filled.approve("reviews", 1).status == "approved"
+
+
+def test_a_lost_race_is_run_again(filled: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says that it is locked; MLflow gives up after three attempts at a number."""
+    from mlflow.exceptions import MlflowException
+
+    append = MlflowClient.create_model_version
+    lost = [
+        MlflowException("database is locked", databricks_pb2.TEMPORARILY_UNAVAILABLE),
+        MlflowException("Model Version creation error (name=reviews.ledger). Giving up after 3 attempts."),
+    ]
+
+    def late(self: MlflowClient, *given: Any, **named: Any) -> Any:
+        if lost:
+            raise lost.pop()
+        return append(self, *given, **named)
+
+    monkeypatch.setattr(MlflowClient, "create_model_version", late)
+    assert filled.approve("reviews", 1).status == "approved"
+    assert lost == []
+
+
+def test_a_hand_that_moved_the_champion_swallows_no_rollback(filled: Registry, root: Path) -> None:
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    for number in (1, 2, 3):
+        filled.approve("reviews", number)
+        filled.promote("reviews", number)
+    assert filled.rollback("reviews").number == 2
+    client.set_registered_model_alias("reviews", "champion", "3")
+    assert filled.rollback("reviews").number == 1
+    assert [e.event for e in filled.history("reviews")].count("rollback") == 2
+
+
+def test_other_reasons_are_another_decision(filled: Registry) -> None:
+    """The gate under other terms, then a person: the ledger has each, and the last one counts."""
+    for _ in range(2):
+        filled.reject("reviews", 1, note="the gate", reasons=["too slow"], by="gate")
+    filled.reject("reviews", 1, note="the gate", reasons=["worse"], by="gate")
+    assert filled.get("reviews", 1).reasons == ("worse",)
+    filled.reject("reviews", 1, by="ann")
+    filled.reject("reviews", 1, by="bob")
+    decided = [(e.by, e.reasons) for e in filled.history("reviews") if e.event == "reject"]
+    assert decided == [("gate", ("too slow",)), ("gate", ("worse",)), ("ann", ())]
+    assert filled.get("reviews", 1).reasons == ()

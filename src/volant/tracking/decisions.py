@@ -23,13 +23,14 @@ class Rules:
         return Decision("approve", number, self.by, note)
 
     def reject(self, now: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
-        """Any version but the active one."""
+        """Any version but the active one; rejected already for the same reasons: nothing."""
         if now.champion == number:
             raise VolantError(
                 f"Version {number} of {self.flywheel} is active. Go back first with `volant rollback {self.flywheel}`, "
                 f"or make another one active with `volant promote {self.flywheel} N`."
             )
-        if now.statuses[number] == "rejected":
+        last = now.last[number]
+        if last.event == "reject" and last.reasons == reasons and note in ("", last.note):
             return None
         return Decision("reject", number, self.by, note, reasons)
 

@@ -16,12 +16,14 @@ from volant.tracking.ledger import Entry, Event, LedgerError, chain, now, sealed
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import RegisteredModel
+    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
 SUFFIX, TAG, HEAD = ".ledger", "entry", "head"
 SOURCE = "volant:/ledger"  # MLflow wants a place of files, and its server an absolute one; there are none
 ATTEMPTS = 50  # each time, another machine was first
-PATIENCE = 5  # times that the store may fail
+PATIENCE = 5  # times that the store may be busy
+BUSY = ("RESOURCE_ALREADY_EXISTS", "TEMPORARILY_UNAVAILABLE")  # what MLflow says of a lost race for a number or a lock
 
 
 @dataclass(frozen=True)
@@ -65,36 +67,42 @@ def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]
 
     Raises:
         VolantError: If `decide` refuses, the ledger was tampered with, or others are first all the time.
+        MlflowException: If the store fails in another way, and doesn't have the entry.
     """
-    name, entry, failures = flywheel + SUFFIX, None, 0
+    name, entry, failed = flywheel + SUFFIX, None, []
     for _ in range(ATTEMPTS):
         entries = read(client, flywheel)
-        if entry in entries:
+        if entry in entries:  # also where the store had it, and only its answer got lost
             _set_head(client, name, entries)
             return entries
+        if failed and (len(failed) > PATIENCE or not _lost_race(failed[-1])):
+            raise failed[-1]
         decision = decide(entries)
         if decision is None:
             return entries
         entry = sealed(_entry(decision, entries), flywheel)
         ensure(client, name)
         _set_head(client, name, entries)
-        failures += _failed(client, name, entry, failures)
+        failed += _create(client, name, entry)
     raise VolantError(f"Others wrote to the ledger of {flywheel} {ATTEMPTS} times in a row. Run the same again.")
 
 
-def _failed(client: "MlflowClient", name: str, entry: Entry, failures: int) -> bool:
-    """Append; a store that was busy, or whose answer got lost, is asked again, and by then says if it has the entry."""
+def _create(client: "MlflowClient", name: str, entry: Entry) -> "list[MlflowException]":
+    """Append; what the store said if it failed."""
     from mlflow.exceptions import MlflowException
 
     try:
         text = json.dumps(asdict(entry), ensure_ascii=False)
         client.create_model_version(name, SOURCE, tags={TAG: text}, await_creation_for=0)
-    except MlflowException:
-        if failures >= PATIENCE:
-            raise
+    except MlflowException as error:
         time.sleep(random.uniform(0.05, 0.3))  # noqa: S311
-        return True
-    return False
+        return [error]
+    return []
+
+
+def _lost_race(error: "MlflowException") -> bool:
+    """Whether another writer was first: MLflow itself tries thrice for a number, and then has no code for it."""
+    return error.error_code in BUSY or "Giving up after" in str(error)
 
 
 def find(client: "MlflowClient", name: str) -> "RegisteredModel | None":

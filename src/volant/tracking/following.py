@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ALIASES = ("champion", "challenger")
+FOLLOWED = "followed"  # tag of the ledger: the hash of the last entry that aliases and tags were made to follow
 
 
 def made(client: "MlflowClient", flywheel: str) -> "list[ModelVersion]":
@@ -48,28 +49,41 @@ def _registered(flywheel: str, version: "ModelVersion", found: list[Entry]) -> D
     return Decision("register", number, version.tags["by"], facts=versions.facts(version.tags))
 
 
-def heal(client: "MlflowClient", flywheel: str) -> set[str]:
-    """Put right what a crash left behind, and say so; the aliases that were wrong."""
+def heal(client: "MlflowClient", flywheel: str) -> bool:
+    """Put right what a crash or a hand in MLflow's pages left behind, and say so; whether a decision was cut off."""
     for number in adopt(client, flywheel):
         log.warning("%s: the registration of version %d was cut off; now it is complete.", flywheel, number)
     changed = follow(client, flywheel)
+    behind = changed.pop(FOLLOWED, None)
     for name, was in changed.items():
         now = getattr(state(entries.read(client, flywheel)), name)
         log.warning("%s: %s was %s, and is %s by the ledger: put right.", flywheel, name, was or "none", now or "none")
-    return set(changed)
+    return behind is not None
 
 
 def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
-    """Make aliases and tags what the ledger says; which aliases were something else, and what."""
+    """Make aliases and tags what the ledger says, and note that; what was something else, and what."""
     changed: dict[str, str | None] = {}
     while True:
         seen = entries.latest(client, flywheel)
-        now, every = state(entries.read(client, flywheel)), made(client, flywheel)
+        found, every = entries.read(client, flywheel), made(client, flywheel)
+        now = state(found)
         changed = {**_aliases(client, flywheel, now, every), **changed}
         for version in every:
             _tags(client, version, now)
+        changed = {**_noted(client, flywheel, found), **changed}
         if entries.latest(client, flywheel) == seen:  # else another machine has decided meanwhile
             return changed
+
+
+def _noted(client: "MlflowClient", flywheel: str, found: list[Entry]) -> dict[str, str | None]:
+    """Only now all has followed the last entry: a decision that is cut off before is known by that."""
+    home = entries.find(client, flywheel + entries.SUFFIX)
+    have = home.tags.get(FOLLOWED) if home else None
+    if not found or have == found[-1].hash:
+        return {}
+    client.set_registered_model_tag(flywheel + entries.SUFFIX, FOLLOWED, found[-1].hash)
+    return {FOLLOWED: have}
 
 
 def _aliases(client: "MlflowClient", flywheel: str, now: State, every: "list[ModelVersion]") -> dict[str, str | None]:

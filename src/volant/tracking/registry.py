@@ -96,6 +96,20 @@ class Registry:
             following.follow(self._client, flywheel)
             return self.get(flywheel, self._same(flywheel, told))
 
+    def knows(self, flywheel: str) -> bool:
+        """Whether it holds anything of that flywheel."""
+        return any(entries.find(self._client, name) for name in (named(flywheel), flywheel + entries.SUFFIX))
+
+    def flywheels(self) -> list[str]:
+        """The names of all flywheels that it holds something of."""
+        found, token = [], None
+        while True:
+            page = self._client.search_registered_models(page_token=token)
+            found += [model.name.removesuffix(entries.SUFFIX) for model in page]
+            token = page.token
+            if not token:
+                return sorted(set(found))
+
     def versions(self, flywheel: str) -> list[Version]:
         """All versions, the newest first."""
         now = self._state(flywheel)
@@ -119,6 +133,12 @@ class Registry:
         """The active version; none also where somebody deleted it in MLflow's pages."""
         number = self._state(flywheel).champion
         return next((version for version in self.versions(flywheel) if version.number == number), None)
+
+    def line(self, flywheel: str) -> list[Version]:
+        """The champions that a rollback can go back to, the oldest first, and the active one."""
+        champions = self._state(flywheel).champions
+        found = {version.number: version for version in self.versions(flywheel)}
+        return [found[n] for n in dict.fromkeys(champions) if n in found and found[n].status == "approved"]
 
     def challenger(self, flywheel: str) -> Version | None:
         """The newest version that waits for approval."""
@@ -174,9 +194,8 @@ class Registry:
             VolantError: If no version that is still approved was active before.
         """
         rules = Rules(flywheel, by or person())
-        with self._turn(flywheel) as healed:
-            last = self._entries(flywheel)[-1:]
-            if not ("champion" in healed and last and last[0].event == "rollback"):
+        with self._turn(flywheel) as cut_off:
+            if not (cut_off and self._entries(flywheel)[-1].event == "rollback"):
                 entries.append(self._client, flywheel, lambda found: rules.rollback(state(found)))
                 following.follow(self._client, flywheel)
             return self.get(flywheel, self.number(flywheel, "champion"))
@@ -248,8 +267,8 @@ class Registry:
         return now
 
     @contextmanager
-    def _turn(self, flywheel: str) -> Iterator[set[str]]:
-        """One writer of this machine at a time, after what a crash left behind is put right: the wrong aliases."""
+    def _turn(self, flywheel: str) -> Iterator[bool]:
+        """One writer of this machine at a time, after what a crash left behind is put right: whether there was one."""
         with self._locked(f"{named(flywheel)}.ledger"):
             yield following.heal(self._client, flywheel)
 

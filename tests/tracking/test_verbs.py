@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import volant.cli.registry  # noqa: F401  (its verbs)
+import volant.cli  # noqa: F401  (its verbs)
 from texts import reviews
 from tracking.conftest import TREE, record
 from volant import bundle, tracking
@@ -106,7 +106,38 @@ def test_the_best_version_and_the_run_that_is_better(
     assert "Did you mean 'val_f1_weighted'?" in volant_("best", "reviews", "--metric", "f1_weighted", code=2)
 
 
-@pytest.mark.usefixtures("root")
+@pytest.fixture
+def live(root: Path) -> None:
+    """`news` is live; it has no versions."""
+    (root / "conf").mkdir()
+    (root / "conf/config.yaml").write_text("defaults:\n  - flywheel@flywheels.news: news\n")
+
+
+@pytest.mark.usefixtures("live", "filled")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["versions", "{}"], ["history", "{}"], ["best", "{}", "--metric", "macro_f1"], ["show", "{}", "1"]),
+        *(["diff", "{}", "1", "2"], ["approve", "{}", "1"], ["reject", "{}", "1"], ["promote", "{}", "1"]),
+        *(["rollback", "{}"], ["datasets", "{}"], ["results", "{}"], ["package", "{}"], ["feedback", "{}"]),
+    ],
+)
+def test_a_flywheel_that_is_not_there_is_an_error(words: list[str]) -> None:
+    said = volant_(*(word.format("revews") for word in words), code=2)
+    known = words[0] not in ("datasets", "results", "feedback")  # these know what is on this machine
+    assert "There is no flywheel 'revews'." in said
+    assert ("Did you mean 'reviews'? Known: news, reviews." in said) == known
+
+
+@pytest.mark.usefixtures("live", "filled")
+def test_a_flywheel_that_is_live_no_more_keeps_its_versions(root: Path) -> None:
+    assert len(told("versions", "reviews")) == 3
+    assert len(told("history", "reviews")["entries"]) == 3
+    (root / "data/reviews/lake/train").mkdir(parents=True)
+    assert told("datasets", "reviews") == []
+
+
+@pytest.mark.usefixtures("live")
 def test_a_flywheel_without_versions() -> None:
     assert "news has no versions yet" in volant_("versions", "news")
     assert told("history", "news") == {"entries": [], "active": None}

@@ -1,5 +1,7 @@
 """The `volant` command and what its verbs share. Heavy imports stay inside the verbs: `--help` answers at once."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +30,24 @@ class Listing(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Put `list` before a first word that is no command."""
         return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
+
+
+def require_known(name: str, others: Iterable[str] = ()) -> None:
+    """Refuse the name of a flywheel that is neither live nor among others that are known.
+
+    Raises:
+        VolantError: With the nearest name, and those that there are.
+    """
+    from volant.config import did_you_mean
+    from volant.scaffold.listing import live_flywheels
+
+    live = live_flywheels(Path())
+    known = sorted({*live, *others})
+    if name not in known:
+        raise VolantError(
+            f"There is no flywheel '{name}'.{did_you_mean(name, known)} Known: {', '.join(known) or 'none'}. "
+            "`volant flywheels` lists those of conf/."
+        )
 
 
 def _advice(error: ModuleNotFoundError) -> str:

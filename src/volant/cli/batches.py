@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from volant.cli.app import AsJson, app
+from volant.cli.registry import opened
 
 
 @app.command(rich_help_panel="Service")
@@ -39,7 +40,5 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
 
 def _registered(name: str, version: str) -> Path:
-    from volant.tracking.registry import registry
-
-    with registry() as found:
+    with opened(name) as found:
         return found.fetch(name, found.number(name, version))

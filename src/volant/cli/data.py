@@ -1,12 +1,13 @@
 """Verbs of the lake's datasets: bring rows in, list what is there, take one out of use."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from volant.cli.app import AsJson, Listing, app
+from volant.cli.app import AsJson, Listing, app, require_known
 from volant.errors import VolantError
 
 datasets = typer.Typer(
@@ -63,11 +64,11 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     """List the datasets of a flywheel, the oldest first."""
     from dataclasses import asdict
 
-    from volant import config
     from volant.datasets import catalogue, overview
 
-    config.flywheel(name)
     found, used = catalogue.cards(name), None
+    if not (Path("data") / name / "lake").exists():  # one that is live no more keeps its datasets
+        require_known(name)
     try:
         used = overview.versions_using(name)
     except VolantError as error:  # a registry that is down hides nothing of the lake

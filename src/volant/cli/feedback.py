@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from volant.cli.app import AsJson, Listing, app
+from volant.cli.app import AsJson, Listing, app, require_known
 
 feedback = typer.Typer(
     cls=Listing,
@@ -31,6 +31,8 @@ def list_feedback(
     from volant.service.feedback_book import Book
 
     items = Book().items(name, status)
+    if not items and not Book().items(name):  # one that is live no more keeps what was said of it
+        require_known(name)
     if as_json:
         print(json.dumps([asdict(item) for item in items], ensure_ascii=False))  # noqa: T201
     else:

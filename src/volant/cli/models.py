@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from volant.cli.app import AsJson, app
+from volant.cli.app import AsJson, app, require_known
 from volant.errors import VolantError
 
 
@@ -38,6 +38,8 @@ def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: A
     """Show what the last evaluation found, and what to try next."""
     from volant.results import read_results, show_next, show_results
 
+    if not (Path("reports") / name).exists():
+        require_known(name)
     found = read_results(name)
     if as_json:
         print(json.dumps(found))  # noqa: T201

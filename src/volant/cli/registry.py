@@ -1,6 +1,8 @@
 """Verbs of the registry: versions, who let them become active, and what was active when."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,24 +10,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from volant.cli.app import AsJson, app
+from volant.cli.app import AsJson, app, require_known
 from volant.errors import VolantError
 
 if TYPE_CHECKING:
-    from volant.tracking.registry import Version
+    from volant.tracking.registry import Registry, Version
 
 Name = Annotated[str, typer.Argument(help="A flywheel.")]
 Number = Annotated[str, typer.Argument(help="A version's number, or champion or challenger.")]
 Note = Annotated[str, typer.Option(help="Why; kept for good.")]
 
 
+@contextmanager
+def opened(*names: str) -> "Iterator[Registry]":
+    """The registry, for flywheels that it or the config knows: one that is live no more keeps its versions.
+
+    Raises:
+        VolantError: If there is no such flywheel, or the registry is down.
+    """
+    from volant.tracking.registry import registry
+
+    with registry() as found:
+        for name in names:
+            if not found.knows(name):
+                require_known(name, found.flywheels())
+        yield found
+
+
 @app.command(rich_help_panel="Versions")
 def versions(name: Name, as_json: AsJson = False) -> None:
     """List the versions of a flywheel, the newest first."""
-    from volant.tracking.registry import registry
     from volant.tracking.show import show_versions
 
-    with registry() as found:
+    with opened(name) as found:
         every = found.versions(name)
     if as_json:
         _print([version.to_json() for version in every])
@@ -38,9 +55,7 @@ def versions(name: Name, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel="Versions")
 def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
     """Let a version become the active one."""
-    from volant.tracking.registry import registry
-
-    with registry() as found:
+    with opened(name) as found:
         version = found.approve(name, found.number(name, number), note)
     _decided(version, f"Make it active with `volant promote {name} {version.number}`.", as_json)
 
@@ -48,9 +63,7 @@ def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False
 @app.command(rich_help_panel="Versions")
 def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
     """Keep a version from becoming the active one."""
-    from volant.tracking.registry import registry
-
-    with registry() as found:
+    with opened(name) as found:
         version = found.reject(name, found.number(name, number), note)
     _decided(version, f"`volant approve {name} {version.number}` takes that back.", as_json)
 
@@ -58,9 +71,7 @@ def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False)
 @app.command(rich_help_panel="Versions")
 def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
     """Make an approved version the active one."""
-    from volant.tracking.registry import registry
-
-    with registry() as found:
+    with opened(name) as found:
         version = found.promote(name, found.number(name, number))
     _decided(version, f"`volant rollback {name}` goes back.", as_json)
 
@@ -68,9 +79,7 @@ def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel="Versions")
 def rollback(name: Name, as_json: AsJson = False) -> None:
     """Make the version active again that was active before."""
-    from volant.tracking.registry import registry
-
-    with registry() as found:
+    with opened(name) as found:
         version = found.rollback(name)
     _decided(version, f"`volant history {name}` says what was active when.", as_json)
 
@@ -82,11 +91,10 @@ def best(
     as_json: AsJson = False,
 ) -> None:
     """The best version by a metric, and the run that is better, if one became no version."""
-    from volant.tracking.registry import registry
     from volant.tracking.show import show_best
 
-    with registry() as opened:
-        found = opened.best(name, metric)
+    with opened(name) as registered:
+        found = registered.best(name, metric)
     if as_json:
         _print(found.to_json())
     else:
@@ -98,10 +106,9 @@ def show(name: Name, number: Number, as_json: AsJson = False) -> None:
     """Where a version comes from: data, commit, config, run, metrics, approvals."""
     from dataclasses import asdict
 
-    from volant.tracking.registry import registry
     from volant.tracking.show import show_version
 
-    with registry() as found:
+    with opened(name) as found:
         version = found.get(name, found.number(name, number))
         record = found.record(name, version.number)
         decided = [entry for entry in found.history(name) if entry.version == version.number]
@@ -121,12 +128,11 @@ def diff(
 ) -> None:
     """What differs between two versions: metrics, config, data, and the texts answered differently."""
     from volant.tracking.difference import difference
-    from volant.tracking.registry import registry
     from volant.tracking.show import show_difference
 
-    with registry() as opened:
-        numbers = (opened.number(name, first), opened.number(name, second))
-        found = difference(opened, name, numbers, texts, Path())
+    with opened(name) as registered:
+        numbers = (registered.number(name, first), registered.number(name, second))
+        found = difference(registered, name, numbers, texts, Path())
     if as_json:
         _print(found.to_json())
     else:
@@ -142,11 +148,10 @@ def history(
     """What was decided about versions, by whom and when; checked for tampering."""
     from dataclasses import asdict
 
-    from volant.tracking.registry import registry
     from volant.tracking.show import show_history
 
     moment = None if at is None else _time(at)
-    with registry() as found:
+    with opened(name) as found:
         entries = found.history(name, moment)
         active = found.active(name, moment or datetime.now(UTC))
         approved = [e for e in entries if active and (e.event, e.version) == ("approve", active.version)]

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from volant.cli.app import AsJson, app
+from volant.cli.registry import opened
 from volant.errors import VolantError
 
 
@@ -20,11 +21,10 @@ def package(
 ) -> None:
     """Build a BentoML service of flywheels that runs anywhere: `bentoml serve volant:latest`."""
     from volant.service.packing import pack
-    from volant.tracking.registry import registry
 
-    with registry() as opened:
-        numbers = {name: opened.number(name, version) for name in names}
-        bundles = {name: (opened.fetch(name, number), str(number)) for name, number in numbers.items()}
+    with opened(*names) as found:
+        numbers = {name: found.number(name, version) for name in names}
+        bundles = {name: (found.fetch(name, number), str(number)) for name, number in numbers.items()}
     packed = pack(bundles)
     if as_json:
         print(json.dumps(asdict(packed), default=str))  # noqa: T201

@@ -14,8 +14,9 @@ import pytest
 from lake.conftest import rows_csv, written
 from texts import reviews
 from volant.datasets import catalogue
-from volant.datasets.ingest import ingest
-from volant.datasets.locking import locked
+from volant.datasets.ingest import Options, ingest
+from volant.datasets.locking import locked, recover
+from volant.datasets.widen import widen
 from volant.errors import VolantError
 
 pytestmark = pytest.mark.slow
@@ -114,6 +115,53 @@ def test_who_holds_the_lake_is_said(project: Path) -> None:
     out = waiting.communicate(timeout=120)[0]
     assert waiting.returncode == 0, out
     assert json.loads(out.splitlines()[-1])["added"] == 1
+
+
+def test_killed_between_conf_and_card_the_label_is_taken_back(project: Path) -> None:
+    conf, params = project / "conf/flywheel/mine.yaml", project / "params.yaml"
+    before = (conf.read_text(), params.read_text())
+    new = rows_csv(project / "rows/new.csv", [("a film like others", "so-so")])
+    killed = (
+        "import os, volant.datasets.ingest as m\nfrom volant.datasets import catalogue\n"
+        "catalogue.write = lambda *_: os.kill(os.getpid(), 9)\n"
+        f"m.ingest('mine', [{new!r}], 'train', m.Options(new_labels=True))"
+    )
+    done = subprocess.run([sys.executable, "-c", killed], cwd=project, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert "so-so" in conf.read_text()
+    other = rows_csv(project / "rows/other.csv", [("a film", "fresh")])
+    assert ingest("mine", [other], "train", root=project).added == 1
+    assert (conf.read_text(), params.read_text()) == before
+    subprocess.run([sys.executable, "-c", killed], cwd=project, check=False)
+    assert ingest("mine", [new], "train", Options(new_labels=True), project).new_labels == ["so-so"]
+    assert "so-so" in conf.read_text()
+    assert "so-so" in params.read_text()
+    assert consistent(project) == 2
+
+
+def test_a_hand_in_conf_is_left_alone(project: Path) -> None:
+    conf = project / "conf/flywheel/mine.yaml"
+    widen("mine", ["so-so"], project / "data/mine/lake/train/x-01234567.parquet", project)
+    conf.write_text(conf.read_text() + "# mine\n")
+    recover("mine", project)
+    assert "so-so" in conf.read_text()
+    assert list(project.glob(".volant/widening/*")) == []
+
+
+def test_only_what_an_ingest_leaves_is_removed(project: Path) -> None:
+    lake = catalogue.home("mine", "train", project)
+    own = [
+        "x-01234567.parquet",
+        "x-01234567.parquet.dvc",
+        ".rows.parquet.01234567.part",
+        ".x-01234567.json.0a1b2c3d.part",
+    ]
+    own += ["..rows.parquet.01234567.part.89abcdef.part"]
+    foreign = [".download.part", ".rows.csv.01234567.part", "mine.parquet", "notes.parquet.bak"]
+    for name in own + foreign:
+        (lake / name).write_text("x")
+    assert sorted(path.name for path in recover("mine", project)) == sorted(own)
+    assert {path.name for path in lake.iterdir()} == {".gitignore", *foreign}
 
 
 def test_a_broken_lock_file_of_dvc_is_mended(project: Path) -> None:

@@ -117,6 +117,24 @@ def test_skip_bad_writes_the_rejected_rows_which_come_back_once_mended(project: 
     assert ingest("mine", [str(rejected)], "train", root=project).added == 1
 
 
+def test_rejected_rows_of_files_of_one_name_are_all_kept(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of s3://a/rows.csv and s3://b/rows.csv: nothing can be written beside them, so all go to where we are."""
+    monkeypatch.chdir(project)
+    files = []
+    for folder, text in (("a", "one more film"), ("b", "another film")):
+        (project / "rows" / folder).mkdir()
+        files.append(rows_csv(project / f"rows/{folder}/rows.csv", [*GOOD, (text, "frehs")]))
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    found = ingest("mine", files, "train", Options(skip_bad=True)).rejected
+    assert found == ["rows.csv.rejected.jsonl", "rows.csv.rejected-2.jsonl"]
+    texts = [json.loads((project / name).read_text())["text"] for name in found]
+    assert texts == ["one more film", "another film"]
+    (project / found[0]).write_text("mended by hand")
+    again = ingest("mine", files[:1], "train", Options(skip_bad=True)).rejected
+    assert again == ["rows.csv.rejected-3.jsonl"]
+    assert (project / found[0]).read_text() == "mended by hand"
+
+
 def test_rejected_rows_of_a_folder_that_only_can_be_read_are_written_here(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,9 @@ from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
 from volant.datasets.locking import recover
 from volant.datasets.report import Report
-from volant.datasets.track import PATIENCE, track
-from volant.datasets.widen import widen
+from volant.datasets.track import track
+from volant.datasets.widen import settle, widen
+from volant.dvc_busy import PATIENCE
 from volant.errors import VolantError
 from volant.locking import now, turn_lock
 from volant.schema import part_path, sha256, write_table
@@ -60,8 +61,9 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
 
     def finish() -> None:
         if report.new_labels:
-            widen(report.flywheel, report.new_labels, root)
+            widen(report.flywheel, report.new_labels, path, root)
         catalogue.write(card, root)
+        settle(report.flywheel, root)
 
     # a turn that is on reads params.yaml again after each stage: its labels must not change under it
     turn = turn_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)

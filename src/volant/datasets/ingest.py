@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 from volant import config
@@ -64,12 +65,13 @@ def ingest(name: str, files: Sequence[str], split: str, options: Options | None 
         VolantError: If a file can't be read, or has too many bad rows; names file and line. Nothing is changed then.
     """
     options = options or Options()
-    flywheel = config.flywheel(name, config.load(root / config.PARAMS))
+    config.flywheel(name, config.load(root / config.PARAMS))  # before anything is made under that name
     given = catalogue.checked(options.name or _stem(files[0]), "dataset")
     catalogue.home(name, split, root)
     with locked(name, root):
         if not options.dry_run:
             recover(name, root)
+        flywheel = config.flywheel(name, config.load(root / config.PARAMS))  # as what was cut off left it
         there = known(name, flywheel.kind, flywheel.split.group, split, root)
         labels = set(flywheel.labels or there.labels)
         form = replace(
@@ -118,10 +120,16 @@ def _write_rejected(bad: Sequence[Bad]) -> list[str]:
         beside = Path(file).expanduser().parent
         # of a remote file, and of one in a folder that only can be read, they go to where we are
         folder = beside if "://" not in file and os.access(beside, os.W_OK) else Path()
-        path = folder / f"{file.rpartition('/')[2]}.rejected.jsonl"
-        write_text("".join(f"{line}\n" for line in lines), path)
-        written.append(str(path))
+        written.append(str(_beside(folder / file.rpartition("/")[2], "".join(f"{line}\n" for line in lines))))
     return written
+
+
+def _beside(file: Path, text: str) -> Path:
+    """Where that is written: never over another text, of a file of the same name or one that a person is mending."""
+    paths = (file.with_name(f"{file.name}.rejected{end}.jsonl") for end in chain([""], (f"-{n}" for n in count(2))))
+    path = next(path for path in paths if not path.exists() or path.read_text(encoding="utf-8") == text)
+    write_text(text, path)
+    return path
 
 
 def _rejected(bad: Bad) -> dict[str, str | int]:

@@ -1,13 +1,17 @@
 """One writer at a time in the lake of a flywheel; what one that was killed has left is removed by the next."""
 
+import re
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from volant.datasets.catalogue import SIDES, cards, checked, home
+from volant.datasets.widen import settle
 from volant.locking import LOCKS, held
 
 PATIENCE = 600  # seconds
+# what an ingest writes before the card: rows, their .dvc file, and drafts of rows and card as `schema` names them
+OWN = re.compile(r".+-[0-9a-f]{8}\.parquet(\.dvc)?|\.+(rows\.parquet|.+\.json)(\.[0-9a-f]{8}\.part)+")
 
 
 def locked(flywheel: str, root: Path = Path(), patience: float = PATIENCE) -> AbstractContextManager[None]:
@@ -26,14 +30,14 @@ def locked(flywheel: str, root: Path = Path(), patience: float = PATIENCE) -> Ab
 
 
 def recover(flywheel: str, root: Path = Path()) -> list[Path]:
-    """Remove what an ingest that was killed has left: rows without a card. Call it under the lock.
+    """Take back what an ingest that was killed has left: rows and labels without a card. Call it under the lock.
 
     Returns:
         The files that were removed.
     """
+    settle(flywheel, root)
     kept = {f"{card.name}.parquet{end}" for card in cards(flywheel, root) for end in ("", ".dvc")}
-    folders = [home(flywheel, side, root) for side in SIDES]
-    found = [path for folder in folders for part in ("*.parquet*", ".*.part") for path in folder.glob(part)]
+    found = [path for side in SIDES for path in home(flywheel, side, root).iterdir() if OWN.fullmatch(path.name)]
     left = [path for path in found if path.name not in kept]
     for path in left:
         path.unlink(missing_ok=True)

@@ -1,19 +1,28 @@
 """New labels in a flywheel's conf file: added to its `labels`, all else keeps its bytes, comments included."""
 
+import json
 import re
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
 from volant import config
+from volant.dvc_busy import PATIENCE
 from volant.errors import VolantError
+from volant.locking import STATE, turn_lock
 from volant.scaffold.listing import live_flywheels
 from volant.scaffold.write import scalar
 from volant.schema import write_text
 
 
-def widen(flywheel: str, labels: Sequence[str], root: Path = Path()) -> Path | None:
-    """Add labels to those that the conf file lists, and compose `params.yaml` anew.
+def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path()) -> Path | None:
+    """Add labels to those that the conf file lists, and compose `params.yaml` anew; `settle` ends it.
+
+    Args:
+        flywheel: Whose conf.
+        labels: To be added.
+        rows: Of the dataset that brings them: until its card is there, `settle` takes the labels back.
+        root: The project.
 
     Returns:
         The file; None where it lists no labels, since train decides then.
@@ -28,6 +37,8 @@ def widen(flywheel: str, labels: Sequence[str], root: Path = Path()) -> Path | N
     text = with_labels(before, labels)
     if text is None:
         return None
+    note = {"conf": str(path.relative_to(root)), "before": before, "after": text}
+    write_text(json.dumps({**note, "card": str(rows.relative_to(root).with_suffix(".json"))}), _note(flywheel, root))
     write_text(text, path)
     try:
         write_params(root)
@@ -35,6 +46,31 @@ def widen(flywheel: str, labels: Sequence[str], root: Path = Path()) -> Path | N
         write_text(before, path)
         raise
     return path
+
+
+def settle(flywheel: str, root: Path = Path()) -> None:
+    """End a widening: where it was cut off before the card came, conf is what it was, unless a person changed it.
+
+    Raises:
+        VolantError: If a turn is on for long, as the labels must not change under it.
+    """
+    from volant.compose import write_params
+
+    path = _note(flywheel, root)
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    conf = root / note["conf"]
+    if not (root / note["card"]).exists() and conf.exists() and conf.read_text(encoding="utf-8") == note["after"]:
+        with turn_lock(f"the labels of {flywheel} are taken back", root, PATIENCE):
+            write_text(note["before"], conf)
+            write_params(root)
+    path.unlink()
+
+
+def _note(flywheel: str, root: Path) -> Path:
+    return root / STATE / "widening" / f"{flywheel}.json"
 
 
 def with_labels(conf: str, labels: Sequence[str]) -> str | None:

@@ -1,7 +1,9 @@
 """What all tests share: no network, no accounts, one clean environment."""
 
 import os
+import shutil
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,3 +47,25 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables, made once: that takes seconds."""
+    from mlflow.tracking import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def project_root(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a registry of its own, where we are."""
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    root = tmp_path / "my project"
+    root.mkdir()
+    shutil.copy(tables, root / "mlflow.db")
+    monkeypatch.chdir(root)
+    return root

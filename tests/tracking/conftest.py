@@ -1,13 +1,11 @@
 """A project with a registry of its own, and bundles that differ: one tiny model, sealed again with another seed."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from texts import reviews
 from volant import bundle, config
@@ -50,23 +48,9 @@ def bundles(first_bundle: Path, tmp_path: Path) -> Callable[[int], Path]:
     return make
 
 
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its tables, made once: that takes seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def root(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "AWS_"))]:
-        monkeypatch.delenv(name)
-    root = tmp_path / "my project"
-    root.mkdir()
-    shutil.copy(tables, root / "mlflow.db")
-    monkeypatch.chdir(root)
-    return root
+def root(project_root: Path) -> Path:
+    return project_root
 
 
 @pytest.fixture

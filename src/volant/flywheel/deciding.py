@@ -13,7 +13,7 @@ from volant.alerts import tell
 from volant.datasets import catalogue
 from volant.flywheel import journal, scores
 from volant.flywheel.record import Turn
-from volant.gate import Decision, judge
+from volant.gate import Best, Decision, judge
 from volant.provenance import digest
 from volant.results import read_results
 from volant.schema import sha256
@@ -45,9 +45,12 @@ def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
             "test": sha256(root / "data" / name / "clean/test.parquet"),
         }
         if _due(turn, version, flywheel, versions, gated, terms):
-            decision = judge(flywheel.gate, record.details, record.speed, found, why)
+            measured = {"scores": record.details["scores"], "labels": _labels(record.details)}
+            best = _best(flywheel.metric, turn, versions, {**terms, **measured})
+            decision = judge(flywheel.gate, record.details, record.speed, found, why, best)
             turn.judged, turn.decision = (decision, found), decision.to_json()
-            versions.annotate(name, version.number, {**turn.decision, **terms, "comparison": turn.comparison})
+            kept = {**turn.decision, **terms, **measured, "comparison": turn.comparison}
+            versions.annotate(name, version.number, kept)
             _act(turn, version, flywheel, versions, decision)
         else:
             _recall(turn, version, gated, root)
@@ -73,6 +76,24 @@ def _due(
     if version.status == "rejected":  # a person's word stands; the gate's falls with its conditions
         return gated["config"] != terms["config"] and bool(version.reasons)
     return auto or not gated["passed"] or any(gated.get(key) != value for key, value in terms.items())
+
+
+def _best(metric: str, turn: Turn, versions: Registry, now: Mapping[str, Any]) -> Best | None:
+    """The best of the champions before the active one that were gated on these very test rows, with these labels.
+
+    Else a chain of versions, each within the margin of the one before, could fall as deep as it is long.
+    """
+    score, found = now["scores"].get(metric), []
+    for other in versions.line(turn.flywheel):
+        gated = versions.record(turn.flywheel, other.number).gate or {}
+        same = all(gated.get(key) == now[key] for key in ("test", "labels"))
+        if other.number not in (turn.version, turn.active) and same and gated["scores"].get(metric) is not None:
+            found.append(Best(other.number, metric, gated["scores"][metric]))
+    return min(found, key=lambda best: best.gain(score), default=None) if score is not None else None
+
+
+def _labels(details: Mapping[str, Any]) -> list[str]:
+    return sorted(row["label"] for row in details["labels"])
 
 
 def _unpromoted(turn: Turn, version: Version, versions: Registry) -> bool:

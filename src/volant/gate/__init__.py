@@ -8,7 +8,7 @@ show          both as tables for people
 """
 
 from volant.gate.comparison import Answers, Comparison, compare
-from volant.gate.decision import Condition, Decision, judge
+from volant.gate.decision import Best, Condition, Decision, judge
 from volant.gate.show import show
 
-__all__ = ["Answers", "Comparison", "Condition", "Decision", "compare", "judge", "show"]
+__all__ = ["Answers", "Best", "Comparison", "Condition", "Decision", "compare", "judge", "show"]

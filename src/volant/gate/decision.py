@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from volant.config import Gate
-from volant.gate.comparison import Comparison
+from volant.evaluation.report import LOSSES
+from volant.gate.comparison import ROUNDING, Comparison
 
 MEGABYTE = 1_000_000
 FIRST = "there is no active version to compare with"
@@ -28,6 +29,19 @@ class Condition:
     bound: str
     passed: bool
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best version so far on the same test rows: its number, the metric, and what it scored."""
+
+    version: int
+    metric: str
+    score: float
+
+    def gain(self, score: float) -> float:
+        """How much better a score is."""
+        return score - self.score if self.metric not in LOSSES else self.score - score
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,7 @@ def judge(
     speed: Mapping[str, Any],
     comparison: Comparison | None,
     why_none: str = "",
+    best: Best | None = None,
 ) -> Decision:
     """Hold what was measured against what config asks.
 
@@ -70,6 +85,7 @@ def judge(
         speed: What `reports/<flywheel>/speed.json` says.
         comparison: With the active version, if there is one.
         why_none: Why there is no comparison.
+        best: The best version that was active, on the same test rows.
 
     Example:
         >>> judge(Gate(min={"macro_f1": 0.75}), {"scores": {"macro_f1": 0.7}}, {}, None).reasons
@@ -78,6 +94,7 @@ def judge(
     scores, calibration = details.get("scores", {}), details.get("calibration", {})
     conditions = [_least(name, scores.get(name), bound) for name, bound in gate.min.items()]
     conditions += _compared(gate, comparison) if comparison else [_not_compared(gate, why_none or FIRST)]
+    conditions += [_held(gate, best, scores.get(best.metric))] if best else []
     size = speed.get("size_bytes")
     budgets = (
         ("size in MB", None if size is None else size / MEGABYTE, gate.max_size_mb),
@@ -100,6 +117,14 @@ def _most(name: str, value: float | None, bound: float) -> Condition:
 
 def _not_compared(gate: Gate, why: str) -> Condition:
     return Condition("against the active version", None, _asked(gate), True, f"not compared: {why}")
+
+
+def _held(gate: Gate, best: Best, score: float | None) -> Condition:
+    """By the point alone, as `worse` is: that version needn't be fetched and asked again."""
+    gain = None if score is None else best.gain(score)
+    note = f"version {best.version} had {best.metric} {best.score:.4f} on the same test rows"
+    passed = gain is not None and gain >= -gate.margin - ROUNDING
+    return Condition("against the best so far", gain, f"not worse by more than {gate.margin:g}", passed, note)
 
 
 def _compared(gate: Gate, found: Comparison) -> list[Condition]:

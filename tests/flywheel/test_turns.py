@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,10 @@ def test_from_a_version_on(tmp_path: Path) -> None:
     assert (again["case"], again["version"]) == ("changed", 2)
     assert again["news"]["config"] == ["flywheels.mine.model"]
     assert "start: .volant/weights/mine/1" in conf.read_text()
+    shutil.rmtree(project.root / ".volant/weights")  # as on another machine
+    conf.write_text(conf.read_text().replace("num_train_epochs: 1", "num_train_epochs: 2"))
+    assert "volant iterate mine --from-version 1`" in project.fail("volant", "iterate", "mine")
+    assert project.iterate("--from-version", "1")["version"] == 3
     conf.write_text(linear)
     project.run("volant", "params")
     before = conf.read_text()

@@ -57,9 +57,10 @@ def start_tokenizer(start: str) -> Tokenizer:
     """
     folder = Path(start)
     if not (folder / WEIGHTS).is_file():
+        name, number = folder.parts[-2:] if len(folder.parts) > 1 else ("NAME", "N")  # .volant/weights/NAME/N
         raise VolantError(
-            f"model.start names no weights: {folder}. `volant iterate NAME --from-version N` fetches those of a "
-            "version; null starts anew."
+            f"model.start names weights that are not on this machine: {folder}. Fetch them with "
+            f"`volant iterate {name} --from-version {number}`; `--from-version 0` starts anew."
         )
     return Tokenizer.from_file(str(folder / TOKENIZER))
 

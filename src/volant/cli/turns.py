@@ -35,7 +35,7 @@ def iterate(
         show_plan(turn, console)
     else:
         turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console), start=from_version)
-        if advice and "train" in turn.ran.executed:
+        if advice and turn.case != "nothing":
             _advise(name, console)
         if turn.ran.executed or turn.ran.restored:
             show_results(name, read_results(name), console)

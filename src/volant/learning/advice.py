@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Advice:
 
     Attributes:
         flywheel: Its name.
-        made_of: Digest of everything it was made from: as long as it is the same, nothing is computed again.
+        made_of: Digest of config and rows: as long as it is the same, only the weak spots are looked up again.
         rows: Train rows that were looked at.
         of: Train rows that there are.
         curve: Learning curve, as `Curve`.
@@ -62,7 +62,7 @@ class Advice:
 def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     """Find out what would help, and write `next.md`, `next.json` and `next.png` in `reports/<name>/`.
 
-    Nothing is computed if they are there and were made of the same rows, config and evaluation.
+    Of the same rows and config, only what another evaluation found weak is new: that costs nothing.
 
     Args:
         name: Of the flywheel.
@@ -78,11 +78,14 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     tables = {split: read_table(path) for split, path in splits.items()}
     details_path = reports / "details.json"
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
-    made_of = digest([asdict(flywheel), details, {s: _rows_digest(table) for s, table in tables.items()}])
+    made_of = digest([asdict(flywheel), {s: _rows_digest(table) for s, table in tables.items()}])
     kept = _kept(reports, made_of)
-    if kept:
-        return kept
-    found = _find_out(name, flywheel, tables, details, made_of)
+    found = kept or _find_out(name, flywheel, tables, made_of)
+    kind = KINDS[flywheel.kind]
+    counts = kind.count(kind.gold(tables["train"]))
+    found = replace(found, labels=weak_labels(details, counts), slices=weak_slices(details))
+    if found == kept:
+        return found
     reports.mkdir(parents=True, exist_ok=True)
     plots.save(picture(found.curve), reports / "next.png")
     write_text(page(found.to_json()), reports / "next.md")
@@ -90,9 +93,7 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     return found
 
 
-def _find_out(
-    name: str, flywheel: config.Flywheel, tables: Mapping[str, pa.Table], details: Mapping[str, Any], made_of: str
-) -> Advice:
+def _find_out(name: str, flywheel: config.Flywheel, tables: Mapping[str, pa.Table], made_of: str) -> Advice:
     kind = KINDS[flywheel.kind]
     total = len(tables["train"])
     if total < LEAST_ROWS:
@@ -100,7 +101,6 @@ def _find_out(
     labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
     task = Task(kind, labels, flywheel.metric, flywheel.seed)
     train, validation = (_examples(tables[split], kind, labels) for split in ("train", "validation"))
-    counts = kind.count(train.gold)
     groups = strata(kind, train.gold)
     order = fair_order(groups, flywheel.seed)
     rows = np.sort(order[:MOST_ROWS])
@@ -115,8 +115,8 @@ def _find_out(
         rows=len(rows),
         of=total,
         curve=asdict(curve),
-        labels=weak_labels(details, counts),
-        slices=weak_slices(details),
+        labels=[],
+        slices=[],
         suspected=len(found),
         suspects=listed(found, table["id"].to_pylist(), table["text"].to_pylist(), MOST_SUSPECTS),
     )

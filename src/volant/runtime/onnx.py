@@ -1,5 +1,6 @@
 """Runs an ONNX model with ONNX Runtime and its tokenizer with `tokenizers`."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,11 +29,11 @@ class OnnxRuntime:
         self._tokenizer.no_padding()
         self._pad = runtime["pad_id"]
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads = int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()
+        self._count = options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()
         options.log_severity_level = 3
         # a thread that waits for work by spinning takes its core from the other batches
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._threads = ThreadPoolExecutor(threads, "onnx")
+        self._threads = ThreadPoolExecutor(self._count, "onnx")
         self._session = onnxruntime.InferenceSession(
             str(folder / runtime["model"]), options, providers=["CPUExecutionProvider"]
         )
@@ -41,7 +42,7 @@ class OnnxRuntime:
         """Logits (N, L) of cleaned texts, computed in batches of like length and put back in order."""
         encodings = self._tokenizer.encode_batch_fast(list(texts))
         lengths = np.array([len(e.ids) for e in encodings])
-        groups = list(batches(lengths))
+        groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
         ids = [[encodings[i].ids for i in rows] for rows in groups]
         outputs = list(self._threads.map(self._run, ids) if len(ids) > 1 else map(self._run, ids))
         result = np.empty((len(texts), outputs[0].shape[1] if outputs else 0), dtype=np.float32)
@@ -62,6 +63,22 @@ class OnnxRuntime:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def share(tokens: int, threads: int) -> int:
+    """Padded tokens of a batch, so that every thread has as many batches as the others.
+
+    Args:
+        tokens: All of them, without padding: a fifth comes to them.
+        threads: Which share them.
+
+    Example:
+        >>> share(100, threads=2), share(400, threads=2), share(10_000, threads=2)
+        (60, 120, 188)
+    """
+    padded = tokens * 1.2
+    rounds = math.ceil(padded / BATCH_TOKENS / threads)
+    return math.ceil(padded / max(1, rounds * threads))
 
 
 def batches(lengths: np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndarray]:

@@ -1,0 +1,227 @@
+"""Requests a second over HTTP: Volant beside `mlflow models serve` and FastAPI with a `transformers.pipeline`.
+
+    python bench/serving.py [--seconds 10] [--rounds 3] [--json]
+
+All serve the packaged MiniLM with a classification head, and are sent the same reviews (the clean test texts that
+`make run` leaves in data/reviews), by 1 and by 16 connections, one text and 32 texts a request. The servers take
+turns; medians of the rounds are shown. The limit is measured in the same rounds: tokenizers and ONNX Runtime alone,
+without HTTP, one text at a time and in sorted batches of 16. Volant is served as it is packaged (`volant package`).
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import psutil
+
+from load import load
+from volant import config
+from volant.bundle import Bundle
+from volant.config import Flywheel
+from volant.schema import read_table, write_table
+from volant.stages.train import train
+
+DATA = Path("data/reviews/clean")
+CASES = ((1, 1), (16, 1), (1, 32), (16, 32))  # connections, texts a request
+PEER = """
+from fastapi import FastAPI
+from transformers import pipeline
+app, answer = FastAPI(), pipeline("text-classification", model={model!r})
+
+@app.post("/predict")
+def predict(body: dict[str, list[str]]) -> list[dict]:
+    return answer(body["texts"], batch_size=32, truncation=True)
+"""
+MODELS = {
+    "minilm": {
+        "_target_": "volant.models.transformer.Transformer",
+        "family": "transformer",
+        "trainable": "head",
+        "training": {"num_train_epochs": 2, "progress": False},
+    },
+    "linear": {"_target_": "volant.models.linear.Linear", "family": "linear"},
+}
+
+
+def bundle(name: str, work: Path) -> Path:
+    """A bundle trained on a few rows: how good it is makes no difference here."""
+    for split, rows in (("train", 1200), ("validation", 300)):
+        write_table(read_table(DATA / f"{split}.parquet").slice(0, rows), work / name / "data" / f"{split}.parquet")
+    tree = {"kind": "classify", "description": "a bench", "source": {}, "cleaning": ["whitespace"], "seed": 1}
+    flywheel = config.validate(Flywheel, {**tree, "metric": "macro_f1", "model": MODELS[name]}, "flywheel")
+    train(name, flywheel, work / name / "data", work / name / "bundle", work / name / "work")
+    return work / name / "bundle"
+
+
+def volant(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+    """Both bundles in one packaged service."""
+    from volant.service.packing import pack
+
+    packed = pack({name: (bundle(name, work), "1") for name in MODELS}, work)
+    return ["-m", "bentoml", "serve", packed.tag], lambda texts: {"texts": texts, "model": "minilm"}
+
+
+def mlflow(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+    """The model as MLflow saves and serves pipelines of `transformers`."""
+    from mlflow.transformers import save_model
+    from transformers import pipeline
+
+    save_model(pipeline("text-classification", model=str(peer(work))), str(work / "mlflow"), pip_requirements=[])
+    command = ["-m", "mlflow", "models", "serve", "-m", str(work / "mlflow"), "--env-manager", "local"]
+    return command, lambda texts: {"inputs": list(texts)}
+
+
+def fastapi(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+    """A pipeline of `transformers` behind one route, in FastAPI's threads: `async def` was slower."""
+    (work / "fastapi_peer.py").write_text(PEER.format(model=str(peer(work))))
+    return ["-m", "uvicorn", "fastapi_peer:app", "--log-level", "warning"], lambda texts: {"texts": list(texts)}
+
+
+def peer(work: Path) -> Path:
+    """The packaged MiniLM with a head, as `transformers` saves it."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from volant.models.transformer import packaged_minilm
+
+    folder = work / "peer"
+    if not folder.exists():
+        AutoModelForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(packaged_minilm(), model_max_length=128).save_pretrained(folder)
+    return folder
+
+
+@contextmanager
+def running(command: list[str], work: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """A server on a free port, ready to answer."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (work / f"{port}.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, *command, "--port", str(port)], cwd=work, stdout=log, stderr=log)  # noqa: S603
+        try:
+            _ready(port)
+            yield port, psutil.Process(process.pid)
+        finally:
+            for child in [*psutil.Process(process.pid).children(recursive=True), process]:
+                child.terminate()
+            process.wait(60)
+
+
+def _ready(port: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for path in ("readyz", "ping", "openapi.json"):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.1)
+    raise SystemExit(f"The server on port {port} is not ready after two minutes.")
+
+
+def bare(folder: Path, texts: Sequence[str], size: int) -> float:
+    """Texts a second of tokenizers and ONNX Runtime on the bundle's own graph: the limit of any server here."""
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(128)
+    tokenizer.enable_padding()
+    session = InferenceSession(str(next(folder.glob("*.onnx"))), providers=["CPUExecutionProvider"])
+    start = time.perf_counter()
+    if size > 1:
+        texts = sorted(texts, key=len)
+    for at in range(0, len(texts), size):
+        batch = tokenizer.encode_batch(list(texts[at : at + size]))
+        ids, mask = (np.array([getattr(e, name) for e in batch]) for name in ("ids", "attention_mask"))
+        session.run(None, {"input_ids": ids, "attention_mask": mask})
+    return len(texts) / (time.perf_counter() - start)
+
+
+def busy(process: psutil.Process) -> float:
+    """Seconds of CPU that a server and its children have used."""
+    alive = [process, *process.children(recursive=True)]
+    return sum(sum(one.cpu_times()[:2]) for one in alive)
+
+
+def main() -> None:
+    """Start all, let them take turns, print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10, help="of each case and server in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    texts = read_table(DATA / "test.parquet", ["text"])["text"].to_pylist()[:960]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        work = Path(folder)
+        os.environ |= {"BENTOML_HOME": str(work / "bentoml"), "BENTOML_DO_NOT_TRACK": "True", "HF_HUB_OFFLINE": "1"}
+        servers = {
+            "volant": volant(work),
+            "mlflow": mlflow(work),
+            "fastapi": fastapi(work),
+        }
+        addresses = {"mlflow": "invocations"}
+        found: dict[str, Any] = {}
+        up = {name: stack.enter_context(running(command, work)) for name, (command, _) in servers.items()}
+        for _ in range(arguments.rounds):
+            for connections, size in CASES:
+                case = found.setdefault(f"{connections}x{size}", {})
+                for name, (port, process) in up.items():
+                    parts = [texts[at : at + size] for at in range(0, len(texts), size)]
+                    bodies = [servers[name][1](part) for part in parts]
+                    url = f"http://127.0.0.1:{port}/{addresses.get(name, 'predict')}"
+                    load(url, bodies, connections, arguments.seconds / 10)
+                    before = busy(process)
+                    done = load(url, bodies, connections, arguments.seconds)
+                    told = done.to_json(size) | {
+                        "cpu_ms_per_text": (busy(process) - before) / done.requests / size * 1000
+                    }
+                    case.setdefault(name, []).append(told)
+            port = up["volant"][0]
+            one = [{"texts": [text], "model": "linear"} for text in texts]
+            linear = load(f"http://127.0.0.1:{port}/predict", one, 16, arguments.seconds).to_json(1)
+            found.setdefault("linear_16x1", {}).setdefault("volant", []).append(linear)
+            place = work / "minilm" / "bundle"
+            limit = {f"bare_{size}": bare(place, texts[:480], size) for size in (1, 16)}
+            ours = Bundle.load(place)
+            start = time.perf_counter()
+            ours.predict(texts[:480])
+            limit["bundle_predict"] = 480 / (time.perf_counter() - start)
+            for name, rate in limit.items():
+                found.setdefault("no_http", {}).setdefault(name, []).append({"texts_per_second": rate})
+        found = {case: {n: medians(rounds) for n, rounds in names.items()} for case, names in found.items()}
+        found["precision"] = Bundle.load(work / "minilm" / "bundle").manifest["precision"]
+    print(json.dumps(found | {"ratios": ratios(found)}, indent=None if arguments.json else 2))
+
+
+def medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure."""
+    return {key: round(median(one[key] for one in rounds), 2) for key in rounds[0]}
+
+
+def ratios(found: dict[str, Any]) -> dict[str, float]:
+    """Volant against the better peer, and against the limit."""
+    told = {}
+    for connections, size in CASES:
+        case = found[f"{connections}x{size}"]
+        rates = {name: case[name]["texts_per_second"] for name in case}
+        told[f"{connections}x{size}_to_better_peer"] = round(rates.pop("volant") / max(rates.values()), 2)
+    limit = max(rate["texts_per_second"] for name, rate in found["no_http"].items() if name.startswith("bare"))
+    told["16x32_of_bare_loop"] = round(found["16x32"]["volant"]["texts_per_second"] / limit, 2)
+    return told
+
+
+if __name__ == "__main__":
+    main()

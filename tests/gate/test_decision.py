@@ -9,7 +9,7 @@ from rich.console import Console
 
 from gate.test_comparison import LABELS, against, answers, rows
 from volant.config import Gate
-from volant.gate import Answers, Decision, judge, show
+from volant.gate import Answers, Best, Decision, judge, show
 from volant.schema import Annotation
 
 DETAILS = {"scores": {"macro_f1": 0.8, "accuracy": 0.82}, "calibration": {"ece": 0.04}}
@@ -106,3 +106,18 @@ def test_rows_left_out_are_in_the_note_and_all_of_it_is_json() -> None:
     tree = json.loads(json.dumps({"gate": decision.to_json(), "comparison": comparison.to_json()}, allow_nan=False))
     assert tree["gate"]["passed"] == decision.passed
     assert tree["comparison"]["unshared"][0]["label"] == "d"
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "best", "passed"),
+    [
+        *(("macro_f1", 0.79, 0.80, True), ("macro_f1", 0.785, 0.80, False), ("macro_f1", 0.9, 0.8, True)),
+        *(("log_loss", 0.31, 0.30, True), ("log_loss", 0.32, 0.30, False), ("log_loss", 0.2, 0.3, True)),
+        ("macro_f1", None, 0.80, False),
+    ],
+)
+def test_the_best_so_far_is_not_lost_by_more_than_the_margin(
+    metric: str, score: float | None, best: float, passed: bool
+) -> None:
+    decision = judge(Gate(margin=0.01), {"scores": {metric: score}}, SPEED, None, "", Best(1, metric, best))
+    assert verdicts(decision) == {"against the active version": True, "against the best so far": passed}

@@ -112,7 +112,7 @@ def test_rows_left_out_are_in_the_note_and_all_of_it_is_json() -> None:
     ("metric", "score", "best", "passed"),
     [
         *(("macro_f1", 0.79, 0.80, True), ("macro_f1", 0.785, 0.80, False), ("macro_f1", 0.9, 0.8, True)),
-        *(("log_loss", 0.31, 0.30, True), ("log_loss", 0.32, 0.30, False), ("log_loss", 0.2, 0.3, True)),
+        *(("hamming_loss", 0.31, 0.30, True), ("hamming_loss", 0.32, 0.30, False), ("hamming_loss", 0.2, 0.3, True)),
         ("macro_f1", None, 0.80, False),
     ],
 )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import httpx
 
 from volant.errors import VolantError
@@ -26,11 +25,6 @@ class Caller:
         """What the API is told of them."""
         told = {HEADER: self.word} if self.word else {}
         return told | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-
-
-def caller(token: str | None, request: gr.Request) -> Caller:
-    """Who asked for something on a page; nothing of it is kept."""
-    return Caller("".join((token or "").split()), request.headers.get(HEADER, ""))
 
 
 class Api:

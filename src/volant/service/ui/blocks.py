@@ -7,12 +7,18 @@ import gradio as gr
 
 from volant.errors import VolantError
 from volant.service.settings import Settings
-from volant.service.ui import try_tab
+from volant.service.ui import batch_tab, deploy_tab, feedback_tab, registry, try_tab, versions_tab
 from volant.service.ui.api import Api
 from volant.service.ui.markup import note
-from volant.service.ui.page import Page, caller, chosen
+from volant.service.ui.page import PRIVATE, Page, chosen
 
-TABS: dict[str, Callable[[Page], None]] = {"Try": try_tab.add}
+TABS: dict[str, Callable[[Page, gr.Tab], None]] = {
+    "Try": try_tab.add,
+    "Batch": batch_tab.add,
+    "Deploy": deploy_tab.add,
+    "Versions": versions_tab.add,
+    "Feedback": feedback_tab.add,
+}
 PACKAGED = ("Try", "Batch", "Feedback")  # what needs no registry
 
 
@@ -36,11 +42,11 @@ def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.B
                 html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )
         trouble = gr.HTML("", elem_id="trouble")
-        page = Page(Api(address), settings, token, gr.State({}))
+        page = Page(Api(address), settings, token, packaged, gr.State({}))
         for name, add in TABS.items():
             if not packaged or name in PACKAGED:
-                with gr.Tab(name):
-                    add(page)
+                with gr.Tab(name) as tab:
+                    add(page, tab)
         _refreshing(page, blocks, trouble)
     return blocks
 
@@ -51,20 +57,23 @@ def _refreshing(page: Page, blocks: gr.Blocks, trouble: gr.HTML) -> None:
     places = [place for place, _ in page.shown]
 
     def refresh(token: str, request: gr.Request, *now: str | None) -> Any:
+        who, wrong = page.who(token, request), ""
         try:
-            found, wrong = page.deployed(caller(token, request)), ""
+            found = page.deployed(who)
         except VolantError as error:
             found, wrong = [], note(str(error), good=False)
-        names = [model["name"] for model in found]
-        flywheels = sorted({model["flywheel"] for model in found})
+        if who.token and not page.packaged:
+            registry.prepare()
+        known = {model["name"]: model for model in found}
+        names, flywheels = list(known), [] if wrong else page.of(known)
         lists = [names] * len(page.models) + [flywheels] * len(page.flywheels)
         told = [chosen(one, some) for one, some in zip(now, lists, strict=True)]
-        return [{model["name"]: model for model in found}, wrong, *told, *(show(found) for _, show in page.shown)]
+        return [known, wrong, *told, *(show(found, who) for _, show in page.shown)]
 
     told: Any = {
         "inputs": [page.token, *fields],
         "outputs": [page.known, trouble, *fields, *places],
-        "api_visibility": "private",
+        **PRIVATE,
         "show_progress": "hidden",
     }
     gr.on([blocks.load, page.token.submit, page.token.blur], refresh, **told)

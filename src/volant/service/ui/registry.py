@@ -1,18 +1,18 @@
 """The registry, as the pages use it: opened for one thing at a time, MLflow imported when it is first needed."""
 
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from volant.errors import VolantError
 from volant.service import watching
+from volant.service.ui.page import ROOT
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry, Version
 
-ROOT = Path()
 _turn = threading.Lock()  # the environment that MLflow reads is the process's
 
 
@@ -31,6 +31,17 @@ def opened() -> Iterator["Registry"]:
             raise VolantError(
                 f"The registry needs '{error.name}'. Get it with `pip install 'volant[train]'`."
             ) from error
+
+
+def prepare() -> None:
+    """Open the registry once in the background: whoever types a token is about to need it, and MLflow takes seconds."""
+    if "mlflow" not in sys.modules:
+        threading.Thread(target=_warm, daemon=True).start()
+
+
+def _warm() -> None:
+    with suppress(VolantError), opened():
+        pass
 
 
 def versions(flywheel: str | None) -> list["Version"]:

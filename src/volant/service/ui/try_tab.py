@@ -9,7 +9,7 @@ import gradio as gr
 from volant.errors import VolantError
 from volant.service.ui import look
 from volant.service.ui.markup import bars, note
-from volant.service.ui.page import Page, caller, explained
+from volant.service.ui.page import Page, explained
 
 SCORES = 5  # labels with their scores, of each answer
 # drawn, as not every machine has a font for them
@@ -18,7 +18,7 @@ UP = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{THUMB}"/></svg>'
 DOWN = UP.replace("<path", '<path transform="rotate(180 12 12)"')
 
 
-def add(page: Page) -> None:
+def add(page: Page, _: gr.Tab) -> None:
     """Add the tab's components and what they do."""
     with gr.Row():
         with gr.Column(scale=2):
@@ -30,14 +30,13 @@ def add(page: Page) -> None:
             said = gr.HTML(note(f"Up to {page.settings.limits.texts_per_request:,} texts at a time."), elem_id="said")
             answers = gr.HTML("", elem_id="answers", js_on_load=look.rows_js(), server_functions=[_teller(page)])
 
-    @explained(said)
     def predict(name: str | None, lines: str, known: dict[str, Any], token: str, request: gr.Request) -> Any:
         given = [line for line in lines.splitlines() if line.strip()]
         if not name or not given:
             missing = "Choose a model." if not name else "Write at least one text, each on a line of its own."
             raise VolantError(missing)
         asked = {"texts": given, "model": name, "top_k": SCORES}
-        found = page.api.ask(caller(token, request), "POST", "/predict", json=asked)
+        found = page.api.ask(page.who(token, request), "POST", "/predict", json=asked)
         told = (
             f"{len(given):,} {'text' if len(given) == 1 else 'texts'}, answered by {name}, version {found['version']}."
         )
@@ -48,7 +47,7 @@ def add(page: Page) -> None:
         "outputs": [said, answers],
         "api_visibility": "private",
     }
-    gr.on([button.click, texts.submit], predict, **told)
+    gr.on([button.click, texts.submit], explained(predict, said), **told)
 
 
 def shown(texts: list[str], found: dict[str, Any], model: dict[str, Any]) -> str:
@@ -83,7 +82,7 @@ def _teller(page: Page) -> Any:
         if said["labels"] is not None:
             body["labels"] = said["labels"]
         try:
-            page.api.ask(caller(said["token"], request), "POST", "/feedback", json=body)
+            page.api.ask(page.who(said["token"], request), "POST", "/feedback", json=body)
         except VolantError as error:
             return {"good": False, "text": str(error)}
         return {"good": True, "text": "Thank you: your feedback is kept, and will be reviewed."}

@@ -1,0 +1,56 @@
+"""The log of what was done on the pages of this server: who, when, what, and what became of it."""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from volant.errors import VolantError
+from volant.service.deployments import HOME
+from volant.service.journal import Entry, Journal
+from volant.service.ui.markup import table
+
+FILE = HOME / "actions.jsonl"
+SHOWN = 100
+Done = TypeVar("Done")
+
+
+class Actions:
+    """The log.
+
+    Args:
+        root: The project's root.
+    """
+
+    def __init__(self, root: Path = Path()) -> None:
+        self._journal = Journal(root / FILE)
+        self._last: deque[Entry] = deque(maxlen=SHOWN)
+
+    def did(self, who: str, what: str, do: Callable[[], Done]) -> Done:
+        """Do something, and write down that it was done, or why not.
+
+        Args:
+            who: In the person's own words; the token is the proof.
+            what: In a few words.
+            do: What to do.
+        """
+        try:
+            done = do()
+        except VolantError as error:
+            self._add(who, what, f"refused: {error}")
+            raise
+        self._add(who, what, "done")
+        return done
+
+    def html(self) -> str:
+        """The last actions, the newest first."""
+        with self._journal.locked():
+            self._last.extend(self._journal.new())
+        rows = [[entry[key] for key in ("time", "who", "what", "outcome")] for entry in reversed(self._last)]
+        return table("Log of actions (UTC)", ["Time", "Who", "What", "Outcome"], rows, "Nothing was done here yet.")
+
+    def _add(self, who: str, what: str, outcome: str) -> None:
+        time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        with self._journal.locked():
+            self._journal.append([{"time": time, "who": who, "what": what, "outcome": outcome[:500]}])

@@ -1,0 +1,126 @@
+"""Batch: a file is answered in the background; watch it, stop it, fetch the result."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from volant.errors import VolantError
+from volant.service.ui.api import Caller
+from volant.service.ui.markup import note, table
+from volant.service.ui.page import PRIVATE, Page, explained
+
+FORMS = [".csv", ".tsv", ".jsonl", ".txt"]
+RUNNING = ("SUBMITTED", "IN_PROGRESS")
+POLL = 1.0  # seconds between two looks at jobs that run
+
+
+def add(page: Page, tab: gr.Tab) -> None:
+    """Add the tab's components and what they do."""
+    with gr.Row():
+        with gr.Column():
+            model = page.model()
+            file = gr.File(label="File: CSV, TSV, JSON Lines, or one document a line", file_types=FORMS)
+            column = gr.Textbox("text", label="Column", info="That holds the text, in CSV and JSON Lines.", max_lines=1)
+            start = gr.Button("Start", variant="primary")
+        with gr.Column():
+            jobs = Jobs(page)
+    place, token = jobs.said, page.token
+    start.click(explained(jobs.submit, place), [model, file, column, token], [*jobs.seen, file], **PRIVATE).success(
+        lambda: None, None, file, **PRIVATE
+    )
+    jobs.cancel.click(explained(jobs.stop, place), [jobs.one, token], jobs.seen, **PRIVATE)
+    jobs.fetch.click(explained(jobs.get, place), [jobs.one, token], [jobs.result, place], **PRIVATE)
+    looking = [jobs.timer.tick, tab.select, jobs.refresh.click]
+    gr.on(looking, explained(jobs.watch, place), [jobs.one, token], jobs.seen, show_progress="hidden", **PRIVATE)
+
+
+class Jobs:
+    """The jobs of whoever looks, and what can be done with them.
+
+    Args:
+        page: The page.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.said, self.listed = gr.HTML("", elem_id="batch-said"), gr.HTML("", elem_id="jobs")
+        self.one = gr.Dropdown([], label="Job", interactive=True)
+        with gr.Row():
+            self.cancel, self.fetch = gr.Button("Cancel", min_width=80), gr.Button("Get the result", min_width=80)
+            self.refresh = gr.Button("Refresh", min_width=80)
+        self.result = gr.File(label="Result", visible=False, interactive=False, elem_id="result")
+        self.timer = gr.Timer(POLL, active=False)
+
+    @property
+    def seen(self) -> list[Any]:
+        """What shows how far jobs are."""
+        return [self.said, self.listed, self.one, self.timer]
+
+    def submit(self, name: str | None, path: str | None, by: str, token: str, request: gr.Request) -> Any:
+        """Hand a file to the service."""
+        if not path or not name:
+            raise VolantError("Choose a file." if name else "Choose a model.")
+        who, given = self._page.who(token, request), Path(path)
+        with given.open("rb") as stream:
+            fields = {"model": name, "column": by or "text"}
+            job = self._page.api.ask(who, "POST", "/jobs", data=fields, files={"file": (given.name, stream)})
+        given.unlink(missing_ok=True)  # the service has it
+        return {self.said: note(f"{given.name} is being answered."), **self._listing(who, job["id"])}
+
+    def stop(self, it: str | None, token: str, request: gr.Request) -> Any:
+        """End a job before it is done."""
+        who = self._page.who(token, request)
+        job = self._page.api.ask(who, "POST", f"/jobs/{_chosen(it)}/stop")
+        return {self.said: note(f"The job is {_state(job)}."), **self._listing(who, it)}
+
+    def get(self, it: str | None, token: str, request: gr.Request) -> Any:
+        """Fetch a result, so that it can be saved."""
+        target = Path(get_upload_folder()) / _chosen(it) / "result.jsonl"
+        target.parent.mkdir(exist_ok=True)
+        self._page.api.fetch(self._page.who(token, request), f"/jobs/{it}/result", target)
+        told = note("The result is there: click on its name to save it.")
+        return {self.result: gr.File(str(target), visible=True), self.said: told}
+
+    def watch(self, it: str | None, token: str, request: gr.Request) -> Any:
+        """Look again."""
+        return self._listing(self._page.who(token, request), it)
+
+    def _listing(self, who: Caller, now: str | None) -> dict[Any, Any]:
+        found = self._page.api.ask(who, "GET", "/jobs")
+        names = [(f"{job['created'][11:19]} {job['model']}, {_state(job)}", job["id"]) for job in found]
+        known = [job["id"] for job in found]
+        busy = any(job["state"] in RUNNING for job in found)
+        return {
+            self.listed: _table(found),
+            self.one: gr.Dropdown(choices=names, value=now if now in known else next(iter(known), None)),
+            self.timer: gr.Timer(POLL, active=busy),
+        }
+
+
+def _chosen(it: str | None) -> str:
+    """The id of a job, which is ours: 32 hexadecimal digits, and never a path."""
+    if it is None or len(it) != 32 or not it.isalnum() or not it.isascii():
+        raise VolantError("Choose a job.")
+    return it
+
+
+def _state(job: dict[str, Any]) -> str:
+    return job["state"].lower().replace("_", " ")
+
+
+def _table(found: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            job["created"][:19].replace("T", " "),
+            job["model"],
+            _state(job),
+            f"{job['percent']:.0f} %",
+            f"{job['done']:,}" + (f" of {job['total']:,}" if job["total"] is not None else ""),
+            job["error"],
+        ]
+        for job in found[:20]
+    ]
+    heads = ["Sent (UTC)", "Model", "State", "Done", "Documents", "Error"]
+    return table("Your jobs", heads, rows, "No jobs yet.")

@@ -1,0 +1,39 @@
+"""`volant batch` over many lines needs no more memory than over a few."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from volant.bundle import Bundle
+
+LINES = 50_000
+# what the command does, and the most memory that it had, in KiB
+MEASURED = """
+import resource, sys
+from volant.cli import batches
+from volant.cli.app import app
+app(sys.argv[1:], standalone_mode=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def batch(bundle: Bundle, folder: Path, count: int) -> tuple[dict[str, object], int]:
+    """What the command says of a file of so many lines, and MiB."""
+    file, out = folder / f"{count}.txt", folder / f"{count}.jsonl"
+    file.write_text("".join(f"the film was lovely and n{number} its story dull\n" for number in range(count)))
+    command = [sys.executable, "-c", MEASURED, "batch", str(bundle.folder), str(file), "--out", str(out), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *_, said, peak = done.stdout.splitlines()
+    assert sum(1 for _ in out.open()) == count
+    return json.loads(said), int(peak) // 1024
+
+
+def test_many_lines_need_no_more_memory_than_a_few(bundle: Bundle, tmp_path: Path) -> None:
+    _, few = batch(bundle, tmp_path, 500)
+    said, many = batch(bundle, tmp_path, LINES)
+    assert (said["rows"], said["resumed"]) == (LINES, 0)
+    rows = [json.loads(line) for line in (tmp_path / f"{LINES}.jsonl").read_text().splitlines()]
+    assert [row["line"] for row in rows] == list(range(1, LINES + 1))
+    # all of it at once would be some 30 MiB
+    assert many < few + 12, (few, many)

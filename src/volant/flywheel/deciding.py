@@ -45,12 +45,12 @@ def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
             "test": sha256(root / "data" / name / "clean/test.parquet"),
         }
         if _due(turn, version, flywheel, versions, gated, terms):
-            measured = {"scores": record.details["scores"], "labels": _labels(record.details)}
-            best = _best(flywheel.metric, turn, versions, {**terms, **measured})
+            measured = _measured(record.details, terms["test"])
+            best = _best(flywheel.metric, turn, versions, measured)
             decision = judge(flywheel.gate, record.details, record.speed, found, why, best)
             turn.judged, turn.decision = (decision, found), decision.to_json()
-            kept = {**turn.decision, **terms, **measured, "comparison": turn.comparison}
-            versions.annotate(name, version.number, kept)
+            kept = {**turn.decision, **terms, "comparison": turn.comparison}
+            versions.annotate(name, version.number, kept, measured)
             _act(turn, version, flywheel, versions, decision)
         else:
             _recall(turn, version, gated, root)
@@ -78,6 +78,12 @@ def _due(
     return auto or not gated["passed"] or any(gated.get(key) != value for key, value in terms.items())
 
 
+def _measured(details: Mapping[str, Any], test: str) -> dict[str, Any]:
+    """What a later version can be held against, if it answers the same rows with the same labels."""
+    labels = digest(sorted(row["label"] for row in details["labels"]))
+    return {"test": test, "labels": labels, "scores": details["scores"]}
+
+
 def _best(metric: str, turn: Turn, versions: Registry, now: Mapping[str, Any]) -> Best | None:
     """The best of the champions before the active one that were gated on these very test rows, with these labels.
 
@@ -85,15 +91,10 @@ def _best(metric: str, turn: Turn, versions: Registry, now: Mapping[str, Any]) -
     """
     score, found = now["scores"].get(metric), []
     for other in versions.line(turn.flywheel):
-        gated = versions.record(turn.flywheel, other.number).gate or {}
-        same = all(gated.get(key) == now[key] for key in ("test", "labels"))
-        if other.number not in (turn.version, turn.active) and same and gated["scores"].get(metric) is not None:
-            found.append(Best(other.number, metric, gated["scores"][metric]))
+        same = all(other.gated.get(key) == now[key] for key in ("test", "labels"))
+        if other.number not in (turn.version, turn.active) and same and other.gated["scores"].get(metric) is not None:
+            found.append(Best(other.number, metric, other.gated["scores"][metric]))
     return min(found, key=lambda best: best.gain(score), default=None) if score is not None else None
-
-
-def _labels(details: Mapping[str, Any]) -> list[str]:
-    return sorted(row["label"] for row in details["labels"])
 
 
 def _unpromoted(turn: Turn, version: Version, versions: Registry) -> bool:

@@ -5,6 +5,7 @@ right by the next verb if a crash (or a hand in MLflow's pages) left them behind
 written to a second place: a registry that is down is an error.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -212,9 +213,13 @@ class Registry:
         """What is kept with a version."""
         return files.get_record(self._client, self.get(flywheel, number).run_id)
 
-    def annotate(self, flywheel: str, number: int, gate: dict[str, Any]) -> None:
-        """Keep what the gate found with a version."""
+    def annotate(
+        self, flywheel: str, number: int, gate: dict[str, Any], measured: dict[str, Any] | None = None
+    ) -> None:
+        """Keep what the gate found with a version; what it measured also where no file has to be fetched for it."""
         files.put_gate(self._client, self.get(flywheel, number).run_id, gate)
+        if measured is not None:
+            self._client.set_model_version_tag(flywheel, str(number), versions.GATED, json.dumps(measured))
 
     def fetch(self, flywheel: str, number: int) -> Path:
         """The folder of a version's bundle on this machine, checked file by file; downloaded if it isn't there.

@@ -5,7 +5,7 @@ What was decided about it is not here: that is the ledger's, and is put together
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from volant.tracking.ledger import Entry, State, Status
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+GATED = "gated"  # tag
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Version:
         reasons: The gate's, of a rejection.
         approved_by: Who approved it, if it is approved.
         approved_at: And when.
+        gated: What the gate measured last: `test` and `labels` (digests of rows and label set), and the `scores` there.
     """
 
     flywheel: str
@@ -92,6 +95,7 @@ class Version:
     reasons: tuple[str, ...] = ()
     approved_by: str | None = None
     approved_at: datetime | None = None
+    gated: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON can say it."""
@@ -145,6 +149,7 @@ def read(found: "ModelVersion", state: State) -> Version:
             digest=found.tags["bundle"],
             run_id=found.run_id or "",
             source=found.source or "",
+            gated=json.loads(found.tags.get(GATED, "{}")),
             aliases=tuple(name for name in ("champion", "challenger") if getattr(state, name) == number),
             **{**told, "intervals": {name: (low, high) for name, (low, high) in told["intervals"].items()}},
             **named,

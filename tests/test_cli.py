@@ -25,9 +25,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_help_imports_nothing_heavy() -> None:
     heavy = ["torch", "transformers", "mlflow", "dvc", "hydra", "pyarrow", "numpy", "sklearn", "pydantic"]
-    code = f"import sys, volant.cli; print([n for n in {heavy} if n in sys.modules])"
+    heavy += ["typer.rich_utils", "rich.markdown"]
+    code = (
+        "import atexit, sys\nfrom volant.cli import app\n"
+        f"atexit.register(lambda: print('LOADED', [n for n in {heavy} if n in sys.modules]))\n"
+        "sys.argv = ['volant', '--help']\napp()"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+    groups = [line for line in done.stdout.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert groups == ["Options:", "The turn:", "Data:", "Versions:", "Service:", "The project:"]
+    assert "  history   What was decided about versions" in done.stdout
 
 
 def test_params_are_checked_and_written(project: Path) -> None:

@@ -19,7 +19,7 @@ from volant.errors import VolantError
 
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
-STRICT = ConfigDict(extra="forbid", strict=True)
+STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 @dataclass(frozen=True, config=STRICT)

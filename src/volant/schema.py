@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
 
@@ -54,11 +53,15 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist. Make it with `dvc repro`, or fetch it with `dvc pull`.")
+    import pyarrow.parquet as pq  # here: with its file systems it takes longer to import than all of pyarrow
+
     return pq.read_table(path, columns=columns)
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write rows as Parquet: the same rows give the same bytes, and a crash leaves no half file."""
+    import pyarrow.parquet as pq
+
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(path)
     pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")

@@ -1,5 +1,6 @@
 """The `volant` command and what its verbs share. Heavy imports stay inside the verbs: `--help` answers at once."""
 
+import gc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,17 @@ class Verbs(TyperGroup):
             message = _advice(error) if isinstance(error, ModuleNotFoundError) else str(error)
             Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from error
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs by group: typer does so by rich, whose Markdown alone takes as long to import as all else."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            verb: Any = self.get_command(ctx, name)
+            told = (name, verb.get_short_help_str(formatter.width * 2))
+            panels.setdefault(str(verb.rich_help_panel), []).extend([] if verb.hidden else [told])
+        for panel, verbs in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(verbs)
 
 
 class Listing(TyperGroup):
@@ -64,7 +76,9 @@ app = typer.Typer(
     help="An NLP flywheel that you own.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
+
+gc.set_threshold(50_000)  # most of what a short verb makes are modules, which stay: looking for garbage takes a tenth
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

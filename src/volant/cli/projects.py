@@ -18,12 +18,14 @@ def params(
     check: Annotated[bool, typer.Option("--check", help="Only check that params.yaml is what conf/ says.")] = False,
 ) -> None:
     """Compose conf/ into params.yaml."""
-    from volant import compose, model_choice
+    from volant import compose
 
     if check:
         compose.check_params()
         print("params.yaml is up to date.")  # noqa: T201
         return
+    from volant import model_choice
+
     changed = compose.write_params(overrides=model_choice.expand(overrides or []))
     print("params.yaml written." if changed else "params.yaml is up to date.")  # noqa: T201
 

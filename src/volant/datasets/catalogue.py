@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -136,6 +135,8 @@ def rows(card: Card, root: Path = Path()) -> pa.Table:
 
 def prepared(flywheel: str, root: Path = Path()) -> list[str]:
     """Names of the datasets that the last `prepare` read, whatever came since."""
+    import pyarrow.parquet as pq
+
     names: set[str] = set()
     for path in sorted((root / "data" / flywheel / "prepared").glob("*.parquet")):
         if "dataset" in pq.read_schema(path).names:

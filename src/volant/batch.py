@@ -40,7 +40,7 @@ def load(name: str) -> Bundle:
     trained = sorted(path.parent.name for path in Path("models").glob("*/manifest.json"))
     raise VolantError(
         f"There is no bundle for '{name}' in models/ here. Trained: {', '.join(trained) or 'none'}. "
-        f"Train it with `dvc repro evaluate@{name}`, fetch it with `dvc pull models/{name}`, or give a bundle's folder."
+        f"Train it with `volant iterate {name}`, fetch it with `dvc pull models/{name}`, or give a bundle's folder."
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from volant.errors import VolantError
@@ -12,6 +13,7 @@ from volant.errors import VolantError
 NEXT = """
 Try next:
   volant predict {name} "your text"         --file FILE --out FILE answers many
+  make serve                                an API and pages for people, which follow the active version
   volant ingest {name} FILE --split train   new labelled rows; then `volant iterate {name}`
   make run FLYWHEEL={name} MODEL=linear     another family: linear, recurrent, transformer
   volant new mine --data my.csv             your own data: a flywheel of its own
@@ -49,7 +51,7 @@ def show_results(name: str, found: dict[str, Any], console: Console) -> None:
         style = "bold" if metric == details["metric"] else None
         table.add_row(metric, f"{value:.3f}", ends, *("" if v is None else f"{v:.3f}" for v in lines), style=style)
     calibration = details["calibration"]
-    size = f"{speed['size_bytes'] / 1e6:.1f} MB, {found['train']['precision']}"
+    size = f"{decimal(speed['size_bytes'])}, {found['train']['precision']}"
     console.print(table)
     console.print(
         f"Calibration error {calibration['ece']:.3f}, before scaling {calibration['ece_before']:.3f}.\n"

@@ -247,7 +247,7 @@ def test_both_are_shown_as_text(project: Path) -> None:
     assert "good   60    46.9%" in shown
     assert "[/b]   60" in shown, "a label is never taken for markup"
     assert "! Few rows: 'bad' (8)" in shown
-    assert "dvc repro evaluate@mine" in shown
+    assert "make run FLYWHEEL=mine" in shown
     assert re.search(r"imdb +available +classify +linear +hub", shown)
 
 

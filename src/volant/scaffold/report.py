@@ -53,4 +53,4 @@ def show_report(report: Report, console: Console | None = None) -> None:
     console.print(table)
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
-    console.print(f"\nWrote {report.path} and made it live. Next: volant params && dvc repro evaluate@{report.name}")
+    console.print(f"\nWrote {report.path} and made it live. Next: make run FLYWHEEL={report.name}")

@@ -45,7 +45,7 @@ def conf_text(draft: Draft) -> str:
     group = scalar(draft.columns.group) if draft.columns.group else None
     return f"""\
 # {" ".join(draft.description.split())}
-# After a change: `volant params`, then `dvc repro evaluate@{draft.name}`.
+# After a change: `make run FLYWHEEL={draft.name}` runs what depends on it.
 defaults:
   - /source@source: files
   # {WHY[draft.model]}

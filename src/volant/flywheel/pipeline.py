@@ -1,6 +1,5 @@
 """What DVC says is new, and what it runs. The one place that calls DVC to reproduce."""
 
-import json
 import logging
 import os
 import sys
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from volant.dvc_busy import patiently
 from volant.errors import VolantError
 
 QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}
@@ -54,7 +54,8 @@ def news(name: str, root: Path = Path()) -> News:
         VolantError: If the project is no DVC project, or DVC can't read it.
     """
     with _repo(root) as repo:
-        return read_status(name, repo.status(targets=[f"evaluate@{name}"], with_deps=True))
+        status = patiently(lambda: repo.status(targets=[f"evaluate@{name}"], with_deps=True), root)
+    return read_status(name, status)
 
 
 def read_status(name: str, status: Mapping[str, Any]) -> News:
@@ -98,7 +99,7 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
     ran = Ran()
     with _repo(root) as repo, _listening(ran), _printed_as_errors():
         try:
-            repo.reproduce(targets=[f"evaluate@{name}"])
+            patiently(lambda: repo.reproduce(targets=[f"evaluate@{name}"]), root)
         except DvcException as error:
             cause = f" ({error.__cause__})" if error.__cause__ else ""
             raise VolantError(
@@ -117,7 +118,7 @@ def fetch(paths: list[str], root: Path = Path()) -> None:
 
     with _repo(root) as repo, _printed_as_errors():
         try:
-            repo.pull(targets=paths)
+            patiently(lambda: repo.pull(targets=paths), root)
         except DvcException as error:
             raise VolantError(
                 f"Datasets can't be fetched from the lake: {error}. Check it with `volant lake`."
@@ -134,7 +135,6 @@ def _repo(root: Path) -> Iterator[Any]:
     before = dict(os.environ)
     os.environ.update({**QUIET, **os.environ, "PATH": path})
     try:
-        _mend(root)
         with Repo(str(root)) as repo:
             yield repo
     except DvcException as error:
@@ -142,17 +142,6 @@ def _repo(root: Path) -> Iterator[Any]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def _mend(root: Path) -> None:
-    """A DVC that was killed while it noted who reads what leaves half a file, and refuses to start for ever."""
-    notes = root / ".dvc/tmp/rwlock"
-    try:
-        json.loads(notes.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    except ValueError:
-        notes.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -38,4 +38,4 @@ def test_many_lines_need_no_more_memory_than_a_few(bundle: Bundle, tmp_path: Pat
     rows = [json.loads(line) for line in (tmp_path / f"{LINES}.jsonl").read_text().splitlines()]
     assert [row["line"] for row in rows] == list(range(1, LINES + 1))
     # all of it at once would be some 30 MiB
-    assert many < few + 12, (few, many)
+    assert many < few + 8, (few, many)

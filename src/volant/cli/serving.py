@@ -50,12 +50,15 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     as_json: AsJson = False,
 ) -> None:
     """Send texts to a running service, and show its predictions."""
-    from volant.batch import read_texts
     from volant.service.client import ask, show
 
     if csv is None and not texts:
         raise VolantError('Nothing to send. Give texts (volant request "a text") or --csv FILE.')
-    given = iter(texts or []) if csv is None else read_texts(csv, column)
+    given = iter(texts or [])
+    if csv:
+        from volant.batch import read_texts  # it can load models, which costs half a second
+
+        given = read_texts(csv, column)
     answers = ask(url, given, model, token)
     if as_json:
         for answer in answers:

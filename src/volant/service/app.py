@@ -53,11 +53,14 @@ class Volant:
     """Answers texts with the active version of every deployed flywheel."""
 
     def __init__(self) -> None:
+        from volant.runtime.onnx import cores
         from volant.service import pages
         from volant.service.front import Front
         from volant.service.packing import packaged
         from volant.service.state import State
 
+        # the workers share the cores; else each would begin a thread for every one of them
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // int(os.environ.get(WORKERS, "1")))))
         self._state = State()
         late.front = front = Front(self._state, late.others)
         if bundles := packaged(late.service):

@@ -67,6 +67,7 @@ class Beside:
             self._process.kill()
             self._process.wait()
         if self._lock:
+            (self._root / SOCKET).unlink(missing_ok=True)
             self._lock.close()
 
     def _keep(self) -> None:

@@ -33,7 +33,7 @@ def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.B
     """
     with gr.Blocks(title="Volant", analytics_enabled=False, **more) as blocks:
         with gr.Row(equal_height=True):
-            gr.HTML("<h1>Volant</h1><p>Ask the models that are deployed here.</p>")
+            gr.HTML("<h1>Volant</h1><p>Models that are deployed here.</p>")
             token = gr.Textbox(
                 type="password",
                 label="Token",

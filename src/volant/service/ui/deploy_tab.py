@@ -37,8 +37,7 @@ class Desk:
 def add(page: Page, tab: gr.Tab) -> None:
     """Add the tab's components and what they do."""
     gr.HTML("<p>What changes the service needs the admin token, in the field at the top.</p>")
-    with gr.Row():
-        who = gr.Textbox(label="Your name", info="Kept with what you decide here.", max_lines=1)
+    who = gr.Textbox(label="Your name", info="Kept with what you decide here.", max_lines=1)
     opened, refresh = gr.State(False), gr.Button("Refresh", size="sm")
     desk = Desk(page, Actions(registry.ROOT), who, opened, [opened.change, refresh.click, page.token.submit])
     tab.select(lambda: True, None, opened, **PRIVATE)

@@ -6,6 +6,7 @@ Plain streaming both ways: server-sent events, uploads and downloads never lie i
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -80,8 +81,7 @@ class Proxy:
 
         asked = self._client().build_request(
             request.method,
-            f"http://pages{request.scope['path']}",
-            params=request.url.query.encode() or None,
+            httpx.URL("http://pages").copy_with(raw_path=_target(request)),
             headers=self._headers(request),
             content=request.stream() if _has_body(request) else None,
         )
@@ -112,6 +112,12 @@ class Proxy:
             timeout = httpx.Timeout(None, connect=5)
             self._made = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
         return self._made
+
+
+def _target(request: Request) -> bytes:
+    """Path and query as they were sent, not decoded and coded again."""
+    path, query = request.scope.get("raw_path") or quote(request.scope["path"]).encode(), request.scope["query_string"]
+    return path + (b"?" + query if query else b"")
 
 
 def _has_body(request: Request) -> bool:

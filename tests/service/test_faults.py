@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -205,6 +207,16 @@ def test_what_service_yaml_says_wrong_is_named(tmp_path: Path, text: str, says: 
     with pytest.raises(VolantError) as raised:
         settings.load(tmp_path)
     assert [word for word in says if word not in str(raised.value)] == [], str(raised.value)
+
+
+def test_a_service_that_is_told_nonsense_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "service.yaml").write_text("limits: {texts_per_requests: 2}\n")
+    command = [sys.executable, "-m", "bentoml", "serve", "volant.service:Volant", "--port", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "Error: service.yaml: limits.texts_per_requests (given: 2)" in done.stderr
+    assert "Did you mean 'texts_per_request'?" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_without_service_yaml_or_with_an_empty_one_all_is_default(tmp_path: Path) -> None:

@@ -113,25 +113,28 @@ def test_metrics_tell_everything_but_texts(server: Server) -> None:
     assert "revews" not in page
 
 
-def test_with_tokens_nobody_else_may_ask(made: Path, tmp_path: Path) -> None:
+def test_with_tokens_nobody_else_may_ask(server: Server, made: Path, tmp_path: Path) -> None:
     import shutil
 
+    assert server.call("POST", "/predict", {"texts": [FILM], "model": "reviews"})[0] == 200
     shutil.copytree(made, tmp_path / "p")
     (tmp_path / "p/service.yaml").write_text("ui: false\nlimits: {texts_per_request: 2}\n")
-    with serving(tmp_path / "p", VOLANT_API_TOKENS="one, two", VOLANT_ADMIN_TOKEN="") as server:
+    with serving(tmp_path / "p", VOLANT_API_TOKENS="one, two", VOLANT_ADMIN_TOKEN="") as guarded:
         asked = {"texts": [FILM], "model": "reviews"}
-        status, found, headers = server.call("POST", "/predict", asked)
+        status, found, headers = guarded.call("POST", "/predict", asked)
         assert (status, headers["www-authenticate"][:6]) == (401, "Bearer")
         assert "Authorization: Bearer TOKEN" in found["error"]
-        assert server.call("POST", "/predict", asked, Authorization="Bearer three")[0] == 401
-        assert server.call("GET", "/metrics")[0] == 401
-        assert server.call("GET", "/ping")[0] != 401
+        assert guarded.call("POST", "/predict", asked, Authorization="Bearer three")[0] == 401
+        assert guarded.call("GET", "/metrics")[0] == 401
+        assert guarded.call("GET", "/ping")[0] != 401
         for given in ("Bearer two", "Basic eDpvbmU="):
-            assert server.call("POST", "/predict", asked, Authorization=given)[0] == 200
-        assert server.call("POST", "/deployments", {}, Authorization="Bearer two")[0] == 401
+            assert guarded.call("POST", "/predict", asked, Authorization=given)[0] == 200
+        assert guarded.call("POST", "/deployments", {}, Authorization="Bearer two")[0] == 401
         path = tmp_path / "p/.volant/service/admin-token"
         assert path.stat().st_mode & 0o777 == 0o600
         kept = f"Bearer {path.read_text().strip()}"
-        assert server.call("POST", "/deployments", {}, Authorization=kept)[0] == 422
-        told = server.call("POST", "/predict", {"texts": ["a"] * 3, "model": "reviews"}, Authorization=kept)[1]
+        assert guarded.call("POST", "/deployments", {}, Authorization=kept)[0] == 422
+        told = guarded.call("POST", "/predict", {"texts": ["a"] * 3, "model": "reviews"}, Authorization=kept)[1]
         assert "limits.texts_per_request is 2" in told["error"]
+        # a second service on a machine leaves the counters of the first alone
+        assert 'volant_requests_total{model="reviews",status="200"}' in server.call("GET", "/metrics")[1]

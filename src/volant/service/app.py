@@ -52,6 +52,19 @@ class Fronted(bentoml.Service[Any]):
 class Volant:
     """Answers texts with the active version of every deployed flywheel."""
 
+    @bentoml.on_deployment
+    @staticmethod
+    def _check() -> None:
+        """Say what is wrong with `service.yaml` once, before workers would end for it again and again."""
+        if os.path.exists("service.yaml"):
+            from volant.errors import VolantError
+            from volant.service import settings
+
+            try:
+                settings.load()
+            except VolantError as error:
+                raise SystemExit(f"Error: {error}") from error
+
     def __init__(self) -> None:
         from volant.runtime.onnx import cores
         from volant.service import pages

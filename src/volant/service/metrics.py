@@ -6,6 +6,7 @@ With several workers BentoML lets each write to files, and its `/metrics` adds t
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -85,8 +86,10 @@ def settle(root: Path = Path()) -> None:
     """
     import psutil
 
-    parent = os.getppid()
-    own = (root / FOLDER / f"{parent}-{int(psutil.Process(parent).create_time())}").resolve()
+    parent, begun = os.getppid(), 0.0
+    with suppress(psutil.Error):
+        begun = psutil.Process(parent).create_time()  # a container gives the same number again
+    own = (root / FOLDER / f"{parent}-{begun:.0f}").resolve()
     own.mkdir(parents=True, exist_ok=True)
     for other in own.parent.iterdir():
         if other != own and not psutil.pid_exists(int(other.name.partition("-")[0])):

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from service_data.conftest import ADMIN, app, lake_on
@@ -31,6 +32,8 @@ from volant.service.jobs_answer import answer_all, answerer
 from volant.service.jobs_api import jobs_of, router
 from volant.service.jobs_remote import allowed
 from volant.service.jobs_store import FINAL, Job, JobStore, new
+from volant.service.metrics import Metrics
+from volant.service.models import Target
 from volant.service.refused import RefusedError
 from volant.service.state import State
 from volant.service.store import Store
@@ -343,6 +346,33 @@ def test_over_http(state: State, bundle: Bundle) -> None:
     assert client.delete(f"/jobs/{identity}").status_code == 204
     assert client.get(f"/jobs/{identity}").status_code == 404
     jobs.close()
+
+
+def test_over_http_from_s3_to_s3(s3: tuple[Path, str], bundle: Bundle, tmp_path: Path) -> None:
+    lake_on(tmp_path, "s3://bucket/team", s3[1])
+    (tmp_path / "service.yaml").write_text("jobs: {prefixes: ['s3://bucket/into/', 's3://bucket/outof/']}\n")
+    bucket = Store(Lake("s3://bucket", s3[1]))
+    bucket.write("into/a.jsonl", "".join(json.dumps({"review": text}) + "\n" for text in TEXTS))
+    state = State(tmp_path, metrics=Metrics(CollectorRegistry()))
+    assert state.models.set("films", Target("mine", "3", bundle.folder))
+    jobs = jobs_of(state)
+    made = app()
+    made.include_router(router(state, jobs))
+    client = TestClient(made)
+    jobs.start()
+    asked = {"uri": "s3://bucket/into/a.jsonl", "output": "s3://bucket/outof/x", "column": "review"}
+    sent = client.post("/jobs", json=asked)
+    assert sent.status_code == 201, sent.text
+    identity = sent.json()["id"]
+    assert ended(jobs, jobs.store.get(identity)).state == "COMPLETED"
+    found = bucket.read(f"outof/x/{identity}.jsonl")
+    assert found == client.get(f"/jobs/{identity}/result").text
+    assert [json.loads(line)["text"] for line in found.splitlines()] == TEXTS
+    assert [(job["id"], job["percent"], job["output"]) for job in client.get("/jobs").json()] == [
+        (identity, 100, "s3://bucket/outof/x")
+    ]
+    jobs.close()
+    state.close()
 
 
 def test_http_refusals(state: State) -> None:

@@ -34,6 +34,20 @@ def test_another_worker_finds_what_this_one_answered(recent: Recent, tmp_path: P
     assert b"ann@example.com" not in (tmp_path / FILE).read_bytes()
 
 
+def test_one_worker_claims_an_answer(recent: Recent, tmp_path: Path) -> None:
+    other = Recent(tmp_path)
+    recent.add([answered("e1")])
+    assert [recent.claim("e1"), other.claim("e1"), recent.claim("e1"), other.claim("gone")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    recent.add([answered("e1")])  # the same again is not another one
+    assert not recent.claim("e1")
+    other.close()
+
+
 @pytest.mark.parametrize(("most", "characters"), [(100, 10**9), (10**9, 40_000)])
 def test_only_the_last_ones_are_kept(tmp_path: Path, most: int, characters: int) -> None:
     recent = Recent(tmp_path, most=most, characters=characters)
@@ -42,7 +56,7 @@ def test_only_the_last_ones_are_kept(tmp_path: Path, most: int, characters: int)
         assert recent.find(f"e{start + 499}")  # and so it is written
     recent.close()
     with closing(sqlite3.connect(tmp_path / FILE)) as base:
-        ids = [row[0] for row in base.execute("SELECT id FROM answers ORDER BY n")]
+        ids = [row[0] for row in base.execute("SELECT id FROM given ORDER BY n")]
     assert len(ids) <= 100 + TRIM
     assert ids == [f"e{number}" for number in range(5000 - len(ids), 5000)]
 

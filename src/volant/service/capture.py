@@ -34,7 +34,6 @@ class Capture:
         self._config = config or settings.Capture()
         self._store, self._unsent = store(root), Store(Lake(str((root / UNSENT).resolve())))
         self._waiting: deque[Answered] = deque()
-        self._kept: set[str] = set()
         self._recent = Recent(root, self._config.redact)
         self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -58,14 +57,10 @@ class Capture:
         return self._recent.find(event_id)
 
     def keep(self, answered: Answered) -> None:
-        """Write an answer that got feedback, although it was not sampled; once."""
-        with self._lock:
-            if sampled(answered.event_id, self._config.percent) or answered.event_id in self._kept:
-                return
-            if len(self._kept) >= self._config.buffer:
-                self._kept.clear()
-            self._kept.add(answered.event_id)
-            self._queue(answered)
+        """Write an answer that got feedback, although it was not sampled; once, whichever worker is told of it."""
+        if not sampled(answered.event_id, self._config.percent) and self._recent.claim(answered.event_id):
+            with self._lock:
+                self._queue(answered)
 
     def close(self) -> None:
         """Write what waits: to the lake; where it can't be written to this machine, and the next start sends it."""

@@ -27,10 +27,10 @@ TRIM = 1000  # rows between two looks at the size
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
-TABLE = "CREATE TABLE IF NOT EXISTS answers (n INTEGER PRIMARY KEY, id TEXT UNIQUE, line TEXT)"
-OLD = """DELETE FROM answers WHERE n <= (SELECT max(n) FROM
+TABLE = "CREATE TABLE IF NOT EXISTS given (n INTEGER PRIMARY KEY, id TEXT UNIQUE, line TEXT, claimed INTEGER DEFAULT 0)"
+OLD = """DELETE FROM given WHERE n <= (SELECT max(n) FROM
     (SELECT n, row_number() OVER newest AS many, sum(length(line)) OVER newest AS held
-     FROM answers WINDOW newest AS (ORDER BY n DESC)) WHERE many > ? OR held > ?)"""
+     FROM given WINDOW newest AS (ORDER BY n DESC)) WHERE many > ? OR held > ?)"""
 
 
 class Recent:
@@ -68,6 +68,12 @@ class Recent:
             line = self._do(lambda base: _line(base, event_id))
         return read(line) if line else None
 
+    def claim(self, event_id: str) -> bool:
+        """Whether nobody, in any worker, claimed that answer before."""
+        self._write()
+        claim = "UPDATE given SET claimed = 1 WHERE id = ? AND claimed = 0"
+        return bool(self._do(lambda base: base.execute(claim, (event_id,)).rowcount))
+
     def close(self) -> None:
         """Write what waits."""
         self._closing.set()
@@ -86,7 +92,7 @@ class Recent:
                 self._do(lambda base: self._insert(base, rows))
 
     def _insert(self, base: sqlite3.Connection, rows: Sequence[tuple[str, str]]) -> None:
-        base.executemany("INSERT OR IGNORE INTO answers (id, line) VALUES (?, ?)", rows)
+        base.executemany("INSERT OR IGNORE INTO given (id, line) VALUES (?, ?)", rows)
         self._since += len(rows)
         if self._since >= TRIM:
             self._since = 0
@@ -108,5 +114,5 @@ class Recent:
 
 
 def _line(base: sqlite3.Connection, event_id: str) -> str | None:
-    found = base.execute("SELECT line FROM answers WHERE id = ?", (event_id,)).fetchone()
+    found = base.execute("SELECT line FROM given WHERE id = ?", (event_id,)).fetchone()
     return found and found[0]

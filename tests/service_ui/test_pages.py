@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from service.conftest import ADMIN, Server, serving
 from service_ui.conftest import pages
 from volant.service.clients import HEADER, client_key, vouch
+from volant.service.packing import needed
 from volant.service.settings import Settings
 from volant.service.ui.actions import Actions
 from volant.service.ui.blocks import build
@@ -164,3 +165,10 @@ def wait(until: object, seconds: float = 30) -> None:
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_package_has_the_pages_only_if_they_are_asked_for() -> None:
+    without, with_pages = (
+        {line.partition("==")[0] for line in needed(*extras)} for extras in (["serve"], ["serve", "ui"])
+    )
+    assert with_pages - without == {"gradio", "httpx"}

@@ -17,6 +17,7 @@ from volant.errors import VolantError
 def package(
     names: Annotated[list[str], typer.Argument(help="Flywheels whose active versions go in.")],
     version: Annotated[str, typer.Option(help="Another version: a number, or challenger.")] = "champion",
+    ui: Annotated[bool, typer.Option("--ui", help="With the pages for people: 12 packages, 200 MB more.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a BentoML service of flywheels that runs anywhere: `bentoml serve volant:latest`."""
@@ -25,7 +26,7 @@ def package(
     with opened(*names) as found:
         numbers = {name: found.number(name, version) for name in names}
         bundles = {name: (found.fetch(name, number), str(number)) for name, number in numbers.items()}
-    packed = pack(bundles)
+    packed = pack(bundles, ui=ui)
     if as_json:
         print(json.dumps(asdict(packed), default=str))  # noqa: T201
         return

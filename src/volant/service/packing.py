@@ -51,12 +51,13 @@ class Packed:
     packages: list[str]
 
 
-def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path()) -> Packed:
+def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), ui: bool = False) -> Packed:
     """Put bundles into BentoML's model store and build a bento that serves them.
 
     Args:
         bundles: Flywheel to its bundle's folder and version.
         root: The project's root, whose `bentofile.yaml` and `service.yaml` are used.
+        ui: With the pages for people, which make it larger.
 
     Raises:
         VolantError: If a bundle is not sound, or BentoML can't build.
@@ -68,7 +69,7 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path()) -> Packed
         shutil.copytree(source, place / "volant", ignore=shutil.ignore_patterns("__pycache__"))
         if (root / FILE).is_file():
             shutil.copy(root / FILE, place / FILE)
-        packages = needed()
+        packages = needed("serve", *(["ui"] if ui else []))
         (place / BENTOFILE).write_text(yaml.safe_dump(_bentofile(root, models, packages)), encoding="utf-8")
         command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(place)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=place, check=False)  # noqa: S603
@@ -78,16 +79,17 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path()) -> Packed
     return _packed(found[1], models, packages)
 
 
-def needed() -> list[str]:
-    """The packages that serving needs, at the versions that are installed here."""
-    wanted = []
+def needed(*extras: str) -> list[str]:
+    """The packages that Volant and some of its extras need, at the versions that are installed here."""
+    wanted = set[str]()
     for line in requires("volant") or []:
         requirement, _, marker = line.partition(";")
-        if "extra ==" in marker and "serve" not in marker:
+        extra = re.search(r"""extra == ["']([^"']+)""", marker)
+        if extra and extra[1] not in extras:
             continue
         name = re.split(r"[<>=!~ \[]", requirement.strip(), maxsplit=1)[0]
         windows = "sys_platform" in marker
-        wanted.append(f"{name}=={version(name)}" + ("; sys_platform != 'win32'" if windows else ""))
+        wanted.add(f"{name}=={version(name)}" + ("; sys_platform != 'win32'" if windows else ""))
     return sorted(wanted)
 
 

@@ -11,6 +11,10 @@ from service_ui.conftest import PHONE, SHOTS, Opening
 
 LINES = ["A superb cast and a moving story.", "The script is dull and the pace tedious.", "Clumsy music, awful ending."]
 
+# fields that a person sees, and a screen reader has no name for
+NAMELESS = """[...document.querySelectorAll('input:not([type=file]), textarea, select')]
+  .filter(field => field.offsetParent && !field.labels?.length && !field.ariaLabel).map(field => field.outerHTML)"""
+
 
 def ask(page: Page, texts: list[str], model: str = "reviews") -> Locator:
     choose(page, "Model", model)
@@ -34,10 +38,12 @@ def as_admin(page: Page, tab: str, token: str = ADMIN) -> None:
     page.get_by_role("tab", name=tab).click()
 
 
-def shoot(page: Page, name: str) -> None:
+def shoot(page: Page, name: str, height: int = 0) -> None:
     """For the README; only when asked, so that tests leave the tree clean."""
     if SHOTS:
         page.mouse.move(0, 0)
+        if height:
+            page.set_viewport_size({"width": 1100, "height": height})
         page.evaluate("window.scrollTo(0, 0)")
         page.screenshot(path=Path(SHOTS) / f"ui-{name}.png", animations="disabled")
 
@@ -52,8 +58,8 @@ def test_three_lines_are_answered_and_feedback_is_kept(opening: Opening, served:
     expect(rows.nth(0).get_by_role("status")).to_contain_text("Thank you")
     expect(page.get_by_role("button", name="Right: answer 1")).to_be_disabled()
     page.get_by_role("button", name="Wrong: answer 2").click()
-    rows.nth(1).get_by_label("Right label").select_option("fresh")
-    shoot(page, "try")
+    expect(rows.nth(1).get_by_label("Right label")).to_have_value("fresh")  # what it said is wrong, so another
+    shoot(page, "try", 800)
     rows.nth(1).get_by_role("button", name="Send label").click()
     expect(rows.nth(1).get_by_role("status")).to_contain_text("Thank you")
     page.get_by_role("button", name="Wrong: answer 3").click()
@@ -141,7 +147,7 @@ def test_the_best_version_is_deployed_asked_renamed_and_removed(opening: Opening
     page.get_by_role("button", name="Deploy", exact=True).click()
     expect(page.locator("#deploy-said")).to_have_text("films answers now, with version 3 of reviews.")
     expect(page.locator("#deployed")).to_contain_text("pinned to 3")
-    shoot(page, "deploy")
+    shoot(page, "deploy", 1300)
     page.get_by_role("tab", name="Try").click()
     ask(page, LINES, "films")
     expect(page.locator("#said")).to_have_text("3 texts, answered by films, version 3.")
@@ -189,7 +195,7 @@ def test_versions_and_what_differs(opening: Opening) -> None:
     expect(rows).to_have_count(4)
     expect(rows.nth(2)).to_contain_text("champion")
     expect(page.locator("#chart canvas, #chart svg").first).to_be_visible()
-    shoot(page, "versions")
+    shoot(page, "versions", 1150)
     choose(page, "First version", "2")
     choose(page, "Second version", "3")
     page.get_by_role("button", name="Compare").click()
@@ -220,8 +226,9 @@ def test_a_file_is_answered_and_the_result_downloaded(opening: Opening, tmp_path
 
 def test_on_a_phone(opening: Opening) -> None:
     page = opening(viewport=PHONE, is_mobile=True, has_touch=True, device_scale_factor=1)
-    ask(page, [*LINES, "x" * 500])
+    ask(page, LINES)
     shoot(page, "phone")
+    ask(page, [*LINES, "x" * 500])
     for tab in ("Batch", "Deploy", "Versions", "Feedback"):
         found = page.get_by_role("tab", name=tab).locator("visible=true")
         if not found.count():  # the rest of the tabs is behind a button
@@ -230,6 +237,7 @@ def test_on_a_phone(opening: Opening) -> None:
         found.click()
         expect(page.get_by_role("button", name="Predict")).to_be_hidden()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
+        assert page.evaluate(NAMELESS) == [], tab
 
 
 def test_with_the_keyboard_alone(opening: Opening) -> None:
@@ -269,7 +277,7 @@ def test_in_the_dark_and_with_contrast(opening: Opening) -> None:
         for selector in (".rows .text", ".bars .percent", "#said .note", ".told.good", ".rows button:enabled"):
             assert contrast(page, selector) >= 4.5, (scheme, selector)
         if scheme == "dark":
-            shoot(page, "dark")
+            shoot(page, "dark", 800)
 
 
 def contrast(page: Page, selector: str) -> float:

@@ -1,5 +1,6 @@
 """The pages beside a real service: who clients are, what is closed, what survives a kill."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from service_ui.conftest import pages
 from volant.service.clients import HEADER, client_key, vouch
 from volant.service.packing import needed
 from volant.service.settings import Settings
+from volant.service.ui import files
 from volant.service.ui.actions import Actions
 from volant.service.ui.blocks import build
 from volant.service.ui.markup import bars, note, table
@@ -120,6 +122,12 @@ def test_two_workers_share_one_process_which_comes_back_and_ends(
         wait(lambda: not is_pages(second))
         pages(server)
         third = only(server)
+        page = browser.new_page()
+        page.goto(f"{server.url}/ui")  # and stays open: the service must end all the same
+        expect(page.locator("#trouble")).to_contain_text("The token for this is missing")
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 15
+    page.context.close()
     wait(lambda: not is_pages(third))
     log = root / ".volant/service"
     assert ADMIN not in "".join(path.read_text() for path in log.glob("*.json*"))
@@ -131,6 +139,9 @@ def ask_with_a_token(server: Server, browser: Browser) -> None:
     expect(page.locator("#trouble")).to_contain_text(
         "The token for this is missing. Type it into the field at the top."
     )
+    page.get_by_label("Token").fill("wröng")
+    page.get_by_label("Token").press("Enter")
+    expect(page.locator("#trouble")).to_contain_text("The token for this is wrong")
     page.get_by_label("Token").fill("for-friends")
     page.get_by_label("Token").press("Enter")
     expect(page.get_by_label("Model").first).to_have_value("reviews")
@@ -172,3 +183,12 @@ def test_a_package_has_the_pages_only_if_they_are_asked_for() -> None:
         {line.partition("==")[0] for line in needed(*extras)} for extras in (["serve"], ["serve", "ui"])
     )
     assert with_pages - without == {"gradio", "httpx"}
+
+
+def test_files_do_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    for name in ("old", "new"):
+        (files.place(name) / "a").write_text("12345")
+    os.utime(tmp_path / "old/a", (0, 0))
+    assert files.taken() == 5
+    assert [path.parent.name for path in tmp_path.rglob("a")] == ["new"]

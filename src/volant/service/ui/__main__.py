@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from volant.service.deployments import HOME
@@ -45,8 +46,12 @@ def main(address: str, packaged: bool) -> None:
 
     from volant.service.ui.site import site
 
-    config = uvicorn.Config(site(address, packaged), log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listening(SOCKET)])
+    app = site(address, packaged)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, proxy_headers=False, timeout_graceful_shutdown=1
+    )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening(SOCKET)])
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ class Caller:
     word: str
 
     @property
-    def headers(self) -> dict[str, str]:
-        """What the API is told of them."""
-        told = {HEADER: self.word} if self.word else {}
-        return told | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+    def headers(self) -> dict[bytes, bytes]:
+        """What the API is told of them; a token may be anything that can be typed."""
+        told = {HEADER.encode(): self.word.encode()} if self.word else {}
+        return told | ({b"authorization": f"Bearer {self.token}".encode()} if self.token else {})
 
 
 class Api:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from volant.errors import VolantError
+from volant.service.ui import files
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import note, table
 from volant.service.ui.page import PRIVATE, Page, explained
@@ -77,8 +77,8 @@ class Jobs:
 
     def get(self, it: str | None, token: str, request: gr.Request) -> Any:
         """Fetch a result, so that it can be saved."""
-        target = Path(get_upload_folder()) / _chosen(it) / "result.jsonl"
-        target.parent.mkdir(exist_ok=True)
+        files.taken()
+        target = files.place(_chosen(it)) / "result.jsonl"
         self._page.api.fetch(self._page.who(token, request), f"/jobs/{it}/result", target)
         told = note("The result is there: click on its name to save it.")
         return {self.result: gr.File(str(target), visible=True), self.said: told}

@@ -39,7 +39,6 @@ def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.B
                 label="Token",
                 info="If you were given one. It stays in this page.",
                 elem_id="token",
-                html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )
         trouble = gr.HTML("", elem_id="trouble")
         page = Page(Api(address), settings, token, packaged, gr.State({}))

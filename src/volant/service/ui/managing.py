@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -68,7 +69,7 @@ class Managing:
             if not name:
                 raise VolantError("Choose a deployment.")
             what, method, path, more = change(name, to.strip())
-            call = (asked, method, f"/deployments/{name}{path}")
+            call = (asked, method, f"/deployments/{quote(name, safe='')}{path}")
             self._desk.actions.did(who, what, lambda: self._page.api.ask(*call, **more))
             return {self._said: note(f"Done: {what}."), self._sure: gr.Row(visible=False)}
 

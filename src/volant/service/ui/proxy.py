@@ -5,7 +5,7 @@ Plain streaming both ways: server-sent events, uploads and downloads never lie i
 
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from volant.service.clients import HEADER, vouch
 from volant.service.refused import RefusedError
 from volant.service.schemas import Problem
 from volant.service.ui import beside, notices
+from volant.service.ui.ending import Ending
 
 if TYPE_CHECKING:
     import httpx
@@ -56,6 +57,7 @@ class Proxy:
     def __init__(self, root: Path, key: bytes, pages: beside.Beside | None) -> None:
         self._socket, self._key, self._pages = root / beside.SOCKET, key, pages
         self._made: httpx.AsyncClient | None = None
+        self._ending: Ending | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -90,9 +92,24 @@ class Proxy:
         except httpx.TransportError:
             failing = self._pages is not None and self._pages.failing
             return _notice(request, notices.FAILING if failing else notices.STARTING)
-        passed = StreamingResponse(_body(response), response.status_code)
+        passed = StreamingResponse(self._body(response), response.status_code)
         passed.raw_headers = _kept((name.lower(), value) for name, value in response.headers.raw)
         return passed
+
+    async def _body(self, response: "httpx.Response") -> AsyncIterator[bytes]:
+        import httpx
+
+        self._ending = self._ending or Ending()
+        events = response.headers.get("content-type", "").startswith("text/event-stream")
+        chunks = response.aiter_raw()
+        try:
+            async for chunk in self._ending.until(chunks) if events else chunks:
+                yield chunk
+        except httpx.TransportError:  # the pages ended: what was sent is all there is
+            if not events:
+                raise
+        finally:
+            await response.aclose()
 
     def _headers(self, request: Request) -> list[tuple[bytes, bytes]]:
         host = request.client.host if request.client else ""
@@ -126,14 +143,6 @@ def _has_body(request: Request) -> bool:
 
 def _kept(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value in headers if name.decode("latin-1") not in HOP]
-
-
-async def _body(response: Any) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.aiter_raw():
-            yield chunk
-    finally:
-        await response.aclose()
 
 
 def _notice(request: Request, notice: notices.Notice) -> Response:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
@@ -12,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from volant.service import settings
 from volant.service.clients import HEADER
 from volant.service.limits import refuse
-from volant.service.ui import look
+from volant.service.ui import files, look
 from volant.service.ui.blocks import build
 from volant.service.ui.proxy import PREFIX
 
@@ -35,7 +34,6 @@ HEADERS = [
 ]
 TEMPLATE = "frontend/index.html"
 UPLOADS = 10  # files of the largest size that may lie here, until they are handed on or an hour has passed
-HOUR = 3600
 
 
 def site(address: str, packaged: bool) -> ASGIApp:
@@ -47,7 +45,7 @@ def site(address: str, packaged: bool) -> ASGIApp:
     """
     _strip_template()
     found = settings.load()
-    blocks = build(address, found, packaged, delete_cache=(HOUR, HOUR))
+    blocks = build(address, found, packaged, delete_cache=(files.HOUR, files.HOUR))
     blocks.queue(default_concurrency_limit=20, api_open=False)
     largest = found.jobs.upload_bytes
     app = gr.mount_gradio_app(
@@ -100,7 +98,7 @@ class Policy:
         path = scope["path"].removeprefix(PREFIX)
         if not allowed(scope["method"], path):
             await refuse(scope, send, 404, "The pages have no such address.", {})
-        elif path == "/gradio_api/upload" and _taken() > self._room:
+        elif path == "/gradio_api/upload" and files.taken() > self._room:
             await refuse(scope, send, 503, "Too many files wait here. Try again later.", {"Retry-After": "600"})
         else:
             host = Request(scope).headers.get(HEADER, "").split(" ")[1:2]
@@ -126,9 +124,3 @@ def _secured(send: Send) -> Callable[[Message], Awaitable[None]]:
         await send(message)
 
     return secured
-
-
-def _taken() -> int:
-    from gradio.utils import get_upload_folder
-
-    return sum(file.stat().st_size for file in Path(get_upload_folder()).rglob("*") if file.is_file())

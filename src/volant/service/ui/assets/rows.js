@@ -30,9 +30,11 @@ const send = async (row, say, labels) => {
   row.removeAttribute("aria-busy");
 };
 
-const choice = (labels, several, name) => {
+const choice = (labels, several, name, said) => {
   if (!several) {
     const options = labels.map((label) => make("option", { value: label, textContent: label }));
+    const other = labels.findIndex((label) => !said.includes(label)); // what was said is wrong
+    if (other > 0) options[other].selected = true;
     return make("label", {}, name, " ", make("select", {}, ...options));
   }
   const boxes = labels.map((label) => make("label", {}, make("input", { type: "checkbox", value: label }), " ", label));
@@ -49,7 +51,9 @@ const ask = (button, row) => {
   const list = row.closest("[data-about]");
   const several = list.dataset.several === "1";
   const submit = make("button", { type: "submit", textContent: "Send label" });
-  const field = choice(JSON.parse(list.dataset.labels), several, several ? "Right labels" : "Right label");
+  const said = JSON.parse(row.querySelector("[data-send='right']")?.dataset.labels || "[]");
+  const name = several ? "Right labels" : "Right label";
+  const field = choice(JSON.parse(list.dataset.labels), several, name, said);
   const form = make("form", {}, field, submit);
   if (button.dataset.unsure) {
     const unsure = make("button", { type: "button", textContent: "I don't know" });

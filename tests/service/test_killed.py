@@ -91,9 +91,10 @@ def test_after_a_kill_of_everything_all_is_there_again(made: Path, tmp_path: Pat
         asked = {"flywheel": "reviews", "ids": [good], "decision": "accept"}
         assert server.admin("POST", "/feedback/review", asked)[0] == 200
         told = items(server)
-        long = send(server, LINES)
         answers = asking(server, 3)
+        long = send(server, LINES)
         part = working(server, long["id"])
+        answers += asking(server, 0.3)
         everything = psutil.Process(server.process.pid).children(recursive=True)
         assert len(everything) >= 2  # a worker, and its watcher
         killed = time.time()

@@ -116,7 +116,9 @@ def test_metrics_tell_everything_but_texts(server: Server) -> None:
 def test_with_tokens_nobody_else_may_ask(server: Server, made: Path, tmp_path: Path) -> None:
     import shutil
 
-    assert server.call("POST", "/predict", {"texts": [FILM], "model": "reviews"})[0] == 200
+    assert (
+        server.call("POST", "/predict", {"texts": [FILM], "model": "topics"})[0] == 200
+    )  # which the other isn't asked
     shutil.copytree(made, tmp_path / "p")
     (tmp_path / "p/service.yaml").write_text("ui: false\nlimits: {texts_per_request: 2}\n")
     with serving(tmp_path / "p", VOLANT_API_TOKENS="one, two", VOLANT_ADMIN_TOKEN="") as guarded:
@@ -137,4 +139,4 @@ def test_with_tokens_nobody_else_may_ask(server: Server, made: Path, tmp_path: P
         told = guarded.call("POST", "/predict", {"texts": ["a"] * 3, "model": "reviews"}, Authorization=kept)[1]
         assert "limits.texts_per_request is 2" in told["error"]
         # a second service on a machine leaves the counters of the first alone
-        assert 'volant_requests_total{model="reviews",status="200"}' in server.call("GET", "/metrics")[1]
+        assert 'volant_requests_total{model="topics",status="200"}' in server.call("GET", "/metrics")[1]

@@ -11,7 +11,7 @@ import psutil
 from service.conftest import DULL, FILM, Server, kill, serving, workers
 from volant.service.capture_rows import read, sampled
 
-LINES, FLUSH, PERCENT = 150_000, 1, 50
+LINES, FLUSH, PERCENT = 100_000, 1, 50
 SETTINGS = f"ui: false\ncapture: {{flush_seconds: {FLUSH}, percent: {PERCENT}}}\n"
 
 

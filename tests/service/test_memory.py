@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 SOAK = Path(__file__).parents[2] / "bench/soak.py"
-REQUESTS, WARM = 12_000, 4_000  # the whole soak has 200,000
+REQUESTS, WARM = 10_000, 4_000  # the whole soak has 200,000
 
 
 def test_requests_do_not_add_up_in_memory() -> None:

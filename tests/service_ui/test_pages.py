@@ -79,11 +79,17 @@ def test_clients_behind_the_pages_are_told_apart(served: Server) -> None:
         ("GET", "/ui/gradio_api/file=/etc/passwd"),
         ("GET", "/ui/gradio_api/file=.volant/service/admin-token"),
         ("GET", "/ui/gradio_api/file=.volant/service/client-key"),
+        ("GET", "/ui/gradio_api/file=mlflow.db"),
+        ("GET", "/ui/gradio_api/file=params.yaml"),
+        ("GET", "/ui/gradio_api/file=https://example.com/a"),
         ("GET", "/ui/static/../../../../etc/passwd"),
     ],
 )
 def test_what_the_pages_do_not_need_is_closed(served: Server, method: str, path: str) -> None:
     assert served.call(method, path)[0] in (403, 404)
+    name, equals, file = path.partition("=")
+    if equals and "://" not in file:  # by its whole path too
+        assert served.call(method, f"{name}={(served.root / file).resolve()}")[0] in (403, 404)
 
 
 def test_a_page_names_nobody_else_and_says_what_it_may_load(served: Server) -> None:
@@ -102,6 +108,7 @@ def test_an_upload_has_a_limit(served: Server) -> None:
         assert (status, limit in told["error"]) == (413, True)
 
 
+@pytest.mark.slow
 def test_two_workers_share_one_process_which_comes_back_and_ends(
     filmed: Path, tmp_path: Path, browser: Browser
 ) -> None:

@@ -51,6 +51,8 @@ class Actions:
         return table("Log of actions (UTC)", ["Time", "Who", "What", "Outcome"], rows, "Nothing was done here yet.")
 
     def _add(self, who: str, what: str, outcome: str) -> None:
-        time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        time, named = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"), who.strip() or "(no name)"
         with self._journal.locked():
-            self._journal.append([{"time": time, "who": who, "what": what, "outcome": outcome[:500]}])
+            self._journal.append(
+                [{"time": time, "who": who.strip() or "(no name)", "what": what, "outcome": outcome[:500]}]
+            )

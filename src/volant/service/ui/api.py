@@ -90,7 +90,7 @@ def _require(response: httpx.Response) -> None:
         return
     if response.status_code == 401:
         given = "is wrong" if "authorization" in response.request.headers else "is missing"
-        raise RefusedError(f"The token for this {given}. Type it into the field at the top.", 401)
+        raise RefusedError(f"The token for this {given}. Type it into the field at the top, and press Enter.", 401)
     try:
         error = response.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -36,7 +36,7 @@ def add(page: Page, tab: gr.Tab) -> None:
 
     inputs = [flywheel, status, page.known, page.token]
     gr.on(
-        [tab.select, refresh.click, flywheel.input, status.input],
+        [tab.select, refresh.click, flywheel.input, status.input, page.token.submit],
         explained(show, said),
         inputs,
         [said, items],

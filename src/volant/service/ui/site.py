@@ -46,7 +46,7 @@ def site(address: str, packaged: bool) -> ASGIApp:
     _strip_template()
     found = settings.load()
     blocks = build(address, found, packaged, delete_cache=(files.HOUR, files.HOUR))
-    blocks.queue(default_concurrency_limit=20, api_open=False)
+    blocks.queue(default_concurrency_limit=20, max_size=500, api_open=False)
     largest = found.jobs.upload_bytes
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
@@ -109,9 +109,11 @@ def allowed(method: str, path: str) -> bool:
     """Whether the pages need an address of Gradio's.
 
     Example:
-        >>> allowed("GET", "/"), allowed("GET", "/gradio_api/proxy=https://x"), allowed("POST", "/gradio_api/run/x")
+        >>> allowed("GET", "/"), allowed("GET", "/gradio_api/file=https://x"), allowed("POST", "/gradio_api/run/x")
         (True, False, False)
     """
+    if "://" in path:  # Gradio would send the browser there
+        return False
     if method == "POST":
         return path in WRITE
     return method in ("GET", "HEAD") and (path == "/" or path.startswith(READ))

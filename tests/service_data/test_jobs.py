@@ -189,6 +189,12 @@ def test_too_many_of_one_client(tmp_path: Path) -> None:
     jobs.submit(new("films", "lines", "text", "you"), written("a"))
 
 
+def test_who_comes_first_is_served_first(tmp_path: Path) -> None:
+    store = JobStore(tmp_path)
+    made = [store.create(new("films", "lines", "text", "me"), written("a")).id for _ in range(200)]
+    assert [job.id for job in store.unended()] == made
+
+
 def test_only_one_process_works(jobs: Jobs, tmp_path: Path) -> None:
     job = jobs.submit(new("films", "lines", "text", "me"), written("a\n"))
     ended(jobs, job)

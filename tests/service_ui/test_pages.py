@@ -143,9 +143,7 @@ def test_two_workers_share_one_process_which_comes_back_and_ends(
 def ask_with_a_token(server: Server, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{server.url}/ui")
-    expect(page.locator("#trouble")).to_contain_text(
-        "The token for this is missing. Type it into the field at the top."
-    )
+    expect(page.locator("#trouble")).to_contain_text("The token for this is missing. Type it into the field")
     page.get_by_label("Token").fill("wröng")
     page.get_by_label("Token").press("Enter")
     expect(page.locator("#trouble")).to_contain_text("The token for this is wrong")

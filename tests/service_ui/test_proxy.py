@@ -157,20 +157,10 @@ def test_only_the_user_of_the_service_reaches_the_pages(front: Front) -> None:
     assert os.stat(beside.SOCKET).st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        None,
-        "",
-        "192.0.2.7",
-        vouch("192.0.2.7", b"another key"),
-        vouch("192.0.2.7", KEY, time.time() - LASTS - 60),
-        vouch("192.0.2.7", KEY, time.time() + 600),
-        vouch("192.0.2.7", KEY)[:-1],
-        vouch("192.0.2.7", KEY).replace("192", "193"),
-        "²" + vouch("192.0.2.7", KEY),
-    ],
-)
-def test_a_word_that_is_not_the_services_is_nothing(word: str | None) -> None:
-    assert vouched(vouch("192.0.2.7", KEY), KEY) == "192.0.2.7"
-    assert vouched(word, KEY) is None
+def test_a_word_that_is_not_the_services_is_nothing() -> None:
+    word, now = vouch("192.0.2.7", KEY), time.time()
+    assert vouched(word, KEY) == "192.0.2.7"
+    other = [vouch("192.0.2.7", b"another key"), word[:-1], word.replace("192", "193"), f"²{word}"]
+    late = [vouch("192.0.2.7", KEY, now - LASTS - 60), vouch("192.0.2.7", KEY, now + 600)]
+    for wrong in (None, "", "192.0.2.7", *other, *late):
+        assert vouched(wrong, KEY) is None, wrong

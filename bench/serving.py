@@ -69,6 +69,7 @@ def volant(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
     """Both bundles in one packaged service."""
     from volant.service.packing import pack
 
+    (work / "service.yaml").write_text("ui: false\n")  # the peers have no pages either
     packed = pack({name: (bundle(name, work), "1") for name in MODELS}, work)
     return ["-m", "bentoml", "serve", packed.tag], lambda texts: {"texts": texts, "model": "minilm"}
 

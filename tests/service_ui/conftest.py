@@ -101,7 +101,7 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(filmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("served") / "p"
     shutil.copytree(filmed, root)
@@ -121,7 +121,7 @@ def pages(server: Server, seconds: float = 180) -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright's event loop would be in the way of other tests' own
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("There is no Chromium here: `apt-get install chromium`, or Google Chrome.")

@@ -6,6 +6,7 @@ Two processes import this, and only the worker serves: what it needs for that it
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import bentoml
@@ -67,19 +68,21 @@ class Volant:
 
     def __init__(self) -> None:
         from volant.runtime.onnx import cores
-        from volant.service import pages
-        from volant.service.front import Front
         from volant.service.packing import packaged
         from volant.service.state import State
 
         # the workers share the cores; else each would begin a thread for every one of them
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // int(os.environ.get(WORKERS, "1")))))
         self._state = State()
-        late.front = front = Front(self._state, late.others)
-        if bundles := packaged(late.service):
-            self._state.load(bundles)
-        else:
-            self._state.follow()
+        bundles = packaged(late.service)
+        with ThreadPoolExecutor(1) as beside:  # models are loaded while the rest is imported
+            loaded = beside.submit(self._state.load, bundles) if bundles else beside.submit(self._state.follow)
+            from volant.service import pages
+            from volant.service.front import Front
+
+            front = Front(self._state, late.others)
+            loaded.result()
+        late.front = front
         front.collecting.start()
         self._collecting, self._tracing = front.collecting, front.tracing
         pages.announce(pages.has_ui(front.app))

@@ -1,7 +1,6 @@
 """Which client asks, without keeping its address: votes and limits are counted by client."""
 
 import hmac
-import os
 import secrets
 import time
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from volant.service.tokens import token
+from volant.service.tokens import make_secret, token
 
 if TYPE_CHECKING:
     from volant.service.state import State
@@ -65,12 +64,5 @@ def vouched(word: str | None, key: bytes) -> str | None:
 def client_key(root: Path = Path()) -> bytes:
     """The key under which clients are hashed, made at first, readable by its owner only."""
     path = root / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        made = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        with suppress(FileExistsError):  # another worker was quicker
-            os.link(made, path)
-        made.unlink()
+    make_secret(path, secrets.token_bytes(32))
     return path.read_bytes()

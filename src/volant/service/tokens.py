@@ -5,7 +5,6 @@ import binascii
 import hmac
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from volant.errors import VolantError
@@ -70,18 +69,31 @@ def _same(given: str | None, token: str) -> bool:
 
 
 def _kept(path: Path) -> str:
-    """The token in the file; of several workers that start at once one makes it, whole before another can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        made = secrets.token_urlsafe(24)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        # never readable by others, not even for a moment
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(made + "\n")
-        with suppress(FileExistsError):  # another worker was quicker
-            os.link(part, path)
-            print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
-        part.unlink()
+    """The token in the file; it is told by the worker that made it."""
+    made = secrets.token_urlsafe(24)
+    if make_secret(path, f"{made}\n".encode()):
+        print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
     if not (kept := path.read_text(encoding="utf-8").strip()):
         raise VolantError(f"{path} is empty. Remove it, and the next start makes another token.")
     return kept
+
+
+def make_secret(path: Path, secret: bytes) -> bool:
+    """Write a secret that only its owner may read, unless there is one; never seen half-written, or by others.
+
+    Returns:
+        Whether it was written: of several workers that start at once, one does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return False
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(secret)
+    try:
+        os.link(part, path)
+    except FileExistsError:  # another worker was quicker
+        return False
+    finally:
+        part.unlink()
+    return True

@@ -97,6 +97,7 @@ def test_pages_work_offline(server: Server) -> None:
 
 def test_metrics_tell_everything_but_texts(server: Server) -> None:
     server.call("POST", "/predict", {"texts": ["secretword superb"], "model": "reviews"})
+    server.call("POST", "/predict", {"texts": ["secretword superb"], "model": "revews"})
     page = server.call("GET", "/metrics")[1]
     for line in (
         'volant_requests_total{model="reviews",status="200"}',

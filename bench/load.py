@@ -1,14 +1,24 @@
-"""Load on a server: so many connections that each send one request after the other for so many seconds."""
+"""A server under load: started, and sent requests over so many connections for so many seconds."""
 
 import asyncio
 import itertools
+import os
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import numpy as np
+import psutil
+
+READY_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -55,3 +65,36 @@ async def _load(url: str, bodies: Sequence[Any], connections: int, seconds: floa
         end = begun + seconds
         await asyncio.gather(*(send() for _ in range(connections)))
     return Load(len(times), time.perf_counter() - begun, failed, np.array(times))
+
+
+@contextmanager
+def running(
+    command: Sequence[str], folder: Path, ready: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, psutil.Process]]:
+    """A Python server on a free port that answers at the path `ready`; it and its children are stopped at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = {**os.environ, "BENTOML_DO_NOT_TRACK": "True", **(environment or {})}
+    line = [sys.executable, *command, "--port", str(port)]
+    with (
+        (folder / f"{port}.log").open("wb") as log,
+        subprocess.Popen(line, cwd=folder, env=told, stdout=log, stderr=log) as process,  # noqa: S603
+    ):
+        try:
+            _await(process, port, ready, Path(log.name))
+            yield port, psutil.Process(process.pid)
+        finally:
+            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                one.terminate()
+
+
+def _await(process: "subprocess.Popen[bytes]", port: int, path: str, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise SystemExit(f"The server did not answer at /{path}. Its log ends with:\n{log.read_text()[-2000:]}")

@@ -1,5 +1,7 @@
 """Requests a second over HTTP: Volant beside `mlflow models serve` and FastAPI with a `transformers.pipeline`.
 
+The pipeline is served twice: called plainly, as its documentation shows, and told to compute in batches of 32.
+
     python bench/serving.py [--seconds 10] [--rounds 3] [--json]
 
 All serve the packaged MiniLM with a classification head, and are sent the same reviews (the clean test texts that
@@ -11,14 +13,11 @@ without HTTP, one text at a time and in sorted batches of 16. Volant is served a
 import argparse
 import json
 import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from load import load
+from load import load, running
 from volant import config, packing
 from volant.bundle import Bundle
 from volant.config import Flywheel
@@ -38,11 +37,11 @@ CASES = ((1, 1), (16, 1), (1, 32), (16, 32))  # connections, texts a request
 PEER = """
 from fastapi import FastAPI
 from transformers import pipeline
-app, answer = FastAPI(), pipeline("text-classification", model={model!r})
+app, answer = FastAPI(), pipeline("text-classification", model={model!r}, **{options})
 
 @app.post("/predict")
 def predict(body: dict[str, list[str]]) -> list[dict]:
-    return answer(body["texts"], batch_size=32, truncation=True)
+    return answer(body["texts"], truncation=True)
 """
 MODELS = {
     "minilm": {
@@ -66,29 +65,41 @@ def bundle(name: str, work: Path) -> Path:
     return work / name / "bundle"
 
 
-def volant(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+@dataclass(frozen=True)
+class Server:
+    """How a server is started, where it tells that it is ready and answers, and the body that it takes."""
+
+    command: Sequence[str]
+    ready: str
+    path: str
+    body: Callable[[Sequence[str]], Any]
+
+
+def volant(work: Path) -> Server:
     """Both bundles in one packaged service."""
     from volant.service.packing import pack
 
     (work / "service.yaml").write_text("ui: false\n")  # the peers have no pages either
     packed = pack({name: (bundle(name, work), "1") for name in MODELS}, work)
-    return ["-m", "bentoml", "serve", packed.tag], lambda texts: {"texts": texts, "model": "minilm"}
+    command = ["-m", "bentoml", "serve", packed.tag]
+    return Server(command, "readyz", "predict", lambda texts: {"texts": texts, "model": "minilm"})
 
 
-def mlflow(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+def mlflow(work: Path) -> Server:
     """The model as MLflow saves and serves pipelines of `transformers`."""
     from mlflow.transformers import save_model
     from transformers import pipeline
 
     save_model(pipeline("text-classification", model=str(peer(work))), str(work / "mlflow"), pip_requirements=[])
     command = ["-m", "mlflow", "models", "serve", "-m", str(work / "mlflow"), "--env-manager", "local"]
-    return command, lambda texts: {"inputs": list(texts)}
+    return Server(command, "ping", "invocations", lambda texts: {"inputs": list(texts)})
 
 
-def fastapi(work: Path) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+def fastapi(work: Path, name: str, **options: int) -> Server:
     """A pipeline of `transformers` behind one route, in FastAPI's threads: `async def` was slower."""
-    (work / "fastapi_peer.py").write_text(PEER.format(model=str(peer(work))))
-    return ["-m", "uvicorn", "fastapi_peer:app", "--log-level", "warning"], lambda texts: {"texts": list(texts)}
+    (work / f"{name}.py").write_text(PEER.format(model=str(peer(work)), options=options))
+    command = ["-m", "uvicorn", f"{name}:app", "--log-level", "warning"]
+    return Server(command, "openapi.json", "predict", lambda texts: {"texts": list(texts)})
 
 
 def peer(work: Path) -> Path:
@@ -102,35 +113,6 @@ def peer(work: Path) -> Path:
         AutoModelForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2).save_pretrained(folder)
         AutoTokenizer.from_pretrained(packaged_minilm(), model_max_length=128).save_pretrained(folder)
     return folder
-
-
-@contextmanager
-def running(command: list[str], work: Path) -> Iterator[tuple[int, psutil.Process]]:
-    """A server on a free port, ready to answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (work / f"{port}.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, *command, "--port", str(port)], cwd=work, stdout=log, stderr=log)  # noqa: S603
-        try:
-            _ready(port)
-            yield port, psutil.Process(process.pid)
-        finally:
-            for child in [*psutil.Process(process.pid).children(recursive=True), process]:
-                child.terminate()
-            process.wait(60)
-
-
-def _ready(port: int) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for path in ("readyz", "ping", "openapi.json"):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.1)
-    raise SystemExit(f"The server on port {port} is not ready after two minutes.")
 
 
 def bare(folder: Path, texts: Sequence[str], size: int) -> float:
@@ -172,18 +154,18 @@ def main() -> None:
         servers = {
             "volant": volant(work),
             "mlflow": mlflow(work),
-            "fastapi": fastapi(work),
+            "fastapi": fastapi(work, "fastapi_plain"),
+            "fastapi_batches": fastapi(work, "fastapi_batches", batch_size=32),
         }
-        addresses = {"mlflow": "invocations"}
         found: dict[str, Any] = {}
-        up = {name: stack.enter_context(running(command, work)) for name, (command, _) in servers.items()}
+        up = {name: stack.enter_context(running(s.command, work, s.ready)) for name, s in servers.items()}
         for _ in range(arguments.rounds):
             for connections, size in CASES:
                 case = found.setdefault(f"{connections}x{size}", {})
+                parts = [texts[at : at + size] for at in range(0, len(texts), size)]
                 for name, (port, process) in up.items():
-                    parts = [texts[at : at + size] for at in range(0, len(texts), size)]
-                    bodies = [servers[name][1](part) for part in parts]
-                    url = f"http://127.0.0.1:{port}/{addresses.get(name, 'predict')}"
+                    bodies = [servers[name].body(part) for part in parts]
+                    url = f"http://127.0.0.1:{port}/{servers[name].path}"
                     load(url, bodies, connections, arguments.seconds / 10)
                     before = busy(process)
                     done = load(url, bodies, connections, arguments.seconds)
@@ -214,12 +196,13 @@ def medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def ratios(found: dict[str, Any]) -> dict[str, float]:
-    """Volant against the better peer, and against the limit."""
+    """Volant against the better plain peer, against the pipeline told to batch, and against the limit."""
     told = {}
     for connections, size in CASES:
-        case = found[f"{connections}x{size}"]
-        rates = {name: case[name]["texts_per_second"] for name in case}
-        told[f"{connections}x{size}_to_better_peer"] = round(rates.pop("volant") / max(rates.values()), 2)
+        rates = {name: figures["texts_per_second"] for name, figures in found[f"{connections}x{size}"].items()}
+        ours, batches = rates.pop("volant"), rates.pop("fastapi_batches")
+        told[f"{connections}x{size}_to_better_peer"] = round(ours / max(rates.values()), 2)
+        told[f"{connections}x{size}_to_batches_of_32"] = round(ours / batches, 2)
     limit = max(rate["texts_per_second"] for name, rate in found["no_http"].items() if name.startswith("bare"))
     told["16x32_of_bare_loop"] = round(found["16x32"]["volant"]["texts_per_second"] / limit, 2)
     return told

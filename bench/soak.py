@@ -10,15 +10,8 @@ Prints the resident memory of the worker, and of all processes, at the start, af
 import argparse
 import asyncio
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +20,7 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
+from load import running
 from volant import config
 from volant.config import Flywheel
 from volant.schema import write_table
@@ -43,6 +37,7 @@ TREE = {
     "seed": 5,
 }
 SETTINGS = "ui: false\ncapture: {percent: 100, flush_seconds: 2}\nfeedback: {per_client_per_minute: 100000}\n"
+SERVE = ("-m", "bentoml", "serve", "volant.service:Volant")
 FEEDBACK = 500  # answers, of which one gets feedback
 STEPS, SETTLE = 9, 5  # looks at the memory; seconds until what was captured is written
 MIB = 1024 * 1024
@@ -124,37 +119,9 @@ def project(root: Path, bundle: Path) -> None:
     (root / "service.yaml").write_text(SETTINGS)
 
 
-@contextmanager
-def serving(root: Path) -> Iterator[tuple[int, psutil.Process]]:
-    """A running service: its port and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "bentoml", "serve", "volant.service:Volant", "--port", str(port)]
-    told = {**os.environ, "BENTOML_DO_NOT_TRACK": "True", "VOLANT_ADMIN_TOKEN": "soak"}
-    with subprocess.Popen(command, cwd=root, env=told, stdout=subprocess.DEVNULL) as process:  # noqa: S603
-        try:
-            ready(process, port)
-            yield port, psutil.Process(process.pid)
-        finally:
-            process.terminate()
-
-
-def ready(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Wait until it answers."""
-    deadline = time.monotonic() + 180
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("the service did not start")
-
-
 def soak(root: Path, requests: int, warm: int, connections: int) -> dict[str, Any]:
     """Send the requests, and say what became of the memory."""
-    with serving(root) as (port, process):
+    with running(SERVE, root, "readyz", {"VOLANT_ADMIN_TOKEN": "soak"}) as (port, process):
         run = Soak(port, process, warm)
         start = run.look()
         asyncio.run(run.ask(connections))

@@ -62,6 +62,7 @@ def test_only_the_last_ones_are_kept(tmp_path: Path, most: int, characters: int)
 
 
 def test_a_file_that_is_no_database_is_begun_anew(recent: Recent, tmp_path: Path) -> None:
+    (tmp_path / FILE).parent.mkdir(parents=True)
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     recent.add([answered("e1")])
     assert recent.find("e1") is None  # and nobody is harmed
@@ -97,3 +98,15 @@ def test_a_kill_harms_nothing_that_was_written(tmp_path: Path) -> None:
     recent.add([answered("e2")])
     assert recent.find("e2")
     recent.close()
+
+
+def test_none_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+    before = Recent(tmp_path)
+    before.add([answered("e1")])
+    before.close()
+    assert (tmp_path / FILE).exists()
+    none = Recent(tmp_path, most=0)
+    none.add([answered("e2")])
+    assert none.find("e2") is None
+    none.close()
+    assert not (tmp_path / FILE).exists()

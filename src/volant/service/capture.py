@@ -34,7 +34,7 @@ class Capture:
         self._config = config or settings.Capture()
         self._store, self._unsent = store(root), Store(Lake(str((root / UNSENT).resolve())))
         self._waiting: deque[Answered] = deque()
-        self._recent = Recent(root, self._config.redact)
+        self._recent = Recent(root, self._config.redact, self._config.remember)
         self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()

@@ -11,7 +11,8 @@ from volant.service import settings
 from volant.service.answered import Answered
 from volant.service.feedback_book import Book
 from volant.service.feedback_items import Item, change
-from volant.service.firewall import Known, Rate, judge, key_of
+from volant.service.firewall import Known, judge, key_of
+from volant.service.rate import Rate
 from volant.service.redact import redact
 from volant.service.refused import RefusedError
 
@@ -62,7 +63,7 @@ class Feedback:
     ) -> None:
         self.book = Book(root)
         self._config, self._redacted = config or settings.Feedback(), tuple(redacted)
-        self._rate, self._known = Rate(self._config.per_client_per_minute), Known(root, redacted)
+        self._rate, self._known = Rate(self._config.per_client_per_minute, root), Known(root, redacted)
 
     def admit(self, client: str) -> None:
         """Count one request of a client.

@@ -1,8 +1,6 @@
-"""What stands between what anyone may say and what a model learns: rate, leaks, conflicts, a quorum."""
+"""What stands between what anyone may say and what a model learns: leaks, conflicts, a quorum."""
 
 import re
-import time
-from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -14,7 +12,6 @@ from volant.service.feedback_items import Item, Status
 from volant.service.redact import redact
 from volant.sources.columns import TARGETS
 
-MOST_CLIENTS = 10_000
 LEAK = "leak: its text is in the test set, and a model must not learn that"
 
 
@@ -26,25 +23,6 @@ def key_of(text: str) -> str:
         True
     """
     return blake2b(re.sub(r"\s+", " ", text).strip().casefold().encode(), digest_size=12).hexdigest()
-
-
-class Rate:
-    """So many a minute for each client, in a burst or evenly; clients that were not heard of lately are forgotten."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._clients: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def wait(self, client: str) -> float:
-        """Seconds that a client has to wait; 0 if it may go on, which is counted."""
-        now = time.monotonic()
-        left, then = self._clients.pop(client, (float(self._per_minute), now))
-        left = min(self._per_minute, left + (now - then) * self._per_minute / 60)
-        allowed = left >= 1
-        self._clients[client] = (left - allowed, now)
-        if len(self._clients) > MOST_CLIENTS:
-            self._clients.popitem(last=False)
-        return 0 if allowed else (1 - left) * 60 / self._per_minute
 
 
 class Known:

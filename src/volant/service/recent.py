@@ -5,21 +5,19 @@ written a few times a second off the path of requests; what a crash of the machi
 """
 
 import logging
-import os
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
 from volant.service.answered import Answered
 from volant.service.capture_rows import read, row
+from volant.service.database import opened
 
 FILE = Path(".volant/service/recent.sqlite")
-MOST = 20_000  # answers
 CHARACTERS = 32_000_000  # of their lines together
 WAITING = 20_000  # answers that may wait to be written
 EVERY = 0.2  # seconds between two writes
@@ -39,27 +37,31 @@ class Recent:
     Args:
         root: The project.
         redacted: What is taken out of their texts.
-        most: Answers that are kept.
+        most: Answers that are kept; 0 for none.
         characters: That their lines may have together.
     """
 
     def __init__(
-        self, root: Path = Path(), redacted: Sequence[str] = (), most: int = MOST, characters: int = CHARACTERS
+        self, root: Path = Path(), redacted: Sequence[str] = (), most: int = 20_000, characters: int = CHARACTERS
     ) -> None:
         self._path, self._redacted, self._most, self._characters = root / FILE, redacted, most, characters
         self._waiting: deque[Answered] = deque(maxlen=WAITING)
         self._since = TRIM
+        if not most:
+            self._path.unlink(missing_ok=True)  # of a time when some were kept
         self._writing, self._closing = threading.Lock(), threading.Event()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._run, name="recent", daemon=True)
         self._thread.start()
 
     def add(self, answered: Sequence[Answered]) -> None:
         """Remember these; returns at once."""
-        self._waiting.extend(answered)
+        if self._most:
+            self._waiting.extend(answered)
 
     def find(self, event_id: str) -> Answered | None:
         """The answer of that id, whichever worker gave it and when; its text is redacted."""
+        if not self._most:
+            return None
         self._write()
         line = self._do(lambda base: _line(base, event_id))
         if line is None:  # another worker may have given it a moment ago
@@ -101,15 +103,10 @@ class Recent:
     def _do(self, work: Callable[[sqlite3.Connection], Found]) -> Found | None:
         """Work on the file; what is wrong with it must harm neither who asks nor who gives feedback."""
         try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            with closing(sqlite3.connect(self._path, timeout=5)) as base, base:
-                base.execute("PRAGMA synchronous = OFF")
-                base.execute(TABLE)
+            with opened(self._path, TABLE) as base:
                 return work(base)
         except (sqlite3.Error, OSError) as error:
             log.warning("Answers can't be remembered for feedback: %s", error)
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                self._path.unlink(missing_ok=True)  # it is no database any more
             return None
 
 

@@ -36,11 +36,16 @@ class Batching:
 
 @dataclass(frozen=True, config=STRICT)
 class Capture:
-    """Which share of answers is kept, without what; and how many may wait to be written."""
+    """Which share of answers is kept, without what; how many may wait to be written.
+
+    Attributes:
+        remember: Last answers, redacted, that feedback may name by their id; with 0 it has to bring the text.
+    """
 
     percent: float = Field(default=100, ge=0, le=100)
     redact: list[Redaction] = Field(default_factory=lambda: ["email", "phone", "url", "user"])
     buffer: int = Field(default=10_000, ge=1)
+    remember: int = Field(default=20_000, ge=0, le=1_000_000)
     flush_rows: int = Field(default=500, ge=1)
     flush_seconds: float = Field(default=5, gt=0)
 

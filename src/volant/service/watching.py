@@ -20,10 +20,9 @@ from volant.errors import VolantError
 from volant.schema import write_text
 from volant.service import settings
 from volant.service.deployments import HOME, Deployments
+from volant.service.registry import registry
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from volant.tracking.registry import Registry
 
 log = logging.getLogger("volant.service")
@@ -78,19 +77,6 @@ class Watcher:
         if known["error"]:
             return time.monotonic() - self._failed.get(name, -AGAIN) < AGAIN
         return (self._root / known["folder"]).is_dir()
-
-
-def registry(root: Path) -> "AbstractContextManager[Registry]":
-    """The registry of a project.
-
-    Raises:
-        VolantError: If the project has none yet, or it is down.
-    """
-    if "MLFLOW_TRACKING_URI" not in os.environ and not (root / "mlflow.db").exists():
-        raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
-    from volant.tracking import registry as tracked
-
-    return tracked.registry(root)
 
 
 def read(root: Path) -> dict[str, Any]:

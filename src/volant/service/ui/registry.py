@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from volant.errors import VolantError
-from volant.service import watching
+from volant.service.registry import registry
 from volant.service.ui.page import ROOT
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def opened() -> Iterator["Registry"]:
     """
     with _turn:
         try:
-            with watching.registry(ROOT) as found:
+            with registry(ROOT) as found:
                 yield found
         except ModuleNotFoundError as error:
             raise VolantError(

@@ -47,7 +47,7 @@ s3: $(VENV)/.dev  ## a real S3 server on this machine, with the lake on it
 	@python -m volant.s3_server
 
 bench: $(VENV)/.dev  ## measure against peers, side by side
-	@for name in cleaning training prediction serving; do python bench/$$name.py || exit 1; done
+	@for name in cleaning training prediction serving start; do python bench/$$name.py || exit 1; done
 
 clean:  ## remove what can be made again, but not data, models, runs
 	@rm -rf .cache .pytest_cache .ruff_cache src/*.egg-info

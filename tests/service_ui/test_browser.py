@@ -160,11 +160,17 @@ def test_the_best_version_is_deployed_asked_renamed_and_removed(opening: Opening
     page.get_by_role("button", name="Follow active").click()
     expect(page.locator("#deployed tr", has_text="movies")).to_contain_text("the active version")
     assert served.model("movies")["version"] == "2"
+    page.get_by_label("Deploy as").fill("movies")  # the name is taken, by the same flywheel: the best one answers there
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.locator("#deployed tr", has_text="movies")).to_contain_text("pinned to 3")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.locator("#manage-said")).to_have_text("Done: roll movies back.")
+    assert served.model("movies")["version"] == "2"
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("button", name="Yes, remove it").click()
     expect(page.locator("#manage-said")).to_have_text("Done: remove movies.")
     expect(page.locator("#deployed")).not_to_contain_text("movies")
-    expect(page.locator("#actions tbody tr")).to_have_count(4)
+    expect(page.locator("#actions tbody tr")).to_have_count(6)
     expect(page.locator("#actions tbody tr").first).to_contain_text("Annremove moviesdone")
     assert [model["name"] for model in served.call("GET", "/models")[1]["models"]] == ["reviews", "topics"]
 

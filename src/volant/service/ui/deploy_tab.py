@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -93,14 +94,17 @@ class Best:
         return {self._best: note(_told(flywheel, found), bool(version)), self._found: version}
 
     def deploy(self, who: str, name: str, it: tuple[str, int] | None, token: str, request: gr.Request) -> Any:
-        """Let it answer under a name."""
+        """Let it answer under a name: a new one, or one under which another version of the flywheel answers."""
         asked, to = self._page.admin(token, request), name.strip()
         if it is None or not to:
             raise VolantError("Choose a flywheel and a metric." if it is None else "Fill in 'Deploy as'.")
-        body = {"name": to, "flywheel": it[0], "version": it[1]}
-        what = f"deploy {it[0]} version {it[1]} as {to}"
-        self._desk.actions.did(who, what, lambda: self._page.api.ask(asked, "POST", "/deployments", json=body))
-        return {self._said: note(f"{to} answers now, with version {it[1]} of {it[0]}.")}
+        (flywheel, version), api = it, self._page.api
+        there = any((one["name"], one["flywheel"]) == (to, flywheel) for one in self._page.deployed(asked))
+        call = ("PATCH", f"/deployments/{quote(to, safe='')}") if there else ("POST", "/deployments")
+        body = {"version": version} if there else {"name": to, "flywheel": flywheel, "version": version}
+        what = f"deploy {flywheel} version {version} as {to}"
+        self._desk.actions.did(who, what, lambda: api.ask(asked, *call, json=body))
+        return {self._said: note(f"{to} answers now, with version {version} of {flywheel}.")}
 
 
 def _told(flywheel: str, found: Any) -> str:

@@ -14,11 +14,9 @@ from volant.evaluation.reliability import Reliability, reliability
 from volant.evaluation.slices import Slices, cut, measure_parts, summarise
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import by_label, measure, roc_auc
+from volant.kinds.rates import LOSSES, by_label, measure, roc_auc
 from volant.markdown import NOTHING
 from volant.schema import Annotation
-
-LOSSES = frozenset({"hamming_loss"})  # metrics of which less is better, and 0 perfect
 
 
 @dataclass(frozen=True)

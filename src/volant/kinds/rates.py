@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LOSSES = frozenset({"hamming_loss"})  # metrics of which less is better, and 0 perfect
+
 
 @dataclass(frozen=True)
 class Tallies:

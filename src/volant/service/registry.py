@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from volant.tracking.registry import Registry
 
 
+def known(root: Path = Path()) -> bool:
+    """Whether a project has a registry, which may be down all the same."""
+    return "MLFLOW_TRACKING_URI" in os.environ or (root / "mlflow.db").exists()
+
+
 def registry(root: Path) -> "AbstractContextManager[Registry]":
     """The registry of a project.
 
     Raises:
         VolantError: If the project has none yet, or it is down.
     """
-    if "MLFLOW_TRACKING_URI" not in os.environ and not (root / "mlflow.db").exists():
+    if not known(root):
         raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
     from volant.tracking import registry as tracked
 

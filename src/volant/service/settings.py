@@ -17,12 +17,13 @@ Redaction = Literal["email", "phone", "url", "user"]
 
 @dataclass(frozen=True, config=STRICT)
 class Limits:
-    """What one request may hold, how many texts may wait for an answer, how long a client may send nothing."""
+    """What one request may hold, how much may wait for an answer and how long, how long a client may send nothing."""
 
     texts_per_request: int = Field(default=1000, ge=1)
     characters_per_text: int = Field(default=20_000, ge=1)
     body_bytes: int = Field(default=10 * MIB, ge=1024)
     queue_texts: int = Field(default=4096, ge=1)
+    queue_seconds: float = Field(default=10, gt=0)
     idle_seconds: float = Field(default=30, gt=0)
 
 
@@ -52,10 +53,15 @@ class Capture:
 
 @dataclass(frozen=True, config=STRICT)
 class Jobs:
-    """Where the files of batch jobs may come from: `s3://` prefixes, and uploads up to a size."""
+    """Where the files of batch jobs may come from: `s3://` prefixes, and uploads up to a size; what is kept of a client.
+
+    Attributes:
+        kept_bytes: Files and results of all jobs of one client, and of one job, that are kept at a time.
+    """
 
     prefixes: list[str] = Field(default_factory=list)
     upload_bytes: int = Field(default=100 * MIB, ge=1)
+    kept_bytes: int = Field(default=1024 * MIB, ge=1)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -53,7 +53,7 @@ class Capture:
 
 @dataclass(frozen=True, config=STRICT)
 class Jobs:
-    """Where the files of batch jobs may come from: `s3://` prefixes, and uploads up to a size; what is kept of a client.
+    """Where files of batch jobs may come from: `s3://` prefixes, uploads up to a size; how much is kept of a client.
 
     Attributes:
         kept_bytes: Files and results of all jobs of one client, and of one job, that are kept at a time.

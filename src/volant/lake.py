@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from volant import s3
+from volant import dvc_config, s3
+from volant.dvc_config import RESTORE
 from volant.errors import VolantError
 from volant.schema import write_text
 
 NEEDS_DVC = "The lake needs DVC. Install it with `pip install 'volant[train]'`."
-RESTORE = "Mend it, or restore it with `git checkout .dvc/config`."
 REMOTE = "lake"
 SECTION = f'remote "{REMOTE}"'
 FOLDER = Path(".lake")
@@ -63,19 +63,14 @@ def parse(target: str, endpoint_url: str | None = None) -> Lake:
 
 
 def current(root: Path = Path()) -> Lake:
-    """Where the lake is now: DVC's default remote, `.lake` in the project where none is set."""
-    try:
-        from dvc.config import Config, ConfigError
-    except ImportError as error:
-        raise VolantError(NEEDS_DVC) from error
+    """Where the lake is now: DVC's default remote, `.lake` in the project where none is set.
+
+    Raises:
+        VolantError: If DVC's config can't be read.
+    """
     folder = root / ".dvc"
-    try:
-        config = Config(str(folder), validate=False) if folder.is_dir() else {}
-    except ConfigError as error:
-        raise VolantError(f"{folder / 'config'} can't be read ({error}). {RESTORE}") from error
-    name = config.get("core", {}).get("remote", REMOTE)
-    remote = config.get("remote", {}).get(name, {})
-    return Lake(str(remote.get("url") or (root / FOLDER).resolve()), remote.get("endpointurl"))
+    options = dvc_config.remote(folder, REMOTE) if folder.is_dir() else {}
+    return Lake(options.get("url") or str((root / FOLDER).resolve()), options.get("endpointurl"))
 
 
 def point(lake: Lake, root: Path = Path()) -> dict[str, float]:

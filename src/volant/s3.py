@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A person waits for the answer, so give up after some 8 s where botocore's defaults take minutes.
 TIMEOUTS = {"connect_timeout": 3, "read_timeout": 3, "retries": {"total_max_attempts": 2, "mode": "standard"}}
+EXTRA = ("botocore", "boto3", "dvc_s3")  # a service needs the first alone, DVC and MLflow the others
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 RIGHTS = {"PutObject": "write", "GetObject": "read", "ListObjectsV2": "list", "DeleteObject": "delete"}
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, each with what to do about it
@@ -57,6 +58,7 @@ def check(bucket: str, prefix: str, endpoint_url: str | None = None) -> dict[str
     Raises:
         VolantError: If the bucket can't be reached, written, read or listed; says which, and what to do.
     """
+    require(*EXTRA)  # without one of them DVC or MLflow would fail late, and darkly
     body = uuid4().bytes
     key = f"{prefix}/.volant-check-{body.hex()}".lstrip("/")
     seconds: dict[str, float] = {}
@@ -79,9 +81,9 @@ def client(endpoint_url: str | None = None) -> "BaseClient":
     """A botocore S3 client; `AWS_ENDPOINT_URL` is honoured where no endpoint is given.
 
     Raises:
-        VolantError: If the extra `s3` is not installed.
+        VolantError: If botocore is not installed.
     """
-    require()
+    require("botocore")
     import botocore.session
     from botocore.config import Config
 
@@ -89,9 +91,13 @@ def client(endpoint_url: str | None = None) -> "BaseClient":
     return session.create_client("s3", endpoint_url=endpoint_url, config=Config(**TIMEOUTS))
 
 
-def require() -> None:
-    """Refuse early where a part of the extra `s3` is missing: DVC and MLflow would fail late, and darkly."""
-    missing = [name for name in ("botocore", "boto3", "dvc_s3") if not find_spec(name)]
+def require(*names: str) -> None:
+    """Refuse early where a part of the extra `s3` is missing.
+
+    Raises:
+        VolantError: If it is; names it, and how to get it.
+    """
+    missing = [name for name in names if not find_spec(name)]
     if missing:
         raise VolantError(f"S3 needs {', '.join(missing)}. Install it with `pip install 'volant[s3]'`.")
 
@@ -99,7 +105,7 @@ def require() -> None:
 @contextmanager
 def explained(bucket: str, endpoint_url: str | None = None) -> Iterator[None]:
     """Turn what botocore raises into a `VolantError` that says what was given and what to do next."""
-    require()
+    require("botocore")
     from botocore.exceptions import BotoCoreError, ClientError
 
     where = f"{endpoint_url or 'S3'} (bucket '{bucket}')"

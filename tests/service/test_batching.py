@@ -2,14 +2,18 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from volant.bundle import Bundle
 from volant.schema import Annotation
+from volant.service import batching
 from volant.service.batching import Batcher, ClosedError
 from volant.service.refused import RefusedError
-from volant.service.settings import Batching
+from volant.service.settings import Batching, Limits
 
 
 class Model:
@@ -29,7 +33,7 @@ class Model:
 def test_each_request_gets_its_own_answers_in_batches_within_the_budget() -> None:
     async def ask() -> None:
         model = Model()
-        batcher = Batcher(model, Batching(tokens=30), waiting=100)
+        batcher = Batcher(model, Batching(tokens=30), Limits(queue_texts=100))
         requests = [[f"{number}-{i}" for i in range(number)] for number in (3, 1, 25, 2)]
         waiting = [batcher.submit(texts) for texts in requests]
         model.may.set()
@@ -48,7 +52,7 @@ def test_each_request_gets_its_own_answers_in_batches_within_the_budget() -> Non
 def test_a_full_queue_refuses_at_once_and_takes_nothing() -> None:
     async def ask() -> None:
         model = Model()
-        batcher = Batcher(model, Batching(), waiting=5)
+        batcher = Batcher(model, Batching(), Limits(queue_texts=5))
         first = batcher.submit(["x"] * 9)  # larger than the queue, which is empty
         await asyncio.sleep(0.1)
         second = batcher.submit(["y"] * 4)
@@ -65,11 +69,79 @@ def test_a_full_queue_refuses_at_once_and_takes_nothing() -> None:
 def test_a_request_that_fails_fails_alone() -> None:
     async def ask() -> None:
         model = Model()
-        batcher = Batcher(model, Batching(), waiting=100)
+        batcher = Batcher(model, Batching(), Limits(queue_texts=100))
         waiting = [batcher.submit(["hold"]), *(batcher.submit(texts) for texts in (["a"], ["bad"], ["c"]))]
         model.may.set()
         found = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(one) for one in found] == [list, list, ValueError, list]
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def bundle(made: Path) -> Bundle:
+    return Bundle.load(made / ".volant/versions/reviews/1")
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("a fine film " * 4, 14),
+        ("这部电影非常好看", 10),
+        ("とても面白い映画でした", 13),
+        ("ein schöner Film", 6),
+    ],
+)
+def test_a_budget_counts_tokens_of_any_script(text: str, tokens: int) -> None:
+    async def ask() -> None:
+        model = Model()
+        model.may.set()
+        batcher = Batcher(model, Batching(tokens=10 * tokens), Limits())
+        await batcher.submit([text] * 30)
+        assert [len(texts) for texts in model.asked] == [10, 10, 10]
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
+def test_who_would_wait_too_long_is_told_when_to_come_again(bundle: Bundle) -> None:
+    long = ["superb " * 2800] * 150  # some milliseconds of work each
+    limits = Limits(queue_seconds=0.2)
+
+    async def ask() -> None:
+        batcher = Batcher(bundle.predict, Batching(), limits)
+        first = [batcher.submit(long[:20]), batcher.submit(long[:40])]  # no pace is known: they fit queue_texts
+        await asyncio.gather(*first)
+        begun = time.monotonic()
+        taken = batcher.submit(long)  # nothing waits, so it is taken, however long it takes
+        await asyncio.sleep(0.05)
+        with pytest.raises(RefusedError, match=r"limits.queue_seconds is 0.2") as raised:
+            batcher.submit(["short"])
+        assert raised.value.status == 429
+        assert batcher.waiting > 0
+        again = raised.value.retry_after
+        assert again
+        await taken
+        took = time.monotonic() - begun
+        assert took / 4 - 1 < again < 4 * took + 1, (again, took)  # seconds that are about true
+        assert len(await batcher.submit(long[:20])) == 40
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
+def test_a_pause_forgets_the_pace(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MEMORY", 0.2)
+
+    async def ask() -> None:
+        batcher = Batcher(bundle.predict, Batching(tokens=100), Limits(queue_seconds=1e-6))
+        await batcher.submit(["a film"])
+        await asyncio.sleep(0.4)
+        taken = [batcher.submit(["superb " * 2800] * 20)]
+        await asyncio.sleep(0.001)  # the first one is at work
+        taken.append(batcher.submit(["short"]))
+        await asyncio.gather(*taken)
         batcher.close(wait=True)
 
     asyncio.run(ask())

@@ -5,18 +5,21 @@ several requests does the next one wait a little for as many to come back. A lon
 """
 
 import asyncio
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from volant.schema import Annotation
+from volant.service.pace import MEMORY, Pace
 from volant.service.refused import RefusedError
-from volant.service.settings import Batching
+from volant.service.settings import Batching, Limits
 
 Answer = Callable[[Sequence[str]], list[Annotation]]
-CHARACTERS = 4  # a token, roughly
+CHARACTERS = 4  # of ASCII in a token, roughly; of other scripts each one counts, as in Chinese and Japanese it is one
 
 
 class ClosedError(Exception):
@@ -38,7 +41,7 @@ class Batcher:
     Args:
         answer: Answers texts, in their order; called by that thread only.
         batching: How much goes together.
-        waiting: How many texts may wait.
+        limits: How many texts may wait, and how long.
         longest: Tokens after which the model cuts a text.
         seen: Called with the number of texts of each batch.
     """
@@ -47,12 +50,13 @@ class Batcher:
         self,
         answer: Answer,
         batching: Batching,
-        waiting: int,
+        limits: Limits,
         longest: int = 512,
         seen: Callable[[int], Any] = lambda _: None,
     ) -> None:
         self._answer, self._batching, self._seen = answer, batching, seen
-        self._waiting, self._longest = waiting, longest
+        self._limits, self._longest = limits, longest
+        self._pace = Pace()
         self._queue: deque[_Asked] = deque()
         self._texts = self._last = 0
         self._closed = False
@@ -69,7 +73,7 @@ class Batcher:
         """Take texts of one request; call it in the event loop that awaits the answers.
 
         Raises:
-            RefusedError: 429 if too many texts wait already; nothing was taken then.
+            RefusedError: 429 if too many texts wait already, or would wait too long; nothing was taken then.
             ClosedError: If `close` was called.
         """
         loop = asyncio.get_running_loop()
@@ -77,18 +81,26 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise ClosedError
-            # whatever the limit, a request that comes to an empty queue is answered
-            if self._texts and self._texts + len(texts) > self._waiting:
-                raise RefusedError(
-                    f"Too many texts wait for an answer: {self._texts}, and limits.queue_texts is {self._waiting}. "
-                    "Nothing was taken; try again in a second.",
-                    429,
-                    retry_after=1,
-                )
+            self._require_room(len(texts))
             self._queue.append(asked)
             self._texts += len(texts)
             self._changed.notify()
         return asked.future
+
+    def _require_room(self, texts: int) -> None:
+        """Whatever the limits, a request that comes to an empty queue is answered."""
+        waiting, limits = self._texts, self._limits
+        over = min(waiting, waiting + texts - limits.queue_texts)
+        takes = self._pace.seconds(waiting)
+        late = takes - limits.queue_seconds
+        if not waiting or (over <= 0 and late <= 0):
+            return
+        why = f"limits.queue_texts is {limits.queue_texts}"
+        if over <= 0:
+            why = f"that takes {takes:.1f} s, and limits.queue_seconds is {limits.queue_seconds:g}"
+        again = max(1, math.ceil(max(late, self._pace.seconds(over))))
+        told = f"Too many texts wait for an answer: {waiting}, and {why}. Nothing was taken; try again in {again} s."
+        raise RefusedError(told, 429, again)
 
     def close(self, wait: bool = False) -> None:
         """Take no more; what was taken is still answered, after which the thread ends."""
@@ -104,7 +116,10 @@ class Batcher:
 
     def _next(self) -> list[tuple[_Asked, int, int]]:
         with self._changed:
+            begun = time.monotonic()
             self._changed.wait_for(lambda: self._queue or self._closed)
+            if time.monotonic() - begun > MEMORY:  # other texts may come now
+                self._pace = Pace()
             if self._last > 1 and not self._closed:
                 self._changed.wait_for(lambda: len(self._queue) >= self._last, self._batching.wait_ms / 1000)
             pieces = self._take()
@@ -131,15 +146,18 @@ class Batcher:
         return pieces
 
     def _tokens(self, text: str) -> int:
-        return min(len(text) // CHARACTERS + 2, self._longest)
+        plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
+        return min(plain // CHARACTERS + len(text) - plain + 2, self._longest)
 
     def _run(self, pieces: list[tuple[_Asked, int, int]]) -> None:
         texts = [text for asked, start, stop in pieces for text in asked.texts[start:stop]]
+        begun = time.perf_counter()
         try:
             answers = self._answer(texts)
         except Exception as error:  # whatever a model raises belongs to who asked, and ends no thread
             self._failed(pieces, error)
             return
+        self._pace.saw(len(texts), time.perf_counter() - begun)
         self._seen(len(texts))
         done, start = [], 0
         for asked, first, last in pieces:

@@ -197,7 +197,7 @@ class Models:
         batcher = Batcher(
             bundle.predict,
             self.settings.batching,
-            self.settings.limits.queue_texts,
+            self.settings.limits,
             longest,
             partial(self.metrics.batch, target.flywheel),
         )

@@ -1,5 +1,7 @@
 """The linear family: TF-IDF word and character n-grams with logistic regression."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
+from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
 from volant.runtime.linear import save_linear
 
@@ -23,7 +26,7 @@ class Linear:
     Attributes:
         word_ngrams: Lengths of word n-grams, from and to; null for none.
         char_ngrams: Lengths of character n-grams inside words, from and to; null for none.
-        min_df: Keep n-grams that occur in at least this many texts.
+        min_df: Keep n-grams that occur in at least this many texts; all of them where none does.
         max_features: Keep this many of the most frequent n-grams of each sort; null for all.
         sublinear_tf: Count 1 + log(n) for n occurrences.
         c: Inverse regularisation strength; larger fits more closely.
@@ -43,13 +46,27 @@ class Linear:
     class_weights: bool = False
     max_iter: int = Field(default=1000, ge=1)
 
-    def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:  # noqa: ARG002
-        """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`."""
-        from sklearn.pipeline import make_pipeline
+    def __post_init__(self) -> None:
+        """Refuse a model that can have no features.
 
-        pipeline = make_pipeline(self._vectoriser(), self._classifier(task))
-        pipeline.fit(train.texts, train.targets)
-        vectoriser, classifier = pipeline[0], pipeline[1]
+        Raises:
+            ValueError: If both sorts of n-grams are null, or lengths are not from a smaller to a larger one;
+                pydantic reports it.
+        """
+        given = [lengths for lengths in (self.word_ngrams, self.char_ngrams) if lengths]
+        if not given:
+            raise ValueError("word_ngrams and char_ngrams are both null: give one of them lengths, such as [1, 2]")
+        if any(not 1 <= least <= most for least, most in given):
+            raise ValueError("lengths of n-grams are from and to, such as [1, 2]; the first is 1 or more")
+
+    def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:  # noqa: ARG002
+        """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`.
+
+        Raises:
+            VolantError: If the texts of `train` hold no n-gram at all.
+        """
+        vectoriser, features = self._vectorise(train.texts)
+        classifier = self._classifier(task).fit(features, train.targets)
         coefficients, intercepts = _weights(classifier, len(task.labels))
         runtime = save_linear(folder, vectoriser, coefficients, intercepts)
         logits = vectoriser.transform(validation.texts) @ coefficients.T + intercepts
@@ -57,19 +74,37 @@ class Linear:
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in scores.items()}}
         return Fitted(candidates=(runtime,), history=(best,), best=best)
 
-    def _vectoriser(self) -> Any:
-        from sklearn.feature_extraction.text import TfidfVectorizer
+    def _vectorise(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """The fitted vectoriser and its features (N, F), of those sorts of n-grams that recur in `min_df` texts.
+
+        Where none does, as in a few texts whose script has no spaces, those that occur once are kept.
+        """
+        from scipy.sparse import hstack
         from sklearn.pipeline import FeatureUnion
 
+        for min_df in sorted({self.min_df, 1}, reverse=True):
+            parts, features = [], []
+            for name, part in self._parts(min_df):
+                with suppress(ValueError):  # no n-gram of this sort
+                    features.append(part.fit_transform(texts))
+                    parts.append((name, part))
+            if parts:
+                return FeatureUnion(parts), hstack(features, format="csr")
+        raise VolantError(
+            f"The {len(texts)} train texts hold no n-gram of words {self.word_ngrams} or characters "
+            f"{self.char_ngrams}. Shorten word_ngrams or char_ngrams, or give longer texts."
+        )
+
+    def _parts(self, min_df: int) -> Iterator[tuple[str, Any]]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         sorts = {"word": self.word_ngrams, "char_wb": self.char_ngrams}
-        common: dict[str, Any] = {"min_df": self.min_df, "max_features": self.max_features}
+        common: dict[str, Any] = {"min_df": min_df, "max_features": self.max_features}
         common |= {"sublinear_tf": self.sublinear_tf, "dtype": np.float32}
-        parts = []
         for name, ngrams in sorts.items():
             if ngrams:
                 words: dict[str, Any] = {"token_pattern": TOKEN if name == "word" else None}
-                parts.append((name, TfidfVectorizer(analyzer=name, ngram_range=ngrams, **words, **common)))
-        return FeatureUnion(parts)
+                yield name, TfidfVectorizer(analyzer=name, ngram_range=ngrams, **words, **common)
 
     def _classifier(self, task: Task) -> Any:
         from sklearn.linear_model import LogisticRegression

@@ -1,0 +1,82 @@
+"""The linear family on data that is hard for n-grams: a few texts without spaces, lengths that give none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from models.conftest import flywheel
+from volant import config
+from volant.errors import VolantError
+from volant.schema import write_table
+from volant.stages.train import train
+
+CHINESE = [
+    "这部电影真好看",
+    "演员演得很动人",
+    "故事非常精彩",
+    "音乐令人难忘",
+    "我笑了整整一晚",
+    "强烈推荐给大家",
+    "画面美极了",
+    "值得再看",
+]
+BAD_CHINESE = [
+    "浪费时间和金钱",
+    "剧情拖沓无聊",
+    "我中途睡着",
+    "台词尴尬透顶",
+    "完全没有逻辑",
+    "特效粗糙不堪",
+    "令我失望",
+    "千万别去",
+]
+
+
+def chinese(folder: Path, good: list[str], bad: list[str]) -> Path:
+    """A few texts without spaces or marks, the same for validation."""
+    rows = pa.table({"text": [*good, *bad], "label": ["good"] * len(good) + ["bad"] * len(bad)})
+    for split in ("train", "validation"):
+        write_table(rows, folder / f"{split}.parquet")
+    return folder
+
+
+def shipped() -> dict[str, Any]:
+    """The options of conf/model/linear.yaml."""
+    return yaml.safe_load((Path(__file__).parents[2] / "conf/model/linear.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"word_ngrams": None}, {"char_ngrams": None}, {"min_df": 100}])
+def test_linear_learns_where_no_ngram_recurs(tmp_path: Path, changes: dict[str, Any]) -> None:
+    data = chinese(tmp_path, CHINESE, BAD_CHINESE)
+    wheel = flywheel("classify", {**shipped(), **changes})
+    made = train("made-up", wheel, data, tmp_path / "bundle", tmp_path / "work")
+    said = [a.label for a in made.bundle.predict([*CHINESE, *BAD_CHINESE])]
+    assert said == ["good"] * 8 + ["bad"] * 8
+
+
+def test_linear_leaves_out_the_sort_that_has_no_terms(tmp_path: Path) -> None:
+    data = chinese(tmp_path, [f"{text}真好看" for text in CHINESE], [f"{text}真难看" for text in BAD_CHINESE])
+    made = train("made-up", flywheel("classify", shipped()), data, tmp_path / "bundle", tmp_path / "work")
+    sorts = json.loads((made.bundle.folder / "vocabulary.json").read_text("utf-8"))
+    assert [sort["name"] for sort in sorts] == ["char_wb"]
+    assert "真好看" in sorts[0]["terms"]
+
+
+def test_linear_without_any_ngram_says_what_to_change(tmp_path: Path) -> None:
+    data = chinese(tmp_path, ["好", "棒"], ["坏", "差"])
+    wheel = flywheel("classify", {**shipped(), "word_ngrams": [2, 2], "char_ngrams": None})
+    with pytest.raises(VolantError, match=r"The 4 train texts hold no n-gram of words \(2, 2\).*Shorten word_ngrams"):
+        train("made-up", wheel, data, tmp_path / "bundle", tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"word_ngrams": None, "char_ngrams": None}, "both null"), ({"char_ngrams": [5, 3]}, "from and to")],
+)
+def test_linear_refuses_lengths_that_give_no_features(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(VolantError, match=says):
+        config.build({**shipped(), **changes}, "flywheels.mine.model")

@@ -20,6 +20,8 @@ Try next:
   dvc plots show                            confusion, curves, calibration in the browser
   make mlflow                               every run so far
 (in .venv/bin, or after `. .venv/bin/activate`)"""
+# not on the terminal, only in reports: three of the four are what accuracy is, where a text has one label
+DETAILS = ("weighted_precision", "weighted_recall", "micro_precision", "micro_recall")
 PARTS = ("details", "speed", "train")
 
 
@@ -39,13 +41,15 @@ def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
 
 
 def show_results(name: str, found: dict[str, Any], console: Console) -> None:
-    """Print every test figure with its interval, beside majority and chance."""
+    """Print the test figures with their intervals, beside majority and chance; reports have more of them."""
     details, speed = found["details"], found["speed"]
     rows = sum(label["support"] for label in details["labels"]) if details["kind"] == "classify" else None
     table = Table("metric", title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
     for column in ("test", "95 % interval", "majority", "chance"):
         table.add_column(column, justify="right")
     for metric, value in details["scores"].items():
+        if metric in DETAILS and metric != details["metric"]:
+            continue
         ends = " to ".join(f"{end:.3f}" for end in details["intervals"].get(metric, ()))
         lines = [details["baselines"][line].get(metric) for line in ("majority", "chance")]
         style = "bold" if metric == details["metric"] else None

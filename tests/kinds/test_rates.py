@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from volant.kinds import KINDS
 from volant.kinds.rates import by_label, overall, roc_auc, tally
+from volant.schema import Annotation
 
 
 @pytest.fixture
@@ -31,10 +33,23 @@ def test_a_confusion_worked_by_hand() -> None:
 def test_equals_scikit_learn(drawn: tuple[np.ndarray, np.ndarray, np.ndarray], average: str) -> None:
     gold, said, _ = drawn
     ours = overall(tally(gold, said))
-    assert ours[f"{average}_f1"].item() == pytest.approx(sk.f1_score(gold, said, average=average))
+    for name in ("f1", "precision", "recall"):
+        expected = getattr(sk, f"{name}_score")(gold, said, average=average)
+        assert ours[f"{average}_{name}"].item() == pytest.approx(expected), name
     assert ours["accuracy"].item() == pytest.approx(sk.accuracy_score(gold, said))
     assert ours["hamming_loss"].item() == pytest.approx(sk.hamming_loss(gold, said))
-    assert ours["macro_precision"].item() == pytest.approx(sk.precision_score(gold, said, average="macro"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_every_kind_tells_every_average(kind: str, average: str) -> None:
+    """As scikit-learn has them, with a label that is never predicted and one in a single row."""
+    gold, said = ["a", "a", "a", "b", "b", "c"], ["a", "b", "a", "b", "a", "b"]
+    rows, answers = ([Annotation(label=x, labels=(x,)) for x in side] for side in (gold, said))
+    scores = KINDS[kind].score(rows, answers, ["a", "b", "c"])
+    for name in ("f1", "precision", "recall"):
+        expected = getattr(sk, f"{name}_score")(gold, said, average=average, zero_division=0)
+        assert scores[f"{average}_{name}"] == pytest.approx(expected), name
 
 
 def test_auc_with_ties_equals_scikit_learn(drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

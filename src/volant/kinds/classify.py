@@ -28,6 +28,10 @@ class Classify:
         "macro_precision",
         "macro_recall",
         "roc_auc",
+        "weighted_precision",
+        "weighted_recall",
+        "micro_precision",
+        "micro_recall",
     )
 
     def gold(self, table: pa.Table) -> list[Annotation]:
@@ -93,7 +97,7 @@ class Classify:
     def score(
         self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, float]:
-        """Accuracy, F1s, macro precision and recall; ROC-AUC (macro one-vs-rest) where every label has rows.
+        """Accuracy; F1, precision and recall, macro, weighted and micro; macro ROC-AUC where every label has rows.
 
         Example:
             >>> gold = [Annotation(label=x) for x in "aab"]

@@ -31,6 +31,10 @@ class Multilabel:
         "macro_recall",
         "hamming_loss",
         "roc_auc",
+        "weighted_precision",
+        "weighted_recall",
+        "micro_precision",
+        "micro_recall",
     )
 
     def gold(self, table: pa.Table) -> list[Annotation]:
@@ -102,7 +106,7 @@ class Multilabel:
     def score(
         self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, float]:
-        """F1s, subset accuracy (every label of the row right), Hamming loss; macro ROC-AUC where defined.
+        """F1s, precision and recall, subset accuracy (all of a row right), Hamming loss; macro ROC-AUC where defined.
 
         Example:
             >>> gold = [Annotation(labels=("a", "b")), Annotation(labels=("a",))]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LOSSES = frozenset({"hamming_loss"})  # metrics of which less is better, and 0 perfect
+AVERAGED = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,14 @@ def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np
     gold, rows = support.sum(axis=1), _total(np.ones((len(tallies.exact), 1), np.float32), weights)[:, 0]
     wrong = predicted + gold - 2 * hits
     exact = _share(_total(tallies.exact[:, None], weights)[:, 0], rows)
-    return {
+    averages = {f"macro_{name}": _share((labels[name] * present).sum(axis=1), present.sum(axis=1)) for name in AVERAGED}
+    averages |= {f"weighted_{name}": _share((labels[name] * support).sum(axis=1), gold) for name in AVERAGED}
+    return averages | {
         "accuracy": exact,
         "subset_accuracy": exact,  # the name where a row counts as right only if all its labels are
-        "macro_f1": _share((labels["f1"] * present).sum(axis=1), present.sum(axis=1)),
-        "weighted_f1": _share((labels["f1"] * support).sum(axis=1), gold),
         "micro_f1": _share(2 * hits, predicted + gold),
-        "macro_precision": _share((labels["precision"] * present).sum(axis=1), present.sum(axis=1)),
-        "macro_recall": _share((labels["recall"] * present).sum(axis=1), present.sum(axis=1)),
+        "micro_precision": _share(hits, predicted),
+        "micro_recall": _share(hits, gold),
         "hamming_loss": _share(wrong, rows * tallies.gold.shape[1]),
     }
 

@@ -1,10 +1,14 @@
 """Splits: nothing leaks, labels keep their shares, the seed decides all."""
 
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 
+from projects import ROOT
+from volant.cleaning import clean_tables
 from volant.config import Split
 from volant.errors import VolantError
 from volant.kinds import KINDS
@@ -70,6 +74,31 @@ def test_subset_is_stratified_and_of_the_size_asked() -> None:
     counts = Counter(done.splits["train"]["label"].to_pylist())
     assert counts.total() == 60
     assert set(counts) == {"rare", "yes", "no"}
+
+
+@pytest.mark.parametrize("left_out", [1, 2, 3, 5])
+def test_a_subset_may_leave_out_fewer_rows_than_there_are_labels(left_out: int) -> None:
+    whole = len(cut({"train": rows()}, CLASSIFY, Split(), seed=1).splits["train"])
+    done = cut({"train": rows()}, CLASSIFY, Split(train_subset_size=whole - left_out), seed=1)
+    assert len(done.splits["train"]) == whole - left_out
+
+
+@pytest.mark.parametrize("conf", sorted((ROOT / "conf/flywheel").glob("*.yaml")), ids=lambda path: path.stem)
+def test_texts_that_cleaning_makes_alike_stay_in_test_alone(conf: Path) -> None:
+    """Splits are cut before texts are cleaned, and most differences are taken out only then."""
+    train = ["@ann thank you", "see https://a.example/1", "<b>fine</b> by me", "a text of its own", "and one more"]
+    test = ["@bob thank you", "see https://b.example/2", "<i>fine</i> by me"]
+    tables = {
+        name: pa.table({"id": texts, "text": texts, "label": ["x"] * len(texts)})
+        for name, texts in (("train", train), ("validation", [*train[:2], "valid"]), ("test", test))
+    }
+    done = cut(tables, CLASSIFY, Split(), seed=1)
+    cleaned, _ = clean_tables(done.splits, yaml.safe_load(conf.read_text("utf-8"))["cleaning"])
+    held = {name: set(table["text"].to_pylist()) for name, table in cleaned.items()}
+    assert held["test"] & (held["train"] | held["validation"]) == set()
+    assert held["train"] & held["validation"] == set()
+    assert cleaned["test"]["id"].to_pylist() == test, "what is published stays"
+    assert "a text of its own" in held["train"]
 
 
 def test_multilabel_rows_are_cut_by_their_rarest_label() -> None:

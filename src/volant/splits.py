@@ -1,5 +1,6 @@
 """How rows become train, validation and test: seeded, stratified, and never the same text or group on two sides."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,8 +98,10 @@ def _side(table: pa.Table, kind: Kind, group: str | None, same: np.ndarray, shar
     common = {label for label, count in Counter(strata.tolist()).items() if count >= max(2, round(1 / share))}
     strata = np.array([label if label in common else "" for label in strata])
     counts = Counter(strata.tolist())
-    stratify = strata if min(counts.values()) > 1 and len(counts) <= share * len(names) else None
-    chosen = train_test_split(np.arange(len(names)), test_size=share, random_state=seed, stratify=stratify)[1]
+    size = min(math.ceil(share * len(names)), len(names) - 1)
+    room = min(share * len(names), len(names) - size)  # each side must hold all strata
+    stratify = strata if min(counts.values()) > 1 and len(counts) <= room else None
+    chosen = train_test_split(np.arange(len(names)), test_size=size, random_state=seed, stratify=stratify)[1]
     return np.isin(inverse, chosen)
 
 

@@ -75,6 +75,7 @@ def test_a_new_flywheel_is_written_live_and_reported(project: Path) -> None:
         "columns": {"text": "text", "label": "label"},
     }
     assert (tree["kind"], tree["metric"], tree["labels"]) == ("classify", "macro_f1", ["bad", "good"])
+    assert tree["cleaning"] == ["unicode", "control", "whitespace", "drop_empty", "drop_duplicates", "drop_leaks"]
     config = (project / "conf" / "config.yaml").read_text()
     line = "  - flywheel@flywheels.mine: mine\n"
     assert config == CONFIG.replace("  - _self_", line + "  - _self_"), "comments stay, the line is before _self_"

@@ -117,5 +117,6 @@ def _cleaning(rows: pa.Table) -> list[str]:
     urls = any(re.search(r"https?://|www\.", text) for text in texts)
     users = any(re.search(r"(^|\s)@\w+", text) for text in texts)
     marks = {"html": html, "unicode": True, "control": True, "urls": urls, "users": users}
-    always = ["whitespace", "drop_empty", "drop_duplicates"]
+    # splits are cut before texts are cleaned: "@ann thanks" and "@bob thanks" become the same text on two sides
+    always = ["whitespace", "drop_empty", "drop_duplicates", "drop_leaks"]
     return [step for step, needed in marks.items() if needed] + always

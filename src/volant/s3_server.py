@@ -15,9 +15,11 @@ from rich.console import Console
 
 from volant import child, lake
 from volant.errors import VolantError
+from volant.schema import part_path
 
 BUCKET = "volant"
 NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+ENDPOINT = "AWS_ENDPOINT_URL"
 
 
 def server(folder: Path, port: int, keys: tuple[str, str]) -> AbstractContextManager[Popen[bytes]]:
@@ -45,39 +47,38 @@ def address(port: int) -> str:
 
 
 def serve(root: Path = Path(), folder: Path = Path(".s3"), port: int = 9000) -> None:
-    """Start the server, point the lake at it, say how other terminals get its keys; until Ctrl-C.
+    """Start the server, point the lake at it, say how other terminals get its keys and address; until Ctrl-C.
 
-    The keys are those of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else made once, in `FOLDER/env`.
+    The keys are those of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else made once, in `FOLDER/env`, beside
+    `AWS_ENDPOINT_URL`: a source at s3://… is asked for there, as the lake is.
     """
     home, console = root / folder, Console()
     (home / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
     (home / ".gitignore").write_text("*\n", encoding="utf-8")
     made = not all(os.environ.get(name) for name in NAMES)
     if made:
-        os.environ.update(_kept_keys(home / "env"))
+        os.environ.update(_settings(home / "env", port))
     with server(home / "data", port, (os.environ[NAMES[0]], os.environ[NAMES[1]])) as process:
         console.print(lake.command(f"s3://{BUCKET}/lake", address(port), root), highlight=False)
-        if made:
-            console.print(f"In other terminals first:  set -a; . {folder / 'env'}; set +a", highlight=False)
+        others = f"set -a; . {folder / 'env'}; set +a" if made else f"export {ENDPOINT}={address(port)}"
+        console.print(f"In other terminals first:  {others}", highlight=False)
         console.print("Ctrl-C ends the server; `volant lake .lake` goes back to the local folder.", highlight=False)
         child.until_stopped(process)
 
 
-def _kept_keys(path: Path) -> dict[str, str]:
-    """The keys in `path`, made at first, readable by their owner only."""
-    if not path.exists():
-        keys = {
-            NAMES[0]: secrets.token_hex(10),
-            NAMES[1]: secrets.token_hex(20),
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in keys.items())
-    pairs = [line.partition("=") for line in path.read_text(encoding="utf-8").split()]
+def _settings(path: Path, port: int) -> dict[str, str]:
+    """What clients need, as `path` has it for other terminals: the keys, made at first, and where the server is."""
+    pairs = [line.partition("=") for line in path.read_text(encoding="utf-8").split()] if path.exists() else []
     kept = {name: value for name, _, value in pairs}
-    if not all(kept.get(name) for name in NAMES):
+    if pairs and not all(kept.get(name) for name in NAMES):
         raise VolantError(f"{path} lacks {' or '.join(NAMES)}. Delete it, and new keys are made.")
-    return kept
+    made = {NAMES[0]: secrets.token_hex(10), NAMES[1]: secrets.token_hex(20), "AWS_DEFAULT_REGION": "us-east-1"}
+    settings = {**(kept or made), ENDPOINT: address(port)}
+    part = part_path(path)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in settings.items())
+    os.replace(part, path)
+    return settings
 
 
 def _rclone() -> str:

@@ -88,7 +88,8 @@ def opened(path: str) -> Iterator[BinaryIO]:
     except Exception as error:
         # Each storage has its own exceptions for credentials, permission and network.
         raise VolantError(
-            f"{path} can't be opened: {error}. Check its address, your rights and AWS_* settings."
+            f"{path} can't be opened: {error}. Check its address, your rights and AWS_* settings "
+            "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     with file:
         yield file

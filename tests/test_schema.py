@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and the same rows give the same bytes."""
 
+import errno
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from texts import reviews
-from volant.schema import read_table, write_table, write_text
+from volant.schema import read_table, whole, write_table, write_text
 
 WRITE = """
 import resource, signal, sys
@@ -48,6 +49,22 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "File too large" in done.stderr
     assert read_table(path).equals(old)
+    assert list(tmp_path.iterdir()) == [path], "no half-written file is left to fill the disk further"
+
+
+def test_a_text_for_which_there_is_no_space_leaves_nothing_behind(tmp_path: Path) -> None:
+    def half(path: Path) -> None:
+        with whole(path) as part:
+            part.write_text("half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "report.txt"
+    write_text("old", path)
+    with pytest.raises(OSError, match="No space left") as failed:
+        half(path)
+    assert failed.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ Gold rows, predictions, feedback and facts share it, so that a metric, a service
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -62,18 +63,33 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write rows as Parquet: the same rows give the same bytes, and a crash leaves no half file."""
     import pyarrow.parquet as pq
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(path)
-    pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
-    os.replace(part, path)
+    with whole(path) as part:
+        pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
 
 
 def write_text(text: str, path: Path) -> None:
     r"""Write a text file whole or not at all (UTF-8, `\\n` line ends)."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary file that becomes `path` when the block ends well, and is gone when it doesn't.
+
+    Raises:
+        OSError: If the disk takes no more; it names `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(path)
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        error.filename = str(path)  # what the user knows, where the system tells the temporary name or none
+        raise
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

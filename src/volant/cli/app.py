@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from volant.errors import VolantError
+from volant.errors import VolantError, disk_trouble
 
 
 class Verbs(TyperGroup):
-    """Shows an error of the user's as a message, exit code 2."""
+    """Shows an error of the user's as a message, exit code 2; a disk that takes no more too, exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
@@ -23,6 +23,11 @@ class Verbs(TyperGroup):
             message = _advice(error) if isinstance(error, ModuleNotFoundError) else str(error)
             Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from error
+        except OSError as error:
+            if (told := disk_trouble(error)) is None:
+                raise
+            Console(stderr=True).print(told, style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the verbs by group: typer does so by rich, whose Markdown alone takes as long to import as all else."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from volant.errors import VolantError
+from volant.errors import VolantError, disk_trouble
 
 
 def _alone(name: str) -> AbstractContextManager[None]:
@@ -24,7 +24,10 @@ def _alone(name: str) -> AbstractContextManager[None]:
 
 
 def run_stage(main: Callable[[str], None]) -> None:
-    """Run a stage for the flywheel that the command line names; an error of the user's is a message, exit code 2."""
+    """Run a stage for the flywheel that the command line names.
+
+    An error of the user's is a message and exit code 2, a disk that takes no more is one and exit code 1.
+    """
     # threads that wait fall asleep after some 30 µs: to spin on would halve the speed of others on their core, and
     # to sleep at once takes a seventh of the speed where there are no others
     if "OMP_WAIT_POLICY" not in os.environ:
@@ -39,6 +42,11 @@ def run_stage(main: Callable[[str], None]) -> None:
     except (VolantError, FileNotFoundError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         raise SystemExit(2) from error
+    except OSError as error:
+        if (told := disk_trouble(error)) is None:
+            raise
+        Console(stderr=True).print(told, style="red", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from error
     except KeyboardInterrupt as error:
         Console(stderr=True).print("Stopped. Run the same command again to go on.", style="yellow")
         raise SystemExit(130) from error

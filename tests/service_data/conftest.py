@@ -29,8 +29,14 @@ from volant.stages.train import train
 TIME = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
-def answered(event_id: str, text: str = "a lovely film", label: str = "fresh", model: str = "reviews") -> Answered:
-    return Answered(event_id, model, "3", text, label, (), 0.9, {"fresh": 0.9, "rotten": 0.1}, TIME)
+def answered(
+    event_id: str,
+    text: str = "a lovely film",
+    label: str = "fresh",
+    model: str = "reviews",
+    flywheel: str | None = None,
+) -> Answered:
+    return Answered(event_id, model, "3", text, label, (), 0.9, {"fresh": 0.9, "rotten": 0.1}, TIME, flywheel)
 
 
 def free_port() -> int:

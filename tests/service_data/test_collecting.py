@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +15,11 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 
 from service_data.conftest import ADMIN, app
+from texts import reviews
+from volant.schema import write_table
 from volant.service.capture_rows import read
 from volant.service.collecting import Collecting
+from volant.service.models import Target
 from volant.service.state import State
 
 
@@ -43,6 +47,37 @@ def test_an_answer_is_captured_and_its_feedback_finds_it(service: FastAPI, state
     [file] = (state.root / ".lake/captures/films").rglob("*.jsonl")
     row = read(file.read_text())
     assert (row.event_id, row.text, row.version) == (reply.ids[0], "a lovely film by [email]", "3")
+
+
+def test_the_flywheel_is_remembered_and_what_is_forgotten_is_told_to_prometheus(
+    service: FastAPI, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.models.set("movies", Target("mine", "3", state.models.current("films").bundle.folder))
+    identity = asyncio.run(state.answer("films", ["a lovely film"])).ids[0]
+    state.models.remove("films")
+    client = TestClient(service)
+    deadline = time.monotonic() + 20
+    while client.post("/feedback", json={"id": identity, "correct": True, "model": "movies"}).status_code != 200:
+        assert time.monotonic() < deadline
+    [item] = client.get("/feedback?flywheel=mine", headers=ADMIN).json()
+    assert (item["model"], item["text"]) == ("films", "a lovely film")
+    monkeypatch.setattr("volant.service.recent.WAITING", 3)
+    monkeypatch.setattr("volant.service.database.TIMEOUT", 0)
+    asyncio.run(state.answer("movies", [f"film {number}" for number in range(10)]))
+    state.teller.close()
+    assert b'volant_sink_answers_total{outcome="forgotten",sink="capture"} 7.0' in state.metrics.page()
+
+
+def test_texts_are_read_before_anybody_gives_feedback(state: State) -> None:
+    path = state.root / "data/mine/prepared/test.parquet"
+    write_table(reviews(20), path)
+    collecting = Collecting(state)
+    collecting.start()
+    deadline = time.monotonic() + 20
+    while path not in collecting.feedback.known._read:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    collecting.close()
 
 
 def test_openapi_is_whole(service: FastAPI) -> None:

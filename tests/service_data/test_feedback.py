@@ -1,5 +1,6 @@
 """Feedback on real files: kept before it is acknowledged, in quarantine until people or many clients agree."""
 
+import fcntl
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from service_data.conftest import answered
@@ -21,7 +23,10 @@ from volant.service.database import opened
 from volant.service.feedback import Deployed, Feedback, Said
 from volant.service.feedback_book import HOME, Book
 from volant.service.feedback_items import Item
-from volant.service.feedback_review import accept, publish, reject
+from volant.service.feedback_review import accept, reject
+from volant.service.feedback_truth import publish
+from volant.service.firewall import Known
+from volant.service.journal import Journal
 from volant.service.rate import FILE, TABLE, Rate
 from volant.service.refused import RefusedError
 
@@ -133,6 +138,44 @@ def test_test_texts_are_never_learnt(feedback: Feedback, tmp_path: Path, place: 
     assert refused.value.status == 409
 
 
+def test_a_test_text_with_an_address_is_not_learnt_though_a_person_accepts_it(
+    feedback: Feedback, tmp_path: Path
+) -> None:
+    rows = [{**row, "text": f"{row['text']} by ann{i}@example.com"} for i, row in enumerate(reviews(9).to_pylist())]
+    item = say(feedback, "c1", rows[3]["text"], rows[3]["label"])  # before its text was in the test set
+    assert (item.status, "[email]" in (item.text or "")) == ("quarantined", True)
+    write_table(pa.Table.from_pylist(rows, reviews(9).schema), tmp_path / "data/mine/prepared/test.parquet")
+    assert say(feedback, "c2", rows[3]["text"], rows[3]["label"]).by == "firewall"
+    with pytest.raises(RefusedError, match="its text is in the test set"):
+        accept(feedback.book, "mine", [item.id], "ann")
+    with pytest.raises(RefusedError, match="its text is in the test set"):
+        accept(feedback.book, "mine", [item.id], "ann", known=feedback.known)
+
+
+def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
+    feedback: Feedback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(reviews(20), tmp_path / "data/mine/prepared/test.parquet")
+    began, go, read = threading.Event(), threading.Event(), Known._index
+
+    def slowly(known: Known, path: Path) -> Any:
+        began.set()
+        assert go.wait(30)
+        return read(known, path)
+
+    monkeypatch.setattr(Known, "_index", slowly)
+    first = threading.Thread(target=say, args=(feedback, "c1"))
+    first.start()
+    assert began.wait(30)
+    try:
+        with Journal(tmp_path / HOME / "mine.jsonl").path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock of the journal is free meanwhile
+    finally:
+        go.set()
+        first.join()
+    assert len(feedback.book.items("mine")) == 1
+
+
 def test_contradictions_are_not_accepted(feedback: Feedback) -> None:
     one, two = say(feedback, "c1"), say(feedback, "c2", label="rotten")
     with pytest.raises(RefusedError, match="contradicts"):
@@ -173,6 +216,67 @@ def test_accepted_ones_are_published_once(feedback: Feedback, tmp_path: Path) ->
     assert (publish(feedback.book, "mine"), publish(feedback.book, "mine")) == (1, 0)
     [file] = (tmp_path / ".lake/groundtruth/films").rglob("*.jsonl")
     assert json.loads(file.read_text()) == item.ground_truth
+
+
+def published(root: Path) -> list[str]:
+    """Ids in all ground truth."""
+    lines = [line for file in (root / ".lake/groundtruth").rglob("*.jsonl") for line in file.read_text().splitlines()]
+    return sorted(json.loads(line)["eventMetadata"]["eventId"] for line in lines)
+
+
+def given(feedback: Feedback, number: int) -> Item:
+    """Accepted feedback on an answer."""
+    said = Said("c", f"e{number}", correct=True)
+    item = feedback.add(said, MODEL, answered(f"e{number}", f"film {number}", model="films"))
+    return accept(feedback.book, "mine", [item.id], "ann")[0]
+
+
+def test_who_is_killed_before_it_is_written_down_publishes_nothing_twice(
+    feedback: Feedback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(feedback, 1)
+    mark = Book.mark
+
+    def killed(book: Book, flywheel: str, changes: dict[str, Any]) -> None:
+        if any("published" in change for change in changes.values()):
+            raise KeyboardInterrupt
+        mark(book, flywheel, changes)
+
+    monkeypatch.setattr(Book, "mark", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(feedback.book, "mine")
+    monkeypatch.undo()
+    assert published(tmp_path) == ["e1"]
+    given(feedback, 2)  # what is new meanwhile doesn't change where the first belongs
+    assert publish(Book(tmp_path), "mine") == 2
+    assert published(tmp_path) == ["e1", "e2"]
+
+
+def test_many_who_publish_at_once_publish_nothing_twice(feedback: Feedback, tmp_path: Path) -> None:
+    ids = [given(feedback, number).event_id for number in range(5)]
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        start.wait()
+        publish(Book(tmp_path), "mine")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert published(tmp_path) == ids
+
+
+def test_a_label_that_is_corrected_later_is_corrected_in_the_lake(feedback: Feedback, tmp_path: Path) -> None:
+    first = given(feedback, 1)
+    given(feedback, 2)
+    publish(feedback.book, "mine")
+    accept(feedback.book, "mine", [first.id], "ann", ["rotten"])
+    publish(feedback.book, "mine")
+    [file] = (tmp_path / ".lake/groundtruth/films").rglob("*.jsonl")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [row["groundTruthData"]["data"] for row in rows] == ["rotten", "fresh"]
 
 
 def test_rate_of_one_client_is_limited_and_of_others_not(tmp_path: Path) -> None:

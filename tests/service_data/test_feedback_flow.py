@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from lake.conftest import put
 from service_data.conftest import ADMIN, answered, app
 from texts import reviews
+from volant.bundle import Bundle
 from volant.cli import feedback as verbs  # noqa: F401  (its verbs)
 from volant.cli.app import app as cli
 from volant.datasets import catalogue
@@ -20,6 +21,7 @@ from volant.service.capture import Capture
 from volant.service.feedback import Deployed, Feedback, Said
 from volant.service.feedback_api import router
 from volant.service.feedback_book import Book
+from volant.service.models import Target
 from volant.service.state import State
 
 MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
@@ -57,6 +59,39 @@ def test_over_http(client: TestClient, state: State, capture: Capture) -> None:
     files = [path.parts[-6] for path in (state.root / ".lake").rglob("*.jsonl")]
     assert sorted(path.parts[-7] for path in (state.root / ".lake").rglob("*.jsonl")) == ["captures", "groundtruth"]
     assert files == ["films"] * 2
+
+
+def renamed(state: State, bundle: Bundle, flywheel: str = "mine", version: str = "3") -> None:
+    """`films` is `movies` now; beside it is another flywheel, which must not get its feedback."""
+    state.models.set("a", Target("another", "3", bundle.folder))
+    state.models.set("movies", Target(flywheel, version, bundle.folder))
+    state.models.remove("films")
+
+
+@pytest.mark.parametrize("asked", [{}, {"model": "films"}, {"model": "movies"}, {"model": "a"}, {"model": "absent"}])
+def test_feedback_on_an_answer_survives_a_new_name(
+    client: TestClient, state: State, capture: Capture, bundle: Bundle, asked: dict[str, str]
+) -> None:
+    capture.put([answered("e1", model="films", flywheel="mine")])
+    renamed(state, bundle, version="4")
+    given = client.post("/feedback", json={"id": "e1", "correct": True, **asked})
+    assert given.status_code == 200, given.text
+    [item] = client.get("/feedback?flywheel=mine", headers=ADMIN).json()
+    assert (item["model"], item["version"], item["predicted"]) == ("films", "3", ["fresh"])  # as it was captured
+
+
+def test_feedback_is_of_no_other_flywheel(client: TestClient, state: State, capture: Capture, bundle: Bundle) -> None:
+    capture.put([answered("e1", model="films", flywheel="mine"), answered("e2", model="films")])
+    renamed(state, bundle, "another")
+    for name in ("a", "movies"):
+        given = client.post("/feedback", json={"id": "e1", "model": name, "correct": True})
+        assert (given.status_code, "films" in given.text) == (404, True)
+    state.models.set("films", Target("another", "3", bundle.folder))  # the name is there again, of another
+    given = client.post("/feedback", json={"id": "e1", "correct": True})
+    assert (given.status_code, "Of mine, which gave this answer" in given.text) == (404, True)
+    state.models.remove("films")
+    assert client.post("/feedback", json={"id": "e2", "correct": True}).status_code == 404  # kept by an older Volant
+    assert client.post("/feedback", json={"id": "e2", "correct": True, "model": "movies"}).status_code == 200
 
 
 @pytest.mark.parametrize(

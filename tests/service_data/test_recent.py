@@ -100,6 +100,23 @@ def test_a_kill_harms_nothing_that_was_written(tmp_path: Path) -> None:
     recent.close()
 
 
+def test_what_is_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("volant.service.recent.WAITING", 10)
+    monkeypatch.setattr("volant.service.recent.EVERY", 60)  # so that all wait
+    recent = Recent(tmp_path)
+    recent.add([answered(f"e{number}") for number in range(8)])
+    assert recent.dropped == 0
+    recent.add([answered(f"e{number}") for number in range(8, 13)])
+    assert recent.dropped == 3
+    assert recent.find("e3") == answered("e3")  # the oldest are dropped
+    with closing(sqlite3.connect(tmp_path / FILE)) as base:
+        assert base.execute("SELECT count(*) FROM given").fetchone() == (10,)
+    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    recent.add([answered("e13")])
+    recent.claim("e13")
+    assert recent.dropped == 4
+
+
 def test_none_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
     before = Recent(tmp_path)
     before.add([answered("e1")])

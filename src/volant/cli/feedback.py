@@ -50,7 +50,7 @@ def accept(
     from dataclasses import asdict
 
     from volant import config
-    from volant.service import feedback_review, feedback_show
+    from volant.service import feedback_review, feedback_show, feedback_truth
     from volant.service.feedback_book import Book
     from volant.service.feedback_training import bring
 
@@ -59,7 +59,7 @@ def accept(
     if ids:
         feedback_review.accept(book, name, ids, feedback_show.who(), label)
     brought = bring(book, name)
-    feedback_review.publish(book, name)
+    feedback_truth.publish(book, name)
     if as_json:
         print(json.dumps(asdict(brought), ensure_ascii=False))  # noqa: T201
     else:

@@ -20,6 +20,7 @@ class Answered:
         score: Probability of the label; of the surest of the labels for multilabel.
         scores: Probability of each label.
         time: When it was answered, in UTC.
+        flywheel: Whose version answered: a deployment may be renamed or removed; None of old ones.
     """
 
     event_id: str
@@ -31,6 +32,7 @@ class Answered:
     score: float
     scores: Mapping[str, float]
     time: datetime
+    flywheel: str | None = None
 
 
 class Sink(Protocol):

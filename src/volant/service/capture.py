@@ -44,6 +44,11 @@ class Capture:
         """Rows that are not yet written."""
         return len(self._waiting)
 
+    @property
+    def forgotten(self) -> int:
+        """Answers that feedback can't name, because they were lost before they could be remembered."""
+        return self._recent.dropped
+
     def put(self, answered: Sequence[Answered]) -> None:
         """Take answers: all are remembered for feedback, the sampled ones will be written."""
         self._recent.add(answered)

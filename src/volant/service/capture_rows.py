@@ -41,6 +41,7 @@ def row(answered: Answered, redacted: Sequence[str]) -> str:
     time = answered.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     about = {"eventId": answered.event_id, "inferenceTime": time}
     about |= {"modelName": answered.model, "modelVersion": answered.version}
+    about |= {"flywheel": answered.flywheel} if answered.flywheel else {}
     # half of a surrogate pair can't be written, and must not keep its neighbours from being
     text = answered.text.encode(errors="replace").decode()
     given = _part("INPUT", {"text": redact(text, redacted)})
@@ -103,6 +104,7 @@ def read(line: str) -> Answered:
         score=said["score"],
         scores=said["scores"],
         time=datetime.fromisoformat(about["inferenceTime"]),
+        flywheel=about.get("flywheel"),
     )
 
 

@@ -1,5 +1,7 @@
 """What the service takes in beside requests: capture of answers, feedback on them, files as batch jobs."""
 
+import logging
+import threading
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -10,6 +12,8 @@ from volant.service.feedback import Feedback
 
 if TYPE_CHECKING:
     from volant.service.state import State
+
+log = logging.getLogger("volant.service")
 
 
 class Collecting:
@@ -47,9 +51,18 @@ class Collecting:
         ]
 
     def start(self) -> None:
-        """Begin to work on jobs, those of the process before first."""
+        """Begin to work on jobs, those of the process before first; read the texts that feedback is compared with."""
         self.jobs.start()
+        threading.Thread(target=self._warm, name="warming", daemon=True).start()
 
     def close(self) -> None:
         """Stop working on jobs; the next start goes on there."""
         self.jobs.close()
+
+    def _warm(self) -> None:
+        """So that the first one who gives feedback doesn't wait for it."""
+        for flywheel in {slot.current.flywheel for slot in self._state.models.slots.values() if slot.current}:
+            try:
+                self.feedback.known.of(flywheel)
+            except Exception as error:  # whoever gives feedback is told
+                log.warning("The texts of %s can't be read: %s", flywheel, type(error).__name__)

@@ -56,6 +56,7 @@ class Feedback:
 
     Attributes:
         book: What is kept.
+        known: Texts that are there.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Feedback:
     ) -> None:
         self.book = Book(root)
         self._config, self._redacted = config or settings.Feedback(), tuple(redacted)
-        self._rate, self._known = Rate(self._config.per_client_per_minute, root), Known(root, redacted)
+        self._rate, self.known = Rate(self._config.per_client_per_minute, root), Known(root, redacted)
 
     def admit(self, client: str) -> None:
         """Count one request of a client.
@@ -86,7 +87,7 @@ class Feedback:
         Raises:
             RefusedError: If it makes no sense (422), or too much waits for review (429).
         """
-        item = self._item(said, model, answered)
+        item, known = self._item(said, model, answered), self.known.of(model.flywheel)
         with self.book.opened(model.flywheel) as (items, write):
             others = [one for one in items.values() if item.key == one.key]
             own = [one for one in others if one.client == item.client and one.by != "client"]
@@ -96,7 +97,7 @@ class Feedback:
                 raise RefusedError(f"{MOST_WAITING:,} feedbacks wait for review; no more are taken now.", 429, 600)
             gone = [one.id for one in own if one.status == "quarantined"]
             others = [one for one in others if one.id not in gone]
-            status, reasons = judge(item, others, self._known, self._config.quorum)
+            status, reasons = judge(item, others, known, self._config.quorum)
             by = {"accepted": "quorum", "rejected": "firewall"}.get(status)
             entries = [item.entry | change([item.id], status=status, reasons=reasons, by=by)]
             entries += (
@@ -121,7 +122,7 @@ class Feedback:
             id=identity,
             event_id=said.event_id or identity,
             flywheel=model.flywheel,
-            model=model.name,
+            model=answered.model if answered else model.name,  # under which it was captured
             version=answered.version if answered else None,
             kind=model.kind,
             text=text,

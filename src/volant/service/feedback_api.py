@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from volant.errors import VolantError
-from volant.service import feedback_review
+from volant.service import feedback_review, feedback_truth
 from volant.service.answered import Answered
 from volant.service.capture import Capture
 from volant.service.clients import client, client_key
 from volant.service.feedback import Deployed, Feedback, Said
 from volant.service.feedback_items import Item
 from volant.service.limits import check_texts
+from volant.service.models import Models
 from volant.service.refused import RefusedError
 from volant.service.schemas import NAME, Strict, problems
 
@@ -131,7 +132,8 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         if asked.decision == "reject":
             items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
         else:
-            items = feedback_review.accept(feedback.book, asked.flywheel, asked.ids, "admin", asked.labels)
+            given = (asked.flywheel, asked.ids, "admin", asked.labels)
+            items = feedback_review.accept(feedback.book, *given, known=feedback.known)
             later.add_task(publish, feedback, asked.flywheel)
         return [shown(item, FeedbackItem) for item in items]
 
@@ -156,15 +158,28 @@ def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) 
     Raises:
         RefusedError: If it isn't deployed (404), has no version yet (503), or isn't named and there are several (422).
     """
-    name = state.models.named(answered.model if answered else asked.model)
+    name = _still(state.models, answered, asked.model) if answered else state.models.named(asked.model)
     now = state.models.current(name)
+    if answered and answered.flywheel not in (None, now.flywheel):
+        known = ", ".join(sorted(state.models.slots))
+        raise RefusedError(f"Of {answered.flywheel}, which gave this answer, no version is deployed: {known}.", 404)
     return Deployed(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
+
+
+def _still(models: Models, answered: Answered, asked: str | None) -> str:
+    """Under which name the flywheel that answered is deployed now: since then it may have been renamed or removed."""
+    slots = models.slots
+    for name in (answered.model, asked or "", *(sorted(slots) if answered.flywheel else ())):
+        now = slots[name].current if name in slots else None
+        if now and answered.flywheel in (None, now.flywheel):
+            return name
+    return answered.model
 
 
 def publish(feedback: Feedback, flywheel: str) -> None:
     """Bring accepted feedback to the lake; where that can't be now, the next accepted one brings both."""
     try:
-        feedback_review.publish(feedback.book, flywheel)
+        feedback_truth.publish(feedback.book, flywheel)
     except VolantError as error:
         log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, error)
 

@@ -40,6 +40,7 @@ class Item:
         dataset: That its row is in.
         brought: Whether `ingest` has seen it.
         published: Whether it is in the lake as ground truth.
+        place: The object there that it is to be in, written down before the object is.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Item:
     dataset: str | None = None
     brought: bool = False
     published: bool = False
+    place: str | None = None
 
     @property
     def entry(self) -> Entry:

@@ -1,20 +1,17 @@
-"""A person's word on feedback, and what follows from it: ground truth in the lake."""
+"""A person's word on feedback: it is accepted or rejected."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from volant.config import did_you_mean
-from volant.service.capture_rows import find, folder, name
+from volant.service import settings
+from volant.service.capture_rows import find
 from volant.service.feedback_book import Book
 from volant.service.feedback_items import Item, change
-from volant.service.firewall import LEAK, Known, key_of
+from volant.service.firewall import LEAK, Known, Texts, key_of
 from volant.service.journal import Entry
 from volant.service.refused import RefusedError
 from volant.service.store import store
-
-GROUND_TRUTH = "groundtruth"
 
 
 def reject(book: Book, flywheel: str, ids: Sequence[str], by: str) -> list[Item]:
@@ -31,7 +28,15 @@ def reject(book: Book, flywheel: str, ids: Sequence[str], by: str) -> list[Item]
         return [items[item.id] for item in chosen]
 
 
-def accept(book: Book, flywheel: str, ids: Sequence[str], by: str, labels: Sequence[str] | None = None) -> list[Item]:
+def accept(
+    book: Book,
+    flywheel: str,
+    ids: Sequence[str],
+    by: str,
+    labels: Sequence[str] | None = None,
+    *,
+    known: Known | None = None,
+) -> list[Item]:
     """Accept feedback, all of it or none; the same again changes nothing.
 
     Args:
@@ -40,11 +45,13 @@ def accept(book: Book, flywheel: str, ids: Sequence[str], by: str, labels: Seque
         ids: Of feedback.
         by: Who decides.
         labels: The right ones, where the client named none or wrong ones.
+        known: Texts that are there, if they have been read already.
 
     Raises:
         RefusedError: If an id is unknown (404), or one leaks, contradicts another, or lacks a text or label (409).
     """
-    known = Known(book.root)
+    known = known or Known(book.root, settings.load(book.root).capture.redact)
+    texts = known.of(flywheel)
     with book.opened(flywheel) as (kept, write):
         items, changes = dict(kept), dict[str, Entry]()
         for item in _chosen(items, flywheel, ids):
@@ -52,29 +59,13 @@ def accept(book: Book, flywheel: str, ids: Sequence[str], by: str, labels: Seque
                 continue
             _refuse_brought(item, flywheel)
             right = _complete(book, item, labels)
-            _refuse(right, items, changes, known)
+            _refuse(right, items, changes, texts)
             found = {"text": right.text, "key": right.key, "predicted": right.predicted, "version": right.version}
-            changes[item.id] = {**found, "labels": right.labels}
+            changes[item.id] = {**found, "labels": right.labels, "published": False}
             changes[item.id] |= {"status": "accepted", "by": by, "reasons": ()}
             items[item.id] = replace(right, status="accepted")
         write([{"changes": changes}] if changes else [])
         return [kept[one] for one in dict.fromkeys(ids)]
-
-
-def publish(book: Book, flywheel: str) -> int:
-    """Write accepted feedback that isn't there yet to the lake as ground truth, a file for each model; how many.
-
-    Raises:
-        VolantError: If the lake can't be written; what isn't there is written by the next call.
-    """
-    ready = [item for item in book.items(flywheel, "accepted") if not item.published]
-    for model in dict.fromkeys(item.model for item in ready):
-        rows = [item for item in ready if item.model == model]
-        lines = [json.dumps(item.ground_truth, ensure_ascii=False) for item in rows]
-        key = f"{folder(GROUND_TRUTH, model, datetime.now(UTC))}/{name()}"
-        store(book.root).write(key, "".join(f"{line}\n" for line in lines))
-        book.mark(flywheel, {item.id: {"published": True} for item in rows})
-    return len(ready)
 
 
 def _chosen(items: dict[str, Item], flywheel: str, ids: Sequence[str]) -> list[Item]:
@@ -112,8 +103,8 @@ def _complete(book: Book, item: Item, labels: Sequence[str] | None) -> Item:
     return item
 
 
-def _refuse(item: Item, items: dict[str, Item], changes: dict[str, Entry], known: Known) -> None:
-    if known.leaks(item.flywheel, item.key):
+def _refuse(item: Item, items: dict[str, Item], changes: dict[str, Entry], texts: Texts) -> None:
+    if texts.leaks(item.key):
         raise RefusedError(f"{item.id} can't be accepted: {LEAK}.", 409)
     for other in items.values():
         if other.id != item.id and other.key == item.key and other.status == "accepted" and other.labels != item.labels:

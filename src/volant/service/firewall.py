@@ -1,7 +1,9 @@
 """What stands between what anyone may say and what a model learns: leaks, conflicts, a quorum."""
 
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from volant.sources.columns import TARGETS
 
 LEAK = "leak: its text is in the test set, and a model must not learn that"
 
+Keys = Mapping[str, tuple[str, ...]]
+
 
 def key_of(text: str) -> str:
     r"""What texts share that differ in nothing but case and white space.
@@ -25,21 +29,35 @@ def key_of(text: str) -> str:
     return blake2b(re.sub(r"\s+", " ", text).strip().casefold().encode(), digest_size=12).hexdigest()
 
 
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a flywheel at one time, as they are and redacted: by key their labels, file by file."""
+
+    test: Sequence[Keys]
+    train: Sequence[Keys]
+
+    def leaks(self, key: str) -> bool:
+        """Whether a text is in the test set."""
+        return any(key in keys for keys in self.test)
+
+    def labels(self, key: str) -> tuple[str, ...] | None:
+        """The labels of a text in train, sorted; None if it isn't there."""
+        return next((keys[key] for keys in self.train if key in keys), None)
+
+
 class Known:
     """Texts that a flywheel has already: of test, which feedback must not be; of train, with their labels."""
 
     def __init__(self, root: Path = Path(), redacted: Iterable[str] = ()) -> None:
         self._root, self._redacted = root, list(redacted)
-        self._read: dict[Path, tuple[tuple[int, int], dict[str, tuple[str, ...]]]] = {}
+        self._read: dict[Path, tuple[tuple[int, int], Keys]] = {}
+        self._lock = threading.Lock()
 
-    def leaks(self, flywheel: str, key: str) -> bool:
-        """Whether a text is in the test set, as it is or redacted."""
-        return any(key in self._keys(path) for path in self._paths(flywheel, "test"))
-
-    def labels(self, flywheel: str, key: str) -> tuple[str, ...] | None:
-        """The labels of a text in train, sorted; None if it isn't there."""
-        found = (self._keys(path).get(key) for path in self._paths(flywheel, "train", "validation"))
-        return next((labels for labels in found if labels is not None), None)
+    def of(self, flywheel: str) -> Texts:
+        """All that is known of a flywheel now. To read what is new takes a while: hold no lock meanwhile."""
+        with self._lock:
+            test, train = self._paths(flywheel, "test"), self._paths(flywheel, "train", "validation")
+            return Texts([self._keys(path) for path in test], [self._keys(path) for path in train])
 
     def _paths(self, flywheel: str, *splits: str) -> list[Path]:
         home = self._root / "data" / checked(flywheel, "flywheel")
@@ -47,14 +65,14 @@ class Known:
         lake = [path for split in splits for path in sorted((home / "lake" / split).glob("[!.]*.parquet"))]
         return [path for path in [*paths, *lake] if path.exists()]
 
-    def _keys(self, path: Path) -> dict[str, tuple[str, ...]]:
+    def _keys(self, path: Path) -> Keys:
         about = path.stat()
         mark = (about.st_mtime_ns, about.st_size)
         if self._read.get(path, (None,))[0] != mark:
             self._read[path] = (mark, self._index(path))
         return self._read[path][1]
 
-    def _index(self, path: Path) -> dict[str, tuple[str, ...]]:
+    def _index(self, path: Path) -> Keys:
         table = pq.read_table(path)
         texts = table["text"].to_pylist()
         column = next(name for name in (TARGETS["classify"], TARGETS["multilabel"]) if name in table.column_names)
@@ -65,7 +83,7 @@ class Known:
         return {key_of(kept): one for text, kept, one in pairs if kept != text} | keys
 
 
-def judge(item: Item, others: Iterable[Item], known: Known, quorum: int) -> tuple[Status, tuple[str, ...]]:
+def judge(item: Item, others: Iterable[Item], known: Texts, quorum: int) -> tuple[Status, tuple[str, ...]]:
     """What becomes of an item without a person, and why.
 
     A leak is rejected. Where `quorum` clients say the same of a text, and nobody and nothing says otherwise, it is
@@ -77,7 +95,7 @@ def judge(item: Item, others: Iterable[Item], known: Known, quorum: int) -> tupl
         known: Texts that are there.
         quorum: How many different clients must agree.
     """
-    if known.leaks(item.flywheel, item.key):
+    if known.leaks(item.key):
         return "rejected", (LEAK,)
     if item.labels is None:
         return "quarantined", ("no label: it says that the answer is wrong, and not which is right",)
@@ -92,8 +110,8 @@ def judge(item: Item, others: Iterable[Item], known: Known, quorum: int) -> tupl
     return "accepted", (f"{len(agreeing)} clients agree",)
 
 
-def _conflicts(item: Item, others: Iterable[Item], known: Known) -> Iterable[str]:
-    there = known.labels(item.flywheel, item.key)
+def _conflicts(item: Item, others: Iterable[Item], known: Texts) -> Iterable[str]:
+    there = known.labels(item.key)
     if there is not None and there != item.labels:
         yield f"conflict: in train this text is {_said(there)}"
     for one in others:

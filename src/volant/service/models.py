@@ -61,6 +61,7 @@ class Answers:
 
     model: str
     version: str
+    flywheel: str
     bundle: Bundle
     annotations: list[Annotation]
 
@@ -102,7 +103,7 @@ class Models:
                 answered = answering.batcher.submit(texts)
             except ClosedError:  # replaced twice between these two lines
                 continue
-            return Answers(name, answering.version, answering.bundle, await answered)
+            return Answers(name, answering.version, answering.flywheel, answering.bundle, await answered)
 
     def current(self, name: str) -> Answering:
         """What answers under a name now.

@@ -39,24 +39,33 @@ class Recent:
         redacted: What is taken out of their texts.
         most: Answers that are kept; 0 for none.
         characters: That their lines may have together.
+
+    Attributes:
+        dropped: Answers that are lost: more waited than may, or the file could not be written.
     """
 
     def __init__(
         self, root: Path = Path(), redacted: Sequence[str] = (), most: int = 20_000, characters: int = CHARACTERS
     ) -> None:
         self._path, self._redacted, self._most, self._characters = root / FILE, redacted, most, characters
-        self._waiting: deque[Answered] = deque(maxlen=WAITING)
+        self.dropped = 0
+        self._waiting: deque[Answered] = deque()
         self._since = TRIM
         if not most:
             self._path.unlink(missing_ok=True)  # of a time when some were kept
-        self._writing, self._closing = threading.Lock(), threading.Event()
+        self._adding, self._writing, self._closing = threading.Lock(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recent", daemon=True)
         self._thread.start()
 
     def add(self, answered: Sequence[Answered]) -> None:
-        """Remember these; returns at once."""
-        if self._most:
+        """Remember these; returns at once. Where too many wait, the oldest are dropped."""
+        if not self._most:
+            return
+        with self._adding:
             self._waiting.extend(answered)
+            for _ in range(len(self._waiting) - WAITING):
+                self._waiting.popleft()
+                self.dropped += 1
 
     def find(self, event_id: str) -> Answered | None:
         """The answer of that id, whichever worker gave it and when; its text is redacted."""
@@ -88,17 +97,20 @@ class Recent:
 
     def _write(self) -> None:
         with self._writing:
-            some = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if some:
-                rows = [(one.event_id, row(one, self._redacted)) for one in some]
-                self._do(lambda base: self._insert(base, rows))
+            with self._adding:
+                some, self._waiting = self._waiting, deque()
+            rows = [(one.event_id, row(one, self._redacted)) for one in some]
+            if rows and not self._do(lambda base: self._insert(base, rows)):
+                with self._adding:
+                    self.dropped += len(rows)
 
-    def _insert(self, base: sqlite3.Connection, rows: Sequence[tuple[str, str]]) -> None:
+    def _insert(self, base: sqlite3.Connection, rows: Sequence[tuple[str, str]]) -> bool:
         base.executemany("INSERT OR IGNORE INTO given (id, line) VALUES (?, ?)", rows)
         self._since += len(rows)
         if self._since >= TRIM:
             self._since = 0
             base.execute(OLD, (self._most, self._characters))
+        return True
 
     def _do(self, work: Callable[[sqlite3.Connection], Found]) -> Found | None:
         """Work on the file; what is wrong with it must harm neither who asks nor who gives feedback."""

@@ -93,7 +93,8 @@ class State:
             self.metrics.refused(name if name in self.models.slots else "", error.status)
             raise
         ids = [uuid4().hex for _ in texts]
-        reply = Reply(name, answers.version, texts, ids, answers.annotations, datetime.now(UTC))
+        now, said = datetime.now(UTC), answers.annotations
+        reply = Reply(name, answers.version, texts, ids, said, now, flywheel=answers.flywheel)
         self.metrics.request(name, len(texts), time.perf_counter() - start)
         self.teller.tell(reply)
         return reply

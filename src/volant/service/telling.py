@@ -25,12 +25,15 @@ class Reply:
     ids: Sequence[str]
     annotations: Sequence[Annotation]
     time: datetime
+    flywheel: str | None = None
 
     def answered(self) -> list[Answered]:
         """One record for each text."""
         told = zip(self.ids, self.texts, self.annotations, strict=True)
         return [
-            Answered(i, self.model, self.version, text, a.label, a.labels, _score(a), a.scores, self.time)
+            Answered(
+                i, self.model, self.version, text, a.label, a.labels, _score(a), a.scores, self.time, self.flywheel
+            )
             for i, text, a in told
         ]
 
@@ -92,7 +95,7 @@ class Teller:
     def _count(self) -> None:
         """What sinks say of themselves becomes a metric."""
         for sink in self.sinks:
-            for outcome in ("written", "dropped"):
+            for outcome in ("written", "dropped", "forgotten"):
                 now = getattr(sink, outcome, 0)
                 key = (type(sink).__name__.lower(), outcome)
                 if now > self._counted.get(key, 0):

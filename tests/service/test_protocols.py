@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,6 +107,59 @@ def test_triton_loads_and_unloads_with_the_admin_token(client: triton.InferenceS
     assert not client.is_model_ready("topics")
     client.load_model("topics", headers=told)
     assert client.is_model_ready("topics")
+
+
+def stalled(server: Server, path: str, change: Callable[[], Any]) -> tuple[int, Any]:
+    """What is answered to an infer request during whose body something changes."""
+    body = json.dumps({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [FILM]}]}).encode()
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=90)
+    connection.putrequest("POST", path)
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:9])
+    time.sleep(0.5)  # until it is at work
+    change()
+    connection.send(body[9:])
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def test_an_answer_is_named_by_who_gave_it_though_another_answered_when_it_was_asked(server: Server) -> None:
+    def deploy(flywheel: str) -> None:
+        assert server.admin("POST", "/deployments", {"name": "x", "flywheel": flywheel, "version": 1})[0] == 201
+
+    def another() -> None:
+        assert server.admin("DELETE", "/deployments/x")[0] == 204
+        deploy("topics")
+
+    deploy("reviews")
+    status, found = stalled(server, "/v2/models/x/infer", another)
+    assert status == 200, found
+    labels = server.model("x")["labels"]
+    shapes = {output["name"]: output["shape"] for output in found["outputs"]}
+    assert shapes == {"labels": [1], "score": [1], "scores": [1, len(labels)], "id": [1]}
+    told = server.call("POST", "/predict", {"texts": [FILM], "model": "x", "all_scores": True})[1]["predictions"][0]
+    assert found["outputs"][2]["data"] == pytest.approx([told["scores"][label] for label in labels], abs=1e-5)
+    assert server.admin("DELETE", "/deployments/x")[0] == 204
+
+
+def test_a_version_is_answered_by_itself_or_not_at_all(server: Server) -> None:
+    assert server.admin("POST", "/deployments", {"name": "x", "flywheel": "reviews", "version": 1})[0] == 201
+    assert stalled(server, "/v2/models/x/versions/1/infer", lambda: None)[1]["model_version"] == "1"
+    second = {"version": 2}
+    found = stalled(server, "/v2/models/x/versions/1/infer", lambda: server.admin("PATCH", "/deployments/x", second))
+    assert found == (404, {"error": "'x' answers with version 2 now, not 1."})
+    assert server.admin("DELETE", "/deployments/x")[0] == 204
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 400, "9" * 5000, "-1", ""])
+def test_a_number_in_a_header_may_be_anything(server: Server, number: str) -> None:
+    told = {"Inference_Header_Content_Length": number}
+    status, found, _ = server.call("POST", "/v2/models/reviews/infer", {"inputs": []}, **told)
+    assert (status, "Inference-Header-Content-Length" in found["error"]) == (422, True)
+    word = {"x_volant_client": f"{number} x y"}
+    said = {"text": FILM, "label": "fresh", "model": "reviews"}
+    assert server.call("POST", "/feedback", said, **word)[0] == 200
+    assert server.call("GET", "/jobs", **word)[0] == 200
 
 
 def array(found: Any, name: str) -> Any:

@@ -28,7 +28,7 @@ def two(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     root = tmp_path_factory.mktemp("two") / "p"
     shutil.copytree(made, root)
     (root / "service.yaml").write_text(f"ui: false\ncapture: {{flush_seconds: 0.5, percent: {PERCENT}}}\n")
-    with serving(root, VOLANT_WORKERS="2") as running:
+    with serving(root, output=root / "said", VOLANT_WORKERS="2") as running:
         deadline = time.monotonic() + 90
         for worker in workers(running):
             while True:
@@ -76,6 +76,8 @@ def counted(server: Server, worker: psutil.Process) -> float:
 
 def test_there_are_two(two: Server) -> None:
     assert len(workers(two)) == 2
+    said = (two.root / "said").read_text()
+    assert said.count("Volant: API at ") == 1, said  # and not once for each
 
 
 def test_feedback_finds_an_answer_of_the_other_one(two: Server) -> None:

@@ -93,8 +93,7 @@ def _server(routes: APIRouter, state: "State") -> None:
 def _model(routes: APIRouter, state: "State") -> None:
     def found(name: str, number: str | None = None) -> Answering:
         answering = state.models.current(name)
-        if number is not None and answering.version != number:
-            raise RefusedError(f"'{name}' answers with version {answering.version} now, not {number[:20]}.", 404)
+        _require(name, number, answering.version)
         return answering
 
     @routes.get("/models/{name}/versions/{number}/ready", responses=problems(404, 422, 503))
@@ -115,7 +114,7 @@ def _model(routes: APIRouter, state: "State") -> None:
             "versions": [answering.version],
             "platform": f"volant_{bundle.manifest['family']}",
             "inputs": [{"name": tensors.INPUT, "datatype": "BYTES", "shape": [-1]}],
-            "outputs": tensors.outputs(bundle.labels, _multilabel(answering)),
+            "outputs": tensors.outputs(bundle),
             "labels": list(bundle.labels),
         }
 
@@ -125,12 +124,13 @@ def _model(routes: APIRouter, state: "State") -> None:
     @routes.post("/models/{name}/infer", **told, responses=problems(404, 413, 415, 422, 429, 503))
     async def infer(name: str, request: Request, number: str | None = None) -> Response:
         """Answer one tensor of texts."""
-        answering = found(name, number)
+        found(name, number)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise RefusedError("A compressed body is not taken; send it as it is.", 415)
         asked = tensors.parse(await request.body(), request.headers.get(JSON_LENGTH))
         reply = await state.answer(name, asked.texts)
-        content, length = tensors.render(asked, reply, answering.bundle.labels, _multilabel(answering))
+        _require(name, number, reply.version)  # the version may have changed since
+        content, length = tensors.render(asked, reply)
         if length is None:
             return Response(content, media_type="application/json")
         return Response(content, media_type="application/octet-stream", headers={JSON_LENGTH: str(length)})
@@ -167,8 +167,9 @@ def _repository(routes: APIRouter, state: "State") -> None:
         return {}
 
 
-def _multilabel(answering: Answering) -> bool:
-    return answering.bundle.kind.column != "label"
+def _require(name: str, number: str | None, version: str) -> None:
+    if number is not None and version != number:
+        raise RefusedError(f"'{name}' answers with version {version} now, not {number[:20]}.", 404)
 
 
 def _version() -> str:

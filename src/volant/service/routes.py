@@ -26,7 +26,7 @@ def build(state: State, more: Sequence[APIRouter] = ()) -> FastAPI:
         app.include_router(part.router(state))
     for router in more:
         app.include_router(router)
-    pages.add(app)
+    pages.add(app, state)
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     return app

@@ -28,10 +28,6 @@ class PredictRequest(Strict):
     top_k: Annotated[int, Field(ge=1, le=10_000, description="More than 1: the scores of so many labels.")] = 1
     all_scores: Annotated[bool, Field(description="The scores of all labels.")] = False
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, json_schema_extra={"example": {"texts": ["A fine film, moving and superb."]}}
-    )
-
 
 class Prediction(BaseModel):
     """The answer to one text. Feedback names its `id`."""
@@ -93,10 +89,6 @@ class DeployRequest(Strict):
         None
     )
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, json_schema_extra={"example": {"name": "reviews-en", "flywheel": "reviews"}}
-    )
-
 
 class ChangeRequest(Strict):
     """What is to change of a deployment; what is left out stays."""
@@ -104,8 +96,6 @@ class ChangeRequest(Strict):
     name: Annotated[str | None, NAME] = None
     follow: Annotated[Literal["champion"] | None, Field(description="Follow the active version again.")] = None
     version: Annotated[int | None, Field(ge=1, le=2**31, description="Pin this one.")] = None
-
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"follow": "champion"}})
 
 
 async def read(request: Request, model: type[Asked]) -> Asked:

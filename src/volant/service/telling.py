@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from volant.bundle import Bundle
 from volant.schema import Annotation
 from volant.service.answered import Answered, Sink
 from volant.service.metrics import Metrics
@@ -17,7 +18,7 @@ WAITING = 10_000  # requests that may wait to be told of
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A request that was answered: texts, the id of each answer, and what was said of each."""
+    """A request that was answered: texts, the id of each answer, what was said of each, and the bundle that said it."""
 
     model: str
     version: str
@@ -25,6 +26,7 @@ class Reply:
     ids: Sequence[str]
     annotations: Sequence[Annotation]
     time: datetime
+    bundle: Bundle
     flywheel: str | None = None
 
     def answered(self) -> list[Answered]:

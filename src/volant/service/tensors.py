@@ -14,11 +14,13 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
+from volant.bundle import Bundle
 from volant.service.refused import RefusedError
 from volant.service.schemas import explain
 from volant.service.telling import Reply
 
 INPUT = "text"
+DIGITS = 20  # int() of thousands is refused by Python
 
 
 class Tensor(BaseModel):
@@ -45,12 +47,6 @@ class InferRequest(BaseModel):
     outputs: list[Wanted] | None = None
     id: str | None = None
     parameters: dict[str, Any] | None = None
-
-    model_config = {
-        "json_schema_extra": {
-            "example": {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["A fine film."]}]}
-        }
-    }
 
 
 class InferResponse(BaseModel):
@@ -88,7 +84,8 @@ def parse(body: bytes, header: str | None) -> Asked:
     Raises:
         RefusedError: 422 if it isn't one tensor of texts.
     """
-    if header is not None and not (header.isdigit() and int(header) <= len(body)):
+    digits = header is None or (header.isascii() and header.isdigit() and len(header) < DIGITS)
+    if not digits or int(header or 0) > len(body):
         raise RefusedError("Inference-Header-Content-Length is no length of a part of the body.")
     length = int(header) if header is not None else len(body)
     try:
@@ -107,27 +104,27 @@ def parse(body: bytes, header: str | None) -> Asked:
     return Asked(texts, request)
 
 
-def outputs(labels: Sequence[str], multilabel: bool) -> list[dict[str, Any]]:
+def outputs(bundle: Bundle) -> list[dict[str, Any]]:
     """The outputs of a model, as its metadata names them."""
-    count = len(labels)
-    answer = ("labels" if multilabel else "label", "BYTES", [-1])
+    count = len(bundle.labels)
+    answer = ("label" if bundle.kind.column == "label" else "labels", "BYTES", [-1])
     every = [answer, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
     return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in every]
 
 
-def render(asked: Asked, reply: Reply, labels: Sequence[str], multilabel: bool) -> tuple[bytes, int | None]:
+def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
     """The answer's bytes, and how many of them are JSON where tensors follow.
 
     Raises:
         RefusedError: 422 if an output is asked for that there isn't.
     """
-    known = {output["name"]: output for output in outputs(labels, multilabel)}
+    known = {output["name"]: output for output in outputs(reply.bundle)}
     names = [output.name for output in asked.request.outputs or []] or list(known)
     if unknown := [name for name in names if name not in known]:
         raise RefusedError(f"There is no output '{unknown[0][:100]}'. There are: {', '.join(known)}.")
     told, tail, rows = [], [], len(reply.texts)
     for name in names:
-        values = _values(name, reply, labels)
+        values = _values(name, reply)
         entry = {**known[name], "shape": [rows, *known[name]["shape"][1:]]}
         if asked.binary(name):
             packed = _pack(values, entry["datatype"])
@@ -141,7 +138,7 @@ def render(asked: Asked, reply: Reply, labels: Sequence[str], multilabel: bool) 
     return b"".join([head, *tail]), len(head) if tail else None
 
 
-def _values(name: str, reply: Reply, labels: Sequence[str]) -> list[Any]:
+def _values(name: str, reply: Reply) -> list[Any]:
     each = reply.annotations
     if name == "id":
         return list(reply.ids)
@@ -151,7 +148,7 @@ def _values(name: str, reply: Reply, labels: Sequence[str]) -> list[Any]:
         return [orjson.dumps(annotation.labels).decode() for annotation in each]
     if name == "score":
         return [answer.score for answer in reply.answered()]
-    return [float(annotation.scores[label]) for annotation in each for label in labels]
+    return [float(annotation.scores[label]) for annotation in each for label in reply.bundle.labels]
 
 
 def _flat(data: Any) -> list[str]:

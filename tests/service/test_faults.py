@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from service.conftest import FILM, Server, serving
+from service.conftest import DULL, FILM, Server, serving
 from volant.errors import VolantError
-from volant.service import settings
+from volant.service import client, settings
 from volant.service.feedback_book import HOME as FEEDBACK
 from volant.service.recent import FILE as RECENT
 
@@ -62,6 +62,27 @@ def test_each_limit_names_itself_whichever_way_texts_come(small: Server, path: s
     status, found, _ = small.call("POST", path, body(["x" * 200_001]), **told)
     assert (status, "200000 bytes (limits.body_bytes)" in found["error"]) == (413, True)
     assert small.call("POST", path, body([FILM] * 5), **told)[0] == 200
+
+
+@pytest.mark.parametrize("film", [FILM, f"superb {'é' * 14_000}"], ids=["many", "long"])
+def test_volant_request_sends_no_more_than_the_service_takes(small: Server, film: str) -> None:
+    texts = [film, DULL, f"{film} film"] * 40
+    answers = list(client.ask(small.url, iter(texts), "reviews"))
+    assert [answer["text"] for answer in answers] == texts
+    assert [answer["label"] for answer in answers] == ["fresh", "rotten", "fresh"] * 40
+    assert small.call("GET", "/models")[0] == 200
+    with pytest.raises(VolantError, match=r"refuses: Text 0 has 20001 characters; limits.characters_per_text is"):
+        list(client.ask(small.url, ["x" * 20_001], "reviews"))
+    with pytest.raises(VolantError, match=r"refuses: The body has more than 200000 bytes \(limits.body_bytes\)"):
+        list(client.ask(small.url, ["x" * 200_001], "reviews"))
+
+
+def test_volant_request_takes_texts_or_a_file(tmp_path: Path) -> None:
+    (path := tmp_path / "a.csv").write_text(f"text\n{FILM}\n")
+    command = [sys.executable, "-m", "volant", "request", "a text", "--csv", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "Both texts and --csv" in " ".join(done.stderr.split())
 
 
 def test_limits_of_feedback_and_jobs_name_themselves(small: Server) -> None:

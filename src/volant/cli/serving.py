@@ -55,6 +55,8 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
     if csv is None and not texts:
         raise VolantError('Nothing to send. Give texts (volant request "a text") or --csv FILE.')
+    if csv is not None and texts:
+        raise VolantError(f"Both texts and --csv {csv} are given. Send one of them, then the other.")
     given = iter(texts or [])
     if csv:
         from volant.batch import read_texts  # it can load models, which costs half a second

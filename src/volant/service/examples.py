@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 Tree = dict[str, Any]
 TEXT = "A fine film, moving and superb."
-IDENTITY = (
-    "0f8fad5bd9cb469fa16570867728950e"  # of a job, of feedback: only earlier answers tell a real one
-)
+IDENTITY = "0f8fad5bd9cb469fa16570867728950e"  # of a job, of feedback: only earlier answers tell a real one
 JSON, FORM = "application/json", "multipart/form-data"
 INFER = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [TEXT]}]}
 NOTHING = {"name": "reviews", "flywheel": "reviews", "version": "1", "labels": ["fresh"], "kind": "classify"}

@@ -94,7 +94,7 @@ class State:
             raise
         ids = [uuid4().hex for _ in texts]
         now, said = datetime.now(UTC), answers.annotations
-        reply = Reply(name, answers.version, texts, ids, said, now, flywheel=answers.flywheel)
+        reply = Reply(name, answers.version, texts, ids, said, now, answers.bundle, answers.flywheel)
         self.metrics.request(name, len(texts), time.perf_counter() - start)
         self.teller.tell(reply)
         return reply

@@ -18,6 +18,9 @@ def package(
     names: Annotated[list[str], typer.Argument(help="Flywheels whose active versions go in.")],
     version: Annotated[str, typer.Option(help="Another version: a number, or challenger.")] = "champion",
     ui: Annotated[bool, typer.Option("--ui", help="With the pages for people: 12 packages, 200 MB more.")] = False,
+    extras: Annotated[
+        list[str] | None, typer.Option("--with", help="Also s3 (a lake there), otel, azure (tracing); repeat.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a BentoML service of flywheels that runs anywhere: `bentoml serve volant:latest`."""
@@ -26,7 +29,7 @@ def package(
     with opened(*names) as found:
         numbers = {name: found.number(name, version) for name in names}
         bundles = {name: (found.fetch(name, number), str(number)) for name, number in numbers.items()}
-    packed = pack(bundles, ui=ui)
+    packed = pack(bundles, extras=[*(["ui"] if ui else []), *(extras or [])])
     if as_json:
         print(json.dumps(asdict(packed), default=str))  # noqa: T201
         return

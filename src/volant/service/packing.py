@@ -7,9 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ import yaml
 
 import volant
 from volant.bundle import Bundle
+from volant.config import did_you_mean
 from volant.errors import VolantError
 from volant.service.settings import FILE
 
@@ -29,6 +30,8 @@ DEFAULT: dict[str, Any] = {
 }
 PREFIX = "volant-"
 INSIDE = "bundle"  # BentoML puts a file of its own into a model's folder, and a bundle knows each of its files
+EXTRAS = ("ui", "s3", "otel", "azure")
+ALONE = {"s3": ("botocore",)}  # of that extra; the others are for training, and bring DVC
 TRAINING = ("torch", "mlflow", "dvc", "transformers", "hydra", "optuna", "datasets")
 
 
@@ -51,17 +54,21 @@ class Packed:
     packages: list[str]
 
 
-def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), ui: bool = False) -> Packed:
+def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Packed:
     """Put bundles into BentoML's model store and build a bento that serves them.
 
     Args:
         bundles: Flywheel to its bundle's folder and version.
         root: The project's root, whose `bentofile.yaml` and `service.yaml` are used.
-        ui: With the pages for people, which make it larger.
+        extras: What it is to do beside: some of `EXTRAS`.
 
     Raises:
-        VolantError: If a bundle is not sound, or BentoML can't build.
+        VolantError: If a bundle is not sound, BentoML can't build, or an extra is unknown or not installed here.
     """
+    if unknown := [one for one in extras if one not in EXTRAS]:
+        hint = did_you_mean(unknown[0], EXTRAS)
+        raise VolantError(f"A package can't be made with '{unknown[0]}'.{hint} Allowed: {', '.join(EXTRAS)}.")
+    bentofile = _bentofile(root, needed("serve", *extras))
     models = [_store(name, folder, number) for name, (folder, number) in bundles.items()]
     with TemporaryDirectory(prefix="volant-") as work:
         place = Path(work)
@@ -69,27 +76,33 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), ui: bool 
         shutil.copytree(source, place / "volant", ignore=shutil.ignore_patterns("__pycache__"))
         if (root / FILE).is_file():
             shutil.copy(root / FILE, place / FILE)
-        packages = needed("serve", *(["ui"] if ui else []))
-        (place / BENTOFILE).write_text(yaml.safe_dump(_bentofile(root, models, packages)), encoding="utf-8")
+        (place / BENTOFILE).write_text(yaml.safe_dump({**bentofile, "models": models}), encoding="utf-8")
         command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(place)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=place, check=False)  # noqa: S603
     found = re.search(r"__tag__:(\S+)", done.stdout)
     if done.returncode or not found:
         raise VolantError(f"BentoML could not build:\n{done.stderr.strip()[-2000:]}")
-    return _packed(found[1], models, packages)
+    return _packed(found[1], models, bentofile["python"]["packages"])
 
 
 def needed(*extras: str) -> list[str]:
-    """The packages that Volant and some of its extras need, at the versions that are installed here."""
-    wanted = set[str]()
+    """The packages that Volant and some of its extras need, at the versions that are installed here.
+
+    Raises:
+        VolantError: If one of them is not installed here.
+    """
+    wanted = {f"{name}=={_installed(name, one)}" for one in extras for name in ALONE.get(one, ())}
     for line in requires("volant") or []:
         requirement, _, marker = line.partition(";")
         extra = re.search(r"""extra == ["']([^"']+)""", marker)
-        if extra and extra[1] not in extras:
+        if extra and (extra[1] not in extras or extra[1] in ALONE):
             continue
         name = re.split(r"[<>=!~ \[]", requirement.strip(), maxsplit=1)[0]
         windows = "sys_platform" in marker
-        wanted.add(f"{name}=={version(name)}" + ("; sys_platform != 'win32'" if windows else ""))
+        wanted.add(
+            f"{name}=={_installed(name, extra[1] if extra else 'serve')}"
+            + ("; sys_platform != 'win32'" if windows else "")
+        )
     return sorted(wanted)
 
 
@@ -102,7 +115,7 @@ def check(folder: Path) -> list[str]:
         sources = [word for word in line.split()[:-1] if not word.startswith("--")]
         wrong += [f"it copies '{path}', which is not there" for path in sources if not (folder / path).exists()]
     asked = (folder / "env/python/requirements.txt").read_text(encoding="utf-8")
-    names = {re.split(r"[=<>;\[ ]", line)[0].lower() for line in asked.splitlines()}
+    names = {_name(line) for line in asked.splitlines()}
     return wrong + [f"it installs {name}, which only training needs" for name in TRAINING if name in names]
 
 
@@ -130,11 +143,39 @@ def _store(flywheel: str, folder: Path, number: str) -> str:
     return str(model.tag)
 
 
-def _bentofile(root: Path, models: list[str], packages: list[str]) -> dict[str, Any]:
+def _installed(name: str, extra: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError as error:
+        raise VolantError(
+            f"A package is made with the versions that are here, and '{name}' isn't. "
+            f"Get it with `pip install 'volant[{extra}]'`."
+        ) from error
+
+
+def _bentofile(root: Path, packages: list[str]) -> dict[str, Any]:
+    """The project's own file with what a service needs; of a package that both name, the project's version counts."""
     path = root / BENTOFILE
-    tree = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else DEFAULT
-    python = {"lock_packages": False, **tree.get("python", {}), "packages": packages}
-    return {**tree, "include": ["volant/**", FILE], "models": models, "python": python}
+    tree = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else DEFAULT
+    python = tree.get("python") or {}
+    theirs = list(python.get("packages") or [])
+    names = {_name(line) for line in theirs}
+    merged = sorted([*theirs, *(line for line in packages if _name(line) not in names)])
+    return {
+        **tree,
+        "include": ["volant/**", FILE],
+        "python": {"lock_packages": False, **python, "packages": merged},
+    }
+
+
+def _name(requirement: str) -> str:
+    """What a requirement names.
+
+    Example:
+        >>> _name("Opentelemetry_SDK[x]>=1; sys_platform != 'win32'")
+        'opentelemetry-sdk'
+    """
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~;@ \[]", requirement.strip(), maxsplit=1)[0].lower())
 
 
 def _packed(tag: str, models: list[str], packages: list[str]) -> Packed:

@@ -4,16 +4,16 @@ Of a request a span holds the route, not the path or the query, and never the bo
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
+import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from volant.errors import VolantError
-
+log = logging.getLogger("volant.service")
 OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 AZURE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 PATIENCE = 5  # seconds that a stop waits for a collector
@@ -29,16 +29,13 @@ class Tracing:
     Args:
         app: What answers.
         routes: Gives the templates of all paths that it has, such as `/jobs/{identity}`.
-
-    Raises:
-        VolantError: If what it needs isn't installed; says how to get it.
     """
 
     def __init__(self, app: ASGIApp, routes: Callable[[], Iterable[str]]) -> None:
         self._app = app
         self._provider: Any = None
         self._traced: ASGIApp | None = None
-        if exporters := list(_exporters()):
+        if exporters := [made for made in (_otlp(), _azure()) if made]:
             self._routes = [(compile_path(path)[0], path) for path in routes()]
             self._start(exporters)
 
@@ -84,19 +81,31 @@ class Tracing:
         return next((path for pattern, path in self._routes if pattern.match(scope["path"])), OTHER)
 
 
-def _exporters() -> Iterator[Any]:
+def _otlp() -> Any:
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    if off or not any(os.environ.get(name) for name in OTLP):
+        return None
     try:
-        if not off and any(os.environ.get(name) for name in OTLP):
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-            yield OTLPSpanExporter()
-        if os.environ.get(AZURE):
-            from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
-
-            yield AzureMonitorTraceExporter()
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ModuleNotFoundError as error:
-        extra, names = ("azure", AZURE) if "azure" in str(error.name) else ("otel", " and ".join(OTLP))
-        raise VolantError(
-            f"Tracing needs the package '{error.name}'. Get it with `pip install 'volant[{extra}]'`, or unset {names}."
-        ) from error
+        return _missing(error, "otel", " and ".join(OTLP))
+    return OTLPSpanExporter()
+
+
+def _azure() -> Any:
+    if not os.environ.get(AZURE):
+        return None
+    try:
+        from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+    except ModuleNotFoundError as error:
+        return _missing(error, "azure", AZURE)
+    return AzureMonitorTraceExporter()
+
+
+def _missing(error: ModuleNotFoundError, extra: str, names: str) -> None:
+    """A platform may set these variables for whatever it runs: that is no reason not to answer."""
+    log.warning(
+        "No request is traced, as the package '%s' is missing. Get it with `pip install 'volant[%s]'`, for a package "
+        "with `volant package NAME --with %s`; or unset %s.",
+        *(error.name, extra, extra, names),
+    )

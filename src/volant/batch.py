@@ -1,13 +1,9 @@
 """Answering many texts from a file, in constant memory, and a few from the command line."""
 
-import csv
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -20,12 +16,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from volant import config
+from volant.answer_files import Row, schema_of, shown, writer
 from volant.bundle import CHUNK, Bundle
 from volant.errors import VolantError
-from volant.schema import Annotation, part_path
-
-Row = dict[str, Any]
-Write = Callable[[list[Row]], object]
+from volant.schema import Annotation
+from volant.sources import texts as sources
+from volant.sources.formats import Format
+from volant.sources.texts import Reading
 
 
 def load(name: str) -> Bundle:
@@ -53,7 +51,7 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
         return
     table = Table("text", *answers[0])
     for text, found in zip(texts, answers, strict=True):
-        table.add_row(text, *map(_shown, found.values()))
+        table.add_row(text, *map(shown, found.values()))
     Console().print(table)
 
 
@@ -70,22 +68,25 @@ def answer(bundle: Bundle, annotation: Annotation, all_scores: bool) -> Row:
     return {**row, "scores": scores} if all_scores else row
 
 
-def predict_file(bundle: Bundle, file: Path, out: Path | None, column: str = "text", all_scores: bool = False) -> None:
+def predict_file(
+    bundle: Bundle, file: Path, out: Path | None, reading: Reading | None = None, all_scores: bool = False
+) -> None:
     """Answer every row of a file; the answers keep their order and carry the row's number.
 
     Args:
         bundle: What answers.
-        file: `.csv`, `.tsv`, `.jsonl`, `.parquet`, or text with one document a line.
+        file: CSV, TSV, JSON Lines, Parquet, or `.txt` with one document a line; compressed or not.
         out: `.jsonl`, `.csv` or `.parquet`; written whole or not at all. Standard output if left out.
-        column: Column that holds the text.
+        reading: Column that holds the text, and what is known of the file; as `reading_of` says if left out.
         all_scores: Add the probability of every label.
 
     Raises:
         VolantError: If a file's type isn't known, the column is missing, or a line is broken.
     """
-    texts = read_texts(file, column)
+    texts = sources.read_texts(str(file), reading or reading_of(bundle), _tell)
     done = 0
-    with _writer(out) as write, _progress() as bar:
+    schema = schema_of(bundle.kind.column, bundle.labels, all_scores)
+    with writer(out, schema) as write, _progress() as bar:
         task = bar.add_task(file.name, total=None)
         while chunk := list(islice(texts, CHUNK)):
             answers = bundle.predict(chunk)
@@ -102,144 +103,37 @@ def predict_file(bundle: Bundle, file: Path, out: Path | None, column: str = "te
         Console().print(f"{done:,} rows answered: {out}", highlight=False)
 
 
+def reading_of(bundle: Bundle, column: str | None = None, encoding: str | None = None) -> Reading:
+    """How texts are read for a bundle: as its flywheel's source says where that is live here, else the usual way.
+
+    Args:
+        bundle: What answers.
+        column: Column that holds the text; else the flywheel's own, or `text`.
+        encoding: Of the file; else UTF-8 or by byte-order mark. If it is neither, the flywheel's is tried.
+
+    Raises:
+        VolantError: If `params.yaml` is there, and wrong.
+    """
+    live = config.load().flywheels if config.PARAMS.exists() else {}
+    flywheel = live.get(bundle.manifest["flywheel"])
+    source = flywheel.source if flywheel else {}
+    own = (source.get("columns") or {}).get("text", "text")
+    return Reading(
+        columns=(column,) if column else tuple(dict.fromkeys([own, "text"])),
+        form=Format(
+            quote=source.get("quote", '"'), encoding=encoding, max_line=source.get("max_line", Format().max_line)
+        ),
+        fallback=source.get("encoding"),
+    )
+
+
 def read_texts(file: Path, column: str) -> Iterator[str]:
-    """The texts of a file, one after the other, without reading all of it into memory."""
-    if not file.is_file():
-        raise VolantError(f"{file} does not exist.")
-    readers = {
-        ".csv": _csv,
-        ".tsv": _csv,
-        ".jsonl": _jsonl,
-        ".ndjson": _jsonl,
-        ".parquet": _parquet,
-        ".txt": _lines,
-    }
-    if file.suffix not in readers:
-        raise VolantError(f"{file}: files of type '{file.suffix}' are not read here; allowed: {', '.join(readers)}.")
-    return readers[file.suffix](file, column)
+    """The texts of a file, one after the other, without reading all of it into memory; see `volant.sources.texts`."""
+    return sources.read_texts(str(file), Reading((column,)), _tell)
 
 
-def _csv(file: Path, column: str) -> Iterator[str]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, delimiter="\t" if file.suffix == ".tsv" else ",", strict=True)
-        _check(file, column, reader.fieldnames or [])
-        try:
-            for row in reader:
-                yield row[column] or ""
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise VolantError(
-                f"{file}, near line {reader.line_num}: {error}. Mend the line, or save as UTF-8."
-            ) from error
-
-
-def _jsonl(file: Path, column: str) -> Iterator[str]:
-    for number, line in enumerate(_lines(file, column), 1):
-        try:
-            row = json.loads(line)
-            yield str(row[column])
-        except (ValueError, KeyError, TypeError) as error:
-            raise VolantError(f"{file}, line {number}: no JSON object with the key '{column}' ({error!r}).") from error
-
-
-def _parquet(file: Path, column: str) -> Iterator[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        parquet = pq.ParquetFile(file)
-    except pa.ArrowException as error:
-        raise VolantError(f"{file} is not a Parquet file: {error}") from error
-    _check(file, column, parquet.schema_arrow.names)
-    for batch in parquet.iter_batches(CHUNK, columns=[column]):
-        yield from (text or "" for text in batch.column(0).to_pylist())
-
-
-def _lines(file: Path, _: str) -> Iterator[str]:
-    with file.open(encoding="utf-8-sig") as stream:
-        try:
-            yield from (line.rstrip("\n") for line in stream)
-        except UnicodeDecodeError as error:
-            raise VolantError(f"{file} is not UTF-8: {error}. Save it as UTF-8.") from error
-
-
-def _check(file: Path, column: str, columns: Iterable[str]) -> None:
-    if column not in columns:
-        raise VolantError(f"{file} has no column '{column}'. Name one with --column: {', '.join(columns)}.")
-
-
-def _writer(out: Path | None) -> AbstractContextManager[Write]:
-    if out is None:
-        return _printed()
-    writers = {".jsonl": _jsonl_file, ".csv": _csv_file, ".parquet": _parquet_file}
-    if out.suffix not in writers:
-        raise VolantError(f"--out {out}: allowed are {', '.join(writers)}.")
-    return _whole(out, writers[out.suffix])
-
-
-@contextmanager
-def _printed() -> Iterator[Write]:
-    yield lambda rows: [print(json.dumps(row, ensure_ascii=False)) for row in rows]  # noqa: T201
-
-
-@contextmanager
-def _whole(out: Path, writer: Callable[[Path], AbstractContextManager[Write]]) -> Iterator[Write]:
-    """Write under a temporary name, which becomes `out` only when all went well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(out)
-    try:
-        with writer(part) as write:
-            yield write
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _jsonl_file(path: Path) -> Iterator[Write]:
-    with path.open("w", encoding="utf-8") as stream:
-        yield lambda rows: stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-@contextmanager
-def _csv_file(path: Path) -> Iterator[Write]:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-
-        def write(rows: list[Row]) -> None:
-            if not stream.tell():
-                writer.writerow(rows[0])
-            writer.writerows([_shown(value) for value in row.values()] for row in rows)
-
-        yield write
-
-
-@contextmanager
-def _parquet_file(path: Path) -> Iterator[Write]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writer: list[pq.ParquetWriter] = []
-
-    def write(rows: list[Row]) -> None:
-        table = pa.Table.from_pylist([_flat(row) for row in rows], schema=writer[0].schema if writer else None)
-        if not writer:
-            writer.append(pq.ParquetWriter(path, table.schema, compression="zstd"))
-        writer[0].write_table(table)
-
-    try:
-        yield write
-    finally:
-        for opened in writer:
-            opened.close()
-
-
-def _flat(row: Row) -> Row:
-    """Scores of the labels that hold as a list beside them, since a Parquet column has one type for all rows."""
-    return {**row, "score": list(row["score"].values())} if isinstance(row["score"], dict) else row
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _tell(sentence: str) -> None:
+    Console(stderr=True).print(sentence, highlight=False)
 
 
 def _progress() -> Progress:

@@ -1,9 +1,13 @@
-"""`volant batch` over many lines needs no more memory than over a few."""
+"""`volant batch` and `volant predict --file` over many lines need no more memory than over a few."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 from volant.bundle import Bundle
 
@@ -13,7 +17,7 @@ LINES = 50_000
 MEASURED = """
 import sys
 from pathlib import Path
-from volant.cli import batches
+from volant.cli import batches, models
 from volant.cli.app import app
 app(sys.argv[1:], standalone_mode=False)
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
@@ -38,4 +42,25 @@ def test_many_lines_need_no_more_memory_than_a_few(bundle: Bundle, tmp_path: Pat
     rows = [json.loads(line) for line in (tmp_path / f"{LINES}.jsonl").read_text().splitlines()]
     assert [row["line"] for row in rows] == list(range(1, LINES + 1))
     # all of it at once would be some 30 MiB
+    assert many < few + 8, (few, many)
+
+
+def predict(bundle: Bundle, folder: Path, count: int, suffix: str) -> int:
+    """MiB that answering a file of so many rows needed, half a kilobyte each; the answers go to Parquet."""
+    file, out = folder / f"{count}.{suffix}", folder / f"{count}.out.parquet"
+    texts = [f"the film was lovely and n{number} its story dull{' ' * 450}" for number in range(count)]
+    if suffix == "csv":
+        file.write_text("text\n" + "\n".join(texts))
+    else:
+        pq.write_table(pa.table({"text": texts}), file, use_dictionary=False)
+    command = [sys.executable, "-c", MEASURED, "predict", str(bundle.folder), "--file", str(file), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert pq.read_metadata(out).num_rows == count
+    return int(done.stdout.split()[-1]) // 1024
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_predict_needs_no_more_memory_for_many_rows(bundle: Bundle, tmp_path: Path, suffix: str) -> None:
+    few, many = predict(bundle, tmp_path, 20_000, suffix), predict(bundle, tmp_path, 60_000, suffix)
+    # the texts of the rows between would be some 20 MiB, and their answers as much again
     assert many < few + 8, (few, many)

@@ -15,9 +15,14 @@ from volant.errors import VolantError
 def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
-    file: Annotated[Path | None, typer.Option(help="CSV, JSON Lines, text (a line each) or Parquet to answer.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="CSV, TSV, JSON Lines, Parquet or text (a line each) to answer, also .gz")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the answers go: .jsonl, .csv or .parquet")] = None,
-    column: Annotated[str, typer.Option(help="Column of --file that holds the text.")] = "text",
+    column: Annotated[
+        str | None, typer.Option(help="Column of --file that holds the text; the flywheel's own, or text, if left out.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of --file, such as latin-1, if not UTF-8.")] = None,
     all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -26,7 +31,7 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
     bundle = batch.load(name)
     if file is not None:
-        batch.predict_file(bundle, file, out, column=column, all_scores=all_scores)
+        batch.predict_file(bundle, file, out, batch.reading_of(bundle, column, encoding), all_scores)
     elif texts:
         batch.predict_texts(bundle, texts, all_scores=all_scores, as_json=as_json)
     else:

@@ -1,15 +1,14 @@
 """A user's file with nothing known of it: delimiter and encoding are found, and told where not certain."""
 
-import re
 from dataclasses import replace
+from itertools import chain
 
 import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.sources.files import opened, read_file
 from volant.sources.formats import Format, detect
-
-PUNCTUATION = "€£°«»“”‘’„‚–—…•·¡¿©®™§´½¼²³ª\xa0"
+from volant.sources.formats.western import western
 
 
 def load(path: str, encoding: str | None) -> tuple[pa.Table, Format, list[str]]:
@@ -44,25 +43,8 @@ def _read_western(path: str, form: Format, error: VolantError) -> tuple[pa.Table
         table = read_file(path, form)
     except VolantError:
         raise error from error.__cause__
-    texts = [text for column in table.columns for text in column.to_pylist() if isinstance(text, str)]
-    strange = [text for text in texts if not text.isascii()]
-    if any(map(_was_utf8, strange)) or not _looks_western("".join(strange)):
+    texts = (text for column in table.columns for text in column.to_pylist() if isinstance(text, str))
+    example = western(chain(table.column_names, texts))
+    if example is None:
         raise error
-    found = re.search(r"\S*[^\x00-\x7f]\S*", strange[0])
-    example = found[0][:40] if found else ""
     return table, [f"Encoding: not UTF-8, read as cp1252 ('{example}'). If that looks wrong, give --encoding."]
-
-
-def _looks_western(text: str) -> bool:
-    """Whether letters beyond ASCII are scattered; another script, read so, has them nearly everywhere."""
-    foreign = re.findall(r"[^\x00-\x7f]", text)
-    return len(foreign) <= 0.15 * len(text) and all(c.isalpha() or c in PUNCTUATION for c in foreign)
-
-
-def _was_utf8(text: str) -> bool:
-    """Whether its bytes are UTF-8 after all: then the file is UTF-8 with a broken byte elsewhere."""
-    try:
-        text.encode("cp1252").decode("utf-8")
-    except UnicodeError:
-        return False
-    return True

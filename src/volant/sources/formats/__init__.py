@@ -2,6 +2,8 @@
 
 import lzma
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -14,7 +16,7 @@ from volant.sources.formats.jsonl import read_jsonl
 from volant.sources.formats.lines import MAX_LINE, Format
 from volant.sources.formats.sniff import FORMATS, HEAD, decompressed, delimiter_of, encoding_of, format_of
 
-__all__ = ["FORMATS", "MAX_LINE", "Format", "detect", "read_stream"]
+__all__ = ["FORMATS", "MAX_LINE", "Format", "detect", "read_stream", "to_the_end"]
 
 
 def read_stream(raw: BinaryIO, name: str, form: Format) -> pa.Table:
@@ -28,10 +30,21 @@ def read_stream(raw: BinaryIO, name: str, form: Format) -> pa.Table:
     Raises:
         VolantError: If the file is empty, binary, broken, in another encoding, or has a row that is too long.
     """
-    try:
+    with to_the_end(name):
         kind, form = detect(raw, name, form)
         data = decompressed(raw)
         return {"csv": read_csv, "jsonl": read_jsonl, "parquet": _read_parquet}[kind](data, name, form)
+
+
+@contextmanager
+def to_the_end(name: str) -> Iterator[None]:
+    """Around reading a file, compressed or not: one that is cut off is told as such.
+
+    Raises:
+        VolantError: If its bytes end too early or can't be decompressed.
+    """
+    try:
+        yield
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise VolantError(f"{name} can't be read to its end: {error}. Is it cut off? Fetch it again.") from error
 

@@ -18,16 +18,25 @@ from volant.sources.formats.sniff import quoting
 
 def read_csv(data: BinaryIO, name: str, form: Format) -> pa.Table:
     """Read delimited rows; every cell stays text."""
-    delimiter = form.delimiter or ","
-    rows = records(read_lines(data, name, form), name, delimiter, form)
-    names = form.header or _header(rows, name)
+    names, rows = named_rows(data, name, form)
     batches = []
     # Batches, because Python's strings take several times the memory of Arrow's.
-    while batch := list(islice(rows, 20000)):
-        cells = [_checked(row, line, names, name, delimiter) for line, row in batch]
+    while cells := list(islice(rows, 20000)):
         batches.append(pa.table([pa.array(column, pa.string()) for column in zip(*cells, strict=True)], names=names))
     empty = pa.schema([(column, pa.string()) for column in names]).empty_table()
     return pa.concat_tables(batches) if batches else empty
+
+
+def named_rows(data: BinaryIO, name: str, form: Format) -> tuple[list[str], Iterator[list[str]]]:
+    """The names of the columns, and the rows one after the other, each with a cell for every name.
+
+    Raises:
+        VolantError: If a name is there twice, or, when its turn comes, a row is broken or has too few or many cells.
+    """
+    delimiter = form.delimiter or ","
+    rows = records(read_lines(data, name, form), name, delimiter, form)
+    names = form.header or _header(rows, name)
+    return names, (_checked(row, line, names, name, delimiter) for line, row in rows)
 
 
 def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> Iterator[tuple[int, list[str]]]:

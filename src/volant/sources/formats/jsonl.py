@@ -46,8 +46,7 @@ def _column(values: list[Any], where: str) -> pa.Array:
     try:
         return pa.array(values)
     except UnicodeEncodeError:
-        # Half of an emoji, cut by whoever shortened the text: no UTF-8 can hold it.
-        return _column([_whole(value) for value in values], where)
+        return _column([whole(value) for value in values], where)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         if any(isinstance(value, list | dict) for value in values):
             raise VolantError(
@@ -56,7 +55,13 @@ def _column(values: list[Any], where: str) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
+    r"""A value whose texts UTF-8 can hold: half of an emoji, cut by whoever shortened the text, becomes U+FFFD.
+
+    Example:
+        >>> whole(["a\ud83d", "\ud83d\ude00", 3]) == ["a\ufffd", "\U0001f600", 3]
+        True
+    """
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return [_whole(item) for item in value] if isinstance(value, list) else value
+    return [whole(item) for item in value] if isinstance(value, list) else value

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from service_data.conftest import ADMIN, app, lake_on
+from service_data.jobbing import echo, ended, lines, written
 from texts import reviews
 from volant.bundle import Bundle
 from volant.cli import batches  # noqa: F401  (its verb)
@@ -27,11 +28,12 @@ from volant.errors import VolantError
 from volant.lake import Lake
 from volant.service import jobs_answer, settings
 from volant.service.documents import documents
+from volant.service.job import Job, new
 from volant.service.jobs import MOST_OF_ONE, Jobs
 from volant.service.jobs_answer import answer_all, answerer
 from volant.service.jobs_api import jobs_of, router
 from volant.service.jobs_remote import allowed
-from volant.service.jobs_store import FINAL, Job, JobStore, new
+from volant.service.jobs_store import JobStore
 from volant.service.metrics import Metrics
 from volant.service.models import Target
 from volant.service.refused import RefusedError
@@ -41,32 +43,12 @@ from volant.service.store import Store
 TEXTS = reviews(600, 7)["text"].to_pylist()
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().split("\n") if line]
-
-
-def ended(jobs: Jobs, job: Job, patience: float = 20) -> Job:
-    deadline = time.monotonic() + patience
-    while (now := jobs.store.get(job.id)).state not in FINAL or now.ended is None:
-        assert time.monotonic() < deadline, now
-        time.sleep(0.02)
-    return now
-
-
-def echo(_: Job) -> Callable[[Sequence[str]], list[dict[str, Any]]]:
-    return lambda texts: [{"label": text[:1]} for text in texts]
-
-
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
     made = Jobs(echo, root=tmp_path)
     made.start()
     yield made
     made.close()
-
-
-def written(text: str) -> Callable[[Path], object]:
-    return lambda path: path.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +192,7 @@ import sys, time
 from pathlib import Path
 from volant.service import jobs_answer
 from volant.service.jobs import Jobs
-from volant.service.jobs_store import FINAL
+from volant.service.job import FINAL
 jobs_answer.CHECKPOINT = 0.01
 def answering(job):
     def answer(texts):

@@ -11,6 +11,7 @@ from volant.errors import VolantError
 
 Form = Literal["lines", "csv", "tsv", "jsonl"]
 FORMS: tuple[Form, ...] = get_args(Form)
+LONGEST_CELL = 100 * 1024 * 1024  # characters: what an upload may have, unless service.yaml says otherwise
 SUFFIXES: dict[str, Form] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
@@ -24,17 +25,22 @@ def form_of(name: str) -> Form:
     return SUFFIXES.get(Path(name.rpartition("/")[2]).suffix.lower(), "lines")
 
 
-def documents(path: Path, form: Form, column: str = "text") -> Iterator[tuple[int, str]]:
+def documents(
+    path: Path, form: Form, column: str = "text", longest_cell: int = LONGEST_CELL
+) -> Iterator[tuple[int, str]]:
     """Line number (from 1) and text of each document, in constant memory.
 
     Args:
         path: The file, UTF-8.
         form: One document a line, CSV or TSV with a header, or JSON Lines.
         column: Column or key that holds the text.
+        longest_cell: Characters that a cell of a table may have; a longer one ends the reading, as a quote that is
+            never closed would else bring the rest of the file into memory.
 
     Raises:
         VolantError: If a line can't be read; names it.
     """
+    csv.field_size_limit(max(csv.field_size_limit(), longest_cell))  # of the whole process: 131,072 at first
     readers = {"lines": _lines, "csv": _table, "tsv": _table, "jsonl": _json}
     with path.open(encoding="utf-8-sig", newline="" if form in ("csv", "tsv") else None) as stream:
         try:

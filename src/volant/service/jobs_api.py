@@ -10,10 +10,10 @@ from starlette.responses import FileResponse
 
 from volant.service.clients import client, client_key
 from volant.service.documents import form_of
+from volant.service.job import Job, new
 from volant.service.jobs import Jobs
 from volant.service.jobs_answer import Answer, answerer
 from volant.service.jobs_forms import JobState, asked_for, body, copying, shown
-from volant.service.jobs_store import Job, new
 from volant.service.refused import RefusedError
 from volant.service.schemas import problems
 from volant.service.tokens import token
@@ -47,7 +47,8 @@ class Desk:
         """Take a job out of a form or a JSON body.
 
         Raises:
-            RefusedError: If it makes no sense (415, 422), its model isn't there (404, 503), too many wait (429).
+            RefusedError: If it makes no sense (415, 422), its model isn't there (404, 503), too many wait (429),
+                or too much is kept (413).
         """
         asked, file = await asked_for(request)
         if (asked.uri is None) == (file is None):
@@ -110,9 +111,12 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
 
     @routes.get("/{identity}/result", response_class=FileResponse, responses=problems(401, 404, 409, 422) | lines)
     def result(identity: str, request: Request) -> Any:
-        """The answers of a completed job: a JSON line for each document, in their order, with its line number."""
+        """The answers of a job: a JSON line for each document, in their order, with its line number.
+
+        Also of a job that failed because its result, which is whole, could not be put where it was asked for.
+        """
         job = desk.one(request, identity)
-        if job.state != "COMPLETED":
+        if not job.whole:
             raise RefusedError(f"There is no result: the job is {job.state}.", 409)
         name = f"{job.model}-{job.id[:8]}.jsonl"
         return FileResponse(jobs.store.result(job.id), media_type="application/x-ndjson", filename=name)

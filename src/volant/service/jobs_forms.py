@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from volant.service.documents import Form
-from volant.service.jobs_store import Job
-from volant.service.jobs_store import State as Work
+from volant.service.job import Job
+from volant.service.job import State as Work
 from volant.service.refused import RefusedError
 from volant.service.schemas import NAME, Strict, explain
 

@@ -1,75 +1,31 @@
 """Batch jobs on the disk: a folder each, which exists only when all of it is there."""
 
 import json
+import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
 from uuid import uuid4
 
-from volant.schema import write_text
-from volant.service.documents import Form
+from pydantic import TypeAdapter
+
+from volant.schema import part_path
+from volant.service.job import FINAL, Job
 from volant.service.refused import RefusedError
 
 HOME = Path(".volant/service/jobs")
 ID = re.compile(r"[0-9a-f]{32}")
 KEPT = 7 * 24 * 3600  # seconds that a finished job and its result are kept
-State = Literal["SUBMITTED", "IN_PROGRESS", "COMPLETED", "FAILED", "STOPPED"]
-FINAL = ("COMPLETED", "FAILED", "STOPPED")
+LEFT = 24 * 3600  # and what a crash left of those that never were, or of removed ones
+log = logging.getLogger("volant.service")
 
 
-@dataclass(frozen=True)
-class Job:
-    """One job.
-
-    Attributes:
-        id: Ours.
-        model: Name of the deployment that answers.
-        form: Of the file.
-        column: Or key that holds the text.
-        all_scores: Whether each answer has the probability of every label.
-        owner: Which client sent it, as a keyed hash.
-        created: When, ISO 8601 in UTC.
-        source: Address of the file, if it was not sent along.
-        output: Folder where the result goes as `<id>.jsonl`, if not only to who fetches it.
-        state: Of the work.
-        done: Documents that are answered.
-        total: How many there are; None until they are counted.
-        size: Bytes of the result up to `done`.
-        started: When.
-        ended: When.
-        error: Why it failed.
-    """
-
-    id: str
-    model: str
-    form: Form
-    column: str
-    all_scores: bool
-    owner: str
-    created: str
-    source: str | None = None
-    output: str | None = None
-    state: State = "SUBMITTED"
-    done: int = 0
-    total: int | None = None
-    size: int = 0
-    started: str | None = None
-    ended: str | None = None
-    error: str | None = None
-
-    @property
-    def percent(self) -> float:
-        """How much is done, 0 to 100."""
-        if self.state == "COMPLETED":
-            return 100.0
-        return round(100 * self.done / self.total, 1) if self.total else 0.0
+JOB = TypeAdapter(Job)
 
 
 class JobStore:
@@ -79,6 +35,7 @@ class JobStore:
         self.home = root / HOME
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ended: set[str] = set()
+        self._unreadable: set[str] = set()
 
     def create(self, job: Job, fill: Callable[[Path], object] | None = None) -> Job:
         """Keep a new job; `fill` writes its input to the path that it is given."""
@@ -99,11 +56,15 @@ class JobStore:
         Raises:
             RefusedError: 404 if there is none.
         """
-        job = self._read(identity) if ID.fullmatch(identity) else None
+        job = self.find(identity)
         if job is None:
             raise RefusedError("There is no such job.", 404)
         # one that nobody works on yet is stopped at once
         return replace(job, state="STOPPED") if job.state == "SUBMITTED" and self.stopping(job.id) else job
+
+    def find(self, identity: str) -> Job | None:
+        """The job of that id as it was written, if there is one that can be read."""
+        return self._read(identity) if ID.fullmatch(identity) else None
 
     def all(self) -> list[Job]:
         """Every job, the oldest first."""
@@ -115,13 +76,18 @@ class JobStore:
 
     def unended(self) -> list[Job]:
         """Jobs on which somebody has to work, the oldest first; ended ones are read once."""
-        names = [path.name for path in self.home.iterdir() if path.name not in self._ended and ID.fullmatch(path.name)]
-        jobs = [job for one in names if (job := self._read(one))]
+        names = {path.name for path in self.home.iterdir()}
+        self._ended &= names
+        jobs = [job for one in names - self._ended if (job := self.find(one))]
         self._ended |= {job.id for job in jobs if job.state in FINAL}
         return sorted((job for job in jobs if job.state not in FINAL), key=lambda job: (job.created, job.id))
 
     def write(self, job: Job) -> Job:
-        """Keep what became of a job."""
+        """Keep what became of a job.
+
+        Raises:
+            FileNotFoundError: If it was removed.
+        """
         self._write(job, self.folder(job.id))
         return job
 
@@ -134,17 +100,35 @@ class JobStore:
         return (self.folder(identity) / "stop").exists()
 
     def remove(self, identity: str) -> None:
-        """Forget a job and its result."""
-        shutil.rmtree(self.folder(identity), ignore_errors=True)
+        """Forget a job and its result, at once: who still works on it finds nothing, and can't bring it back."""
+        gone = self.home / f".{identity}.{uuid4().hex[:8]}.part"
+        with suppress(FileNotFoundError):
+            os.replace(self.folder(identity), gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def drop(self, identity: str) -> None:
+        """Forget the documents of a job, and the part of them that is answered."""
+        for path in (self.result(identity), self.input(identity)):
+            path.unlink(missing_ok=True)
+
+    def bytes_of(self, identity: str) -> int:
+        """What a job takes on the disk."""
+        size = 0
+        with suppress(FileNotFoundError):
+            for path in self.folder(identity).iterdir():
+                with suppress(FileNotFoundError):  # a part that got its name this moment
+                    size += path.stat().st_size
+        return size
 
     def tidy(self) -> None:
-        """Forget jobs that ended long ago, and what a crash left of those that never were."""
-        old = time.time() - KEPT
-        for path in self.home.iterdir():
-            with suppress(FileNotFoundError, RefusedError):
-                unfinished = ID.fullmatch(path.name) and self.get(path.name).state not in FINAL
-                if path.is_dir() and not unfinished and path.stat().st_mtime < old:
-                    shutil.rmtree(path, ignore_errors=True)
+        """Forget jobs that ended long ago, what can't be read any more, and what a crash left."""
+        for path in list(self.home.iterdir()):
+            job = self.find(path.name)
+            if job is None or job.state in FINAL:
+                with suppress(FileNotFoundError):
+                    age = time.time() - path.stat().st_mtime
+                    if path.is_dir() and age > (LEFT if path.name.startswith(".") else KEPT):
+                        shutil.rmtree(path, ignore_errors=True)
 
     def folder(self, identity: str) -> Path:
         """Where a job is."""
@@ -159,19 +143,22 @@ class JobStore:
         return self.folder(identity) / "result.jsonl"
 
     def _read(self, identity: str) -> Job | None:
-        with suppress(FileNotFoundError):
-            return Job(**json.loads((self.folder(identity) / "job.json").read_text(encoding="utf-8")))
-        return None
+        """The job of that folder; None where it isn't there, or can't be read, which the others must not suffer."""
+        try:
+            job = JOB.validate_json((self.folder(identity) / "job.json").read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, PermissionError) as error:
+            if identity not in self._unreadable:  # once, not at every look
+                self._unreadable.add(identity)
+                log.warning("Job %s can't be read: %s", identity, type(error).__name__)
+            return None
+        return job if job.id == identity else None
 
     def _write(self, job: Job, folder: Path) -> None:
-        write_text(json.dumps(asdict(job)), folder / "job.json")
-
-
-def new(model: str, form: Form, column: str, owner: str, all_scores: bool = False) -> Job:
-    """A job with an id and a time of its own."""
-    return Job(uuid4().hex, model, form, column, all_scores, owner, now())
-
-
-def now() -> str:
-    """The time in UTC; fine enough that of two jobs the first is told from the second."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+        part = part_path(folder / "job.json")  # not schema.write_text, which would make the folder of a removed job
+        try:
+            part.write_text(json.dumps(asdict(job)), encoding="utf-8")
+            os.replace(part, folder / "job.json")
+        finally:
+            part.unlink(missing_ok=True)  # where the disk is full, the next try must not find it fuller

@@ -1,0 +1,120 @@
+"""Whose turn it is: the oldest job that can go on. Whatever becomes of one, the next has its turn."""
+
+import fcntl
+import logging
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import IO
+
+from volant.errors import VolantError
+from volant.service.job import Job, State, now
+from volant.service.jobs_remote import LaterError
+from volant.service.jobs_store import JobStore
+from volant.service.jobs_tries import Tries
+from volant.service.jobs_work import POLL, StopError, Worker
+
+TIDY = 3600.0  # seconds between two looks for jobs that ended long ago
+BREATH = 5.0  # seconds after an error that no try of a job accounts for
+log = logging.getLogger("volant.service")
+
+
+class Queue:
+    """Has the jobs worked on, one after the other.
+
+    Args:
+        store: Where they are.
+        worker: Does the work.
+        closing: Set when the service goes down.
+    """
+
+    def __init__(self, store: JobStore, worker: Worker, closing: threading.Event) -> None:
+        self._store, self._worker, self._closing = store, worker, closing
+        self._tries, self._wake, self._tidied = Tries(), threading.Event(), float("-inf")
+
+    def wake(self) -> None:
+        """There is something new."""
+        self._wake.set()
+
+    def run(self) -> None:
+        """Work until the service goes down; while another process does that, wait for its end."""
+        while not self._closing.is_set():
+            try:
+                with (self._store.home / "worker.lock").open("a") as lock:
+                    if _held(lock):
+                        self._take_turns()
+            except Exception as error:  # without its message, which might hold a text
+                log.warning("Jobs wait: %s", type(error).__name__)
+                self._closing.wait(BREATH)
+            self._closing.wait(POLL)
+
+    def _take_turns(self) -> None:
+        while not self._closing.is_set():
+            self._wake.clear()
+            if time.monotonic() - self._tidied >= TIDY:
+                self._tidied = time.monotonic()
+                self._store.tidy()
+            waiting = self._store.unended()
+            self._tries.keep(waiting)
+            for job in waiting:
+                if self._tries.due(job) or self._store.stopping(job.id):
+                    self._work(job)
+                    break
+            else:
+                self._wake.wait(POLL)
+
+    def _work(self, job: Job) -> None:
+        try:
+            self._try(job)
+        except LaterError as error:
+            self._again(job.id, str(error))
+        except OSError as error:  # as a full disk; its whole message names a path
+            self._again(job.id, f"{error.strerror or type(error).__name__}.")
+
+    def _try(self, job: Job) -> None:
+        try:
+            self._worker.work(job)
+            self._ended(job.id, "COMPLETED")
+        except StopError:
+            if self._store.stopping(job.id):
+                self._ended(job.id, "STOPPED")
+        except (LaterError, OSError):
+            raise
+        except VolantError as error:
+            self._ended(job.id, "FAILED", str(error))
+        except Exception as error:  # whatever a model does with a text; the message might hold that
+            log.warning("Job %s failed: %s", job.id, type(error).__name__)
+            self._ended(job.id, "FAILED", f"Unexpected: {type(error).__name__}")
+
+    def _again(self, identity: str, why: str) -> None:
+        job = self._store.find(identity)
+        if job is None:  # it was removed meanwhile
+            return
+        if not self._tries.failed(job):
+            self._ended(identity, "FAILED", why)
+            return
+        log.warning("Job %s waits to be tried again.", identity)
+        with suppress(OSError):
+            self._store.write(replace(job, error=f"{why} It is tried again soon."))
+
+    def _ended(self, identity: str, state: State, error: str | None = None) -> None:
+        job = self._store.find(identity)
+        if job is None:
+            return
+        job = replace(job, state=state, error=error, ended=now())
+        if not job.whole:  # before anything is written: it may be what fills the disk
+            self._store.drop(identity)
+        elif error:
+            job = replace(job, error=f"{error} The result can be had here: GET /jobs/{{id}}/result.")
+        with suppress(FileNotFoundError):  # it was removed this moment
+            self._store.write(job)
+        self._store.input(identity).unlink(missing_ok=True)  # others' texts are kept no longer than is needed
+
+
+def _held(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

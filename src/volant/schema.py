@@ -86,7 +86,8 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        error.filename = str(path)  # what the user knows, where the system tells the temporary name or none
+        if error.errno:  # the name that the user knows, where the system tells the temporary one or none
+            error.filename = str(path)
         raise
     finally:
         part.unlink(missing_ok=True)

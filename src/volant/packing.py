@@ -14,7 +14,9 @@ import numpy as np
 from volant import bundle, runtime
 from volant.cleaning import clean_texts, parse_steps
 from volant.config import Flywheel
+from volant.errors import VolantError
 from volant.kinds import Calibration
+from volant.kinds.rates import LOSSES
 from volant.model_card import model_card
 from volant.models import Examples, Fitted, Task
 from volant.provenance import digest
@@ -56,7 +58,7 @@ def pack(
         origin: What is recorded of where it comes from.
     """
     scored = [_score(folder, candidate, task, validation) for candidate in fitted.candidates]
-    chosen = choose([scores[task.metric] for scores, _ in scored])
+    chosen = choose([scores[task.metric] for scores, _ in scored], task.metric)
     scores, logits = scored[chosen]
     _remove_others(folder, fitted, chosen)
     calibration = task.kind.calibrate(logits, validation.targets, task.metric)
@@ -90,14 +92,38 @@ def pack(
     return scores
 
 
-def choose(scores: list[float]) -> int:
+def require_metric(task: Task, validation: Examples) -> None:
+    """Check, before anything is fitted, that validation can be scored by the flywheel's metric.
+
+    Raises:
+        VolantError: If the metric is undefined on these rows, as ROC-AUC is where a label has none.
+    """
+    flat = np.full((len(validation.texts), len(task.labels)), 0.5, dtype=np.float32)
+    answers = task.kind.decode(flat, task.labels, Calibration())
+    if task.metric in task.kind.score(validation.gold, answers, task.labels):
+        return
+    gold = task.kind.tally(validation.gold, validation.gold, task.labels).gold > 0
+    held = gold.sum(axis=0).tolist()
+    missing = ", ".join(f"'{label}'" for label, n in zip(task.labels, held, strict=True) if n in (0, len(gold)))
+    others = ", ".join(name for name in task.kind.metrics if name != task.metric)
+    raise VolantError(
+        f"The metric '{task.metric}' is undefined on the {len(gold)} validation rows: it needs rows with each label "
+        f"and rows without it, and lacks one or the other for {missing}. Set `metric` to one of {others}; "
+        "or give validation more rows (split.validation)."
+    )
+
+
+def choose(scores: list[float], metric: str) -> int:
     """Which candidate is taken: the last, smallest one whose score is within the loss that is allowed.
 
     Example:
-        >>> choose([0.840, 0.837]), choose([0.840, 0.830])
+        >>> choose([0.840, 0.837], "macro_f1"), choose([0.840, 0.830], "macro_f1")
+        (1, 0)
+        >>> choose([0.020, 0.024], "hamming_loss"), choose([0.020, 0.030], "hamming_loss")
         (1, 0)
     """
-    return max(index for index, score in enumerate(scores) if score >= scores[0] - INT8_LOSS)
+    sign = -1 if metric in LOSSES else 1
+    return max(index for index, score in enumerate(scores) if sign * (score - scores[0]) >= -INT8_LOSS)
 
 
 def versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.conftest import TINY, flywheel
-from volant.models.neural.training import WHOLE, last_checkpoint
+from volant.models.neural.checkpoints import WHOLE, last_checkpoint
 from volant.stages.train import Trained, report, train
 
 CODE = """
@@ -55,5 +55,5 @@ def test_a_half_written_checkpoint_is_not_taken_up(tmp_path: Path) -> None:
         (tmp_path / f"checkpoint-{step}").mkdir()
         if whole:
             (tmp_path / f"checkpoint-{step}" / WHOLE).touch()
-    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-18")
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-18"
     assert not (tmp_path / "checkpoint-100").exists()

@@ -16,6 +16,10 @@ from volant.bundle import Bundle
 @pytest.mark.slow
 def test_two_processes_share_the_batches(data: dict[str, Path], tmp_path: Path) -> None:
     code = f"{CODE}\nfrom volant.stages.train import report\n"
+    # a second process that writes would say so too
+    once = "from volant.models.neural import fitting\nexport = fitting.export\n"
+    once += "fitting.export = lambda *parts: (print('EXPORTS', flush=True), export(*parts))[1]\n"
+    code = code.replace("wheel = ", once + "wheel = ", 1)
     script = tmp_path / "train.py"
     script.write_text(
         code.replace('train("made-up"', 'trained = train("made-up"')
@@ -34,5 +38,6 @@ def test_two_processes_share_the_batches(data: dict[str, Path], tmp_path: Path) 
     rows = len(read_table(data["classify"] / "train.parquet"))
     both = -(-rows // (2 * model["training"]["train_batch_size"]))
     assert f"STEPS {both}" in done.stdout
+    assert done.stdout.count("EXPORTS") == 1
     assert Bundle.load(tmp_path / "bundle").predict(["the film was lovely"])[0].label
     assert not list(tmp_path.glob(".bundle.*.part"))

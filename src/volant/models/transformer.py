@@ -1,7 +1,7 @@
 """The transformer family: any BERT-like encoder, whole, its last layers, or a head on it."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -34,7 +34,7 @@ class Transformer:
     encoder: str = PACKAGED
     revision: str | None = None
     layers: int | None = Field(default=None, ge=1)
-    trainable: Literal["all", "head"] | int = "all"
+    trainable: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     pooling: Literal["mean", "max", "cls", "last"] = "mean"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
@@ -64,18 +64,21 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
     """The encoder and its tokenizer, from the installation, a folder or the hub.
 
     Raises:
-        VolantError: If it can't be had, or its tokenizer has no fast form, which serving needs.
+        VolantError: If it can't be had, has fewer layers, or its tokenizer has no fast form, which serving needs.
     """
     import transformers
     from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    from volant.models.neural.encoders import refuse_more
 
     transformers.utils.logging.set_verbosity_error()  # unused weights of layers and heads that were left out by design
     transformers.utils.logging.disable_progress_bar()
     path = packaged_minilm() if name == PACKAGED else name
     try:
-        config = AutoConfig.from_pretrained(
-            path, revision=revision, **({"num_hidden_layers": layers} if layers else {})
-        )
+        config = AutoConfig.from_pretrained(path, revision=revision)
+        if layers is not None:
+            refuse_more(layers, config.num_hidden_layers, "layers")
+            config.num_hidden_layers = layers
         options = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
         model = AutoModel.from_pretrained(path, revision=revision, config=config, **options)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)

@@ -14,7 +14,7 @@ from volant import config
 from volant.bundle import Bundle
 from volant.kinds import KINDS, Kind
 from volant.models import Examples, Fitted, Task
-from volant.packing import Origin, pack
+from volant.packing import Origin, pack, require_metric
 from volant.provenance import digest, git_commit
 from volant.schema import read_table, write_text
 from volant.stages import run_stage
@@ -42,12 +42,15 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
         work: Where checkpoints live; an interrupted training with the same config and data goes on from there.
 
     Raises:
-        VolantError: If a row carries a label outside the label set, or the model can't be had.
+        VolantError: If a row carries a label outside the label set, the model can't be had, or validation can't be
+            scored by the flywheel's metric.
     """
     kind = KINDS[flywheel.kind]
     tables = {split: read_table(data / f"{split}.parquet") for split in ("train", "validation")}
     labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
     examples = {split: _examples(table, kind, labels) for split, table in tables.items()}
+    task = Task(kind, labels, flywheel.metric, flywheel.seed)
+    require_metric(task, examples["validation"])  # before minutes of training
     origin = Origin.of(name, flywheel, data, git_commit())
     work = work / f"{name}-{digest([asdict(flywheel), origin.data])[:16]}"
     rank = int(os.environ.get("RANK", "0"))  # of torchrun
@@ -56,7 +59,6 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
     draft.mkdir(parents=True)
     work.mkdir(parents=True, exist_ok=True)
     model = config.build(flywheel.model, f"flywheels.{name}.model")
-    task = Task(kind, labels, flywheel.metric, flywheel.seed)
     fitted = model.fit(examples["train"], examples["validation"], task, draft, work)
     if rank:  # all processes have trained the same model, the first one saves it
         shutil.rmtree(draft)

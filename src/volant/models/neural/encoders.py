@@ -5,6 +5,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from volant.errors import VolantError
+
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
@@ -81,16 +83,44 @@ def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int)
 
     Embeddings are frozen with the layers above them, since a token that is rare in train would move away from its
     untrained neighbours.
+
+    Raises:
+        VolantError: If the encoder has fewer layers than are to be trained.
     """
     if trainable == "all":
         return
     encoder.requires_grad_(False)
-    if isinstance(trainable, int) and trainable > 0:
-        for layer in layers_of(encoder.model)[-trainable:]:
+    if isinstance(trainable, int):
+        layers = layers_of(encoder.model)
+        refuse_more(trainable, len(layers), "trainable")
+        for layer in layers[-trainable:]:
             layer.requires_grad_(True)
 
 
 def layers_of(model: Any) -> nn.ModuleList:
-    """The stack of layers of an encoder, whatever its architecture calls it."""
+    """The stack of layers of an encoder, whatever its architecture calls it.
+
+    Raises:
+        VolantError: If it has none, as ALBERT, whose layers are one and the same.
+    """
     count = model.config.num_hidden_layers
-    return next(m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count)
+    found = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
+    if found is None:
+        raise VolantError(
+            f"The encoder ({model.config.model_type}) has no stack of {count} layers to train the last of. "
+            "Set model.trainable to 'all' or 'head'."
+        )
+    return found
+
+
+def refuse_more(given: int, there: int, key: str) -> None:
+    """Refuse to take more layers than an encoder has: those beyond would be random.
+
+    Raises:
+        VolantError: If more are asked for.
+    """
+    if given > there:
+        allowed = "null" if key == "layers" else "'all', 'head'"
+        raise VolantError(
+            f"model.{key} is {given}, but the encoder has {there} layers. Allowed: 1 to {there}, or {allowed}."
+        )

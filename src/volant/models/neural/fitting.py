@@ -4,7 +4,7 @@ Importing this imports torch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from volant.models import Examples, Fitted, Task
+from volant.models.neural.batches import pad
+from volant.models.neural.checkpoints import first_process
 from volant.models.neural.export import export
 from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
 from volant.models.neural.options import Training
-from volant.models.neural.training import pad, train
+from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 from volant.runtime.onnx import batches
 
@@ -62,9 +64,12 @@ def fit(
         task: Kind, labels, metric, seed.
         options: Hyper-parameters of the loop.
         folders: Where the bundle's files are written, and where checkpoints live.
+
+    Returns:
+        What was fitted; under `torchrun` only the first process writes it, and the others name no candidates.
     """
     folder, work = folders
-    options = replace(options, metric=task.metric, seed=task.seed)
+    goal = Goal(lambda logits: task.score(logits, validation), task.metric, task.seed)
     targets = torch.as_tensor(train_rows.targets)
     weights = class_weights(targets) if options.class_weights else None
     torch.manual_seed(task.seed)  # the head's first weights
@@ -74,7 +79,9 @@ def fit(
         restore(net, task.labels, Path(parts.start))
     rows = _rows(net, parts, train_rows), _rows(net, parts, validation)
     trained = HeadOnly(head) if parts.precompute else net
-    history, best = train(trained, *rows, lambda logits: task.score(logits, validation), options, work)
+    history, best = train(trained, *rows, goal, options, work)
+    if not first_process():
+        return Fitted((), tuple(history), best)
     candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder)
     keep(net, parts.tokenizer, task.labels, work / "weights")
     return Fitted(tuple(candidates), tuple(history), best, work / "weights")

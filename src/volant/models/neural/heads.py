@@ -93,8 +93,8 @@ def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
 def class_weights(targets: Tensor) -> Tensor:
     """Weights (L,) that make rare labels count as much as frequent ones.
 
-    One label a text: N / (L x rows of the label), as scikit-learn's `balanced`. Several: negatives / positives, at
-    most 10, since beyond that a handful of rows drive the whole model.
+    One label a text: N / (L x rows of the label), as scikit-learn's `balanced`. Several: the square root of negatives /
+    positives, at most 10, since beyond that a handful of rows drive the whole model.
     """
     if targets.is_floating_point():
         positives = targets.sum(dim=0).clamp(min=1.0)

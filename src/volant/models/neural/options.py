@@ -12,7 +12,7 @@ __all__ = ["Training"]
 
 @dataclass(frozen=True, config=STRICT)
 class Training:
-    """How a neural model is trained.
+    """How a neural model is trained; the metric that picks the epoch and the seed are the flywheel's.
 
     Attributes:
         learning_rate: Highest learning rate, reached after the warm-up.
@@ -29,8 +29,6 @@ class Training:
         class_weights: Weigh rare labels up.
         label_smoothing: Share of probability spread over the other labels (classify).
         bf16: Multiply in bfloat16; null: where the CPU or GPU has it.
-        metric: Validation metric that picks the epoch; the flywheel's own.
-        seed: Of weights, order and dropout; the flywheel's own.
         progress: Show a progress bar.
     """
 
@@ -48,6 +46,4 @@ class Training:
     class_weights: bool = False
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     bf16: bool | None = None
-    metric: str = ""
-    seed: int = 0
     progress: bool = True

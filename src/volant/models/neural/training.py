@@ -8,29 +8,50 @@ epoch on validation is kept; an interrupted training goes on from its last whole
 import math
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import Sampler
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from volant.kinds.rates import LOSSES
+from volant.models.neural.batches import LengthGroups, collate, length
+from volant.models.neural.checkpoints import (
+    WholeCheckpoints,
+    has_ended,
+    last_checkpoint,
+    load_best,
+    state_of,
+    together,
+)
 from volant.models.neural.options import Training
 
-Score = Callable[[np.ndarray], Mapping[str, float]]
+
+@dataclass(frozen=True)
+class Goal:
+    """What the loop works toward.
+
+    Attributes:
+        score: Validation logits (N, L) to metrics, `metric` among them.
+        metric: The one that picks the epoch.
+        seed: Of order and dropout.
+    """
+
+    score: Callable[[np.ndarray], Mapping[str, float]]
+    metric: str
+    seed: int
 
 
 def train(
     net: nn.Module,
     train_rows: Sequence[dict[str, Any]],
     validation_rows: Sequence[dict[str, Any]],
-    score: Score,
+    goal: Goal,
     options: Training,
     work: Path,
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
@@ -40,7 +61,7 @@ def train(
         net: Takes a batch as keyword arguments, returns `loss` and `logits`.
         train_rows: One mapping a row: `input_ids` (list) or `pooled` (array), and `labels`.
         validation_rows: Likewise; they choose the epoch.
-        score: Validation logits (N, L) to metrics, `options.metric` among them.
+        goal: What an epoch is judged by.
         options: Hyper-parameters.
         work: Folder of checkpoints; what an interrupted training left there is taken up.
 
@@ -49,19 +70,26 @@ def train(
     """
     trainer = LengthGroupedTrainer(
         model=net,
-        args=arguments(options, len(train_rows), work),
+        args=arguments(options, goal, len(train_rows), work),
         train_dataset=train_rows,  # pyright: ignore[reportArgumentType]
         eval_dataset=validation_rows,  # pyright: ignore[reportArgumentType]
         data_collator=collate,
-        compute_metrics=lambda prediction: dict(score(np.asarray(prediction.predictions, dtype=np.float32))),
+        compute_metrics=lambda prediction: dict(goal.score(np.asarray(prediction.predictions, dtype=np.float32))),
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), WholeCheckpoints()],
     )
     trainer.remove_callback(PrinterCallback)
     if options.progress:
         trainer.pop_callback(ProgressCallback)
-        trainer.add_callback(Bar(options.metric))
-    trainer.train(resume_from_checkpoint=last_checkpoint(work))
-    return history(trainer.state.log_history, trainer.state.best_metric, options.metric)
+        trainer.add_callback(Bar(goal.metric))
+    checkpoint = last_checkpoint(work)
+    state = state_of(checkpoint) if checkpoint else None
+    if state and has_ended(state):  # killed later, in the export: another step would be one too many
+        load_best(net, work, state)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        state = trainer.state
+    together()  # the first process removes the checkpoints when it is done with all
+    return history(state.log_history, state.best_global_step, goal.metric)
 
 
 class LengthGroupedTrainer(Trainer):
@@ -71,37 +99,6 @@ class LengthGroupedTrainer(Trainer):
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
         size = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return LengthGroups([length(row) for row in rows], size, self.args.seed)
-
-
-class LengthGroups(Sampler[int]):
-    """Row numbers in a new order each epoch, rows of like length beside each other.
-
-    The order depends on seed and epoch alone, so that a training that goes on from a checkpoint sees the same batches.
-    """
-
-    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
-        self._lengths, self._batch_size, self._seed, self._epoch = lengths, batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate at the start of each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self._seed * 1009 + self._epoch)
-        return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
-
-
-class WholeCheckpoints(TrainerCallback):
-    """Marks a checkpoint as whole once all of it is written, so that a killed one is never taken up."""
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer after its last file of a checkpoint."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if folder.exists():
-            (folder / WHOLE).touch()
 
 
 class Bar(ProgressCallback):
@@ -119,21 +116,7 @@ class Bar(ProgressCallback):
             self.training_bar.write(f"{epoch}: validation {self._metric} {score:.4f}, loss {loss:.4f}")
 
 
-WHOLE = "whole"
-
-
-def last_checkpoint(work: Path) -> str | None:
-    """The newest whole checkpoint of `work`; removes what a kill left half-written."""
-    newest = None
-    for folder in sorted(work.glob("checkpoint-*"), key=lambda f: int(re.sub(r"\D", "", f.name) or 0)):
-        if (folder / WHOLE).exists():
-            newest = str(folder)
-        else:
-            shutil.rmtree(folder)
-    return newest
-
-
-def arguments(options: Training, rows: int, work: Path) -> TrainingArguments:
+def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingArguments:
     """Our names in the terms of `transformers.TrainingArguments`."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # of torchrun
     steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps * processes))
@@ -150,7 +133,7 @@ def arguments(options: Training, rows: int, work: Path) -> TrainingArguments:
         max_grad_norm=options.max_grad_norm,
         warmup_steps=round(options.warmup_ratio * total),
         lr_scheduler_type=options.lr_scheduler_type,
-        seed=options.seed,
+        seed=goal.seed,
         use_cpu=not torch.cuda.is_available(),  # said aloud, or torchrun's processes each train alone
         ddp_find_unused_parameters=False,
         bf16=has_bf16() if options.bf16 is None else options.bf16,
@@ -158,11 +141,11 @@ def arguments(options: Training, rows: int, work: Path) -> TrainingArguments:
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=1,
+        restore_callback_states_from_checkpoint=True,  # how long the metric has not been better
         logging_steps=every,
         load_best_model_at_end=True,
-        metric_for_best_model=options.metric,
-        greater_is_better=True,
+        metric_for_best_model=goal.metric,
+        greater_is_better=goal.metric not in LOSSES,
         remove_unused_columns=False,
         label_names=["labels"],
         dataloader_pin_memory=torch.cuda.is_available(),
@@ -178,32 +161,10 @@ def has_bf16() -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
-def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """A batch: ids padded with 0 to the longest row and their mask, or stacked states; and the labels."""
-    labels = torch.as_tensor(np.array([row["labels"] for row in rows]))
-    if "pooled" in rows[0]:
-        return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
-    return {**pad([row["input_ids"] for row in rows]), "labels": labels}
-
-
-def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-    """Token ids and mask, each (B, T) with T the longest row. The mask hides the padding, so any id would do."""
-    tensors = [torch.as_tensor(row, dtype=torch.long) for row in ids]
-    return {
-        "input_ids": nn.utils.rnn.pad_sequence(tensors, batch_first=True),
-        "attention_mask": nn.utils.rnn.pad_sequence([torch.ones_like(t) for t in tensors], batch_first=True),
-    }
-
-
-def length(row: Mapping[str, Any]) -> int:
-    """Tokens of a row; 1 where its states were computed before."""
-    return len(row["input_ids"]) if "input_ids" in row else 1
-
-
 def history(
-    log: list[dict[str, float]], best: float | None, metric: str
+    log: list[dict[str, float]], best: int | None, metric: str
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """The Trainer's log as one mapping an evaluation, and the one whose metric is the best.
+    """The Trainer's log as one mapping an evaluation, and that of the best step.
 
     Times are left out: a report of the same training has the same bytes.
     """
@@ -218,8 +179,4 @@ def history(
             if name.startswith("eval_") and not re.search("runtime|per_second|model_preparation_time", name)
         }
     evaluated = [row for row in rows.values() if f"val_{metric}" in row]
-    kept = next(
-        (row for row in evaluated if best is not None and abs(row[f"val_{metric}"] - best) < 1e-6),
-        evaluated[-1],
-    )
-    return evaluated, kept
+    return evaluated, next((row for row in evaluated if row["step"] == best), evaluated[-1])

@@ -1,0 +1,53 @@
+"""Rows to batches: rows of like length beside each other, padded to the longest. Importing this imports torch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+
+class LengthGroups(Sampler[int]):
+    """Row numbers in a new order each epoch, rows of like length beside each other.
+
+    The order depends on seed and epoch alone, so that a training that goes on from a checkpoint sees the same batches.
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+        self._lengths, self._batch_size, self._seed, self._epoch = lengths, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate at the start of each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed * 1009 + self._epoch)
+        return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
+
+
+def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """A batch: ids padded with 0 to the longest row and their mask, or stacked states; and the labels."""
+    labels = torch.as_tensor(np.array([row["labels"] for row in rows]))
+    if "pooled" in rows[0]:
+        return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
+    return {**pad([row["input_ids"] for row in rows]), "labels": labels}
+
+
+def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Token ids and mask, each (B, T) with T the longest row. The mask hides the padding, so any id would do."""
+    tensors = [torch.as_tensor(row, dtype=torch.long) for row in ids]
+    return {
+        "input_ids": nn.utils.rnn.pad_sequence(tensors, batch_first=True),
+        "attention_mask": nn.utils.rnn.pad_sequence([torch.ones_like(t) for t in tensors], batch_first=True),
+    }
+
+
+def length(row: Mapping[str, Any]) -> int:
+    """Tokens of a row; 1 where its states were computed before."""
+    return len(row["input_ids"]) if "input_ids" in row else 1

@@ -86,6 +86,29 @@ def test_a_changed_leaf_runs_just_what_depends_on_it(project: Path) -> None:
     assert stages(run(project, "dvc", "repro", "evaluate@mine")) == ["train@mine", "evaluate@mine"]
 
 
+def bundle_file(project: Path, name: str) -> str:
+    return (project / "models/mine" / name).read_text("utf-8")
+
+
+def test_what_the_bundle_keeps_is_never_old(project: Path) -> None:
+    """A step that changes no row leaves the clean rows as they were, and yet the service must apply it."""
+    before = (project / "data/mine/clean/train.parquet").read_bytes()
+    set_leaf(project, "unicode, control,", "unicode, control, emails,")
+    ran = stages(run(project, "dvc", "repro", "evaluate@mine"))
+    assert (project / "data/mine/clean/train.parquet").read_bytes() == before
+    assert ran == ["clean@mine", "train@mine", "evaluate@mine"]
+    assert "emails" in json.loads(bundle_file(project, "manifest.json"))["cleaning"]
+    set_leaf(project, "description: label of text in mine.csv", "description: What the critics say")
+    assert stages(run(project, "dvc", "repro", "train@mine")) == ["prepare@mine", "train@mine"]
+    assert "What the critics say" in bundle_file(project, "README.md")
+
+
+@pytest.mark.parametrize(("old", "new"), [("seed: ${seed}", "seed: 7"), ("validation: 0.1 ", "validation: 0.2 ")])
+def test_a_changed_seed_or_split_runs_from_the_start(project: Path, old: str, new: str) -> None:
+    set_leaf(project, old, new)
+    assert stages(run(project, "dvc", "repro", "train@mine")) == ["prepare@mine", "clean@mine", "train@mine"]
+
+
 def test_same_inputs_same_bytes(project: Path) -> None:
     files = [
         p for folder in ("data/mine", "reports/mine", "models/mine") for p in sorted((project / folder).rglob("*"))

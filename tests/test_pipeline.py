@@ -86,6 +86,15 @@ def test_a_changed_leaf_runs_just_what_depends_on_it(project: Path) -> None:
     assert stages(run(project, "dvc", "repro", "evaluate@mine")) == ["train@mine", "evaluate@mine"]
 
 
+def test_same_inputs_same_bytes(project: Path) -> None:
+    files = [
+        p for folder in ("data/mine", "reports/mine", "models/mine") for p in sorted((project / folder).rglob("*"))
+    ]
+    before = {p: p.read_bytes() for p in files if p.is_file() and p.name != "speed.json"}
+    run(project, "dvc", "repro", "-f", "evaluate@mine")
+    assert [str(p.relative_to(project)) for p, content in before.items() if p.read_bytes() != content] == []
+
+
 def bundle_file(project: Path, name: str) -> str:
     return (project / "models/mine" / name).read_text("utf-8")
 
@@ -107,15 +116,6 @@ def test_what_the_bundle_keeps_is_never_old(project: Path) -> None:
 def test_a_changed_seed_or_split_runs_from_the_start(project: Path, old: str, new: str) -> None:
     set_leaf(project, old, new)
     assert stages(run(project, "dvc", "repro", "train@mine")) == ["prepare@mine", "clean@mine", "train@mine"]
-
-
-def test_same_inputs_same_bytes(project: Path) -> None:
-    files = [
-        p for folder in ("data/mine", "reports/mine", "models/mine") for p in sorted((project / folder).rglob("*"))
-    ]
-    before = {p: p.read_bytes() for p in files if p.is_file() and p.name != "speed.json"}
-    run(project, "dvc", "repro", "-f", "evaluate@mine")
-    assert [str(p.relative_to(project)) for p, content in before.items() if p.read_bytes() != content] == []
 
 
 def test_the_test_rows_are_no_dependency_of_training() -> None:

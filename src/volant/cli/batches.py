@@ -2,36 +2,47 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from volant.cli.app import AsJson, app
 from volant.cli.registry import opened
+from volant.errors import VolantError
+
+if TYPE_CHECKING:
+    from volant.bundle import Bundle
+
+PLACE = "A path, or s3://BUCKET/KEY."
 
 
 @app.command(rich_help_panel="Service")
 def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
-    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
-    file: Annotated[Path, typer.Argument(help="One document a line, CSV, TSV or JSON Lines.")],
-    out: Annotated[Path, typer.Option(help="Where the answers go: JSON Lines, in order, with line numbers.")],
+    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle, such as models/NAME.")],
+    file: Annotated[str, typer.Argument(help=f"One document a line, CSV, TSV or JSON Lines. {PLACE}")],
+    out: Annotated[str, typer.Option(help=f"Where answers go: JSON Lines, in order, with line numbers. {PLACE}")],
     column: Annotated[str, typer.Option(help="Column or key that holds the text.")] = "text",
     form: Annotated[str | None, typer.Option("--format", help="lines, csv, tsv or jsonl; by the name.")] = None,
-    version: Annotated[str | None, typer.Option(help="A registered version, or champion; models/NAME if not.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="A registered version; the champion, else models/NAME, if left out.")
+    ] = None,
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer every document of a file, as a batch job of the service does; run again, it goes on where it stopped."""
     from dataclasses import asdict
 
-    from volant.batch import load
-    from volant.bundle import Bundle
-    from volant.service.jobs_shell import answer_file
+    from volant.service import settings
+    from volant.service.jobs_shell import Asked, answer_file
 
-    bundle = load(name) if version is None else Bundle.load(_registered(name, version))
-    console = Console(stderr=True)
-    with console.status(f"{file.name}: …") as status:
-        done = answer_file(bundle, file, out, column, form, lambda rows: status.update(f"{file.name}: {rows:,}"))
+    limits = settings.load()
+    bundle, number, which = _found(name, version)
+    console, shown = Console(stderr=True), file.rpartition("/")[2]
+    console.print(which, highlight=False, markup=False, soft_wrap=True)
+    with console.status(f"{shown}: …") as status:
+        asked = Asked(file, out, column, form, all_scores, number, limits)
+        done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"))
     if as_json:
         print(json.dumps(asdict(done)))  # noqa: T201
     else:
@@ -39,6 +50,37 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         Console().print(f"{done.rows:,} documents answered{resumed}: {done.out}", highlight=False)
 
 
-def _registered(name: str, version: str) -> Path:
+def _found(name: str, version: str | None) -> "tuple[Bundle, str | None, str]":
+    """The bundle that answers, its version if it is registered, and what is said of it."""
+    from volant.batch import load
+    from volant.bundle import Bundle
+
+    registered = _registered(name, version) if version else _champion(name)
+    if registered is None:
+        bundle = load(name)
+        return bundle, None, f"Answered by the bundle in {bundle.folder}, which is no registered version."
+    folder, number = registered
+    what = "the champion" if version in (None, "champion") else "as asked for"
+    return Bundle.load(folder), str(number), f"Answered by {name} version {number}, {what}."
+
+
+def _registered(name: str, version: str) -> tuple[Path, int]:
     with opened(name) as found:
-        return found.fetch(name, found.number(name, version))
+        number = found.number(name, version)
+        return found.fetch(name, number), number
+
+
+def _champion(name: str) -> tuple[Path, int] | None:
+    """The active version of a flywheel, as a job of the service has; None where there is none."""
+    from volant.service.registry import known, registry
+
+    if "/" in name or (Path(name) / "manifest.json").is_file() or not known():
+        return None
+    try:
+        with registry(Path()) as found:
+            champion = found.champion(name) if found.knows(name) else None
+            return champion and (found.fetch(name, champion.number), champion.number)
+    except ModuleNotFoundError:  # a service alone has no MLflow
+        return None
+    except VolantError as error:
+        raise VolantError(f"{error} Or give models/{name}, for the bundle there.") from error

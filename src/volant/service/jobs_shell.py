@@ -2,17 +2,45 @@
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
+from volant import schema
 from volant.bundle import Bundle
 from volant.errors import VolantError
-from volant.schema import write_text
 from volant.service.documents import FORMS, Form, documents, form_of
 from volant.service.jobs_answer import Progress, answer_all, answerer
+from volant.service.jobs_remote import download, endpoint, upload
+from volant.service.settings import Settings
+from volant.service.store import split
 
-LONGEST = 20_000
+HOME = Path(".volant/batch")  # where the work on an object is, as nothing can be appended to one
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be answered, and how.
+
+    Attributes:
+        file: One document a line, CSV, TSV or JSON Lines; a path, or an object such as `s3://bucket/in/a.csv`.
+        out: JSON Lines, written whole or not at all; a path or an object.
+        column: Column or key that holds the text.
+        form: Of the file; by its name if left out.
+        all_scores: Whether each answer has the probability of every label.
+        version: Of the bundle; each answer names it.
+        settings: Limits.
+    """
+
+    file: str
+    out: str
+    column: str = "text"
+    form: str | None = None
+    all_scores: bool = False
+    version: str | None = None
+    settings: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True)
@@ -30,43 +58,81 @@ class Done:
     out: str
 
 
-def answer_file(
-    bundle: Bundle,
-    file: Path,
-    out: Path,
-    column: str = "text",
-    form: str | None = None,
-    progress: Callable[[int], object] = lambda _: None,
-) -> Done:
+def answer_file(bundle: Bundle, asked: Asked, progress: Callable[[int], object] = lambda _: None) -> Done:
     """Answer every document of a file, as a batch job does.
 
     Args:
         bundle: What answers.
-        file: One document a line, CSV, TSV or JSON Lines.
-        out: JSON Lines; written whole or not at all.
-        column: Column or key that holds the text.
-        form: Of the file; by its name if left out.
+        asked: The file, where its answers go, and what they hold.
         progress: Called with the number of documents that are done.
 
     Raises:
-        VolantError: If the file can't be read; names the line.
+        VolantError: If the file can't be read; names the line. Or if an object can't be read or written.
     """
-    if form is not None and form not in FORMS:
-        raise VolantError(f"--format {form} is not known. Allowed: {', '.join(FORMS)}.")
-    if not file.is_file():
-        raise VolantError(f"{file} does not exist.")
-    found: Form = form_of(file.name) if form is None else form  # type: ignore[assignment]
-    part, notes = out.with_name(f".{out.name}.batch.part"), out.with_name(f".{out.name}.batch.json")
-    about = file.stat()
-    task = [bundle.manifest["digest"], str(file.resolve()), about.st_size, about.st_mtime_ns, found, column]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    before = at = _before(notes, part, task)
-    for at in answer_all(documents(file, found, column), answerer(bundle), part, LONGEST, before):
-        write_text(json.dumps({"task": task, **asdict(at)}), notes)
-        progress(at.done)
-    os.replace(part, out)
+    form, work = _form(asked), _work(asked)
+    part, notes = work.with_name(f".{work.name}.batch.part"), work.with_name(f".{work.name}.batch.json")
+    work.parent.mkdir(parents=True, exist_ok=True)
+    limits, cell = asked.settings.limits, asked.settings.jobs.upload_bytes
+    answer = answerer(bundle, asked.version, asked.all_scores)
+    with _local(asked, work) as (file, state):
+        task = [bundle.manifest["digest"], asked.file, state, form, asked.column]
+        task += [asked.all_scores, asked.version, limits.characters_per_text]
+        before = at = _before(notes, part, task)
+        found = documents(file, form, asked.column, cell)
+        for at in answer_all(found, answer, part, limits.characters_per_text, before):
+            schema.write_text(json.dumps({"task": task, **asdict(at)}), notes)
+            progress(at.done)
+    if _remote(asked.out):
+        upload(part, asked.out, endpoint())
+        part.unlink()
+    else:
+        os.replace(part, work)
     notes.unlink()
-    return Done(at.done, before.done, str(out))
+    return Done(at.done, before.done, asked.out)
+
+
+def _form(asked: Asked) -> Form:
+    if asked.form is not None and asked.form not in FORMS:
+        raise VolantError(f"--format {asked.form} is not known. Allowed: {', '.join(FORMS)}.")
+    return form_of(asked.file) if asked.form is None else asked.form  # type: ignore[return-value]
+
+
+def _work(asked: Asked) -> Path:
+    """Where the answers grow: beside the file that they become, or in the project where that is an object."""
+    if not _remote(asked.out):
+        return Path(asked.out)
+    return HOME / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _local(asked: Asked, work: Path) -> Iterator[tuple[Path, list[object]]]:
+    """The file on this machine, and what tells whether it is the one of an earlier run."""
+    if not _remote(asked.file):
+        file = Path(asked.file)
+        if not file.is_file():
+            raise VolantError(f"{file} does not exist.")
+        about = file.stat()
+        yield file, [str(file.resolve()), about.st_size, about.st_mtime_ns]
+        return
+    file = work.with_name(f".{work.name}.batch.input")
+    try:
+        download(asked.file, file, None, endpoint())
+        yield file, [schema.sha256(file)]
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _remote(place: str) -> bool:
+    """Whether a place is an object on S3.
+
+    Raises:
+        VolantError: If it is on S3, and no object.
+    """
+    if not place.startswith("s3://"):
+        return False
+    if not all(split(place)) or place.endswith("/"):
+        raise VolantError(f"{place} names no object. Give one such as s3://BUCKET/FOLDER/NAME.jsonl.")
+    return True
 
 
 def _before(notes: Path, part: Path, task: list[object]) -> Progress:

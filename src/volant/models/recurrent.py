@@ -49,6 +49,17 @@ class Recurrent:
     start: str | None = None
     training: Training = Field(default_factory=Training)
 
+    def __post_init__(self) -> None:
+        """Refuse a network whose answer can't depend on the text.
+
+        Raises:
+            ValueError: If it pools the first token and reads forwards only; pydantic reports it.
+        """
+        if self.pooling == "cls" and not self.bidirectional:
+            raise ValueError(
+                "the first token, read forwards only, knows nothing of the text: pool by mean, max or last"
+            )
+
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Learn the vocabulary, then train; see `volant.models.Model.fit`."""
         import torch

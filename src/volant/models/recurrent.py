@@ -57,7 +57,7 @@ class Recurrent:
         """
         if self.pooling == "cls" and not self.bidirectional:
             raise ValueError(
-                "the first token, read forwards only, knows nothing of the text: pool by mean, max or last"
+                "the first token, read forwards, knows nothing of the text: pool by mean, max or last"
             )
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:

@@ -82,9 +82,13 @@ class Server:
 
 @contextmanager
 def serving(
-    root: Path, what: str = "volant.service:Volant", output: Path | str = "", **environment: str
+    root: Path,
+    what: str = "volant.service:Volant",
+    output: Path | str = "",
+    probe: str = "readyz",
+    **environment: str,
 ) -> Iterator[Server]:
-    """A server of a project; what it says goes to the file `output`."""
+    """A server of a project, as soon as `probe` answers 200; what it says goes to the file `output`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -95,7 +99,7 @@ def serving(
         said: Any = file if output else None
         process = subprocess.Popen(command, cwd=root, env=told, stdout=said, stderr=said and subprocess.STDOUT)
     try:
-        ready(process, port)
+        ready(process, port, probe)
         yield Server(port, process, root)
     finally:
         process.terminate()
@@ -121,11 +125,11 @@ def workers(server: Server) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children()
 
 
-def ready(process: subprocess.Popen[bytes], port: int, seconds: float = 90) -> None:
+def ready(process: subprocess.Popen[bytes], port: int, probe: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{probe}", timeout=1):
                 return
         except OSError:
             time.sleep(0.05)

@@ -12,6 +12,7 @@ import numpy as np
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens a batch: hardly any padding, and a core's caches hold it; more gains nothing
 SPIN_MICROSECONDS = "30"  # that a thread without work waits awake
+CGROUP = Path("/sys/fs/cgroup")
 
 
 class OnnxRuntime:
@@ -61,9 +62,32 @@ class OnnxRuntime:
         return np.asarray(self._session.run(None, {"input_ids": inputs, "attention_mask": mask})[0])
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(limits: Path = CGROUP) -> int:
+    """How many cores this process may use: those it may run on, or its container's share of them if that is less.
+
+    Args:
+        limits: Where the kernel tells a container its limits.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, quota(limits) or allowed)
+
+
+def quota(limits: Path = CGROUP) -> int | None:
+    """How many cores a container may keep busy (`docker run --cpus`), rounded up; none where there is no limit.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files, and version 1's `cpu.cfs_quota_us`
+
+    Args:
+        limits: Where the kernel tells a container its limits.
+    """
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            microseconds, period = map(int, " ".join((limits / name).read_text() for name in names).split())
+        except (OSError, ValueError):  # no such file, or `max`
+            continue
+        if microseconds > 0 and period > 0:
+            return math.ceil(microseconds / period)
+    return None
 
 
 def share(tokens: int, threads: int) -> int:

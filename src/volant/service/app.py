@@ -90,6 +90,10 @@ class Volant:
         if self._pages:
             self._pages.start(pages.address(), packaged=bool(bundles))
 
+    def __is_ready__(self) -> bool:
+        """What BentoML asks for /readyz."""
+        return self._state.ready()
+
     @bentoml.on_shutdown
     def _stop(self) -> None:
         if self._pages:

@@ -32,11 +32,12 @@ class Deploying:
         Raises:
             RefusedError: 409 if the name is taken, 422 if the version can't be had; nothing is deployed then.
         """
+        following = self._following  # a packaged service refuses here: before anything is written
         follow = None if version else "champion"
         self._deployments.add(Deployment(name, flywheel, follow, version))
-        if error := self._following.wait(name):
+        if error := following.wait(name):
             self._deployments.remove(name)
-            self._following.apply()
+            following.apply()
             raise RefusedError(f"{flywheel} was not deployed as '{name}': {error}")
         return self.get(name)
 
@@ -47,23 +48,23 @@ class Deploying:
             RefusedError: 404 if nothing has the name, 409 if the new one is taken, 422 if the version can't be had;
                 nothing is changed then.
         """
-        old = self._deployments.get(name)
+        following, old = self._following, self._deployments.get(name)
         changes: dict[str, Any] = {"version": version, "follow": None} if version else {}
         changes |= {"version": None, "follow": "champion"} if follow else {}
         new = self._deployments.change(name, to, **changes)
-        if (error := self._following.wait(new.name)) and changes:
+        if (error := following.wait(new.name)) and changes:
             self._deployments.change(new.name, old.name, version=old.version, follow=old.follow)
-            self._following.apply()
+            following.apply()
             raise RefusedError(f"'{name}' was not changed: {error}")
         return self.get(new.name)
 
     def rollback(self, name: str) -> dict[str, Any]:
-        """Pin the version that answered before; it is still in memory.
+        """Pin the version that answered before; it is still in memory, so that no registry is asked.
 
         Raises:
             RefusedError: 404 if nothing has the name, 409 if nothing answered before.
         """
-        self._deployments.get(name)
+        _ = self._following, self._deployments.get(name)
         slot = self._state.models.slots.get(name)
         if slot is None or slot.previous is None:
             raise RefusedError(f"No version answered as '{name}' before this one, since the service started.", 409)
@@ -75,8 +76,9 @@ class Deploying:
         Raises:
             RefusedError: 404 if nothing has the name.
         """
+        following = self._following
         self._deployments.remove(name)
-        self._following.apply()
+        following.apply()
 
     def get(self, name: str) -> dict[str, Any]:
         """A deployment as GET /models shows it."""

@@ -58,10 +58,22 @@ class Deployments:
 
     def __init__(self, root: Path = Path()) -> None:
         self._root, self.path = root, root / FILE
+        self._seen: tuple[tuple[int, int], frozenset[str]] = ((0, 0), frozenset())
 
     def all(self) -> list[Deployment]:
         """All of them, by name."""
         return [Deployment(name=name, **tree) for name, tree in sorted(self._read()["deployments"].items())]
+
+    def has(self, name: str) -> bool:
+        """Whether the name is deployed; costs a look at the file's date, unless it has changed."""
+        now, names = stamp(self.path), self._seen[1]
+        if now != self._seen[0]:
+            try:
+                names = frozenset(self._read()["deployments"])
+            except VolantError:  # whoever follows says so
+                return False
+            self._seen = now, names
+        return name in names
 
     def get(self, name: str) -> Deployment:
         """The one of that name.
@@ -155,6 +167,15 @@ def live(root: Path = Path()) -> list[str]:
         return []
     tree = yaml.safe_load(params.read_text(encoding="utf-8"))
     return sorted((tree or {}).get("flywheels", {}))
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does: it is always replaced, never written into."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
 
 
 def named(name: str) -> str:

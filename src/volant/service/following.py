@@ -10,7 +10,8 @@ from typing import Any
 
 from volant.service import watching
 from volant.service.deployments import Deployment, Deployments
-from volant.service.models import Models, Target
+from volant.service.models import Models, Slot, Target
+from volant.service.registry import known
 
 log = logging.getLogger("volant.service")
 PATIENCE = 60  # seconds that a start waits for versions that it doesn't know yet
@@ -78,9 +79,15 @@ class Following:
         found, slot = watching.read(self._root), self._models.slots.get(deployment.name)
         entry = found.get("versions", {}).get(deployment.wanted)
         if entry is None or slot is None:
-            return bool(slot and found.get("registry", {}).get("error"))
+            down = found.get("registry", {}).get("error") and deployment.wanted in found.get("asked", [])
+            return bool(slot and (_pinned(slot, deployment) or down))
         current = slot.current and slot.current.digest
         return bool(entry["error"]) or entry["digest"] in (current, slot.refused)
+
+    def nothing(self) -> bool:
+        """Whether no model can be expected to answer: none is deployed, or no deployed flywheel has a version yet."""
+        versions = watching.read(self._root).get("versions", {})
+        return all(self._none_yet(versions.get(deployment.wanted)) for deployment in self._deployments.all())
 
     def wait(self, name: str, seconds: float = 60) -> str | None:
         """Wait until a deployment that was just changed is settled; why it doesn't answer, if it doesn't."""
@@ -94,13 +101,23 @@ class Following:
         return self._models.slots[name].error
 
     def _follow_one(self, deployment: Deployment, entry: dict[str, Any] | None, found: dict[str, Any]) -> None:
-        if entry is None:
+        if (entry is None or entry["error"]) and (kept := self._kept(deployment)):
+            self._models.set(deployment.name, kept)
+        elif entry is None:
             self._unknown(deployment, found)
         elif entry["error"]:
             self._models.failed(deployment.name, entry["error"])
         else:
             folder, version = self._root / entry["folder"], str(entry["version"])
             self._models.set(deployment.name, Target(deployment.flywheel, version, folder, entry["digest"]))
+
+    def _kept(self, deployment: Deployment) -> Target | None:
+        """A pinned version that is in memory: a rollback to it must not depend on a registry."""
+        target = Target(deployment.flywheel, str(deployment.version), self._root)
+        return target if deployment.version and self._models.loaded(target) else None
+
+    def _none_yet(self, entry: dict[str, Any] | None) -> bool:
+        return entry["version"] is None if entry else not known(self._root)
 
     def _unknown(self, deployment: Deployment, found: dict[str, Any]) -> None:
         """The registry was not asked for it yet; if it can't be, that is the reason."""
@@ -124,3 +141,9 @@ class Following:
             self._stop.wait(2)
         command = [sys.executable, "-m", "volant.service.watching"]
         self._watcher = subprocess.Popen(command, cwd=self._root, stdin=subprocess.PIPE)  # noqa: S603
+
+
+def _pinned(slot: Slot, deployment: Deployment) -> bool:
+    """Whether the pinned version is what answers."""
+    now = slot.current
+    return now is not None and (now.flywheel, now.version) == (deployment.flywheel, str(deployment.version))

@@ -1,13 +1,16 @@
 """The models in memory: name → what answers now, and what answered before; a swap is one assignment."""
 
+import asyncio
 import json
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 from volant.bundle import GOLDEN, Bundle, BundleError
 from volant.schema import Annotation
@@ -17,6 +20,8 @@ from volant.service.refused import RefusedError
 from volant.service.settings import Settings
 
 log = logging.getLogger("volant.service")
+ARRIVAL = 3  # seconds that a request waits for a model that was deployed just now
+SOON = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,9 @@ class Target:
 class Models:
     """All deployed models of this process.
 
+    Attributes:
+        deployed: Whether a name is deployed, though perhaps not loaded here yet: another worker may have been asked.
+
     Example:
         models = Models(Settings(), Metrics())
         models.set("reviews", Target("reviews", "3", Path(".volant/versions/reviews/3")))
@@ -89,6 +97,8 @@ class Models:
     settings: Settings
     metrics: Metrics
     slots: dict[str, Slot] = field(default_factory=dict)
+    deployed: Callable[[str], bool] = lambda _: False
+    _batchers: "WeakSet[Batcher]" = field(default_factory=WeakSet)  # also those that end, as long as they do
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     async def predict(self, name: str, texts: Sequence[str]) -> Answers:
@@ -97,6 +107,7 @@ class Models:
         Raises:
             RefusedError: 404 if the name isn't deployed, 503 if it has no version yet, 429 if too many texts wait.
         """
+        await self._arrival(name)
         while True:
             answering = self.current(name)
             try:
@@ -112,6 +123,8 @@ class Models:
             RefusedError: 404 if the name isn't deployed, 503 if it has no version yet.
         """
         slot = self.slots.get(name)
+        if slot is None and self.deployed(name):
+            raise RefusedError(f"'{name}' is being loaded; try again in a second.", 503, retry_after=1)
         if slot is None:
             known = ", ".join(sorted(self.slots)) or "none"
             raise RefusedError(f"No model is deployed as '{name[:100]}'. Deployed: {known}.", 404)
@@ -165,14 +178,29 @@ class Models:
     def remove(self, name: str) -> None:
         """Forget a name; what was asked is still answered."""
         with self._lock:
+            before = self._answering()
             self.slots = {known: slot for known, slot in self.slots.items() if known != name}
-            self._tidy(set(self._answering()))
+            self._tidy(set(before))
 
     def close(self) -> None:
         """Answer what was asked, then stop."""
         with self._lock:
-            for answering in self._answering():
-                answering.batcher.close(wait=True)
+            for batcher in list(self._batchers):
+                batcher.close(wait=True)
+
+    def loaded(self, target: Target) -> bool:
+        """Whether it is in memory, under whichever name."""
+        return self._loaded(target) is not None
+
+    async def _arrival(self, name: str) -> None:
+        """Who deploys a model may ask it at once, also of a worker that comes to know of it only now."""
+        deadline = time.monotonic() + ARRIVAL
+        while self._arrives(name) and time.monotonic() < deadline:
+            await asyncio.sleep(SOON)
+
+    def _arrives(self, name: str) -> bool:
+        slot = self.slots.get(name)
+        return self.deployed(name) if slot is None else slot.current is None and slot.error is None
 
     def _slot(self, name: str) -> Slot:
         if name not in self.slots:  # the dictionary is replaced, never changed: others may be walking through it
@@ -202,6 +230,7 @@ class Models:
             longest,
             partial(self.metrics.batch, target.flywheel),
         )
+        self._batchers.add(batcher)
         return Answering(bundle, target.flywheel, target.version, batcher)
 
     def _loaded(self, target: Target) -> Answering | None:

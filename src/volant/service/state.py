@@ -54,6 +54,7 @@ class State:
 
     def follow(self) -> None:
         """Load what is deployed, and keep it so."""
+        self.models.deployed = self.deployments.has
         self.following = Following(self.root, self.deployments, self.models)
         self.following.start()
 
@@ -66,6 +67,12 @@ class State:
         for name, (folder, version) in bundles.items():
             if not self.models.set(name, Target(name, version, folder)):
                 raise VolantError(f"{name}: {self.models.slots[name].error}")
+
+    def ready(self) -> bool:
+        """Whether a model answers, or none can be expected to: a new project has no version yet."""
+        if any(slot.current for slot in self.models.slots.values()):
+            return True
+        return self.following is not None and self.following.nothing()
 
     def close(self) -> None:
         """Answer what was asked, tell the sinks, stop: nothing that was accepted is lost."""
@@ -90,7 +97,10 @@ class State:
             name = self.models.named(model)
             answers = await self.models.predict(name, texts)
         except RefusedError as error:
-            self.metrics.refused(name if name in self.models.slots else "", error.status)
+            self._refused(name, error.status)
+            raise
+        except Exception:  # whatever a model raises
+            self._refused(name, 500)
             raise
         ids = [uuid4().hex for _ in texts]
         now, said = datetime.now(UTC), answers.annotations
@@ -98,6 +108,9 @@ class State:
         self.metrics.request(name, len(texts), time.perf_counter() - start)
         self.teller.tell(reply)
         return reply
+
+    def _refused(self, name: str | None, status: int) -> None:
+        self.metrics.refused(name if name in self.models.slots else "", status)
 
     def require_admin(self, request: Request) -> None:
         """Refuse whoever has no admin token.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from volant.errors import VolantError
 from volant.schema import write_text
 from volant.service import settings
-from volant.service.deployments import HOME, Deployments
+from volant.service.deployments import HOME, Deployments, stamp
 from volant.service.registry import registry
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class Watcher:
             error = str(problem)
         except ModuleNotFoundError as problem:
             error = f"The registry needs '{problem.name}'. Get it with `pip install 'volant[train]'`."
-        self.found = {"registry": {"error": error}, "versions": versions}
+        if error:
+            versions |= {name: found for name in wanted - set(versions) if (found := self._fetched(name))}
+        self.found = {"registry": {"error": error}, "asked": sorted(wanted), "versions": versions}
         if json.dumps(self.found, sort_keys=True) != before or not self._path.exists():
             write_text(json.dumps(self.found, indent=2) + "\n", self._path)
 
@@ -73,14 +75,28 @@ class Watcher:
         where = os.path.relpath(folder, self._root)
         return {"version": number, "digest": version.digest, "folder": where, "error": None}
 
+    def _fetched(self, name: str) -> dict[str, Any] | None:
+        """A pinned version that was fetched once needs no registry; what it says is asked again when it is there."""
+        flywheel, _, given = name.rpartition("/")
+        try:
+            from volant.tracking.registry import FETCHED
+
+            folder = FETCHED / flywheel / given
+            digest = json.loads((self._root / folder / "manifest.json").read_text(encoding="utf-8"))["digest"]
+        except (ImportError, OSError, ValueError, KeyError, TypeError):
+            return None
+        return {"version": int(given), "digest": digest, "folder": str(folder), "error": None, "unasked": True}
+
     def _settled(self, name: str, known: dict[str, Any]) -> bool:
+        if known.get("unasked"):
+            return False
         if known["error"]:
             return time.monotonic() - self._failed.get(name, -AGAIN) < AGAIN
         return (self._root / known["folder"]).is_dir()
 
 
 def read(root: Path) -> dict[str, Any]:
-    """What was found last: `registry.error`, and of each wanted version its number, digest, folder and error."""
+    """What was found last: `registry.error`, what it was `asked` for; of each version number, digest, folder, error."""
     try:
         return json.loads((root / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -111,15 +127,6 @@ def _wait(path: Path, seen: tuple[int, int], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and stamp(path) == seen:
         time.sleep(min(POKE, seconds))
-
-
-def stamp(path: Path) -> tuple[int, int]:
-    """Changes when the file does: it is always replaced, never written into."""
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)
 
 
 def end_with_parent() -> None:

@@ -56,9 +56,7 @@ class Recurrent:
             ValueError: If it pools the first token and reads forwards only; pydantic reports it.
         """
         if self.pooling == "cls" and not self.bidirectional:
-            raise ValueError(
-                "the first token, read forwards, knows nothing of the text: pool by mean, max or last"
-            )
+            raise ValueError("the first token, read forwards, knows nothing of the text: pool by mean, max or last")
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Learn the vocabulary, then train; see `volant.models.Model.fit`."""

@@ -49,13 +49,21 @@ def shipped() -> dict[str, Any]:
     return yaml.safe_load((Path(__file__).parents[2] / "conf/model/linear.yaml").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("changes", [{}, {"word_ngrams": None}, {"char_ngrams": None}, {"min_df": 100}])
+@pytest.mark.parametrize("changes", [{}, {"word_ngrams": None}, {"char_ngrams": None}, {"min_df": 16}])
 def test_linear_learns_where_no_ngram_recurs(tmp_path: Path, changes: dict[str, Any]) -> None:
     data = chinese(tmp_path, CHINESE, BAD_CHINESE)
     wheel = flywheel("classify", {**shipped(), **changes})
     made = train("made-up", wheel, data, tmp_path / "bundle", tmp_path / "work")
     said = [a.label for a in made.bundle.predict([*CHINESE, *BAD_CHINESE])]
     assert said == ["good"] * 8 + ["bad"] * 8
+
+
+def test_linear_refuses_to_want_more_texts_than_there_are(tmp_path: Path) -> None:
+    data = chinese(tmp_path, CHINESE, BAD_CHINESE)
+    with pytest.raises(VolantError, match="min_df is 17, and there are 16 train texts"):
+        train(
+            "made-up", flywheel("classify", {**shipped(), "min_df": 17}), data, tmp_path / "bundle", tmp_path / "work"
+        )
 
 
 def test_linear_leaves_out_the_sort_that_has_no_terms(tmp_path: Path) -> None:

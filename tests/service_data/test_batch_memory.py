@@ -1,6 +1,7 @@
 """`volant batch` and `volant predict --file` over many lines need no more memory than over a few."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from volant.bundle import Bundle
 
 LINES = 50_000
+# Arrow's own allocator, and malloc's of many threads, keep what was freed, now more and now less of it.
+ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 # What the command does, and the most memory that it had, in KiB; what getrusage says would be that of the test itself,
 # from which it was begun.
 MEASURED = """
@@ -54,7 +57,7 @@ def predict(bundle: Bundle, folder: Path, count: int, suffix: str) -> int:
     else:
         pq.write_table(pa.table({"text": texts}), file, use_dictionary=False)
     command = [sys.executable, "-c", MEASURED, "predict", str(bundle.folder), "--file", str(file), "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | ALLOCATOR)
     assert pq.read_metadata(out).num_rows == count
     return int(done.stdout.split()[-1]) // 1024
 
@@ -63,4 +66,4 @@ def predict(bundle: Bundle, folder: Path, count: int, suffix: str) -> int:
 def test_predict_needs_no_more_memory_for_many_rows(bundle: Bundle, tmp_path: Path, suffix: str) -> None:
     few, many = predict(bundle, tmp_path, 20_000, suffix), predict(bundle, tmp_path, 60_000, suffix)
     # the texts of the rows between would be some 20 MiB, and their answers as much again
-    assert many < few + 8, (few, many)
+    assert many < few + 12, (few, many)

@@ -63,7 +63,7 @@ class Linear:
         """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`.
 
         Raises:
-            VolantError: If the texts of `train` hold no n-gram at all.
+            VolantError: If the texts of `train` hold no n-gram at all, or are fewer than `min_df`.
         """
         vectoriser, features = self._vectorise(train.texts)
         classifier = self._classifier(task).fit(features, train.targets)
@@ -82,6 +82,8 @@ class Linear:
         from scipy.sparse import hstack
         from sklearn.pipeline import FeatureUnion
 
+        if self.min_df > len(texts):
+            raise VolantError(f"min_df is {self.min_df}, and there are {len(texts)} train texts. Lower min_df.")
         for min_df in sorted({self.min_df, 1}, reverse=True):
             parts, features = [], []
             for name, part in self._parts(min_df):

@@ -109,14 +109,16 @@ def small(folder: Path) -> Path:
     return folder / "films"
 
 
-def project(root: Path, bundle: Path) -> None:
-    """A project whose registry has that bundle as the active version of `films`."""
+def project(root: Path, bundle: Path) -> str:
+    """A project whose registry has that bundle as the active version of its flywheel; returns the flywheel's name."""
+    name = json.loads((bundle / "manifest.json").read_text("utf-8"))["flywheel"]
     with registry(root) as opened:
-        opened.register("films", bundle, Record(config=TREE, details={}, speed={}, train={}, datasets=[]), by="soak")
-        opened.approve("films", 1, by="soak")
-        opened.promote("films", 1)
-    (root / "params.yaml").write_text("seed: 1\nflywheels:\n  films: {}\n")
+        opened.register(name, bundle, Record(config=TREE, details={}, speed={}, train={}, datasets=[]), by="soak")
+        opened.approve(name, 1, by="soak")
+        opened.promote(name, 1)
+    (root / "params.yaml").write_text(f"seed: 1\nflywheels:\n  {name}: {{}}\n")
     (root / "service.yaml").write_text(SETTINGS)
+    return name
 
 
 def soak(root: Path, requests: int, warm: int, connections: int) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def soak(root: Path, requests: int, warm: int, connections: int) -> dict[str, An
         rate = (run.asked - warmed[0]) / (time.perf_counter() - begun)
         time.sleep(SETTLE)
         end = run.look()
-        captured = sum(path.read_bytes().count(b"\n") for path in (root / ".lake/captures/films").rglob("[!.]*.jsonl"))
+        captured = sum(path.read_bytes().count(b"\n") for path in (root / ".lake/captures").rglob("[!.]*.jsonl"))
     return {
         "requests": run.asked,
         "failed": run.failed,

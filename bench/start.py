@@ -39,10 +39,10 @@ def main() -> None:
         os.environ["BENTOML_HOME"] = str(work / "bentoml")
         bundle = given.bundle.resolve() if given.bundle else small(work)
         (work / "project").mkdir()
-        project(work / "project", bundle)
+        name = project(work / "project", bundle)
         from volant.service.packing import pack
 
-        packed = pack({"films": (bundle, "1")}, work / "project")
+        packed = pack({name: (bundle, "1")}, work / "project")
         commands = {"project": SERVE, "packaged": ("-m", "bentoml", "serve", packed.tag)}
         for command in commands.values():  # fetches the version, compiles what was never imported
             seconds(command, work / "project")

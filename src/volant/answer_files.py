@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.schema import part_path
+from volant.schema import whole
 
 Row = dict[str, Any]
 Write = Callable[[list[Row]], object]
@@ -60,14 +59,8 @@ def _printed() -> Iterator[Write]:
 @contextmanager
 def _whole(out: Path, file: Writer, schema: pa.Schema) -> Iterator[Write]:
     """Write under a temporary name, which becomes `out` only when all went well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(out)
-    try:
-        with file(part, schema) as write:
-            yield write
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(out) as part, file(part, schema) as write:
+        yield write
 
 
 @contextmanager

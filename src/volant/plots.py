@@ -1,6 +1,5 @@
 """Plots as PNG files: same figures, same bytes; readable with 28 labels and by the colour-blind."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volant.schema import part_path
+from volant.schema import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,10 +36,8 @@ def canvas(width: float, height: float, panels: int = 1) -> tuple["Figure", list
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, whole or not at all, without the software's version in its bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(path)
-    figure.savefig(part, format="png", metadata={"Software": None})
-    os.replace(part, path)
+    with whole(path) as part:
+        figure.savefig(part, format="png", metadata={"Software": None})
 
 
 def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figure":

@@ -86,7 +86,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        if error.errno:  # the name that the user knows, where the system tells the temporary one or none
+        if error.errno and error.filename in (None, str(part)):  # the name that the user knows
             error.filename = str(path)
         raise
     finally:

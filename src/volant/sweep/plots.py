@@ -1,14 +1,13 @@
 """Plots of a study as PNG files."""
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from volant.schema import part_path
+from volant.schema import whole
 from volant.sweep.study import leaf
 
 if TYPE_CHECKING:
@@ -89,7 +88,5 @@ def _save(axes: Any, path: Path) -> None:
     figure = np.ravel(axes)[0].figure
     width, height = figure.get_size_inches()
     figure.set_size_inches(max(width, 8), max(height, 4.5))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(path)
-    figure.savefig(part, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})
-    os.replace(part, path)
+    with whole(path) as part:
+        figure.savefig(part, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})

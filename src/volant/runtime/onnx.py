@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens a batch: hardly any padding, and a core's caches hold it; more gains nothing
+ROUNDS = 6  # batches of each thread at least: the smaller the last, the shorter one waits for the other
+UNUSED = ["SkipLayerNormFusion"]  # on a CPU, the fused operator takes longer than the two that it replaces
 SPIN_MICROSECONDS = "30"  # that a thread without work waits awake
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -18,27 +21,21 @@ CGROUP = Path("/sys/fs/cgroup")
 class OnnxRuntime:
     """A tokenizer and an ONNX graph `(input_ids, attention_mask) -> logits`.
 
-    Each core computes small batches of its own: that is faster than all cores on one large one. Only a lone batch has
-    all of them. `OMP_NUM_THREADS` says how many.
+    Each core computes small batches of its own, in a session of one thread: that is faster than all cores on one large
+    batch. Only a lone one has all of them, in another session. `OMP_NUM_THREADS` says how many cores.
     """
 
     def __init__(self, folder: Path, runtime: Mapping[str, Any]) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.enable_truncation(runtime["max_length"])
         self._tokenizer.no_padding()
         self._pad = runtime["pad_id"]
-        options = onnxruntime.SessionOptions()
-        self._count = options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()
-        options.log_severity_level = 3
-        # a lone text's next product comes sooner than a thread wakes up; spinning longer takes its core from the others
-        options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
+        self._count = int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()
         self._threads = ThreadPoolExecutor(self._count, "onnx")
-        self._session = onnxruntime.InferenceSession(
-            str(folder / runtime["model"]), options, providers=["CPUExecutionProvider"]
-        )
+        self._each = session(folder / runtime["model"], 1)
+        self._all = session(folder / runtime["model"], self._count) if self._count > 1 else self._each
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits (N, L) of cleaned texts, computed in batches of like length and put back in order."""
@@ -46,20 +43,37 @@ class OnnxRuntime:
         lengths = np.array([len(e.ids) for e in encodings])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
         ids = [[encodings[i].ids for i in rows] for rows in groups]
-        outputs = list(self._threads.map(self._run, ids) if len(ids) > 1 else map(self._run, ids))
+        if len(ids) > 1:
+            outputs = list(self._threads.map(partial(self._run, self._each), ids))
+        else:
+            outputs = [self._run(self._all, tokens) for tokens in ids]
         result = np.empty((len(texts), outputs[0].shape[1] if outputs else 0), dtype=np.float32)
         for rows, logits in zip(groups, outputs, strict=True):
             result[rows] = logits
         return result
 
-    def _run(self, ids: list[list[int]]) -> np.ndarray:
+    def _run(self, graph: Any, ids: list[list[int]]) -> np.ndarray:
         width = max(map(len, ids), default=0)
         inputs = np.full((len(ids), width), self._pad, dtype=np.int64)
         mask = np.zeros((len(ids), width), dtype=np.int64)
         for row, tokens in enumerate(ids):
             inputs[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        return np.asarray(self._session.run(None, {"input_ids": inputs, "attention_mask": mask})[0])
+        return np.asarray(graph.run(None, {"input_ids": inputs, "attention_mask": mask})[0])
+
+
+def session(model: Path, threads: int) -> Any:
+    """A loaded graph, an `onnxruntime.InferenceSession` on this many threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # a lone text's next product comes sooner than a thread wakes up; spinning longer takes its core from the others
+    options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
+    return onnxruntime.InferenceSession(
+        str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=UNUSED
+    )
 
 
 def cores(limits: Path = CGROUP) -> int:
@@ -99,11 +113,11 @@ def share(tokens: int, threads: int) -> int:
 
     Example:
         >>> share(100, threads=2), share(400, threads=2), share(10_000, threads=2)
-        (60, 120, 188)
+        (10, 40, 188)
     """
     padded = tokens * 1.2
-    rounds = math.ceil(padded / BATCH_TOKENS / threads)
-    return math.ceil(padded / max(1, rounds * threads))
+    rounds = max(ROUNDS, math.ceil(padded / BATCH_TOKENS / threads))
+    return math.ceil(padded / (rounds * threads))
 
 
 def batches(lengths: np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndarray]:

@@ -35,9 +35,9 @@ def export(net: nn.Module, tokenizer: Tokenizer, max_length: int, folder: Path) 
     if model is not None:
         model.set_attn_implementation("eager")  # the only form that is recognised and fused
     to_onnx(net, folder / FP32)
-    quantise(folder / FP32, folder / INT8)  # before fusing, so that the quantiser sees plain products
     if model is not None:
         fuse(folder / FP32, model.config)
+    quantise(folder / FP32, folder / INT8)
     common = {"type": "onnx", "max_length": max_length, "pad_id": 0}
     return [
         {**common, "precision": precision, "model": name, "files": [name, TOKENIZER]}
@@ -65,16 +65,22 @@ def to_onnx(net: nn.Module, path: Path) -> None:
 
 
 def fuse(path: Path, config: Any) -> None:
-    """Put one operator in place of each attention, each residual with its norm, each bias with its GELU.
+    """Put one operator in place of each attention, for a lone text is slowed down by many small ones.
 
-    What is not recognised (another architecture than BERT's) stays as it is.
+    What is not recognised (another architecture than BERT's) stays as it is. So do the others that could be fused:
+    embeddings quantised in one operator answer less exactly, and a fused norm is slower (see `UNUSED` of the runtime).
 
     Source: https://onnxruntime.ai/docs/performance/transformers-optimization.html
     """
+    from onnxruntime.transformers.fusion_options import FusionOptions
     from onnxruntime.transformers.optimizer import optimize_model
 
+    options = FusionOptions("bert")
+    options.enable_embed_layer_norm = options.enable_skip_layer_norm = options.enable_bias_gelu = False
     heads, width = getattr(config, "num_attention_heads", 0), getattr(config, "hidden_size", 0)
-    graph = optimize_model(str(path), model_type="bert", num_heads=heads, hidden_size=width, opt_level=0)
+    graph = optimize_model(
+        str(path), model_type="bert", num_heads=heads, hidden_size=width, optimization_options=options, opt_level=0
+    )
     graph.save_model_to_file(str(path))
 
 

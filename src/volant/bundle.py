@@ -107,7 +107,8 @@ class Bundle:
     def check_golden(self) -> None:
         """Raise `BundleError` if a golden text isn't answered as it was when the bundle was made."""
         golden = [json.loads(line) for line in (self.folder / GOLDEN).read_text(encoding="utf-8").splitlines()]
-        found = self.probabilities([case["text"] for case in golden])
+        # one by one: what is rounded to 8 bits together may depend on who else is there
+        found = np.vstack([self.probabilities([case["text"]]) for case in golden])
         wanted = np.array([[case["scores"][label] for label in self.labels] for case in golden])
         worst = float(np.abs(found - wanted).max(initial=0.0))
         if not worst <= self.manifest["golden_tolerance"]:

@@ -162,7 +162,8 @@ def _write_golden(
     rows = np.linspace(0, len(validation.texts) - 1, min(GOLDEN_TEXTS, len(validation.texts))).astype(int)
     texts = [str(validation.texts[row]) for row in rows]
     # cleaned once more, as the bundle will do: a step need not leave its own output as it is
-    logits = runtime.load(folder, candidate).logits(clean_texts(texts, parse_steps(flywheel.cleaning)))
+    model = runtime.load(folder, candidate)
+    logits = np.vstack([model.logits([text]) for text in clean_texts(texts, parse_steps(flywheel.cleaning))])
     answers = task.kind.decode(task.kind.probabilities(logits, calibration), task.labels, calibration)
     lines = [
         json.dumps({"text": text, "scores": {k: round(float(v), 6) for k, v in a.scores.items()}}, ensure_ascii=False)

@@ -40,12 +40,12 @@ def test_one_at_a_time_and_in_a_batch_are_the_same(trained: Callable[..., Traine
     apart = np.concatenate([bundle.probabilities([text]) for text in texts])
     assert together.shape == (43, len(bundle.labels))
     moved = np.abs(together - apart)
-    if bundle.manifest["precision"] == "int8":
-        # int8 quantises the activations of a batch together, so that an answer moves a little with its neighbours
+    if bundle.manifest["precision"] == "int8" and family == "recurrent":
+        # what a recurrent net rounds to 8 bits shares a scale with its neighbours, so that an answer moves a little
         assert moved.mean() < 0.02
         assert ((together > 0.5) == (apart > 0.5)).mean() > 0.95
     else:
-        assert moved.max() < 1e-5
+        assert moved.max() < 1e-4
 
 
 @pytest.mark.slow

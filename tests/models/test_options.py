@@ -70,7 +70,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 def same_logits(net: Net, tokenizer: Tokenizer, folder: Path) -> None:
     """The fp32 graph, fused where it can be, gives what torch gives."""
-    candidate = export(net.eval(), tokenizer, 16, folder)[0]
+    candidate = export(net.eval(), tokenizer, 16, folder, TEXTS)[0]
     tokenizer.enable_truncation(16)
     with torch.inference_mode():
         ids = [torch.tensor([encoding.ids]) for encoding in tokenizer.encode_batch(TEXTS)]

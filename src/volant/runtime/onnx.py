@@ -13,7 +13,6 @@ import numpy as np
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens a batch: hardly any padding, and a core's caches hold it; more gains nothing
 ROUNDS = 6  # batches of each thread at least: the smaller the last, the shorter one waits for the other
-UNUSED = ["SkipLayerNormFusion"]  # on a CPU, the fused operator takes longer than the two that it replaces
 SPIN_MICROSECONDS = "30"  # that a thread without work waits awake
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -34,8 +33,9 @@ class OnnxRuntime:
         self._pad = runtime["pad_id"]
         self._count = int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()
         self._threads = ThreadPoolExecutor(self._count, "onnx")
-        self._each = session(folder / runtime["model"], 1)
-        self._all = session(folder / runtime["model"], self._count) if self._count > 1 else self._each
+        load = partial(session, folder / runtime["model"], runtime.get("disabled_optimizers", []))
+        self._each = load(1)
+        self._all = load(self._count) if self._count > 1 else self._each
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits (N, L) of cleaned texts, computed in batches of like length and put back in order."""
@@ -62,8 +62,8 @@ class OnnxRuntime:
         return np.asarray(graph.run(None, {"input_ids": inputs, "attention_mask": mask})[0])
 
 
-def session(model: Path, threads: int) -> Any:
-    """A loaded graph, an `onnxruntime.InferenceSession` on this many threads."""
+def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> Any:
+    """A loaded graph, an `onnxruntime.InferenceSession` on this many threads, optimised as it was when it was made."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -72,7 +72,7 @@ def session(model: Path, threads: int) -> Any:
     # a lone text's next product comes sooner than a thread wakes up; spinning longer takes its core from the others
     options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
     return onnxruntime.InferenceSession(
-        str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=UNUSED
+        str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled_optimizers
     )
 
 

@@ -1,20 +1,23 @@
-"""A trained net as ONNX, in fp32 and in dynamically quantised int8. Importing this imports torch."""
+"""A trained net as ONNX, in fp32 and in int8. Importing this imports torch."""
 
-import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from volant.models.neural.heads import Net
+from volant.models.neural.quantisation import quantise, quantise_weights
 from volant.runtime.onnx import TOKENIZER
 
 FP32, INT8 = "model.onnx", "model-int8.onnx"
 OPSET = 18
+SAMPLE = 256  # training texts that int8's scales are taken from
+SLOWER = ["SkipLayerNormFusion"]  # on a CPU, the fused operator takes longer than the two that it replaces
 
 
 class _Logits(nn.Module):
@@ -28,8 +31,18 @@ class _Logits(nn.Module):
         return self.net(input_ids, attention_mask)["logits"]
 
 
-def export(net: nn.Module, tokenizer: Tokenizer, max_length: int, folder: Path) -> list[Mapping[str, Any]]:
-    """Write tokenizer, fp32 and int8 graph into `folder`; returns a manifest's `runtime` for each, fp32 first."""
+def export(
+    net: nn.Module, tokenizer: Tokenizer, max_length: int, folder: Path, texts: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """Write tokenizer, fp32 and int8 graph into `folder`; returns a manifest's `runtime` for each, fp32 first.
+
+    Args:
+        net: What was trained.
+        tokenizer: Its tokenizer.
+        max_length: Tokens of a text that are read.
+        folder: Where the files are written.
+        texts: Training texts, from which an encoder's scales of int8 are taken.
+    """
     tokenizer.save(str(folder / TOKENIZER), pretty=False)
     model = getattr(net.encoder, "model", None) if isinstance(net, Net) else None
     if model is not None:
@@ -37,8 +50,12 @@ def export(net: nn.Module, tokenizer: Tokenizer, max_length: int, folder: Path) 
     to_onnx(net, folder / FP32)
     if model is not None:
         fuse(folder / FP32, model.config)
-    quantise(folder / FP32, folder / INT8)
-    common = {"type": "onnx", "max_length": max_length, "pad_id": 0}
+        some = [texts[row] for row in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)]
+        tokenizer.enable_truncation(max_length)
+        quantise(folder / FP32, folder / INT8, [encoding.ids for encoding in tokenizer.encode_batch_fast(some)])
+    else:
+        quantise_weights(folder / FP32, folder / INT8)
+    common = {"type": "onnx", "max_length": max_length, "pad_id": 0, "disabled_optimizers": SLOWER}
     return [
         {**common, "precision": precision, "model": name, "files": [name, TOKENIZER]}
         for precision, name in (("fp32", FP32), ("int8", INT8))
@@ -68,7 +85,7 @@ def fuse(path: Path, config: Any) -> None:
     """Put one operator in place of each attention, for a lone text is slowed down by many small ones.
 
     What is not recognised (another architecture than BERT's) stays as it is. So do the others that could be fused:
-    embeddings quantised in one operator answer less exactly, and a fused norm is slower (see `UNUSED` of the runtime).
+    embeddings in one operator can't be quantised well, and a fused norm is slower.
 
     Source: https://onnxruntime.ai/docs/performance/transformers-optimization.html
     """
@@ -82,25 +99,3 @@ def fuse(path: Path, config: Any) -> None:
         str(path), model_type="bert", num_heads=heads, hidden_size=width, optimization_options=options, opt_level=0
     )
     graph.save_model_to_file(str(path))
-
-
-def quantise(source: Path, target: Path) -> None:
-    """Weights to int8, embeddings too, activations quantised as they come.
-
-    Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
-    """
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    logging.disable(logging.WARNING)  # its advice to preprocess first, which changed no figure here
-    try:
-        # all 8 bits: 7 (`reduce_range`, for CPUs whose sums may overflow) lost ten times as much on validation
-        quantize_dynamic(
-            source,
-            target,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # of what the fused operators give
-        )
-    finally:
-        logging.disable(logging.NOTSET)

@@ -82,7 +82,7 @@ def fit(
     history, best = train(trained, *rows, goal, options, work)
     if not first_process():
         return Fitted((), tuple(history), best)
-    candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder)
+    candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder, train_rows.texts)
     keep(net, parts.tokenizer, task.labels, work / "weights")
     return Fitted(tuple(candidates), tuple(history), best, work / "weights")
 

@@ -1,0 +1,191 @@
+"""An encoder's graph in int8, with scales that are fixed once: a text's answer doesn't depend on its neighbours.
+
+ONNX Runtime's dynamic quantisation takes one scale from all that is computed together, so that an answer moves with
+the texts that happen to share a batch. Here scales come from training texts. Importing this needs `onnx`, not torch.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+SMOOTHING = 0.9  # share of a channel's range that moves into the weights; 0.5 to 1 were tried on validation
+# Of the range that was seen; what is above it has room up to 255. With all 255, sums of two products would overflow on
+# CPUs without VNNI, and two CPUs would answer differently.
+LEVELS = 127
+MICROSOFT = "com.microsoft"
+Range = tuple[np.ndarray, np.ndarray]
+
+
+class Rounded(NamedTuple):
+    """A tensor in 8 bits: the names of its values, its scale and its zero, and what its channels were divided by."""
+
+    name: str
+    scale: str
+    zero: str
+    factors: np.ndarray
+
+
+def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
+    """Write a graph whose products with constant weights, and whose embeddings, are in int8.
+
+    Wide channels are narrowed before they are rounded, and their weights widened, which is the same product.
+
+    Source: https://arxiv.org/abs/2211.10438 (SmoothQuant)
+
+    Args:
+        source: The graph `(input_ids, attention_mask) -> logits` in fp32.
+        target: Where the other is written.
+        texts: Token ids of training texts, of which the ranges are taken.
+    """
+    quantise_weights(source, target, ["Gather"])
+    model = onnx.load(target)
+    graph = model.graph
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    products = {node.output[0]: node for node in graph.node if _is_product(node, weights)}
+    biases = {name: add for name in products if (add := _bias(graph, name, weights))}
+    folded = {add.output[0] for add in biases.values()}
+    ranges = observe(source, sorted({node.input[0] for node in products.values()}), texts)
+    rounded: dict[str, Rounded] = {}
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        if node.output[0] in folded:
+            continue
+        if node.output[0] not in products:
+            nodes.append(node)
+            continue
+        name = node.input[0]
+        if name not in rounded:
+            beside = [weights[other.input[1]] for other in products.values() if other.input[0] == name]
+            rounded[name], before = _round(graph, name, smoothing(ranges[name], np.hstack(beside)), ranges[name])
+            nodes += before
+        nodes.append(_product(graph, node, biases.get(node.output[0]), rounded[name], weights[node.input[1]]))
+    _replace(model, nodes)
+    onnx.save(model, target)
+
+
+def observe(source: Path, names: Sequence[str], texts: Sequence[Sequence[int]]) -> dict[str, Range]:
+    """The least and greatest value of each channel of inner tensors, over texts."""
+    import onnxruntime
+
+    model = onnx.load(source)
+    for name in names:
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: dict[str, Range] = {}
+    for ids in texts:
+        inputs = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, len(ids)), dtype=np.int64)}
+        for name, value in zip(names, session.run(list(names), inputs), strict=True):
+            rows = np.asarray(value).reshape(-1, np.asarray(value).shape[-1])
+            low, high = found.get(name, (np.zeros(rows.shape[1]), np.zeros(rows.shape[1])))
+            found[name] = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
+    return found
+
+
+def smoothing(bounds: Range, matrix: np.ndarray) -> np.ndarray:
+    """What each channel (K) is divided by, and its row of the weights (K, N) multiplied with; about 1.
+
+    Example:
+        >>> smoothing((np.zeros(2), np.array([1.0, 32.0])), np.ones((2, 3))).round(2).tolist()
+        [0.25, 4.0]
+    """
+    wide = np.maximum(np.maximum(-bounds[0], bounds[1]), 1e-5) ** SMOOTHING
+    factors = wide / np.maximum(np.abs(matrix).max(axis=1), 1e-5) ** (1 - SMOOTHING)
+    return (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+
+
+def quantise_weights(source: Path, target: Path, operators: Sequence[str] | None = None) -> None:
+    """Write a graph whose weights are in int8, and whose activations are rounded as they come.
+
+    Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+
+    Args:
+        source: The graph in fp32.
+        target: Where the other is written.
+        operators: Types of operators to look at; none stands for all that can be.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logging.disable(logging.WARNING)  # its advice to preprocess first, which changed no figure here
+    try:
+        quantize_dynamic(
+            source,
+            target,
+            op_types_to_quantize=list(operators) if operators else None,
+            per_channel=not operators,
+            weight_type=QuantType.QInt8,
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},  # of what the fused operators give
+        )
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _is_product(node: NodeProto, weights: Mapping[str, np.ndarray]) -> bool:
+    if node.op_type not in ("MatMul", "Attention") or node.input[1] not in weights:
+        return False
+    # the int8 form of attention has neither values of another width nor a bias of positions
+    plain = not any(node.input[4:]) and all(attribute.name != "qkv_hidden_sizes" for attribute in node.attribute)
+    return weights[node.input[1]].ndim == 2 and (node.op_type == "MatMul" or plain)
+
+
+def _bias(graph: Any, product: str, weights: Mapping[str, np.ndarray]) -> NodeProto | None:
+    """The node that adds a constant vector to a product, if that is all that is done with it."""
+    users = [node for node in graph.node if product in node.input]
+    vectors = [name for node in users for name in node.input if name in weights and weights[name].ndim == 1]
+    return users[0] if len(users) == 1 and users[0].op_type == "Add" and vectors else None
+
+
+def _round(graph: Any, name: str, factors: np.ndarray, bounds: Range) -> tuple[Rounded, list[NodeProto]]:
+    """The nodes that narrow and round a tensor."""
+    low, high = min(0.0, float((bounds[0] / factors).min())), max(0.0, float((bounds[1] / factors).max()))
+    scale = max(high - low, 1e-8) / LEVELS
+    narrow = _constant(graph, f"{name}_narrow", 1 / factors)
+    made = Rounded(
+        f"{name}_rounded",
+        _constant(graph, f"{name}_scale", np.array(scale, dtype=np.float32)),
+        _constant(graph, f"{name}_zero", np.array(round(-low / scale), dtype=np.uint8)),
+        factors,
+    )
+    nodes = [
+        helper.make_node("Mul", [name, narrow], [f"{name}_narrowed"]),
+        helper.make_node("QuantizeLinear", [f"{name}_narrowed", made.scale, made.zero], [made.name]),
+    ]
+    return made, nodes
+
+
+def _product(graph: Any, node: NodeProto, bias: NodeProto | None, value: Rounded, matrix: np.ndarray) -> NodeProto:
+    """The product in int8, with one scale a column of the weights."""
+    wide = matrix * value.factors[:, None]
+    scales = np.maximum(np.abs(wide).max(axis=0), 1e-8).astype(np.float32) / 127
+    weight = _constant(graph, f"{node.output[0]}_int8", np.rint(wide / scales).astype(np.int8))
+    columns = _constant(graph, f"{node.output[0]}_scales", scales)
+    if node.op_type == "MatMul":
+        added = [name for name in bias.input if name != node.output[0]] if bias else []
+        inputs = [value.name, weight, value.scale, columns, value.zero, "", *added]
+        return helper.make_node("MatMulIntegerToFloat", inputs, (bias or node).output, domain=MICROSOFT)
+    mask = node.input[3] if len(node.input) > 3 else ""
+    inputs = [value.name, weight, node.input[2], value.scale, columns, mask, value.zero]
+    made = helper.make_node("QAttention", inputs, node.output, domain=MICROSOFT)
+    made.attribute.extend(node.attribute)
+    return made
+
+
+def _constant(graph: Any, name: str, value: np.ndarray) -> str:
+    graph.initializer.append(numpy_helper.from_array(value, name))
+    return name
+
+
+def _replace(model: Any, nodes: Sequence[NodeProto]) -> None:
+    """Give a graph other nodes, and take out the constants that none of them reads."""
+    graph = model.graph
+    used = {name for node in nodes for name in node.input}
+    constants = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+    if MICROSOFT not in {opset.domain for opset in model.opset_import}:
+        model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))

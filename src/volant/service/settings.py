@@ -31,7 +31,7 @@ class Limits:
 class Batching:
     """Texts of several requests that are answered together: by tokens, and how long the first one waits for others."""
 
-    tokens: int = Field(default=1024, ge=1)
+    tokens: int = Field(default=4096, ge=1)
     wait_ms: float = Field(default=2, ge=0, le=1000)
 
 

@@ -22,12 +22,13 @@ Range = tuple[np.ndarray, np.ndarray]
 
 
 class Rounded(NamedTuple):
-    """A tensor in 8 bits: the names of its values, its scale and its zero, and what its channels were divided by."""
+    """A tensor in 8 bits: names of its values, scale and zero; what its channels were divided by; how it is made."""
 
     name: str
     scale: str
     zero: str
     factors: np.ndarray
+    nodes: tuple[NodeProto, ...]
 
 
 def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
@@ -48,22 +49,21 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     products = {node.output[0]: node for node in graph.node if _is_product(node, weights)}
     biases = {name: add for name in products if (add := _bias(graph, name, weights))}
+    matrices: dict[str, list[np.ndarray]] = {}
+    for node in products.values():
+        matrices.setdefault(node.input[0], []).append(weights[node.input[1]])
+    ranges = observe(source, list(matrices), texts)
+    rounded = {name: _round(graph, name, ranges[name], np.hstack(found)) for name, found in matrices.items()}
+    int8 = {
+        name: _product(graph, node, biases.get(name), rounded[node.input[0]], weights[node.input[1]])
+        for name, node in products.items()
+    }
     folded = {add.output[0] for add in biases.values()}
-    ranges = observe(source, sorted({node.input[0] for node in products.values()}), texts)
-    rounded: dict[str, Rounded] = {}
     nodes: list[NodeProto] = []
     for node in graph.node:
-        if node.output[0] in folded:
-            continue
-        if node.output[0] not in products:
-            nodes.append(node)
-            continue
-        name = node.input[0]
-        if name not in rounded:
-            beside = [weights[other.input[1]] for other in products.values() if other.input[0] == name]
-            rounded[name], before = _round(graph, name, smoothing(ranges[name], np.hstack(beside)), ranges[name])
-            nodes += before
-        nodes.append(_product(graph, node, biases.get(node.output[0]), rounded[name], weights[node.input[1]]))
+        if node.output[0] not in folded:
+            nodes.append(int8.get(node.output[0], node))
+            nodes += rounded[nodes[-1].output[0]].nodes if nodes[-1].output[0] in rounded else ()
     _replace(model, nodes)
     onnx.save(model, target)
 
@@ -139,22 +139,19 @@ def _bias(graph: Any, product: str, weights: Mapping[str, np.ndarray]) -> NodePr
     return users[0] if len(users) == 1 and users[0].op_type == "Add" and vectors else None
 
 
-def _round(graph: Any, name: str, factors: np.ndarray, bounds: Range) -> tuple[Rounded, list[NodeProto]]:
-    """The nodes that narrow and round a tensor."""
+def _round(graph: Any, name: str, bounds: Range, matrix: np.ndarray) -> Rounded:
+    """Narrow and round a tensor that is multiplied with a matrix (K, N)."""
+    factors = smoothing(bounds, matrix)
     low, high = min(0.0, float((bounds[0] / factors).min())), max(0.0, float((bounds[1] / factors).max()))
-    scale = max(high - low, 1e-8) / LEVELS
+    step = max(high - low, 1e-8) / LEVELS
     narrow = _constant(graph, f"{name}_narrow", 1 / factors)
-    made = Rounded(
-        f"{name}_rounded",
-        _constant(graph, f"{name}_scale", np.array(scale, dtype=np.float32)),
-        _constant(graph, f"{name}_zero", np.array(round(-low / scale), dtype=np.uint8)),
-        factors,
-    )
-    nodes = [
+    scale = _constant(graph, f"{name}_scale", np.array(step, dtype=np.float32))
+    zero = _constant(graph, f"{name}_zero", np.array(round(-low / step), dtype=np.uint8))
+    nodes = (
         helper.make_node("Mul", [name, narrow], [f"{name}_narrowed"]),
-        helper.make_node("QuantizeLinear", [f"{name}_narrowed", made.scale, made.zero], [made.name]),
-    ]
-    return made, nodes
+        helper.make_node("QuantizeLinear", [f"{name}_narrowed", scale, zero], [f"{name}_rounded"]),
+    )
+    return Rounded(f"{name}_rounded", scale, zero, factors, nodes)
 
 
 def _product(graph: Any, node: NodeProto, bias: NodeProto | None, value: Rounded, matrix: np.ndarray) -> NodeProto:

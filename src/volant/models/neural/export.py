@@ -16,7 +16,7 @@ from volant.runtime.onnx import TOKENIZER
 
 FP32, INT8 = "model.onnx", "model-int8.onnx"
 OPSET = 18
-SAMPLE = 256  # training texts that int8's scales are taken from
+SAMPLE = 512  # training texts that int8's scales are taken from
 SLOWER = ["SkipLayerNormFusion"]  # on a CPU, the fused operator takes longer than the two that it replaces
 
 

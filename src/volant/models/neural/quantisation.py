@@ -91,8 +91,8 @@ def smoothing(bounds: Range, matrix: np.ndarray) -> np.ndarray:
     """What each channel (K) is divided by, and its row of the weights (K, N) multiplied with; about 1.
 
     Example:
-        >>> smoothing((np.zeros(2), np.array([1.0, 32.0])), np.ones((2, 3))).round(2).tolist()
-        [0.25, 4.0]
+        >>> [round(float(x), 2) for x in smoothing((np.zeros(2), np.array([1.0, 32.0])), np.ones((2, 3)))]
+        [0.21, 4.76]
     """
     wide = np.maximum(np.maximum(-bounds[0], bounds[1]), 1e-5) ** SMOOTHING
     factors = wide / np.maximum(np.abs(matrix).max(axis=1), 1e-5) ** (1 - SMOOTHING)

@@ -1,8 +1,6 @@
 """Sweeps on a real toy flywheel: real Hydra, Optuna, SQLite, MLflow, and the linear family."""
 
 import json
-import os
-import random
 import shutil
 import subprocess
 import sys
@@ -14,11 +12,11 @@ import pyarrow as pa
 import pytest
 from mlflow.tracking import MlflowClient
 
+from sweeps import CONF, TOY, make_project, sweep
 from volant import config, model_choice
 from volant.compose import compose
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.schema import write_table
 from volant.sweep.apply import apply, choose, pick
 from volant.sweep.plan import plan
 from volant.sweep.rewrite import rewrite
@@ -26,58 +24,6 @@ from volant.sweep.sampling import sampling
 from volant.sweep.study import Goal, done, open_study, overrides, storage_url
 from volant.sweep.trial import pick as pick_objectives
 from volant.sweep.trial import sample
-
-CONF = Path(__file__).parents[1] / "conf"
-TOY = """\
-# A toy.
-defaults:
-  - /source@source: files
-  - /model@model: linear   # or recurrent, transformer
-  - _self_
-
-kind: classify
-description: Toy
-labels: [bad, good]
-source:
-  train: rows.csv
-cleaning: [whitespace]
-metric: accuracy   # as good as any
-model:
-  c: 0.5           # a comment that stays
-  max_iter: 500
-
-# another comment
-evaluation:
-  bootstrap_samples: 100
-seed: ${seed}
-"""
-
-
-def rows(count: int, seed: int) -> pa.Table:
-    """Texts whose word says the label three times out of four."""
-    rng = random.Random(seed)
-    words = {"good": ["fine", "lovely", "great", "warm", "funny"], "bad": ["dull", "poor", "weak", "awful", "flat"]}
-    labels = [("bad", "good")[k % 2] for k in range(count)]
-    said = [label if rng.random() < 0.75 else rng.choice(["bad", "good"]) for label in labels]
-    fill = ["the", "film", "plot", "actor", "scene", "and", "story", "was", "with", "very"]
-    texts = [" ".join([*rng.sample(fill, 4), rng.choice(words[word])]) for word in said]
-    ids = [f"{seed}-{k}" for k in range(count)]
-    return pa.table({"id": ids, "text": texts, "label": labels})
-
-
-def make_project(root: Path) -> Path:
-    shutil.copytree(CONF, root / "conf")
-    (root / "conf" / "config.yaml").write_text("defaults:\n  - flywheel@flywheels.toy: toy\n  - _self_\nseed: 14\n")
-    (root / "conf" / "flywheel" / "toy.yaml").write_text(TOY)
-    write_table(rows(120, 1), root / "data/toy/clean/train.parquet")
-    write_table(rows(60, 2), root / "data/toy/clean/validation.parquet")
-    return root
-
-
-def sweep(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "VOLANT_"))}
-    command = [sys.executable, "-m", "volant.sweep", "-m", "flywheel=toy", "sweep=linear", *arguments]
-    return subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True, check=False)
 
 
 def study_of(root: Path, name: str) -> optuna.Study:

@@ -1,5 +1,6 @@
 """`python -m volant.sweep`: check what is asked, let Hydra run the trials, show the study."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from volant.sweep import study as studies
 from volant.sweep.plan import Plan, plan
 from volant.sweep.study import FOLDER
 from volant.sweep.trial import run
+from volant.tracking.store import shown
 
 
 def main(arguments: Sequence[str], root: Path | None = None) -> int:
@@ -86,9 +88,15 @@ def _hydra(arguments: Sequence[str], root: Path) -> None:
     """Hand over to Hydra, which reads its command line from `sys.argv`."""
     import hydra
 
+    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").addFilter(_without_secrets)
     before = sys.argv
     sys.argv = [before[0], *arguments]
     try:
         hydra.main(config_path=str(root / config.CONF), config_name="sweep")(run)()
     finally:
         sys.argv = before
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    record.msg = shown(str(record.msg))  # the sweeper logs the database's address as it is
+    return True

@@ -61,7 +61,7 @@ def database(url: str) -> Iterator[None]:
         reason = shown(str(error).strip().splitlines()[0])
         raise VolantError(
             f"The study's database {shown(url)} can't be used: {reason} Allowed: sqlite:///FILE, or the URL "
-            "of a PostgreSQL or MySQL server whose driver is installed (psycopg2-binary, pymysql)."
+            "of a PostgreSQL or MySQL server whose driver is installed (psycopg[binary], pymysql)."
         ) from error
 
 
@@ -71,19 +71,29 @@ def open_study(name: str, url: str, goal: Goal) -> "Study":
     Raises:
         VolantError: If the database can't be used, or the study has other objectives.
     """
-    import optuna
-    from optuna.study import StudyDirection
-
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     with database(url):
-        if name not in optuna.get_all_study_names(url):
-            ways = [StudyDirection[direction.upper()] for direction in goal.directions]
-            study = optuna.create_study(storage=url, study_name=name, directions=ways)
+        study = _begin(name, url, goal)
+    _check_goal(study, goal)
+    return study
+
+
+def _begin(name: str, url: str, goal: Goal, tries: int = 5) -> "Study":
+    import optuna
+    from optuna.study import StudyDirection
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    ways = [StudyDirection[direction.upper()] for direction in goal.directions]
+    try:
+        study = optuna.create_study(storage=url, study_name=name, directions=ways, load_if_exists=True)
+        if "objectives" not in study.user_attrs:
             study.set_user_attr("flywheel", goal.flywheel)
             study.set_user_attr("objectives", list(goal.objectives))
-        study = optuna.load_study(study_name=name, storage=url)
-    _check_goal(study, goal)
+    except (IntegrityError, ProgrammingError):
+        if not tries:
+            raise
+        return _begin(name, url, goal, tries - 1)  # another machine was making the same tables or rows
     return study
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from test_sweep import make_project, rows
+from sweeps import make_project, rows
 from volant import config
 from volant.compare import compare, main, markdown, read
 from volant.compose import write_params

@@ -3,10 +3,13 @@
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from databases import INITDB, new_database, server
 
 # children (pip, dvc, mlflow) must be as offline as this process
 OFFLINE = {
@@ -69,3 +72,18 @@ def project_root(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copy(tables, root / "mlflow.db")
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a real PostgreSQL server."""
+    if not INITDB:
+        pytest.skip("needs PostgreSQL's initdb (Debian: apt-get install postgresql)")
+    with server(INITDB) as address:
+        yield address
+
+
+@pytest.fixture
+def database(postgresql: str) -> str:
+    """The URL of an empty database on it."""
+    return new_database(postgresql)

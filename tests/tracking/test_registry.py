@@ -142,3 +142,29 @@ def test_a_registry_that_is_down_says_so_at_once(uri: str, root: Path, monkeypat
     assert time.monotonic() - start < 10
     assert "hush" not in str(raised.value)
     assert not (root / ".volant").exists()
+
+
+def test_runs_and_versions_in_postgresql(
+    database: str, root: Path, bundles: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
+    manifest = bundle.verify(bundles(1))
+    with tracking.run("reviews", {"seed": 1}, {"bundle": manifest["digest"]}, root=root) as run:
+        run.log_epoch(1, {"val_f1_weighted": 0.5})
+    with registry(root) as opened:
+        opened.register("reviews", bundles(1), record(), by="ann")
+        opened.approve("reviews", 1, by="bob")
+        opened.promote("reviews", 1, by="carl")
+    with registry(root) as again:
+        champion = again.champion("reviews")
+        assert champion
+        assert (champion.number, champion.run_id, champion.approved_by) == (1, run.id, "bob")
+        assert bundle.verify(again.fetch("reviews", 1))["digest"] == manifest["digest"]
+        assert [entry.event for entry in again.history("reviews")] == ["register", "approve", "promote"]
+    found = MlflowClient(database).get_run(run.id or "")
+    assert (found.info.status, found.data.metrics, found.data.params) == (
+        "FINISHED",
+        {"val_f1_weighted": 0.5},
+        {"seed": "1"},
+    )
+    assert "hush" not in "".join(path.read_text() for path in root.glob(".volant/**/*.json"))

@@ -29,7 +29,7 @@ def server(initdb: str) -> Iterator[str]:
     data = folder / "data"
     data.mkdir()
     for path in (folder, secret, data) if owner else ():
-        shutil.chown(path, owner)
+        shutil.chown(path, str(owner))
     start = [initdb, "-D", str(data), "-U", "volant", "-A", "scram-sha-256", "--pwfile", str(secret)]
     subprocess.run(start, user=owner, cwd=folder, check=True, capture_output=True)
     command = [str(Path(initdb).with_name("postgres")), "-D", str(data), "-p", str(port), "-k", str(folder)]

@@ -4,10 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AlbertConfig, AlbertModel
 
 from models.conftest import TINY
 from volant import config
 from volant.errors import VolantError
+from volant.models.neural.encoders import TransformerEncoder, layer_rates
+from volant.models.neural.heads import Net, TextHead
+from volant.models.neural.options import Training
+from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.training import Goal, LengthGroupedTrainer, arguments
 from volant.models.transformer import Transformer, load_encoder
 
 
@@ -41,3 +47,29 @@ def test_more_layers_than_there_are_cannot_learn(
     nothing: Any = None
     with pytest.raises(VolantError, match=f"model.trainable is {trainable}, but the encoder has {there} layers"):
         model.fit(nothing, nothing, nothing, tmp_path, tmp_path)
+
+
+def test_lower_layers_learn_slower(tiny_encoder: Path, tmp_path: Path) -> None:
+    encoder = TransformerEncoder(load_encoder(str(tiny_encoder), None, None)[0])
+    layer_rates(encoder, 0.5)
+    net = Net(encoder, TextHead(encoder.width, 2, 0.1, None), "mean")
+    rows = [{"input_ids": [2, 7, 3], "labels": 1}]
+    goal = Goal(lambda _: {}, "accuracy", 1)
+    with seen_tokens(encoder, rows):
+        options = arguments(Training(learning_rate=0.08, weight_decay=0.1), goal, 1, tmp_path)
+        optimizer = LengthGroupedTrainer(model=net, args=options, eval_dataset={}).create_optimizer()
+        rates = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
+        found = {name: rates[id(parameter)] for name, parameter in net.named_parameters()}
+    words = "encoder.model.embeddings.word_embeddings.weight"
+    layers = [f"encoder.model.encoder.layer.{k}.output.dense" for k in (0, 1)]
+    assert found[words] == (0.01, 0.1)
+    assert [found[f"{layer}.weight"] for layer in layers] == [(0.02, 0.1), (0.04, 0.1)]
+    assert [found[f"{layer}.bias"] for layer in layers] == [(0.02, 0.0), (0.04, 0.0)]
+    assert found["head.linear.weight"] == (0.08, 0.1)
+
+
+def test_layers_that_are_one_and_the_same_can_not_learn_apart() -> None:
+    encoder = TransformerEncoder(AlbertModel(AlbertConfig(vocab_size=20, hidden_size=8, num_attention_heads=2)))
+    layer_rates(encoder, 1.0)
+    with pytest.raises(VolantError, match=r"no stack of 12 layers .*Set model.layer_decay to 1"):
+        layer_rates(encoder, 0.9)

@@ -24,6 +24,7 @@ class Transformer:
         layers: Take the first N layers only; null for all.
         trainable: `all`, `head` (the encoder stays, its output is computed once and reused), or the last N layers.
         pooling: `mean`, `max`, `cls` (first token) or `last`.
+        layer_decay: Learning rate of a layer, by that of the layer above it; 1 lets all learn alike.
         dropout: Share of pooled states dropped before the head.
         max_length: Tokens of a text that are read.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
@@ -35,6 +36,7 @@ class Transformer:
     revision: str | None = None
     layers: int | None = Field(default=None, ge=1)
     trainable: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
     pooling: Literal["mean", "max", "cls", "last"] = "mean"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
@@ -44,7 +46,7 @@ class Transformer:
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Fine-tune; see `volant.models.Model.fit`."""
         from volant.models.neural import fitting
-        from volant.models.neural.encoders import TransformerEncoder, freeze
+        from volant.models.neural.encoders import TransformerEncoder, freeze, layer_rates
         from volant.models.neural.weights import start_tokenizer
 
         if self.start:
@@ -52,6 +54,7 @@ class Transformer:
         model, tokenizer = load_encoder(self.encoder, self.revision, self.layers)
         encoder = TransformerEncoder(model)
         freeze(encoder, self.trainable)
+        layer_rates(encoder, self.layer_decay)
         longest = min(self.max_length, getattr(model.config, "max_position_embeddings", self.max_length))
         head_only = self.trainable == "head"
         parts = fitting.Composition(

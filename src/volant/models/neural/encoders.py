@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from volant.errors import VolantError
+from volant.models.neural.thrift import quicken
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -70,6 +71,7 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
+        quicken(model)
         self.model = model
         self.width = int(model.config.hidden_size)
 
@@ -91,13 +93,29 @@ def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int)
         return
     encoder.requires_grad_(False)
     if isinstance(trainable, int):
-        layers = layers_of(encoder.model)
+        layers = layers_of(encoder.model, "model.trainable to 'all' or 'head'")
         refuse_more(trainable, len(layers), "trainable")
         for layer in layers[-trainable:]:
             layer.requires_grad_(True)
 
 
-def layers_of(model: Any) -> nn.ModuleList:
+def layer_rates(encoder: TransformerEncoder, decay: float) -> None:
+    """Let each layer learn at `decay` times the rate of the layer above it, and the embeddings below the lowest.
+
+    Lower layers know more that holds for all texts, so they are moved less: Howard and Ruder 2018,
+    https://arxiv.org/abs/1801.06146; Clark et al. 2020, https://arxiv.org/abs/2003.10555.
+    """
+    if decay == 1:
+        return
+    stack = layers_of(encoder.model, "model.layer_decay to 1")
+    for parameter in encoder.parameters():
+        vars(parameter)["rate"] = decay ** (len(stack) + 1)
+    for below, layer in enumerate(reversed(stack), 1):
+        for parameter in layer.parameters():
+            vars(parameter)["rate"] = decay**below
+
+
+def layers_of(model: Any, otherwise: str) -> nn.ModuleList:
     """The stack of layers of an encoder, whatever its architecture calls it.
 
     Raises:
@@ -107,8 +125,7 @@ def layers_of(model: Any) -> nn.ModuleList:
     found = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
     if found is None:
         raise VolantError(
-            f"The encoder ({model.config.model_type}) has no stack of {count} layers to train the last of. "
-            "Set model.trainable to 'all' or 'head'."
+            f"The encoder ({model.config.model_type}) has no stack of {count} layers to tell apart. Set {otherwise}."
         )
     return found
 

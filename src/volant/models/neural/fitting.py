@@ -5,6 +5,7 @@ Importing this imports torch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from volant.models.neural.checkpoints import first_process
 from volant.models.neural.export import export
 from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
 from volant.models.neural.options import Training
+from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 from volant.runtime.onnx import batches
@@ -79,7 +81,8 @@ def fit(
         restore(net, task.labels, Path(parts.start))
     rows = _rows(net, parts, train_rows), _rows(net, parts, validation)
     trained = HeadOnly(head) if parts.precompute else net
-    history, best = train(trained, *rows, goal, options, work)
+    with seen_tokens(net.encoder, chain(*rows)):
+        history, best = train(trained, *rows, goal, options, work)
     if not first_process():
         return Fitted((), tuple(history), best)
     candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder, train_rows.texts)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,27 @@ def train(
 
 
 class LengthGroupedTrainer(Trainer):
-    """The Trainer, told the lengths of rows that aren't a `datasets.Dataset`."""
+    """The Trainer, told the lengths of rows that aren't a `datasets.Dataset`, and rates of learning."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
         size = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return LengthGroups([length(row) for row in rows], size, self.args.seed)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """As the Trainer's, but a parameter that has a `rate` learns at that share of the learning rate."""
+        optimizer = super().create_optimizer(model)
+        optimizer.param_groups = [
+            {**group, "params": list(parameters), "lr": group["lr"] * rate}
+            for group in optimizer.param_groups
+            for rate, parameters in groupby(sorted(group["params"], key=rate_of), key=rate_of)
+        ]
+        return optimizer
+
+
+def rate_of(parameter: Any) -> float:
+    """Share of the learning rate at which a parameter learns; `layer_rates` sets it."""
+    return getattr(parameter, "rate", 1.0)
 
 
 class Bar(ProgressCallback):

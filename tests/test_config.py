@@ -77,7 +77,7 @@ def test_stale_params_are_found_and_written(project: Path) -> None:
         ("  test: 0.2", "  tets: 0.2", ["flywheels.reviews.split.tets", "Did you mean 'test'?"]),
         ("seed: ${seed}", "seed: seven", ["flywheels.reviews.seed", "'seven'", "integer"]),
         ("cleaning: [html,", "cleaning: [htlm,", ["flywheels.reviews.cleaning", "htlm", "html"]),
-        ("/model@model: transformer", "/model@model: transfomer", ["model/transfomer", "transformer"]),
+        ("/model@model: reviews-transformer", "/model@model: transfomer", ["model/transfomer", "transformer"]),
     ],
 )
 def test_what_is_wrong_is_named(project: Path, old: str, new: str, parts: list[str]) -> None:

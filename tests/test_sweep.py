@@ -312,3 +312,12 @@ def test_importing_a_sweep_imports_nothing_heavy() -> None:
     code = f"import sys, volant.sweep.run, volant.sweep.apply, volant.compare; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_a_study_of_somebody_else_is_not_taken_over(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    foreign = optuna.create_study(storage=url, study_name="toy", direction="maximize")
+    foreign.tell(foreign.ask(), 0.5)
+    with pytest.raises(VolantError, match=r"The study 'toy' is of \?.*Begin another one"):
+        open_study("toy", url, Goal("toy", ("val_accuracy",), ("maximize",)))
+    assert optuna.load_study(study_name="toy", storage=url).user_attrs == {}

@@ -9,7 +9,7 @@ from transformers import AlbertConfig, AlbertModel
 from models.conftest import TINY
 from volant import config
 from volant.errors import VolantError
-from volant.models.neural.encoders import TransformerEncoder, layer_rates
+from volant.models.neural.encoders import TransformerEncoder, freeze, layer_rates
 from volant.models.neural.heads import Net, TextHead
 from volant.models.neural.options import Training
 from volant.models.neural.thrift import seen_tokens
@@ -73,3 +73,5 @@ def test_layers_that_are_one_and_the_same_can_not_learn_apart() -> None:
     layer_rates(encoder, 1.0)
     with pytest.raises(VolantError, match=r"no stack of 12 layers .*Set model.layer_decay to 1"):
         layer_rates(encoder, 0.9)
+    freeze(encoder, "head")
+    layer_rates(encoder, 0.9)  # nothing learns, so there is nothing to tell apart

@@ -167,4 +167,6 @@ def test_runs_and_versions_in_postgresql(
         {"val_f1_weighted": 0.5},
         {"seed": "1"},
     )
-    assert "hush" not in "".join(path.read_text() for path in root.glob(".volant/**/*.json"))
+    kept = [path for path in root.rglob("*") if path.is_file()]
+    assert root / "mlflow.db" in kept
+    assert not [path for path in kept if b"hush" in path.read_bytes()]

@@ -23,8 +23,8 @@ class Transformer:
         revision: Commit or tag of the hub's model; pin it, so that the same config gives the same model.
         layers: Take the first N layers only; null for all.
         trainable: `all`, `head` (the encoder stays, its output is computed once and reused), or the last N layers.
-        pooling: `mean`, `max`, `cls` (first token) or `last`.
         layer_decay: Learning rate of a layer, by that of the layer above it; 1 lets all learn alike.
+        pooling: `mean`, `max`, `cls` (first token) or `last`.
         dropout: Share of pooled states dropped before the head.
         max_length: Tokens of a text that are read.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.

@@ -87,7 +87,7 @@ def _begin(name: str, url: str, goal: Goal, tries: int = 5) -> "Study":
     ways = [StudyDirection[direction.upper()] for direction in goal.directions]
     try:
         study = optuna.create_study(storage=url, study_name=name, directions=ways, load_if_exists=True)
-        if "objectives" not in study.user_attrs:
+        if "objectives" not in study.user_attrs and not study.trials:  # one with trials is somebody else's
             study.set_user_attr("flywheel", goal.flywheel)
             study.set_user_attr("objectives", list(goal.objectives))
     except (IntegrityError, ProgrammingError):

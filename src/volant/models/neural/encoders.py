@@ -105,7 +105,7 @@ def layer_rates(encoder: TransformerEncoder, decay: float) -> None:
     Lower layers know more that holds for all texts, so they are moved less: Howard and Ruder 2018,
     https://arxiv.org/abs/1801.06146; Clark et al. 2020, https://arxiv.org/abs/2003.10555.
     """
-    if decay == 1:
+    if decay == 1 or not any(parameter.requires_grad for parameter in encoder.parameters()):
         return
     stack = layers_of(encoder.model, "model.layer_decay to 1")
     for parameter in encoder.parameters():

@@ -105,7 +105,7 @@ class LengthGroupedTrainer(Trainer):
         """As the Trainer's, but a parameter that has a `rate` learns at that share of the learning rate."""
         optimizer = super().create_optimizer(model)
         optimizer.param_groups = [
-            {**group, "params": list(parameters), "lr": group["lr"] * rate}
+            {**group, "params": list(parameters), "lr": self.args.learning_rate * rate}
             for group in optimizer.param_groups
             for rate, parameters in groupby(sorted(group["params"], key=rate_of), key=rate_of)
         ]

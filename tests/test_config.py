@@ -1,5 +1,7 @@
 """Config: every file composes and binds; what is wrong is named with its file, key, value and the nearest right one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,21 @@ def test_stale_params_are_found_and_written(project: Path) -> None:
     main.write_text(main.read_text().replace("seed: 13", "seed: 14"))
     with pytest.raises(VolantError, match=r"stale.*'seed: 13'.*'seed: 14'"):
         check_params(project)
+
+
+def test_a_misspelt_key_is_named_before_staleness(project: Path) -> None:
+    write_params(project)
+    reviews = project / "conf/flywheel/reviews.yaml"
+    reviews.write_text(reviews.read_text().replace("metric:", "metrc:"))
+    with pytest.raises(VolantError, match="Did you mean 'metric'"):
+        check_params(project)
+
+
+def test_that_params_are_fresh_is_known_without_loading_what_they_name() -> None:
+    code = "import sys; from volant.compose import check_params; check_params()"
+    code += "; print({'numpy', 'pyarrow'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,7 @@ from pathlib import Path
 import yaml
 
 from volant import config
-from volant.datasets.catalogue import SIDES, home
 from volant.errors import VolantError
-from volant.schema import write_text
 
 
 def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
@@ -22,6 +20,12 @@ def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
     Raises:
         VolantError: If Hydra can't compose it, or a key is unknown, missing or of the wrong type.
     """
+    text = _composed(root, overrides)
+    config.check(yaml.safe_load(text))
+    return text
+
+
+def _composed(root: Path, overrides: Sequence[str] = ()) -> str:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -38,13 +42,14 @@ def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
     if missing:
         lines = [f"{config.origin(key)}: {key} has no value (`???`). Give it one." for key in missing]
         raise VolantError("\n".join(lines))
-    text = OmegaConf.to_yaml(tree)
-    config.check(yaml.safe_load(text))
-    return text
+    return OmegaConf.to_yaml(tree)
 
 
 def write_params(root: Path = Path(), overrides: Sequence[str] = ()) -> bool:
     """Write `params.yaml`, and make the lake folders of the live flywheels; returns whether `params.yaml` changed."""
+    from volant.datasets.catalogue import SIDES, home
+    from volant.schema import write_text
+
     text = compose(root, overrides)
     for name in yaml.safe_load(text)["flywheels"]:
         for side in SIDES:
@@ -60,15 +65,14 @@ def check_params(root: Path = Path()) -> None:
     """Raise if `params.yaml` isn't what `conf/` says.
 
     Raises:
-        VolantError: With the first differing line of each.
+        VolantError: With what is wrong in `conf/`, else with the first differing line of each.
     """
     path = root / config.PARAMS
-    wanted, found = (
-        compose(root).splitlines(),
-        path.read_text(encoding="utf-8").splitlines() if path.exists() else [],
-    )
-    if wanted == found:
+    text = _composed(root)
+    wanted, found = text.splitlines(), path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    if wanted == found:  # checked when it was written, and by every stage; here that would take half as long again
         return
+    config.check(yaml.safe_load(text))
     pairs = zip([*wanted, ""], [*found, ""], strict=False)
     number, (new, old) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
     raise VolantError(

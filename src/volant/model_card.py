@@ -32,13 +32,14 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
             }
         ],
     }
+    beside = _beside(manifest["runtime"])
     table = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest["validation"].items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
 ---
 # {manifest["flywheel"]}: {flywheel.description}
 
-A `{manifest["kind"]}` model of the `{manifest["family"]}` family, saved by Volant in {manifest["precision"]}.
+A `{manifest["kind"]}` model of the `{manifest["family"]}` family, saved by Volant in {manifest["precision"]}.{beside}
 
 - **Answers**: {", ".join(manifest["labels"])}
 - **Cleaning**: {", ".join(step if isinstance(step, str) else str(step) for step in manifest["cleaning"])}
@@ -68,3 +69,10 @@ It knows the labels above and answers with one of them (or, for several labels, 
 it is given. It was fitted on the text that its flywheel names; text of another sort, language or time may be answered
 worse than these figures say.
 """
+
+
+def _beside(runtime: Mapping[str, Any]) -> str:
+    if runtime["type"] != "blend":
+        return ""
+    first, second = runtime["weights"]
+    return f"\nA linear model on n-grams stands beside it: their logits are added, {first} and {second} times."

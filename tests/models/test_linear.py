@@ -1,18 +1,29 @@
 """The linear family on data that is hard for n-grams: a few texts without spaces, lengths that give none."""
 
 import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import FeatureUnion
 
 from models.conftest import flywheel
 from volant import config
 from volant.errors import VolantError
+from volant.models.linear import TOKEN
+from volant.runtime.linear import LinearRuntime, save_linear
 from volant.schema import write_table
-from volant.stages.train import train
+from volant.stages.train import Trained, train
 
 CHINESE = [
     "这部电影真好看",
@@ -88,3 +99,33 @@ def test_linear_without_any_ngram_says_what_to_change(tmp_path: Path) -> None:
 def test_linear_refuses_lengths_that_give_no_features(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(VolantError, match=says):
         config.build({**shipped(), **changes}, "flywheels.mine.model")
+
+
+@given(
+    texts=st.lists(st.text("abİß !?.'\t\n\u00a0日本", max_size=30), min_size=1, max_size=8),
+    lengths=st.tuples(st.integers(1, 3), st.integers(0, 3)),
+    analyzer=st.sampled_from(["word", "char_wb"]),
+    sublinear=st.booleans(),
+)
+@settings(deadline=None)
+def test_a_bundle_weighs_ngrams_as_scikit_learn_does(
+    texts: list[str], lengths: tuple[int, int], analyzer: str, sublinear: bool
+) -> None:
+    options: dict[str, Any] = {"analyzer": analyzer, "ngram_range": (lengths[0], sum(lengths)), "dtype": np.float32}
+    options |= {"token_pattern": TOKEN if analyzer == "word" else None, "sublinear_tf": sublinear}
+    union = FeatureUnion([(analyzer, TfidfVectorizer(**options))])
+    features: Any = union.fit_transform(["ab a日 b!? 'İß' aa", "bab ba.ba 本日"])
+    coefficients = np.random.default_rng(0).normal(size=(3, features.shape[1])).astype(np.float32)
+    intercepts = np.array([0.5, -1.0, 2.0], dtype=np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        runtime = save_linear(Path(folder), union, coefficients, intercepts)
+        found = LinearRuntime(Path(folder), runtime).logits(texts)
+    np.testing.assert_allclose(found, union.transform(texts) @ coefficients.T + intercepts, atol=1e-5)
+
+
+def test_a_linear_bundle_is_run_without_scikit_learn(trained: Callable[..., Trained]) -> None:
+    folder = trained("classify", "linear").bundle.folder
+    code = f"import sys; from pathlib import Path; from volant.bundle import Bundle; Bundle.load(Path('{folder}'))"
+    code += "; print({'sklearn', 'scipy'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

@@ -52,6 +52,10 @@ class Kind(Protocol):
         """Fit temperature and thresholds on validation."""
         ...
 
+    def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
+        """Mean negative log-likelihood of the targets: what a calibration, and a blend of models, makes least."""
+        ...
+
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Calibrated probabilities, (N, L) float32."""
         ...

@@ -55,8 +55,11 @@ class Classify:
         """The temperature that makes validation's gold labels most likely."""
         if len(targets) == 0:
             return Calibration()
-        rows = np.arange(len(targets))
-        return Calibration(fit_temperature(lambda t: -log_softmax(logits / t)[rows, targets].mean()))
+        return Calibration(fit_temperature(lambda t: self.loss(logits / t, targets)))
+
+    def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
+        """Mean negative log-likelihood of the gold labels."""
+        return float(-log_softmax(logits)[np.arange(len(targets)), targets].mean())
 
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Softmax of logits / temperature, (N, L) float32.

@@ -62,11 +62,15 @@ class Multilabel:
         """One temperature, then the thresholds best on validation for `metric` (macro F1 by default)."""
         if len(targets) == 0:
             return Calibration(thresholds=(0.5,) * logits.shape[1])
-        temperature = fit_temperature(lambda t: _loss(logits / t, targets))
+        temperature = fit_temperature(lambda t: self.loss(logits / t, targets))
         probabilities = self.probabilities(logits, Calibration(temperature))
         shared = metric in ("micro_f1", "subset_accuracy", "hamming_loss")
         chosen = _shared(probabilities, targets, str(metric)) if shared else _by_label(probabilities, targets)
         return Calibration(temperature, tuple(float(t) for t in chosen))
+
+    def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
+        """Mean negative log-likelihood of independent labels, from logits so that it never takes log 0."""
+        return float((np.logaddexp(0, logits) - targets * logits).mean())
 
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Sigmoid of logits / temperature, (N, L) float32.
@@ -134,11 +138,6 @@ class Multilabel:
         chance = plain(measure(self.metrics, Tallies(gold * guess, guess, gold, exact), None))
         ranks = constant_auc(gold)
         return {"majority": majority | ranks, "chance": chance | ranks}
-
-
-def _loss(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Mean negative log-likelihood of independent labels, from logits so that it never takes log 0."""
-    return float((np.logaddexp(0, logits) - targets * logits).mean())
 
 
 def _by_label(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:

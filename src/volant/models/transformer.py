@@ -9,6 +9,8 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
+from volant.models.blend import beside
+from volant.models.linear import Linear
 from volant.models.neural.options import Training
 
 PACKAGED = "minilm"
@@ -28,6 +30,7 @@ class Transformer:
         dropout: Share of pooled states dropped before the head.
         max_length: Tokens of a text that are read.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
+        linear: A linear model on n-grams whose logits are added, weighed on validation; null for none.
         training: Hyper-parameters of the loop.
     """
 
@@ -41,6 +44,7 @@ class Transformer:
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
     start: str | None = None
+    linear: Linear | None = None
     training: Training = Field(default_factory=Training)
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
@@ -60,7 +64,8 @@ class Transformer:
         parts = fitting.Composition(
             encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only, self.start
         )
-        return fitting.fit(parts, train, validation, task, self.training, (folder, work))
+        fitted = fitting.fit(parts, train, validation, task, self.training, (folder, work))
+        return beside(fitted, self.linear, train, validation, task, folder) if self.linear else fitted
 
 
 def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:

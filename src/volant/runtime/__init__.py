@@ -31,6 +31,10 @@ def load(folder: Path, runtime: Mapping[str, Any]) -> Runtime:
         from volant.runtime.onnx import OnnxRuntime
 
         return OnnxRuntime(folder, runtime)
+    if runtime.get("type") == "blend":
+        from volant.runtime.blend import BlendRuntime
+
+        return BlendRuntime(folder, runtime)
     raise VolantError(
-        f"{folder}: runtime type {runtime.get('type')!r} is unknown; allowed: linear, onnx. Upgrade volant."
+        f"{folder}: runtime type {runtime.get('type')!r} is unknown; allowed: linear, onnx, blend. Upgrade volant."
     )

@@ -1,0 +1,60 @@
+"""Two models as one: n-grams beside an encoder, their logits added."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from volant.models import Examples, Fitted, Task
+from volant.models.linear import Linear
+from volant.runtime import load
+
+
+def beside(fitted: Fitted, linear: Linear, train: Examples, validation: Examples, task: Task, folder: Path) -> Fitted:
+    """Add a linear model to a fitted one: an encoder knows what words mean, n-grams how just this task spells.
+
+    Args:
+        fitted: The model whose files are in `folder`; no candidates if another process of torchrun writes them.
+        linear: What is fitted beside it.
+        train: Rows to learn from, the same as the other's.
+        validation: Rows that weigh the two.
+        task: Kind, labels, metric, seed.
+        folder: Where the bundle's files are written.
+
+    Returns:
+        The same, each candidate with the linear model added.
+    """
+    if not fitted.candidates:
+        return fitted
+    second = dict(linear.fit(train, validation, task, folder, folder).candidates[0])
+    parts = [load(folder, part).logits(validation.texts) for part in (fitted.candidates[0], second)]
+    weights = weigh(parts, validation.targets, task)
+    candidates = (
+        {
+            "type": "blend",
+            "precision": first["precision"],
+            "max_length": first.get("max_length"),
+            "weights": weights,
+            "parts": [dict(first), second],
+            "files": [*first["files"], *second["files"]],
+        }
+        for first in fitted.candidates
+    )
+    return replace(fitted, candidates=tuple(candidates))
+
+
+def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[float]:
+    """The weights, none below 0, at which the sum of logits (N, L) makes validation's gold most likely.
+
+    Source: Breiman 1996, Stacked Regressions, https://doi.org/10.1007/BF00117832
+    """
+    from scipy.optimize import minimize
+
+    found: Any = minimize(
+        lambda weights: task.kind.loss(np.tensordot(weights, np.stack(parts), axes=1), targets),
+        np.ones(len(parts)),
+        bounds=[(0.0, None)] * len(parts),
+    )
+    return [round(float(weight), 4) for weight in found.x]

@@ -1,0 +1,99 @@
+"""An encoder with n-grams beside it: one model whose logits are the weighed sum of both."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.conftest import TINY, flywheel
+from texts import reviews, topics
+from volant import config
+from volant.bundle import Bundle
+from volant.errors import VolantError
+from volant.kinds import KINDS
+from volant.models import Examples, Fitted, Task
+from volant.models.blend import beside, weigh
+from volant.models.linear import Linear
+from volant.runtime import load
+from volant.stages.train import Trained, train
+
+TEXTS = ["the film was lovely", "the plot was awful and dull", ""]
+CLASSIFY = Task(KINDS["classify"], ("fresh", "rotten"), "macro_f1", 5)
+
+
+@pytest.fixture(scope="module")
+def blended(
+    data: dict[str, Path], tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Trained]:
+    """A trained transformer with a linear model beside it; the same one for every test that asks for it."""
+
+    @cache
+    def get(kind: str) -> Trained:
+        model = {**TINY["transformer"], "encoder": str(tiny_encoder), "linear": {"char_ngrams": [2, 3]}}
+        folder = tmp_path_factory.mktemp(f"{kind}-blend")
+        return train("made-up", flywheel(kind, model), data[kind], folder / "bundle", folder / "work")
+
+    return get
+
+
+@pytest.mark.parametrize(("kind", "made"), [("classify", reviews), ("multilabel", topics)])
+def test_a_blend_answers_with_the_weighed_sum_of_its_parts(
+    blended: Callable[[str], Trained], kind: str, made: Callable[..., Any]
+) -> None:
+    bundle = Bundle.load(blended(kind).bundle.folder)
+    runtime = bundle.manifest["runtime"]
+    encoder, linear = (load(bundle.folder, part).logits(TEXTS) for part in runtime["parts"])
+    assert [part["type"] for part in runtime["parts"]] == ["onnx", "linear"]
+    wanted = runtime["weights"][0] * encoder + runtime["weights"][1] * linear
+    np.testing.assert_allclose(bundle.runtime.logits(TEXTS), wanted, atol=1e-5)
+    assert {*runtime["files"]} < {*bundle.manifest["files"]}
+    assert bundle.manifest["family"] == "transformer"
+    assert len(bundle.predict(made(5, 9)["text"].to_pylist())) == 5
+
+
+def test_both_precisions_have_the_linear_model_beside_them(blended: Callable[[str], Trained]) -> None:
+    fitted = blended("classify").fitted
+    assert [candidate["precision"] for candidate in fitted.candidates] == ["fp32", "int8"]
+    assert all({"linear.safetensors", "vocabulary.json"} < {*candidate["files"]} for candidate in fitted.candidates)
+    assert fitted.candidates[0]["weights"] == fitted.candidates[1]["weights"]
+
+
+def test_weights_make_validation_most_likely_and_are_never_below_zero() -> None:
+    rng = np.random.default_rng(3)
+    targets = rng.integers(0, 2, 2000)
+    sure = np.stack([1.0 - targets, targets], axis=1)
+    *parts, contrary = [sure + rng.normal(size=(2000, 2)) for _ in range(3)]
+    noise = rng.normal(size=(2000, 2))
+    best = weigh(parts, targets, CLASSIFY)
+    assert best[0] == pytest.approx(best[1], rel=0.2)
+
+    def loss(weights: list[float]) -> float:
+        return CLASSIFY.kind.loss(weights[0] * parts[0] + weights[1] * parts[1], targets)
+
+    assert loss(best) < min(loss([best[0] + d, best[1] + e]) for d in (-0.1, 0.1) for e in (-0.1, 0.1))
+    alone, useless = weigh([parts[0], noise], targets, CLASSIFY)
+    assert alone > 0.5
+    assert 0 <= useless < 0.1
+    assert weigh([parts[0], -contrary], targets, CLASSIFY)[1] == 0.0
+
+
+def test_only_the_process_that_writes_fits_what_stands_beside(tmp_path: Path) -> None:
+    empty = Fitted(())
+    none = Examples([], [], np.empty(0, dtype=np.int64))
+    assert beside(empty, Linear(), none, none, CLASSIFY, tmp_path) is empty
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_misspelt_option_of_the_linear_model_is_named() -> None:
+    model = {**TINY["transformer"], "linear": {"char_ngram": [2, 3]}}
+    with pytest.raises(VolantError, match=r"model\.linear\.char_ngram.*Did you mean 'char_ngrams'"):
+        config.build(model, "model")
+
+
+def test_the_card_tells_of_the_linear_model(blended: Callable[[str], Trained]) -> None:
+    bundle = blended("classify").bundle
+    first, second = bundle.manifest["runtime"]["weights"]
+    assert f"logits are added, {first} and {second} times" in (bundle.folder / "README.md").read_text("utf-8")

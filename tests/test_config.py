@@ -10,6 +10,7 @@ import yaml
 from volant import config
 from volant.compose import check_params, compose, write_params
 from volant.errors import VolantError
+from volant.model_choice import expand
 
 ROOT = Path(__file__).parent.parent
 FLYWHEELS = sorted(path.stem for path in (ROOT / "conf/flywheel").glob("*.yaml"))
@@ -63,6 +64,15 @@ def test_a_misspelt_key_is_named_before_staleness(project: Path) -> None:
     reviews.write_text(reviews.read_text().replace("metric:", "metrc:"))
     with pytest.raises(VolantError, match="Did you mean 'metric'"):
         check_params(project)
+
+
+def test_another_model_takes_back_an_option_that_is_a_mapping(project: Path) -> None:
+    with (project / "conf/flywheel/reviews.yaml").open("a") as file:
+        file.write("model:\n  linear: null\n")
+    assert yaml.safe_load(compose(project))["flywheels"]["reviews"]["model"]["linear"] is None
+    overrides = expand(["model@flywheels.reviews.model=emotions-transformer"], project)
+    model = yaml.safe_load(compose(project, overrides))["flywheels"]["reviews"]["model"]
+    assert model["linear"]["char_ngrams"] == [3, 5]
 
 
 def test_that_params_are_fresh_is_known_without_loading_what_they_name() -> None:

@@ -13,6 +13,7 @@ from volant import config
 from volant.config import did_you_mean
 from volant.errors import VolantError
 
+KEY = re.compile(r'"(\w+)":')
 GROUP = "model@model"  # in the defaults list of a flywheel, `/model@model: transformer`
 
 
@@ -95,7 +96,8 @@ def _resets(own: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str) -> I
         elif isinstance(value, Mapping) and isinstance(wanted[key], Mapping):
             yield from _resets(value, wanted[key], dotted)
         else:
-            yield f"{dotted}={json.dumps(wanted[key])}"
+            bare = KEY.sub(r"\1:", json.dumps(wanted[key]))  # the keys of a mapping, as Hydra's grammar wants them
+            yield f"{dotted}={bare}"
 
 
 def _flywheel_file(root: Path, flywheel: str) -> Path:

@@ -17,6 +17,7 @@ from volant.kinds import KINDS
 from volant.models import Examples, Fitted, Task
 from volant.models.blend import beside, weigh
 from volant.models.linear import Linear
+from volant.models.transformer import Transformer
 from volant.runtime import load
 from volant.stages.train import Trained, train
 
@@ -66,25 +67,50 @@ def test_weights_make_validation_most_likely_and_are_never_below_zero() -> None:
     targets = rng.integers(0, 2, 2000)
     sure = np.stack([1.0 - targets, targets], axis=1)
     *parts, contrary = [sure + rng.normal(size=(2000, 2)) for _ in range(3)]
-    noise = rng.normal(size=(2000, 2))
+    parts[1] *= 3  # as good as the first, and three times as loud
     best = weigh(parts, targets, CLASSIFY)
-    assert best[0] == pytest.approx(best[1], rel=0.2)
+    assert best == pytest.approx([0.75, 0.25], abs=0.05)
 
-    def loss(weights: list[float]) -> float:
-        return CLASSIFY.kind.loss(weights[0] * parts[0] + weights[1] * parts[1], targets)
+    def loss(first: float) -> float:
+        logits = first * parts[0] + (1 - first) * parts[1]
+        return CLASSIFY.kind.loss(logits / CLASSIFY.kind.calibrate(logits, targets).temperature, targets)
 
-    assert loss(best) < min(loss([best[0] + d, best[1] + e]) for d in (-0.1, 0.1) for e in (-0.1, 0.1))
-    alone, useless = weigh([parts[0], noise], targets, CLASSIFY)
-    assert alone > 0.5
-    assert 0 <= useless < 0.1
-    assert weigh([parts[0], -contrary], targets, CLASSIFY)[1] == 0.0
+    assert loss(best[0]) < min(loss(best[0] - 0.1), loss(best[0] + 0.1))
+    assert weigh([parts[0], rng.normal(size=(2000, 2))], targets, CLASSIFY)[1] < 0.1
+    assert weigh([parts[0], -contrary], targets, CLASSIFY) == [1.0, 0.0]
 
 
-def test_only_the_process_that_writes_fits_what_stands_beside(tmp_path: Path) -> None:
+def test_where_no_part_knows_anything_the_first_stands_alone() -> None:
+    targets = np.array([0, 1])
+    wrong = np.array([[-1.0, 1.0], [1.0, -1.0]])
+    assert weigh([wrong, 2 * wrong], targets, CLASSIFY) == [1.0, 0.0]
+
+
+def test_rows_that_are_told_apart_make_no_answer_sure() -> None:
+    targets = np.arange(10) % 2
+    sure = np.eye(2)[targets]
+    weights = weigh([0.2 * sure, 0.1 * sure], targets, CLASSIFY)
+    assert sum(weights) == pytest.approx(1.0)
+    logits = weights[0] * 0.2 * sure + weights[1] * 0.1 * sure
+    found = CLASSIFY.kind.probabilities(logits, CLASSIFY.kind.calibrate(logits, targets))
+    assert found.max() < 0.95
+
+
+def test_only_the_process_that_writes_adds_what_stands_beside(tmp_path: Path) -> None:
     empty = Fitted(())
     none = Examples([], [], np.empty(0, dtype=np.int64))
-    assert beside(empty, Linear(), none, none, CLASSIFY, tmp_path) is empty
-    assert not [*tmp_path.iterdir()]
+    assert beside(empty, Fitted(({"type": "linear"},)), none, CLASSIFY, tmp_path) is empty
+
+
+def test_what_is_wrong_with_the_linear_model_is_known_before_the_encoder_trains(tmp_path: Path) -> None:
+    rows = Examples(["a film"] * 4, [], np.array([0, 1, 0, 1]))
+    model = Transformer(encoder=str(tmp_path / "nowhere"), linear=Linear(min_df=9))
+    with pytest.raises(VolantError, match="min_df is 9, and there are 4 train texts"):
+        model.fit(rows, rows, CLASSIFY, tmp_path, tmp_path)
+
+
+def test_no_texts_have_no_logits_of_each_label(blended: Callable[[str], Trained]) -> None:
+    assert blended("classify").bundle.runtime.logits([]).shape == (0, 2)
 
 
 def test_a_misspelt_option_of_the_linear_model_is_named() -> None:

@@ -39,6 +39,7 @@ def test_one_at_a_time_and_in_a_batch_are_the_same(trained: Callable[..., Traine
     together = bundle.probabilities(texts)
     apart = np.concatenate([bundle.probabilities([text]) for text in texts])
     assert together.shape == (43, len(bundle.labels))
+    assert bundle.runtime.logits([]).shape == (0, len(bundle.labels))
     moved = np.abs(together - apart)
     if bundle.manifest["precision"] == "int8" and family == "recurrent":
         # what a recurrent net rounds to 8 bits shares a scale with its neighbours, so that an answer moves a little

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from sklearn.pipeline import FeatureUnion
 from models.conftest import flywheel
 from volant import config
 from volant.errors import VolantError
-from volant.models.linear import TOKEN
+from volant.kinds import KINDS
+from volant.models import Examples, Task
+from volant.models.linear import TOKEN, Linear
+from volant.runtime import load
 from volant.runtime.linear import LinearRuntime, save_linear
-from volant.schema import write_table
+from volant.schema import Annotation, write_table
 from volant.stages.train import Trained, train
 
 CHINESE = [
@@ -123,9 +127,40 @@ def test_a_bundle_weighs_ngrams_as_scikit_learn_does(
     np.testing.assert_allclose(found, union.transform(texts) @ coefficients.T + intercepts, atol=1e-5)
 
 
-def test_a_linear_bundle_is_run_without_scikit_learn(trained: Callable[..., Trained]) -> None:
-    folder = trained("classify", "linear").bundle.folder
+@pytest.mark.parametrize("kind", ["classify", "multilabel"])
+def test_a_linear_bundle_is_run_without_scikit_learn(trained: Callable[..., Trained], kind: str) -> None:
+    folder = trained(kind, "linear").bundle.folder
     code = f"import sys; from pathlib import Path; from volant.bundle import Bundle; Bundle.load(Path('{folder}'))"
-    code += "; print({'sklearn', 'scipy'} & set(sys.modules))"
+    code += "; print({'sklearn'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_what_has_no_spaces_is_not_remembered(tmp_path: Path) -> None:
+    union = FeatureUnion([("char_wb", TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2)))])
+    features: Any = union.fit_transform(["abc cab bca", "acb"])
+    runtime = save_linear(tmp_path, union, np.ones((2, features.shape[1]), np.float32), np.zeros(2, np.float32))
+    model = LinearRuntime(tmp_path, runtime)
+    letters = np.random.default_rng(0).choice([*"abc"], (50, 20_000))
+    tracemalloc.start()
+    for row in letters:
+        model.logits(["".join(row)])
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000  # of 50 x 300 kB
+
+
+def test_train_rows_of_one_label_only_are_refused(tmp_path: Path) -> None:
+    rows = Examples(["a film", "a plot"], [], np.array([1, 1]))
+    task = Task(KINDS["classify"], ("good", "bad"), "macro_f1", 1)
+    with pytest.raises(VolantError, match=r"The 2 train rows have one label only.*\(good, bad\)"):
+        Linear().fit(rows, rows, task, tmp_path, tmp_path)
+
+
+def test_labels_that_every_row_has_or_none_are_answered_so(tmp_path: Path) -> None:
+    kind = KINDS["multilabel"]
+    rows = Examples(["a film", "a plot"], [Annotation(labels=("a",))] * 2, np.array([[1.0, 0.0]] * 2, np.float32))
+    fitted = Linear().fit(rows, rows, Task(kind, ("a", "b"), "micro_f1", 1), tmp_path, tmp_path)
+    logits = load(tmp_path, fitted.candidates[0]).logits(["a film", ""])
+    assert (logits[:, 0] > 10).all()
+    assert (logits[:, 1] < -10).all()

@@ -8,27 +8,25 @@ from typing import Any
 import numpy as np
 
 from volant.models import Examples, Fitted, Task
-from volant.models.linear import Linear
 from volant.runtime import load
 
 
-def beside(fitted: Fitted, linear: Linear, train: Examples, validation: Examples, task: Task, folder: Path) -> Fitted:
-    """Add a linear model to a fitted one: an encoder knows what words mean, n-grams how just this task spells.
+def beside(fitted: Fitted, other: Fitted, validation: Examples, task: Task, folder: Path) -> Fitted:
+    """Add another model to a fitted one: an encoder knows what words mean, n-grams how just this task is worded.
 
     Args:
-        fitted: The model whose files are in `folder`; no candidates if another process of torchrun writes them.
-        linear: What is fitted beside it.
-        train: Rows to learn from, the same as the other's.
+        fitted: The model; no candidates if another process of torchrun writes them.
+        other: What is added, fitted on the same rows.
         validation: Rows that weigh the two.
         task: Kind, labels, metric, seed.
-        folder: Where the bundle's files are written.
+        folder: Where the files of both are.
 
     Returns:
-        The same, each candidate with the linear model added.
+        The same, each candidate with the other model's first one added.
     """
     if not fitted.candidates:
         return fitted
-    second = dict(linear.fit(train, validation, task, folder, folder).candidates[0])
+    second = dict(other.candidates[0])
     parts = [load(folder, part).logits(validation.texts) for part in (fitted.candidates[0], second)]
     weights = weigh(parts, validation.targets, task)
     candidates = (
@@ -48,6 +46,9 @@ def beside(fitted: Fitted, linear: Linear, train: Examples, validation: Examples
 def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[float]:
     """The weights, none below 0, at which the sum of logits (N, L) makes validation's gold most likely.
 
+    They come to 1: how sure to be is left to the temperature, which is bounded. Where all are best at 0, since
+    validation is tiny and no part knows more than chance, the first part stands alone.
+
     Source: Breiman 1996, Stacked Regressions, https://doi.org/10.1007/BF00117832
     """
     from scipy.optimize import minimize
@@ -57,4 +58,5 @@ def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[
         np.ones(len(parts)),
         bounds=[(0.0, None)] * len(parts),
     )
-    return [round(float(weight), 4) for weight in found.x]
+    best = np.asarray(found.x) if found.x.any() else np.eye(len(parts))[0]
+    return [round(float(weight), 4) for weight in best / best.sum()]

@@ -63,11 +63,16 @@ class Linear:
         """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`.
 
         Raises:
-            VolantError: If the texts of `train` hold no n-gram at all, or are fewer than `min_df`.
+            VolantError: If the texts of `train` hold no n-gram at all, are fewer than `min_df`, or have one label only.
         """
+        if train.targets.ndim == 1 and len(np.unique(train.targets)) < 2:
+            raise VolantError(
+                f"The {len(train.texts)} train rows have one label only: there is nothing to tell apart. Add rows of "
+                f"another label ({', '.join(task.labels)}), or raise split.train_subset_size."
+            )
         vectoriser, features = self._vectorise(train.texts)
         classifier = self._classifier(task).fit(features, train.targets)
-        coefficients, intercepts = _weights(classifier, len(task.labels))
+        coefficients, intercepts = _weights(classifier, len(task.labels), features.shape[1])
         runtime = save_linear(folder, vectoriser, coefficients, intercepts)
         logits = vectoriser.transform(validation.texts) @ coefficients.T + intercepts
         scores = task.score(np.asarray(logits, dtype=np.float32), validation)
@@ -124,10 +129,10 @@ class Linear:
         return OneVsRestClassifier(classifier) if task.kind.name == "multilabel" else classifier
 
 
-def _weights(classifier: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _weights(classifier: Any, count: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (L, F) and intercepts (L,): a logit for each label, also where scikit-learn keeps fewer."""
     if hasattr(classifier, "estimators_"):
-        return _one_vs_rest(classifier.estimators_)
+        return _one_vs_rest(classifier.estimators_, width)
     coefficients, intercepts = classifier.coef_, classifier.intercept_
     if len(classifier.classes_) == 2:  # softmax over (0, d) is the sigmoid of d
         coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
@@ -138,8 +143,7 @@ def _weights(classifier: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
     return whole
 
 
-def _one_vs_rest(estimators: Any) -> tuple[np.ndarray, np.ndarray]:
-    width = next(e.coef_.shape[1] for e in estimators if hasattr(e, "coef_"))
+def _one_vs_rest(estimators: Any, width: int) -> tuple[np.ndarray, np.ndarray]:
     rows, intercepts = [], []
     for estimator in estimators:
         if hasattr(estimator, "coef_"):

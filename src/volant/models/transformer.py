@@ -53,6 +53,8 @@ class Transformer:
         from volant.models.neural.encoders import TransformerEncoder, freeze, layer_rates
         from volant.models.neural.weights import start_tokenizer
 
+        # first, since it takes seconds: what is wrong with it is known before the encoder's minutes
+        other = self.linear.fit(train, validation, task, folder, work) if self.linear else None
         if self.start:
             start_tokenizer(self.start)  # raises before minutes of loading
         model, tokenizer = load_encoder(self.encoder, self.revision, self.layers)
@@ -65,7 +67,7 @@ class Transformer:
             encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only, self.start
         )
         fitted = fitting.fit(parts, train, validation, task, self.training, (folder, work))
-        return beside(fitted, self.linear, train, validation, task, folder) if self.linear else fitted
+        return beside(fitted, other, validation, task, folder) if other else fitted
 
 
 def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ VOCABULARY = "vocabulary.json"
 WEIGHTS = "linear.safetensors"
 PARAMETERS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase")
 REMEMBERED = 20_000  # words whose n-grams are at hand: they make up nearly all of a text
+LONGEST = 40  # letters of such a word: what has no spaces, as Base64 or Thai, never comes again
 CHUNK = 256  # texts weighed together
 NONE = np.empty(0, dtype=np.int64)
 
@@ -108,7 +109,11 @@ def _of_characters(columns: Mapping[str, int], lengths: range) -> Callable[[str]
         ngrams = (padded[at : at + n] for n in lengths if n <= longest for at in range(max(1, len(padded) - n + 1)))
         return _known(columns, ngrams)
 
-    return lambda text: np.concatenate([NONE, *map(of_word, text.split())])
+    def find(text: str) -> np.ndarray:
+        words = text.split()
+        return np.concatenate([NONE, *((of_word if len(w) <= LONGEST else of_word.__wrapped__)(w) for w in words)])
+
+    return find
 
 
 def _known(columns: Mapping[str, int], ngrams: Iterable[str]) -> np.ndarray:

@@ -47,7 +47,7 @@ class OnnxRuntime:
             outputs = list(self._threads.map(partial(self._run, self._each), ids))
         else:
             outputs = [self._run(self._all, tokens) for tokens in ids]
-        result = np.empty((len(texts), outputs[0].shape[1] if outputs else 0), dtype=np.float32)
+        result = np.empty((len(texts), self._each.get_outputs()[0].shape[1]), dtype=np.float32)
         for rows, logits in zip(groups, outputs, strict=True):
             result[rows] = logits
         return result

@@ -112,9 +112,10 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
         for step, epoch in enumerate(trained.fitted.history, 1):
             run.log_epoch(step, epoch)
         best = trained.fitted.best
-        run.log_metrics({f"val_{key}": value for key, value in trained.validation.items()})
+        scores = trained.validation
+        run.log_metrics({f"val_{key}": value for key, value in scores.items()})
         run.log_metrics({"best_epoch": best["epoch"], "train_loss": best.get("train_loss", float("nan"))})
-        run.log_metrics({"best_val_f1": best["val_macro_f1"], "val_f1_weighted": best["val_weighted_f1"]})
+        run.log_metrics({"best_val_f1": scores["macro_f1"], "val_f1_weighted": scores["weighted_f1"]})
         run.log_file(config.PARAMS)
         run.log_file(reports / "plots" / "learning.csv", "plots")
         run.log_file(trained.bundle.folder / "README.md", "bundle")

@@ -12,7 +12,7 @@ import numpy as np
 VOCABULARY = "vocabulary.json"
 WEIGHTS = "linear.safetensors"
 PARAMETERS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase")
-REMEMBERED = 20_000  # words whose n-grams are at hand: they make up nearly all of a text
+REMEMBERED = 5_000  # words whose n-grams are at hand, 2 MB: the last ones read make up nearly all of a text
 LONGEST = 40  # letters of such a word: what has no spaces, as Base64 or Thai, never comes again
 CHUNK = 256  # texts weighed together
 NONE = np.empty(0, dtype=np.int64)

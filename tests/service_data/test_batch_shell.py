@@ -58,12 +58,12 @@ def test_from_s3_to_s3(s3: tuple[Path, str], project: Path) -> None:
     assert bucket.read("shell/out/b.jsonl") == (project / "b.jsonl").read_text()
     assert list((project / ".volant/batch").iterdir()) == []
     # what cannot be sent is kept, and sent by the next run
-    failed = batch("mine", "s3://bucket/shell/a.csv", "--out", "s3://absent/b.jsonl")
+    failed = batch("mine", "s3://bucket/shell/a.csv", "--out", "s3://not-yet-there/b.jsonl")
     assert failed.exit_code == 2
-    assert "bucket 'absent'" in failed.output
+    assert "bucket 'not-yet-there'" in failed.output
     client: Any = client_of(s3[1])
-    client.create_bucket(Bucket="absent")
-    again = batch("mine", "s3://bucket/shell/a.csv", "--out", "s3://absent/b.jsonl", "--json")
+    client.create_bucket(Bucket="not-yet-there")
+    again = batch("mine", "s3://bucket/shell/a.csv", "--out", "s3://not-yet-there/b.jsonl", "--json")
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout.splitlines()[-1])["resumed"] == 2
     for wrong in ("s3://bucket/shell/gone.csv", "s3://bucket", "s3://bucket/shell/"):

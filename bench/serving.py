@@ -49,6 +49,7 @@ MODELS = {
         "_target_": "volant.models.transformer.Transformer",
         "family": "transformer",
         "trainable": "head",
+        "pooling": "cls",  # as the pipeline does
         "training": {"num_train_epochs": 2, "progress": False},
     },
     "linear": {"_target_": "volant.models.linear.Linear", "family": "linear"},

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import AlbertConfig, AlbertModel
 
 from models.conftest import TINY
 from volant import config
 from volant.errors import VolantError
-from volant.models.neural.encoders import TransformerEncoder, freeze, layer_rates
-from volant.models.neural.heads import Net, TextHead
+from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze, layer_rates
+from volant.models.neural.heads import Net, TextHead, pool
 from volant.models.neural.options import Training
 from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import Goal, LengthGroupedTrainer, arguments
@@ -75,3 +76,21 @@ def test_layers_that_are_one_and_the_same_can_not_learn_apart() -> None:
         layer_rates(encoder, 0.9)
     freeze(encoder, "head")
     layer_rates(encoder, 0.9)  # nothing learns, so there is nothing to tell apart
+
+
+def test_what_only_the_first_token_is_read_of_is_not_computed_for_the_others(tiny_encoder: Path) -> None:
+    def answered(shortened: bool) -> tuple[torch.Size, torch.Tensor, torch.Tensor]:
+        encoder = TransformerEncoder(load_encoder(str(tiny_encoder), None, None)[0]).eval()
+        if shortened:
+            first_token_only(encoder)
+        ids, mask = torch.tensor([[2, 7, 9, 3], [2, 8, 3, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+        states = encoder(ids, mask)
+        pool(states, mask, "cls").pow(2).sum().backward()
+        gradient = next(p.grad for p in encoder.parameters() if p.grad is not None)
+        return states.shape, states[:, 0], gradient
+
+    (whole, *expected), (short, *found) = answered(False), answered(True)
+    assert (whole[1], short[1]) == (4, 1)
+    for one, other in zip(expected, found, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+        assert one.abs().max() > 0

@@ -50,7 +50,7 @@ class Transformer:
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Fine-tune; see `volant.models.Model.fit`."""
         from volant.models.neural import fitting
-        from volant.models.neural.encoders import TransformerEncoder, freeze, layer_rates
+        from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze, layer_rates
         from volant.models.neural.weights import start_tokenizer
 
         # first, since it takes seconds: what is wrong with it is known before the encoder's minutes
@@ -61,6 +61,8 @@ class Transformer:
         encoder = TransformerEncoder(model)
         freeze(encoder, self.trainable)
         layer_rates(encoder, self.layer_decay)
+        if self.pooling == "cls":
+            first_token_only(encoder)
         longest = min(self.max_length, getattr(model.config, "max_position_embeddings", self.max_length))
         head_only = self.trainable == "head"
         parts = fitting.Composition(

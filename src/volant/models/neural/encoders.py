@@ -1,5 +1,6 @@
 """Encoders: token ids and mask (B, T) in, hidden states (B, T, D) out. Importing this imports torch."""
 
+from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -9,6 +10,7 @@ from volant.errors import VolantError
 from volant.models.neural.thrift import quicken
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+BERTS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")  # whose layers are built and named as BERT's
 
 
 class RecurrentEncoder(nn.Module):
@@ -74,10 +76,13 @@ class TransformerEncoder(nn.Module):
         quicken(model)
         self.model = model
         self.width = int(model.config.hidden_size)
+        self.typed = "token_type_ids" in signature(model.forward).parameters
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Hidden states (B, T, D)."""
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        # said, not left to the model, which would work them out by some ten small operators of the graph
+        types = {"token_type_ids": torch.zeros_like(input_ids)} if self.typed else {}
+        return self.model(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
 
 
 def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int) -> None:
@@ -97,6 +102,17 @@ def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int)
         refuse_more(trainable, len(layers), "trainable")
         for layer in layers[-trainable:]:
             layer.requires_grad_(True)
+
+
+def first_token_only(encoder: TransformerEncoder) -> None:
+    """Let the last layer go on from its attention with the first token alone: states (B, 1, D), the same as before.
+
+    For pooling `cls`, which reads nothing else. It spares two thirds of a layer, in training and in prediction. Another
+    architecture than BERT's stays as it is.
+    """
+    if encoder.model.config.model_type in BERTS:
+        attention = encoder.model.encoder.layer[-1].attention
+        attention.output.register_forward_hook(lambda _module, _inputs, states: states[:, :1])
 
 
 def layer_rates(encoder: TransformerEncoder, decay: float) -> None:

@@ -1,12 +1,14 @@
 """An encoder with n-grams beside it: one model whose logits are the weighed sum of both."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 
 from models.conftest import TINY, flywheel
 from texts import reviews, topics
@@ -19,7 +21,8 @@ from volant.models.blend import beside, weigh
 from volant.models.linear import Linear
 from volant.models.transformer import Transformer
 from volant.runtime import load
-from volant.stages.train import Trained, train
+from volant.schema import write_text
+from volant.stages.train import Trained, curves, record, train
 
 TEXTS = ["the film was lovely", "the plot was awful and dull", ""]
 CLASSIFY = Task(KINDS["classify"], ("fresh", "rotten"), "macro_f1", 5)
@@ -123,3 +126,23 @@ def test_the_card_tells_of_the_linear_model(blended: Callable[[str], Trained]) -
     bundle = blended("classify").bundle
     first, second = bundle.manifest["runtime"]["weights"]
     assert f"logits are added, {first} and {second} times" in (bundle.folder / "README.md").read_text("utf-8")
+
+
+def test_mlflow_has_the_score_of_the_bundle_and_not_of_its_encoder_alone(
+    trained: Callable[..., Trained], project_root: Path
+) -> None:
+    made = trained("classify", "transformer")
+    tree = {"_target_": "volant.models.transformer.Transformer", "family": "transformer"}
+    blended = replace(made, validation={**made.validation, "macro_f1": 0.123, "weighted_f1": 0.234})
+    write_text(curves(blended), project_root / "reports" / "plots" / "learning.csv")
+    write_text("seed: 1\n", project_root / "params.yaml")
+    record("made-up", flywheel("classify", tree), blended, project_root / "reports")
+    client = MlflowClient(f"sqlite:///{project_root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("made-up")
+    assert experiment
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert {k: found.data.metrics[k] for k in ("best_val_f1", "val_f1_weighted")} == {
+        "best_val_f1": 0.123,
+        "val_f1_weighted": 0.234,
+    }
+    assert found.data.metrics["best_epoch"] == made.fitted.best["epoch"]

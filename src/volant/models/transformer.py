@@ -26,7 +26,7 @@ class Transformer:
         layers: Take the first N layers only; null for all.
         trainable: `all`, `head` (the encoder stays, its output is computed once and reused), or the last N layers.
         layer_decay: Learning rate of a layer, by that of the layer above it; 1 lets all learn alike.
-        pooling: `mean`, `max`, `cls` (first token) or `last`.
+        pooling: `mean`, `max`, `cls` (first token, of which BERT's last layer computes little more) or `last`.
         dropout: Share of pooled states dropped before the head.
         max_length: Tokens of a text that are read.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.

@@ -40,7 +40,7 @@ def graphs(name: str, folder: Path, wide: float = 1.0) -> tuple[Path, Path]:
     net = Net(TransformerEncoder(encoder), TextHead(64, 3, 0.0, None, 0.0), "mean")
     words = Tokenizer(models.WordLevel({str(i): i for i in range(200)}, unk_token="0"))
     export(net.eval(), words, 32, folder, ["1 2 3"])
-    quantise(folder / FP32, folder / INT8, IDS)
+    quantise(folder / FP32, folder / INT8, IDS[::2])  # it answers all of them
     return folder / FP32, folder / INT8
 
 
@@ -66,6 +66,8 @@ def test_every_product_is_in_int8_and_answers_as_before(name: str, tmp_path: Pat
     operators = [node.op_type for node in onnx.load(int8).graph.node]
     assert operators.count("MatMulIntegerToFloat") + 3 * operators.count("QAttention") >= 12
     assert "DynamicQuantizeLinear" not in operators
+    assert "FastGelu" in operators
+    assert "Gelu" not in operators
     assert int8.stat().st_size < 0.5 * fp32.stat().st_size  # of a real one 0.25: here names of nodes weigh
     assert error(fp32, int8) < 0.1
     alone = np.vstack([answer(int8, [ids]) for ids in IDS])
@@ -73,6 +75,7 @@ def test_every_product_is_in_int8_and_answers_as_before(name: str, tmp_path: Pat
 
 
 def test_a_wide_channel_does_not_cost_the_others_their_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # so wide that it matters, and no wider: narrowing widens weights, which have seven bits
     fp32, int8 = graphs("Bert", tmp_path, wide=30.0)
     narrowed = error(fp32, int8)
     monkeypatch.setattr(quantisation, "smoothing", lambda _, matrix: np.ones(len(matrix), dtype=np.float32))
@@ -80,10 +83,13 @@ def test_a_wide_channel_does_not_cost_the_others_their_bits(tmp_path: Path, monk
     assert narrowed < error(fp32, int8) / 2
 
 
-def test_no_sum_of_two_products_overflows_where_a_cpu_adds_them_in_16_bits(tmp_path: Path) -> None:
-    _, int8 = graphs("Bert", tmp_path)
-    graph = onnx.load(int8).graph
-    weights = [onnx.numpy_helper.to_array(t) for t in graph.initializer if t.name.endswith("_int8")]
-    assert len(weights) >= 8
+@pytest.mark.parametrize("name", ["Bert", "DistilBert"])
+def test_no_sum_of_two_products_overflows_where_a_cpu_adds_them_in_16_bits(name: str, tmp_path: Path) -> None:
+    graph = onnx.load(graphs(name, tmp_path)[1]).graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    products = [node for node in graph.node if node.op_type in ("MatMulIntegerToFloat", "QAttention")]
+    assert len(products) >= 8
     greatest = np.iinfo(np.uint8).max  # of a value, also of one beyond the range that training texts have
-    assert all(2 * greatest * int(np.abs(weight.astype(int)).max()) <= np.iinfo(np.int16).max for weight in weights)
+    for node in products:
+        weights = constants[node.input[1]].astype(int)
+        assert 2 * greatest * np.abs(weights).max() <= np.iinfo(np.int16).max

@@ -1,6 +1,5 @@
 """Encoders: token ids and mask (B, T) in, hidden states (B, T, D) out. Importing this imports torch."""
 
-from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -76,11 +75,11 @@ class TransformerEncoder(nn.Module):
         quicken(model)
         self.model = model
         self.width = int(model.config.hidden_size)
-        self.typed = "token_type_ids" in signature(model.forward).parameters
+        self.typed = model.config.model_type in BERTS
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Hidden states (B, T, D)."""
-        # said, not left to the model, which would work them out by some ten small operators of the graph
+        # said, not left to the model, which would work the same out by some ten small operators of the graph
         types = {"token_type_ids": torch.zeros_like(input_ids)} if self.typed else {}
         return self.model(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
 

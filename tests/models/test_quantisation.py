@@ -93,3 +93,25 @@ def test_no_sum_of_two_products_overflows_where_a_cpu_adds_them_in_16_bits(name:
     for node in products:
         weights = constants[node.input[1]].astype(int)
         assert 2 * greatest * np.abs(weights).max() <= np.iinfo(np.int16).max
+
+
+def test_a_recurrent_graph_does_not_overflow_either(tmp_path: Path) -> None:
+    import torch
+    from tokenizers import Tokenizer, models
+
+    from volant.models.neural.encoders import RecurrentEncoder
+    from volant.models.neural.export import INT8, export
+    from volant.models.neural.heads import Net, TextHead
+
+    torch.manual_seed(3)
+    encoder = RecurrentEncoder(200, 16, 16, layers=1, cell="lstm", bidirectional=True, dropout=0.0)
+    words = Tokenizer(models.WordLevel({str(i): i for i in range(200)}, unk_token="0"))
+    export(Net(encoder, TextHead(32, 3, 0.0, None, 0.0), "max").eval(), words, 32, tmp_path, ["1 2 3"])
+    graph = onnx.load(tmp_path / INT8).graph
+    eight = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if t.data_type == onnx.TensorProto.INT8}
+    multiplied = [
+        eight[name] for node in graph.node if node.op_type != "Gather" for name in node.input if name in eight
+    ]
+    assert len([weights for weights in multiplied if weights.size > 1 and weights.any()]) >= 4
+    for weights in multiplied:
+        assert 2 * 255 * np.abs(weights.astype(int)).max(initial=0) <= np.iinfo(np.int16).max

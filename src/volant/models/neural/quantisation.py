@@ -124,6 +124,7 @@ def quantise_weights(source: Path, target: Path, operators: Sequence[str] | None
             target,
             op_types_to_quantize=list(operators) if operators else None,
             per_channel=True,
+            reduce_range=not operators,  # of products, as below; an embedding is never multiplied in 8 bits
             weight_type=QuantType.QInt8,
             extra_options={"DefaultTensorType": TensorProto.FLOAT},  # of what the fused operators give
         )

@@ -79,7 +79,7 @@ def test_a_wide_channel_does_not_cost_the_others_their_bits(tmp_path: Path, monk
     fp32, int8 = graphs("Bert", tmp_path, wide=30.0)
     narrowed = error(fp32, int8)
     monkeypatch.setattr(quantisation, "smoothing", lambda _, matrix: np.ones(len(matrix), dtype=np.float32))
-    quantise(fp32, int8, IDS)
+    quantise(fp32, int8, IDS[::2])
     assert narrowed < error(fp32, int8) / 2
 
 

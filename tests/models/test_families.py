@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from models.conftest import TINY, flywheel
@@ -73,6 +74,21 @@ def test_int8_is_near_fp32_and_smaller(trained: Callable[..., Trained], family: 
     assert set(choice) == {"fp32", "int8"}
     taken = trained("classify", family).bundle.manifest["precision"]
     assert (taken == "int8") == (choice["int8"] >= choice["fp32"] - 0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["recurrent", "transformer"])
+def test_what_was_trained_in_bf16_is_exported_in_fp32(
+    data: dict[str, Path], tiny_encoder: Path, tmp_path: Path, family: str, kind: str, bf16: bool
+) -> None:
+    model = {**TINY[family], **({"encoder": str(tiny_encoder)} if family == "transformer" else {})}
+    model["training"] = {**model["training"], "bf16": bf16, "class_weights": True}
+    done = train("made-up", flywheel(kind, model), data[kind], tmp_path / "bundle", tmp_path / "work")
+    assert done.validation["macro_f1"] > 0.7
+    graph = onnx.load(done.bundle.folder / done.bundle.manifest["runtime"]["model"])
+    assert onnx.TensorProto.BFLOAT16 not in {a.i for n in graph.graph.node for a in n.attribute if a.name == "to"}
 
 
 @pytest.mark.slow

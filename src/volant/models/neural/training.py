@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -89,6 +90,8 @@ def train(
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         state = trainer.state
+        # a net that was trained in bf16 would go on computing, and be exported, with casts to bf16
+        extract_model_from_parallel(net, keep_fp32_wrapper=False)
     together()  # the first process removes the checkpoints when it is done with all
     return history(state.log_history, state.best_global_step, goal.metric)
 

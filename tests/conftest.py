@@ -11,12 +11,14 @@ import pytest
 
 from databases import INITDB, new_database, server
 
+# Read when torch is loaded. Threads that wait awake take the core of the other test process: five times as slow.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # children (pip, dvc, mlflow) must be as offline as this process
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "DVC_NO_ANALYTICS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "OMP_WAIT_POLICY": "PASSIVE",
 }
 FOREIGN = (
     "VOLANT_",

@@ -17,12 +17,13 @@ from volant.service.settings import Batching, Limits
 
 
 class Model:
-    """Answers a text with itself, once it may; notes what it was asked together."""
+    """Answers a text with itself, once it may; says when it began, notes what it was asked together."""
 
     def __init__(self) -> None:
-        self.may, self.asked = threading.Event(), list[list[str]]()
+        self.begun, self.may, self.asked = threading.Event(), threading.Event(), list[list[str]]()
 
     def __call__(self, texts: Sequence[str]) -> list[Annotation]:
+        self.begun.set()
         assert self.may.wait(10)
         self.asked.append(list(texts))
         if "bad" in texts:
@@ -131,16 +132,21 @@ def test_who_would_wait_too_long_is_told_when_to_come_again(bundle: Bundle) -> N
     asyncio.run(ask())
 
 
-def test_a_pause_forgets_the_pace(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_forgets_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "MEMORY", 0.2)
 
     async def ask() -> None:
-        batcher = Batcher(bundle.predict, Batching(tokens=100), Limits(queue_seconds=1e-6))
+        model = Model()
+        batcher = Batcher(model, Batching(tokens=100), Limits(queue_seconds=1e-6))
+        model.may.set()
         await batcher.submit(["a film"])
         await asyncio.sleep(0.4)
+        model.may.clear()
+        model.begun.clear()
         taken = [batcher.submit(["superb " * 2800] * 20)]
-        await asyncio.sleep(0.001)  # the first one is at work
+        assert await asyncio.to_thread(model.begun.wait, 10)  # the first one is at work
         taken.append(batcher.submit(["short"]))
+        model.may.set()
         await asyncio.gather(*taken)
         batcher.close(wait=True)
 

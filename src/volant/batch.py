@@ -19,6 +19,7 @@ from rich.table import Table
 from volant import config
 from volant.answer_files import Row, schema_of, shown, writer
 from volant.bundle import CHUNK, Bundle
+from volant.config import did_you_mean
 from volant.errors import VolantError
 from volant.schema import Annotation
 from volant.sources import texts as sources
@@ -37,7 +38,8 @@ def load(name: str) -> Bundle:
             return Bundle.load(folder)
     trained = sorted(path.parent.name for path in Path("models").glob("*/manifest.json"))
     raise VolantError(
-        f"There is no bundle for '{name}' in models/ here. Trained: {', '.join(trained) or 'none'}. "
+        f"There is no bundle for '{name}' in models/ here.{did_you_mean(name, trained)} "
+        f"Trained: {', '.join(trained) or 'none'}. "
         f"Train it with `volant iterate {name}`, fetch it with `dvc pull models/{name}`, or give a bundle's folder."
     )
 
@@ -52,7 +54,7 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
     table = Table("text", *answers[0])
     for text, found in zip(texts, answers, strict=True):
         table.add_row(text, *map(shown, found.values()))
-    Console().print(table)
+    Console(markup=False).print(table)  # "[b]" in a text or label is what it says
 
 
 def answer(bundle: Bundle, annotation: Annotation, all_scores: bool) -> Row:
@@ -100,7 +102,7 @@ def predict_file(
             bar.update(task, completed=done)
         bar.update(task, total=done)
     if out:
-        Console().print(f"{done:,} rows answered: {out}", highlight=False)
+        Console(markup=False).print(f"{done:,} rows answered: {out}", highlight=False)
 
 
 def reading_of(bundle: Bundle, column: str | None = None, encoding: str | None = None) -> Reading:
@@ -133,7 +135,7 @@ def read_texts(file: Path, column: str) -> Iterator[str]:
 
 
 def _tell(sentence: str) -> None:
-    Console(stderr=True).print(sentence, highlight=False)
+    Console(stderr=True, markup=False).print(sentence, highlight=False)
 
 
 def _progress() -> Progress:

@@ -21,6 +21,7 @@ from volant.schema import Annotation, sha256
 
 SCHEMA = 1
 MANIFEST, GOLDEN, CARD = "manifest.json", "golden.jsonl", "README.md"
+CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what file managers leave in every folder that they show
 CHUNK = 4096  # texts cleaned, sorted by length and answered at a time
 
 
@@ -132,14 +133,14 @@ def verify(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema, files = manifest["schema"], manifest["files"]
+        schema, files, _ = manifest["schema"], manifest["files"], manifest["runtime"]
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path} is not a manifest ({error!r}). Train again, or `dvc pull` the bundle.") from error
     if schema != SCHEMA:
         raise BundleError(
             f"{path}: schema {schema!r} is unknown; this volant reads {SCHEMA}. Use a volant that matches."
         )
-    unknown = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST, *files}
+    unknown = set(_names(folder)) - {MANIFEST, *files}
     if unknown:
         raise BundleError(
             f"{folder}: files that the manifest does not list: {', '.join(sorted(unknown))}. Remove them."
@@ -158,9 +159,14 @@ def _verify_file(path: Path, entry: dict[str, Any]) -> None:
         raise BundleError(f"{path} is not the file that was saved (its sha256 differs). `dvc pull` or train it again.")
 
 
+def _names(folder: Path) -> list[str]:
+    """Files of a bundle's folder, from there."""
+    return [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name not in CLUTTER]
+
+
 def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Write the manifest of a finished folder, with the hash and size of every file; returns it."""
-    names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    names = sorted(name for name in _names(folder) if Path(name).name != MANIFEST)
     files = {name: {"sha256": sha256(folder / name), "size": (folder / name).stat().st_size} for name in names}
     whole = {"schema": SCHEMA, **manifest, "files": files}
     whole["digest"] = digest(whole)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from volant.batch import load, predict_file
+from volant.batch import load, predict_file, predict_texts
 from volant.bundle import Bundle
 from volant.errors import VolantError
 from volant.stages.train import Trained
@@ -88,3 +88,9 @@ def test_an_unknown_name_lists_what_is_trained(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VolantError, match=r"'reviws'.*Trained: none"):
         load("reviws")
+
+
+@pytest.mark.parametrize("text", ["a [/b] great film", "a [red]great[/red] film"])
+def test_a_text_is_shown_as_it_is(bundle: Bundle, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    predict_texts(bundle, [text])
+    assert text in capsys.readouterr().out

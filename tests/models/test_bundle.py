@@ -66,6 +66,19 @@ def test_a_file_that_is_not_listed_is_refused(folder: Path) -> None:
         Bundle.load(folder)
 
 
+def test_what_a_file_manager_leaves_is_no_part_of_it(folder: Path) -> None:
+    (folder / ".DS_Store").write_bytes(b"icons")
+    assert Bundle.load(folder).predict(["the film was lovely"])[0].label == "fresh"
+
+
+def test_a_manifest_without_a_runtime_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["runtime"], manifest["digest"]
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "digest": digest(manifest)}))
+    with pytest.raises(BundleError, match="is not a manifest"):
+        Bundle.load(folder)
+
+
 def test_unknown_schema_is_refused(folder: Path) -> None:
     change(folder, schema=99)
     with pytest.raises(BundleError, match="schema 99"):

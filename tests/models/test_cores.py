@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from volant.runtime.onnx import cores, quota
+from volant.runtime.onnx import asked_threads, cores, quota
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,11 @@ def test_cores_are_no_more_than_the_quota(tmp_path: Path) -> None:
     assert cores(tmp_path) == 1
     (tmp_path / "cpu.max").write_text("6400000000 100000\n")
     assert cores(tmp_path) == free
+
+
+@pytest.mark.parametrize(("said", "threads"), [("", None), ("3", 3), ("4,2", 4), (" 2 ", 2), ("0", 0), ("many", None)])
+def test_openmp_may_ask_for_threads_in_its_own_ways(
+    said: str, threads: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert asked_threads() == threads

@@ -100,4 +100,6 @@ def remove(
     if as_json:
         print(json.dumps(asdict(card), ensure_ascii=False))  # noqa: T201
     else:
-        Console().print(f"{card.name} is marked unused: {card.unused}. Next: volant iterate {name}", highlight=False)
+        Console(markup=False).print(
+            f"{card.name} is marked unused: {card.unused}. Next: volant iterate {name}", highlight=False
+        )

@@ -29,13 +29,22 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     """Answer texts, or every row of a file, with a trained bundle."""
     from volant import batch
 
+    if file is None and not texts:
+        raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
+    if file is not None and (texts or as_json):
+        raise VolantError(
+            f"--file {file} takes neither texts beside it nor --json. Put the texts into the file; --out FILE.jsonl "
+            "writes JSON."
+        )
+    if file is None and out is not None:
+        raise VolantError(
+            f"--out {out} takes the answers to a --file. Put the texts into one (.txt: a line each), or give no --out."
+        )
     bundle = batch.load(name)
     if file is not None:
         batch.predict_file(bundle, file, out, batch.reading_of(bundle, column, encoding), all_scores)
-    elif texts:
-        batch.predict_texts(bundle, texts, all_scores=all_scores, as_json=as_json)
     else:
-        raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
+        batch.predict_texts(bundle, texts or (), all_scores=all_scores, as_json=as_json)
 
 
 @app.command(rich_help_panel="The turn")

@@ -70,4 +70,4 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         for answer in answers:
             print(json.dumps(answer, ensure_ascii=False))  # noqa: T201
     else:
-        show(answers, Console())
+        show(answers, Console(markup=False))

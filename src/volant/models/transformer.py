@@ -63,7 +63,7 @@ class Transformer:
         layer_rates(encoder, self.layer_decay)
         if self.pooling == "cls":
             first_token_only(encoder)
-        longest = min(self.max_length, getattr(model.config, "max_position_embeddings", self.max_length))
+        longest = min(self.max_length, positions(model) or self.max_length)
         head_only = self.trainable == "head"
         parts = fitting.Composition(
             encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only, self.start
@@ -78,6 +78,7 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
     Raises:
         VolantError: If it can't be had, has fewer layers, or its tokenizer has no fast form, which serving needs.
     """
+    import torch
     import transformers
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -91,8 +92,8 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
         if layers is not None:
             refuse_more(layers, config.num_hidden_layers, "layers")
             config.num_hidden_layers = layers
-        options = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
-        model = AutoModel.from_pretrained(path, revision=revision, config=config, **options)
+        # whatever it is stored in: what trains it and what it is exported to compute in fp32
+        model = AutoModel.from_pretrained(path, revision=revision, config=config, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
         raise VolantError(
@@ -102,7 +103,20 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
         ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose one that has.")
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # nothing reads it, and what gets no gradient stops torchrun's processes
     return model, tokenizer.backend_tokenizer
+
+
+def positions(model: Any) -> int | None:
+    """Tokens that an encoder can tell apart by their place; None where places have no embedding of their own.
+
+    RoBERTa and its like count from the place after padding's, so that two or more of their embeddings are never used.
+    """
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    unused = -1 if getattr(table, "padding_idx", None) is None else table.padding_idx  # pyright: ignore[reportOptionalMemberAccess]
+    longest = getattr(model.config, "max_position_embeddings", None)
+    return None if longest is None else longest - (unused + 1)
 
 
 def packaged_minilm() -> str:

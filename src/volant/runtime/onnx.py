@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -31,7 +32,7 @@ class OnnxRuntime:
         self._tokenizer.enable_truncation(runtime["max_length"])
         self._tokenizer.no_padding()
         self._pad = runtime["pad_id"]
-        self._count = int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()
+        self._count = asked_threads() or cores()
         self._threads = ThreadPoolExecutor(self._count, "onnx")
         load = partial(session, folder / runtime["model"], runtime.get("disabled_optimizers", []))
         self._each = load(1)
@@ -74,6 +75,15 @@ def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> An
     return onnxruntime.InferenceSession(
         str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled_optimizers
     )
+
+
+def asked_threads() -> int | None:
+    """How many threads `OMP_NUM_THREADS` asks for, if it does: a number, or one for each level (`4,2`).
+
+    Source: https://www.openmp.org/spec-html/5.1/openmpse59.html
+    """
+    number = re.match(r"\s*(\d+)", os.environ.get("OMP_NUM_THREADS", ""))
+    return int(number[1]) if number else None
 
 
 def cores(limits: Path = CGROUP) -> int:

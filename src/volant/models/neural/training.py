@@ -141,7 +141,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
     steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps * processes))
     total = math.ceil(steps * options.num_train_epochs)
     every = max(1, min(total, steps // options.evaluations_per_epoch))
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(work),
         learning_rate=options.learning_rate,
         num_train_epochs=options.num_train_epochs,
@@ -171,6 +171,8 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         report_to=[],
         disable_tqdm=not options.progress,
     )
+    made._n_gpu = min(made.n_gpu, 1)  # or one process feeds all GPUs, with steps of another size; torchrun uses all
+    return made
 
 
 def has_bf16() -> bool:

@@ -31,7 +31,8 @@ check: $(VENV)/.dev  ## lint, format and types
 format: $(VENV)/.dev  ## mend what can be mended
 	@ruff check --fix . ; ruff format .
 
-sweep: $(VENV)/.train  ## search hyper-parameters of FLYWHEEL in family MODEL
+sweep: params  ## search hyper-parameters of FLYWHEEL in family MODEL
+	@dvc repro -q clean@$(FLYWHEEL)
 	@python -m volant.sweep -m flywheel=$(FLYWHEEL) sweep=$(or $(MODEL),transformer)
 
 compare: params  ## the three families side by side on FLYWHEEL

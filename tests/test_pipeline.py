@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from projects import ENVIRONMENT, ROOT, copy_project
 from texts import reviews
@@ -78,6 +79,21 @@ def test_dvc_shows_metrics_and_plots(project: Path) -> None:
     assert "macro_f1" in json.dumps(shown)
     run(project, "dvc", "plots", "show", "-q", "reports/mine/plots/confusion.csv", "-o", "page")
     assert "vega" in (project / "page/index.html").read_text()
+
+
+def test_what_a_plot_shows_lies_inside_its_axes(project: Path) -> None:
+    """Epochs and losses have no upper end, rates and probabilities do."""
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"].values()
+    plots = {name: plot for stage in stages for entry in stage["do"].get("plots", []) for name, plot in entry.items()}
+    bounded = set()
+    for name, plot in plots.items():
+        template = project / ".dvc/plots" / f"{plot['template']}.json"
+        if template.exists() and '"domain"' in template.read_text():
+            bounded.add(Path(name).name)
+            rows = list(csv.DictReader((project / name.replace("${key}", "mine")).open()))
+            values = [float(row[plot[axis]]) for row in rows for axis in ("x", "y")]
+            assert 0 <= min(values) <= max(values) <= 1
+    assert bounded == {"roc.csv", "pr.csv", "calibration.csv"}
 
 
 def test_a_changed_leaf_runs_just_what_depends_on_it(project: Path) -> None:

@@ -19,6 +19,8 @@ from volant.errors import VolantError
 
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
+# dvc.yaml names these, and DVC wants to find what it is to watch: how each says that the usual will do
+WATCHED = {"labels": "null: those of train", "split": "{}: the usual shares", "evaluation": "{}: the usual report"}
 STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
@@ -120,6 +122,14 @@ def load(params: Path = PARAMS) -> Config:
 def check(tree: dict[str, Any]) -> Config:
     """Turn a composed tree into a `Config`, with the models and sources of every flywheel bound but not built."""
     config = validate(Config, tree, "")
+    lines = [
+        _message(f"flywheels.{name}.{key}", None, f"a value: the key is missing ({usual})", kind="key")
+        for name, flywheel in tree["flywheels"].items()
+        for key, usual in WATCHED.items()
+        if key not in flywheel
+    ]
+    if lines:
+        raise VolantError("\n".join(lines))
     for name, flywheel in config.flywheels.items():
         _check_flywheel(flywheel, f"flywheels.{name}")
     return config
@@ -139,6 +149,11 @@ def _check_flywheel(flywheel: Flywheel, key: str) -> None:
         if name not in metrics:
             allowed = f"one of {', '.join(metrics)}"
             raise VolantError(_message(f"{key}.gate.min.{name}", name, allowed, did_you_mean(name, metrics), "key"))
+    kept: list[str] | None = (flywheel.source.get("columns") or {}).get("keep")
+    for name in flywheel.evaluation.slices:
+        if kept is not None and name not in kept:
+            allowed = f"a column that source.columns.keep lists ({', '.join(kept) or 'none'})"
+            raise VolantError(_message(f"{key}.evaluation.slices", name, allowed, did_you_mean(name, kept)))
     try:
         parse_steps(flywheel.cleaning)
     except VolantError as error:

@@ -1,12 +1,14 @@
 """Plots as PNG files: same figures, same bytes; readable with 28 labels and by the colour-blind."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from volant.kinds.rates import AVERAGED
 from volant.schema import whole
 
 if TYPE_CHECKING:
@@ -63,12 +65,14 @@ def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figur
 
 def per_class(labels: Sequence[dict]) -> "Figure":
     """F1 of each label as a bar, the best on top, with its precision and recall as marks."""
-    rows = sorted(labels, key=lambda row: row["f1"])
+    rows = sorted(labels, key=lambda row: -1.0 if row["f1"] is None else row["f1"])  # one without figures comes last
+    shown = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in AVERAGED}
     places = np.arange(len(rows))
     figure, (axis,) = canvas(8, min(1.6 + 0.3 * len(rows), 24))
-    axis.barh(places, [row["f1"] for row in rows], color=COLOURS[5], label="F1")
-    axis.plot([row["precision"] for row in rows], places, "D", color=COLOURS[1], markersize=5, label="precision")
-    axis.plot([row["recall"] for row in rows], places, "o", color=COLOURS[6], markersize=5, label="recall")
+    marks: Any = {"markersize": 5, "clip_on": False}  # whole ones at 0 and 1 too
+    axis.barh(places, shown["f1"], color=COLOURS[5], label="F1")
+    axis.plot(shown["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
+    axis.plot(shown["recall"], places, "o", color=COLOURS[6], label="recall", **marks)
     axis.set_yticks(places, [f"{short(row['label'])} ({row['support']})" for row in rows])
     axis.set(xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="share", title="Per label (test rows)")
     axis.grid(axis="x", alpha=0.3)

@@ -43,3 +43,13 @@ def test_the_seed_decides_and_memory_is_cut_in_parts(monkeypatch: pytest.MonkeyP
 def test_a_metric_that_is_never_defined_has_no_interval() -> None:
     gold = coin(np.ones(20, bool))
     assert set(intervals(["accuracy", "roc_auc"], tally(gold, gold), gold * 1.0, 100, 0)) == {"accuracy"}
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    """Twenty copies of each answer say no more than one: the interval is that of the forty groups."""
+    rights = np.arange(40) < 30
+    once = intervals(["accuracy"], tally(coin(np.ones(40, bool)), coin(rights)), None, 2000, seed=0)["accuracy"]
+    many = tally(coin(np.ones(800, bool)), coin(np.repeat(rights, 20)))
+    assert intervals(["accuracy"], many, None, 2000, 0, np.repeat(np.arange(40), 20))["accuracy"] == once
+    low, high = intervals(["accuracy"], many, None, 2000, seed=0)["accuracy"]
+    assert once[1] - once[0] > 3 * (high - low)

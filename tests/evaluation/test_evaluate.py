@@ -1,9 +1,13 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from volant.errors import VolantError
 from volant.evaluation import Report, Task, evaluate
+from volant.evaluation.files import write
 from volant.kinds import KINDS
 from volant.schema import Annotation
 
@@ -116,6 +120,35 @@ def test_calibration_before_is_that_of_the_logits_themselves() -> None:
         task_at[temperature] = evaluate(task, CLASSIFY.gold(rows), rows, answers)
     assert task_at[3.0].before.error == pytest.approx(task_at[1.0].after.error, abs=1e-4)
     assert task_at[3.0].after.error < task_at[3.0].before.error - 0.1
+
+
+def test_a_label_without_test_rows_has_no_figures_and_is_named(tmp_path: Path) -> None:
+    rows = pa.table({"id": list("12"), "text": list("xy"), "labels": [["a"], ["b"]]})
+    answers = [Annotation(labels=(label,), scores={"a": 0.9, "b": 0.6, "rare": 0.1}) for label in "ab"]
+    task = Task(MULTILABEL, ("a", "b", "rare"), "macro_f1", samples=100)
+    found = evaluate(task, MULTILABEL.gold(rows), rows, answers)
+    assert found.scores["macro_f1"] == 1
+    assert found.labels[2] == {
+        **{"label": "rare", "precision": None, "recall": None, "f1": None, "roc_auc": None},
+        **{"support": 0, "predicted": 0},
+    }
+    write(found, tmp_path)
+    assert "No test row has rare: no figure speaks of them, and `roc_auc`" in (tmp_path / "report.md").read_text()
+    assert json.loads((tmp_path / "metrics.json").read_text())["f1"] == {"a": 1.0, "b": 1.0}
+
+
+def test_groups_widen_the_intervals_and_the_report_says_so(tmp_path: Path) -> None:
+    rows = pa.table({"id": [str(k) for k in range(60)], "text": ["x"] * 60, "label": ["a"] * 30 + ["b"] * 30})
+    rows = rows.append_column("film", pa.array([f"film {k // 10}" for k in range(60)]))
+    answers = [said("b" if k < 10 else "a" if k < 30 else "b", 0.8) for k in range(60)]
+    widths = {}
+    for group in (None, "film"):
+        task = Task(CLASSIFY, ("a", "b"), "accuracy", samples=500, group=group)
+        found = evaluate(task, CLASSIFY.gold(rows), rows, answers)
+        widths[group] = found.intervals["accuracy"][1] - found.intervals["accuracy"][0]
+    assert widths["film"] > 1.5 * widths[None]
+    write(found, tmp_path)
+    assert "500 samples of whole groups of `film`" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

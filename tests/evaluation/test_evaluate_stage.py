@@ -1,17 +1,22 @@
 import io
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from models.conftest import TINY, flywheel
+from texts import reviews
 from volant.errors import VolantError
 from volant.evaluation import Report
 from volant.evaluation.files import details
 from volant.evaluation.speed import speed_metrics
 from volant.results import DETAILS, show_results
+from volant.schema import write_table
 from volant.stages import run_stage
-from volant.stages.evaluate import main, served_rows
+from volant.stages.evaluate import main, run, served_rows
+from volant.stages.train import train
 
 
 def test_the_kept_rows_get_their_text_back_as_it_came() -> None:
@@ -57,3 +62,19 @@ def test_a_mistake_of_the_user_is_a_message_and_exit_code_2(
         run_stage(main)
     assert stop.value.code == 2
     assert "params.yaml does not exist here" in capsys.readouterr().err
+
+
+def test_test_rows_whose_labels_were_not_taught_are_counted(tmp_path: Path) -> None:
+    wheel, data = flywheel("classify", TINY["linear"]), tmp_path / "data/moods/clean"
+    for seed, split in enumerate(("train", "validation")):
+        write_table(reviews(80, seed), data / f"{split}.parquet")
+    train("moods", wheel, data, tmp_path / "models/moods", tmp_path / "work")
+    rows = pa.table({"id": list("abc"), "text": ["the film was lovely", "the plot was dull", "fish"]})
+    rows = rows.append_column("label", pa.array(["fresh", "rotten", "catering"]))
+    for folder in (data, tmp_path / "data/moods/prepared"):
+        write_table(rows, folder / "test.parquet")
+    found, _ = run("moods", wheel, tmp_path)
+    assert (found.predictions.num_rows, found.left_out) == (2, 1)
+    reports = tmp_path / "reports/moods"
+    assert json.loads((reports / "metrics.json").read_text())["rows_left_out"] == 1
+    assert "**1 more test rows were not judged**" in (reports / "report.md").read_text()

@@ -146,3 +146,7 @@ def test_mlflow_has_the_score_of_the_bundle_and_not_of_its_encoder_alone(
         "val_f1_weighted": 0.234,
     }
     assert found.data.metrics["best_epoch"] == made.fitted.best["epoch"]
+    # MLflow shows the last value of a name, which the last epoch's must not be
+    assert found.data.metrics["val_macro_f1"] == 0.123
+    assert found.data.metrics["train_loss"] == made.fitted.best["train_loss"]
+    assert len(client.get_metric_history(found.info.run_id, "val_loss")) == len(made.fitted.history)

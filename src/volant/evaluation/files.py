@@ -41,6 +41,8 @@ def metrics(report: Report) -> dict:
     """`metrics.json`: few, flat, stable names, so that each is a column of `dvc exp show`."""
     main = list(dict.fromkeys([report.task.metric, report.task.kind.metrics[0]]))
     values: dict = {"rows": report.predictions.num_rows, **_rounded(report.scores)}
+    if report.left_out:
+        values["rows_left_out"] = report.left_out
     for name in main:
         ends = report.intervals.get(name, ())
         values |= {f"{name}_{which}": round(end, 4) for which, end in zip(("low", "high"), ends, strict=False)}
@@ -51,7 +53,10 @@ def metrics(report: Report) -> dict:
     if len(report.labels) <= FEW:
         # precision and recall too where there are but two labels: they are what one asks of a yes-or-no
         shown = ("f1", "precision", "recall") if len(report.labels) == 2 else ("f1",)
-        values |= {name: _rounded({row["label"]: row[name] for row in report.labels}) for name in shown}
+        values |= {
+            name: _rounded({row["label"]: row[name] for row in report.labels if row[name] is not None})
+            for name in shown
+        }
     return values
 
 
@@ -59,6 +64,8 @@ def details(report: Report) -> dict:
     """`details.json`: everything but the rows."""
     return {
         "kind": report.task.kind.name,
+        "rows": report.predictions.num_rows,
+        "rows_left_out": report.left_out,
         "metric": report.task.metric,
         "scores": _rounded(report.scores, 6),
         "intervals": {name: [round(end, 6) for end in ends] for name, ends in report.intervals.items()},

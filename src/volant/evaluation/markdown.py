@@ -30,23 +30,37 @@ def score_rows(report: Report) -> list[tuple[str, float, str, float | None, floa
 def _head(report: Report) -> str:
     task, rows = report.task, report.predictions.num_rows
     less = " (less is better)" if task.metric in LOSSES else ""
+    drawn = f" of whole groups of `{task.group}`, since another test set would have others" if task.group else ""
     return "\n\n".join(
         [
             "# Evaluation",
             f"{rows} test rows that training never saw, {len(task.labels)} labels. The metric is "
             f"`{task.metric}`{less}: **{report.scores[task.metric]:.3f}**, {report.lift:.0%} of the way from "
             "chance to perfect.",
+            *_gaps(report),
             table(["metric", "value", "95 % interval", "majority", "chance"], score_rows(report)),
-            f"Intervals: percentile bootstrap, {task.samples} samples. *majority* always gives train's most "
+            f"Intervals: percentile bootstrap, {task.samples} samples{drawn}. *majority* always gives train's most "
             "frequent answer; *chance* guesses each label as often as train holds it.",
             "![Confusion](plots/confusion.png)",
         ]
     )
 
 
+def _gaps(report: Report) -> list[str]:
+    """What the figures say nothing of, a sentence each."""
+    absent = [row["label"] for row in report.labels if not row["support"]]
+    said = []
+    if report.left_out:
+        said.append(f"**{report.left_out} more test rows were not judged**: training never saw their labels.")
+    if absent:
+        area = "" if "roc_auc" in report.scores else ", and `roc_auc`, which needs rows of each, is left out"
+        said.append(f"No test row has {', '.join(map(cell, absent))}: no figure speaks of them{area}.")
+    return said
+
+
 def _labels(report: Report) -> str:
     head = list(report.labels[0])
-    rows = [list(row.values()) for row in sorted(report.labels, key=lambda row: -row["f1"])]
+    rows = [list(row.values()) for row in sorted(report.labels, key=lambda row: -(row["f1"] or 0))]
     pictures = "![Per class](plots/per_class.png)\n\n![ROC and precision-recall](plots/curves.png)"
     return f"## Per label\n\n{table(head, rows)}\n\n{pictures}"
 

@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from volant.config import did_you_mean
 from volant.errors import VolantError
-from volant.evaluation.bootstrap import intervals
+from volant.evaluation.bootstrap import intervals, units_of
 from volant.evaluation.curves import pr_rows, roc_rows
 from volant.evaluation.reliability import Reliability, reliability
 from volant.evaluation.slices import Slices, cut, measure_parts, summarise
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import LOSSES, by_label, measure, roc_auc
+from volant.kinds.rates import AVERAGED, LOSSES, by_label, measure, roc_auc
 from volant.markdown import NOTHING
 from volant.schema import Annotation
 
@@ -32,6 +32,7 @@ class Task:
         samples: Bootstrap samples.
         worst: How many of the worst errors to list.
         seed: Of the bootstrap.
+        group: Column whose equal values come together; then whole groups are drawn for the intervals.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Task:
     samples: int = 1000
     worst: int = 20
     seed: int = 0
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Report:
         pr: Points of the precision-recall curves.
         predictions: id, text, gold, predicted, score, correct, scores of every test row.
         worst: The rows of `predictions` that are most surely wrong.
+        left_out: Test rows that were not judged, since the bundle was not taught their labels.
     """
 
     task: Task
@@ -77,6 +80,7 @@ class Report:
     pr: list[dict]
     predictions: pa.Table
     worst: list[dict]
+    left_out: int = 0
 
     @property
     def lift(self) -> float:
@@ -115,7 +119,7 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
     return Report(
         task=task,
         scores=measured,
-        intervals=intervals(list(measured), tallies, scores, task.samples, task.seed),
+        intervals=intervals(list(measured), tallies, scores, task.samples, task.seed, units_of(test, task.group)),
         baselines=kind.baselines(train_gold, gold, task.labels),
         labels=label_rows(task.labels, tallies, scores),
         before=reliability(*kind.claims(raw, targets)),
@@ -143,13 +147,17 @@ def lift(score: float, chance: float, perfect: float = 1.0) -> float:
 
 
 def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> list[dict]:
-    """Precision, recall, F1, ROC-AUC (None where undefined), support and times predicted of each label."""
-    rates = {name: values[0] for name, values in by_label(tallies).items()}
+    """Precision, recall, F1, ROC-AUC (None where undefined), support and times predicted of each label.
+
+    A label that no row has and none was answered with counts in no average; it has no figures of its own either.
+    """
+    found = by_label(tallies)
+    rates, present = {name: values[0] for name, values in found.items()}, found["present"][0]
     areas, said = roc_auc(tallies.gold, scores)[0], tallies.predicted.sum(axis=0)
     return [
         {
             "label": label,
-            **{name: float(rates[name][k]) for name in ("precision", "recall", "f1")},
+            **{name: float(rates[name][k]) if present[k] else None for name in AVERAGED},
             "roc_auc": None if np.isnan(areas[k]) else float(areas[k]),
             "support": int(rates["support"][k]),
             "predicted": int(said[k]),

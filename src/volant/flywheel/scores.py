@@ -60,9 +60,9 @@ def against(
     except Exception as error:  # a runtime may fail on an old graph in any way
         return None, f"version {active.number} can't be compared: {error or type(error).__name__}"
     cuts = [*flywheel.evaluation.slices, *(["dataset"] if "dataset" in test.column_names else [])]
-    kind, samples = KINDS[flywheel.kind], flywheel.evaluation.bootstrap_samples
+    kind, samples, group = KINDS[flywheel.kind], flywheel.evaluation.bootstrap_samples, flywheel.split.group
     try:
-        return compare(kind, flywheel.metric, test, new, said, cuts, flywheel.gate, flywheel.seed, samples), ""
+        return compare(kind, flywheel.metric, test, new, said, cuts, flywheel.gate, flywheel.seed, samples, group), ""
     except VolantError as error:
         return None, f"version {active.number} can't be compared: {error}"
 

@@ -8,7 +8,7 @@ rarely does, and a flywheel that waits for it would stand still. Who wants proof
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from volant.config import Gate
 from volant.errors import VolantError
+from volant.evaluation.bootstrap import units_of
 from volant.evaluation.report import LOSSES
 from volant.gate.paired import Side, interval, mcnemar, metric_value, redraw, two_sided
 from volant.gate.parts import Parts, label_parts, slice_parts
@@ -88,6 +89,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
     gate: Gate,
     seed: int,
     samples: int,
+    group: str | None = None,
 ) -> Comparison:
     """Compare two bundles on the rows that both can answer; a label of one alone is judged apart, in `unshared`.
 
@@ -101,6 +103,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
         gate: Margin, confidence and bounds.
         seed: Of the bootstrap.
         samples: How many times the rows are drawn again.
+        group: Column whose equal values are drawn as a whole.
 
     Raises:
         VolantError: If there is nothing to compare: no rows that both can answer, or the metric is undefined on them.
@@ -116,7 +119,8 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
             f"None of the {len(gold)} test rows has labels that both versions know "
             f"(new: {', '.join(new.labels)}; active: {', '.join(old.labels)}). Add test rows of shared labels."
         )
-    sides = [_side(kind, [gold[k] for k in rows], answers, rows, shared) for answers in (new, old)]
+    units = units_of(test.take(rows), group)
+    sides = [replace(_side(kind, [gold[k] for k in rows], a, rows, shared), units=units) for a in (new, old)]
     value, sign = metric_value(metric), -1 if metric in LOSSES else 1
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():

@@ -15,16 +15,21 @@ from volant.kinds.rates import measure
 
 @dataclass(frozen=True)
 class Side:
-    """One bundle's answers to the rows: what is right and wrong, and probabilities (rows, labels) if it gave any."""
+    """One bundle's answers to the rows: what is right and wrong, and probabilities (rows, labels) if it gave any.
+
+    `units` numbers what is drawn as a whole, of each row (rows,); each row by default.
+    """
 
     tallies: Tallies
     scores: np.ndarray | None
+    units: np.ndarray | None = None
 
     def of(self, rows: np.ndarray) -> "Side":
         """The same answers on some rows, given as positions or as a mask."""
         kept = self.tallies
         some = Tallies(kept.hits[rows], kept.predicted[rows], kept.gold[rows], kept.exact[rows])
-        return Side(some, None if self.scores is None else self.scores[rows])
+        scores = None if self.scores is None else self.scores[rows]
+        return Side(some, scores, None if self.units is None else self.units[rows])
 
 
 Value = Callable[[Side, np.ndarray | None], np.ndarray]  # of a side and weights (samples, rows): (samples, ...)
@@ -51,11 +56,13 @@ def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple
         seed: The same seed gives the same draws.
     """
     rows = len(new.tallies.exact)
+    # numbered anew: of some rows, not all units may be left
+    units = np.arange(rows) if new.units is None else np.unique(new.units, return_inverse=True)[1]
     draw = np.random.default_rng(seed)
     found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     size = max(1, CELLS // rows)
     for start in range(0, samples, size):
-        weights = resamples(rows, min(size, samples - start), draw)
+        weights = resamples(units, min(size, samples - start), draw)
         for side, values in zip((new, old), found, strict=True):
             values.append(value(side, weights))
     return np.concatenate(found[0]), np.concatenate(found[1])

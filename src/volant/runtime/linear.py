@@ -20,7 +20,7 @@ NONE = np.empty(0, dtype=np.int64)
 
 def save_linear(folder: Path, vectoriser: Any, coefficients: np.ndarray, intercepts: np.ndarray) -> dict[str, Any]:
     """Write a fitted `FeatureUnion` of `TfidfVectorizer`s and weights (L, F); returns the manifest's `runtime`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     tensors = {"coefficients": coefficients, "intercepts": intercepts}
     sorts = []
@@ -29,7 +29,7 @@ def save_linear(folder: Path, vectoriser: Any, coefficients: np.ndarray, interce
         sorts.append({"name": name, "terms": terms, **{p: getattr(part, p) for p in PARAMETERS}})
         tensors[f"idf.{name}"] = part.idf_.astype(np.float32)
     (folder / VOCABULARY).write_text(json.dumps(sorts, ensure_ascii=False), encoding="utf-8")
-    save_file(tensors, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save(tensors))  # save_file writes for its owner alone; a container is another
     return {"type": "linear", "precision": "fp32", "files": [VOCABULARY, WEIGHTS]}
 
 

@@ -6,6 +6,7 @@ reports/FLYWHEEL. Test rows choose nothing.
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,12 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
     data, reports = root / "data" / name, root / "reports" / name
     test = served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
     bundle, loading = timed(lambda: Bundle.load(root / "models" / name))
-    test = answerable(bundle, test)
+    served, test = len(test), answerable(bundle, test)
     texts = test.column("text").to_pylist()
     predicted, predicting = timed(lambda: bundle.predict(texts))
     train_gold = bundle.kind.gold(read_table(data / "clean/train.parquet", [bundle.kind.column]))
     report = evaluate(task(flywheel, bundle), train_gold, test, predicted)
+    report = replace(report, left_out=served - len(test))
     took = latencies(bundle.predict, texts)
     speed = speed_metrics(folder_size(bundle.folder), loading, took, len(texts) / predicting)
     write(report, reports)
@@ -96,6 +98,7 @@ def task(flywheel: config.Flywheel, bundle: "Bundle") -> Task:
         samples=asked.bootstrap_samples,
         worst=asked.worst_errors,
         seed=flywheel.seed,
+        group=flywheel.split.group,
     )
 
 
@@ -105,8 +108,9 @@ def main(name: str) -> None:
     report, speed = run(name, flywheel)
     record(name, report, speed)
     metric = flywheel.metric
-    low, high = report.intervals[metric]
-    Console().print(f"{name}: {metric} {report.scores[metric]:.4f} ({low:.4f} to {high:.4f}), reports/{name}/report.md")
+    ends = report.intervals.get(metric)  # none where no resample of the rows has every label
+    between = f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
+    Console().print(f"{name}: {metric} {report.scores[metric]:.4f}{between}, reports/{name}/report.md")
 
 
 def record(name: str, report: Report, speed: dict[str, float]) -> None:

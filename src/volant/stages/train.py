@@ -113,8 +113,10 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
             run.log_epoch(step, epoch)
         best = trained.fitted.best
         scores = trained.validation
-        run.log_metrics({f"val_{key}": value for key, value in scores.items()})
-        run.log_metrics({"best_epoch": best["epoch"], "train_loss": best.get("train_loss", float("nan"))})
+        kept = {f"val_{key}": value for key, value in scores.items()}
+        kept |= {name: best[name] for name in ("train_loss",) if name in best}
+        run.log_metrics(kept, len(trained.fitted.history) + 1)
+        run.log_metrics({"best_epoch": best["epoch"]})
         run.log_metrics({"best_val_f1": scores["macro_f1"], "val_f1_weighted": scores["weighted_f1"]})
         run.log_file(config.PARAMS)
         run.log_file(reports / "plots" / "learning.csv", "plots")

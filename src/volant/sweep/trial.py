@@ -71,7 +71,7 @@ def _tracked(name: str, settings: "DictConfig", title: str, folder: Path) -> dic
         for step, figures in enumerate(trained.fitted.history, 1):
             run.log_epoch(step, figures)
         figures = {f"val_{metric}": value for metric, value in trained.validation.items()}
-        run.log_metrics({**figures, **costs})
+        run.log_metrics({**figures, **costs}, len(trained.fitted.history) + 1)
         return pick(settings.objectives or [f"val_{flywheel.metric}"], {**figures, **costs})
 
 

@@ -56,9 +56,12 @@ class Run:
         values, now = finite(metrics), int(time.time() * 1000)
         self._tell(lambda client, run: _log_points(client, run, values, now, step))
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Results of the whole run; a value that is not finite is left out, with a warning."""
-        self.log_epoch(0, metrics)
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Results of the whole run; a value that is not finite is left out, with a warning.
+
+        MLflow shows the value of the highest step: where there are curves of the same names, it must be beyond them.
+        """
+        self.log_epoch(step, metrics)
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """The config, as a tree; logged as dotted names."""

@@ -86,8 +86,8 @@ def test_words_are_taken_in_time_that_grows_with_the_text() -> None:
     [
         ("这部电影的故事非常感人演员表现也很出色值得一看", "昨天买的手机今天就坏了客服一直没有人接电话"),
         (
-            "この映画はとても面白かったので友達にもすすめたいと思います",
-            "昨日買ったカメラは電池がすぐに切れてしまい困っています",
+            "この映画はとても面白かったので友達にもすすめたい",
+            "昨日買ったカメラは電池がすぐに切れてしまう",
         ),
         ("ภาพยนตร์เรื่องนี้สนุกมากและนักแสดงเล่นได้ดีมาก", "โทรศัพท์เครื่องใหม่ของฉันเสียแล้วและไม่มีใครรับสาย"),
         ("ຮູບເງົາເລື່ອງນີ້ມ່ວນຫຼາຍແລະນັກສະແດງກໍເກັ່ງ", "ໂທລະສັບໃໝ່ຂອງຂ້ອຍເພແລ້ວບໍ່ມີໃຜຮັບສາຍ"),
@@ -112,3 +112,17 @@ def test_korean_and_latin_words_stay_whole_and_mixed_texts_are_parted() -> None:
         "メ",
         "ラ",
     ]
+
+
+def test_twins_are_found_among_thousands_of_rows_of_one_template() -> None:
+    """Those rows share most bands: a row must not be compared with whichever of them happens to stand beside it."""
+    rng = random.Random(1)
+    base = [f"b{k}" for k in range(24)]
+    filled = [{k: f"v{rng.randrange(20_000)}" for k in (4, 12, 20)} for _ in range(6000)]
+    rows = [[slots.get(k, word) for k, word in enumerate(base)] for slots in filled]
+    picked = rng.sample(range(len(rows)), 300)
+    twins = [[f"z{i}" if k == 12 else word for k, word in enumerate(rows[i])] for i in picked]
+    found = clusters([" ".join(words) for words in rows + twins], 0.8).tolist()
+    missed = [i for n, i in enumerate(picked) if found[i] != found[len(rows) + n]]
+    assert missed == []
+    assert len(set(found)) > 5000

@@ -163,6 +163,15 @@ def test_good_rows_give_no_warning() -> None:
     assert "## Warnings\n\nNone." in text_of(CLASSIFY, splits)
 
 
+def test_rows_that_are_mostly_alike_are_told(reviews: dict) -> None:
+    found = survey(CLASSIFY, reviews)
+    largest = {"rows": 40, "of": 116, "near_duplicates": 0.8}
+    told = card("films", "made up", found, {**REPORT, "alike": largest})
+    assert r"40 of 116 rows are near-duplicates of each other" in section(told, "Warnings")
+    few = card("films", "made up", found, {**REPORT, "alike": {**largest, "rows": 38}})
+    assert "near-duplicates" not in section(few, "Warnings")
+
+
 def test_a_label_only_in_test_is_told() -> None:
     splits = {s: rows(s, words(s, 120), ["good", "bad"] * 60) for s in ("train", "test")}
     splits["test"] = rows("test", ["new"], ["odd"])

@@ -2,12 +2,14 @@
 
 import itertools
 import random
+import time
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volant.near_duplicates import clusters
+from volant.near_duplicates import WORD, clusters
 
 WORDS = [f"word{i}" for i in range(400)]
 
@@ -49,3 +51,78 @@ def test_exact_only_at_threshold_one() -> None:
 def test_equal_texts_share_a_cluster_whatever_they_are(texts: list[str]) -> None:
     numbers = clusters(texts + texts, 0.8)
     assert np.array_equal(numbers[: len(texts)], numbers[len(texts) :])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "<p>Great phone, love the camera and the battery</p> <a href='https://long.example/a?b=c&d=e'>",
+        "Great phone, love the camera and the battery! https://other.example/path/to/a/page",
+        "Great phone,<br/> love the camera &amp; and the battery, www.example.org",
+    ],
+)
+def test_what_cleaning_will_take_out_does_not_part_twins(other: str) -> None:
+    plain = "Great phone, love the camera and the battery"
+    assert clusters([plain, other, "Great phone"], 0.8).tolist() == [0, 0, 1]
+    assert clusters([plain, other], 1.0).tolist() == [0, 1], "1 is the way out where the addresses are what differs"
+
+
+def test_texts_of_addresses_alone_and_what_only_looks_like_a_tag_are_still_compared() -> None:
+    addresses = ["https://a.example/login/one", "https://a.example/login/one!", "http://b.example", "<p></p>"]
+    assert clusters(addresses, 0.8).tolist() == [0, 0, 1, 2]
+    assert clusters(["if a <b and c> d then stop", "if a <x and y> d then stop"], 0.8).tolist() == [0, 1]
+
+
+def test_words_are_taken_in_time_that_grows_with_the_text() -> None:
+    """An expression that goes back over what it has read would take minutes for each of these."""
+    hard = ["<a " + "=" * 200_000, "<a " * 100_000, "<a" * 100_000, "<a x=" * 50_000, "www." * 100_000]
+    start = time.process_time()
+    clusters(hard, 0.8)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("这部电影的故事非常感人演员表现也很出色值得一看", "昨天买的手机今天就坏了客服一直没有人接电话"),
+        (
+            "この映画はとても面白かったので友達にもすすめたい",
+            "昨日買ったカメラは電池がすぐに切れてしまう",
+        ),
+        ("ภาพยนตร์เรื่องนี้สนุกมากและนักแสดงเล่นได้ดีมาก", "โทรศัพท์เครื่องใหม่ของฉันเสียแล้วและไม่มีใครรับสาย"),
+        ("ຮູບເງົາເລື່ອງນີ້ມ່ວນຫຼາຍແລະນັກສະແດງກໍເກັ່ງ", "ໂທລະສັບໃໝ່ຂອງຂ້ອຍເພແລ້ວບໍ່ມີໃຜຮັບສາຍ"),
+        ("ဒီရုပ်ရှင်ကအရမ်းကောင်းပါတယ်သရုပ်ဆောင်တွေလည်းတော်တယ်", "မနေ့ကဝယ်တဲ့ဖုန်းဒီနေ့ပျက်သွားပြီဘယ်သူမှဖုန်းမကိုင်ဘူး"),
+        ("ភាពយន្តនេះល្អណាស់ហើយតារាសម្តែងក៏ពូកែដែរ", "ទូរស័ព្ទថ្មីរបស់ខ្ញុំខូចហើយគ្មានអ្នកណាទទួលទេ"),
+    ],
+)
+def test_scripts_without_spaces_are_compared_by_characters(text: str, other: str) -> None:
+    added = text + text[4]
+    assert clusters([text, added, other], 0.8).tolist() == [0, 0, 1]
+    assert clusters([text, text + "。!"], 0.8).tolist() == [0, 0], "marks don't matter"
+
+
+def test_korean_and_latin_words_stay_whole_and_mixed_texts_are_parted() -> None:
+    assert WORD.findall("iPhone手机 영화가 naïve_1 カメラ") == [
+        "iPhone",
+        "手",
+        "机",
+        "영화가",
+        "naïve_1",
+        "カ",
+        "メ",
+        "ラ",
+    ]
+
+
+def test_twins_are_found_among_thousands_of_rows_of_one_template() -> None:
+    """Those rows share most bands: a row must not be compared with whichever of them happens to stand beside it."""
+    rng = random.Random(1)
+    base = [f"b{k}" for k in range(24)]
+    filled = [{k: f"v{rng.randrange(20_000)}" for k in (4, 12, 20)} for _ in range(6000)]
+    rows = [[slots.get(k, word) for k, word in enumerate(base)] for slots in filled]
+    picked = rng.sample(range(len(rows)), 300)
+    twins = [[f"z{i}" if k == 12 else word for k, word in enumerate(rows[i])] for i in picked]
+    found = clusters([" ".join(words) for words in rows + twins], 0.8).tolist()
+    missed = [i for n, i in enumerate(picked) if found[i] != found[len(rows) + n]]
+    assert missed == []
+    assert len(set(found)) > 5000

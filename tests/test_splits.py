@@ -3,17 +3,23 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from projects import ROOT
 from volant.cleaning import clean_tables
 from volant.config import Split
+from volant.data_warnings import alike
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.near_duplicates import clusters
 from volant.splits import cut
+from volant.stratified import spread
 
 CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]
 
@@ -99,6 +105,104 @@ def test_texts_that_cleaning_makes_alike_stay_in_test_alone(conf: Path) -> None:
     assert held["train"] & held["validation"] == set()
     assert cleaned["test"]["id"].to_pylist() == test, "what is published stays"
     assert "a text of its own" in held["train"]
+
+
+def told_apart(labels: list, texts: list[str] | None = None) -> pa.Table:
+    """Rows of texts of their own, unless they are given."""
+    target = "labels" if isinstance(labels[0], list) else "label"
+    own = [f"a{i} b{i} c{i}" for i in range(len(labels))]
+    return pa.table({"id": [str(i) for i in range(len(labels))], "text": texts or own, target: labels})
+
+
+def template(count: int) -> list[str]:
+    """Texts each of which is nearly the same as the one before it."""
+    words = [f"w{k}" for k in range(count + 30)]
+    return [" ".join(words[k : k + 30]) for k in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("labels", [2, 3, 8])
+def test_at_eight_rows_a_label_each_is_in_every_split_that_has_room(labels: int, seed: int) -> None:
+    done = cut({"train": told_apart([f"l{k % labels}" for k in range(8 * labels)])}, CLASSIFY, Split(), seed)
+    held = {name: set(table["label"].to_pylist()) for name, table in done.splits.items()}
+    assert len(held["train"]) == len(held["test"]) == labels
+    assert len(held["validation"]) == min(labels, len(done.splits["validation"]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_of_two_rows_are_in_train_and_in_test(seed: int) -> None:
+    done = cut({"train": told_apart([*"xxyyzz", *["a", "b"] * 100])}, CLASSIFY, Split(), seed)
+    counts = Counter(done.splits["test"]["label"].to_pylist())
+    assert [counts[label] for label in "xyz"] == [1, 1, 1]
+    assert counts.total() == 42
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_label_of_one_row_leaves_the_others_in_proportion(seed: int) -> None:
+    done = cut({"train": told_apart(["once", *["a", "b"] * 50])}, CLASSIFY, Split(), seed)
+    counts = Counter(done.splits["test"]["label"].to_pylist())
+    assert counts.total() == 21
+    assert min(counts["a"], counts["b"]) >= 10 - counts["once"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_that_only_some_rows_of_a_group_hold_are_spread(seed: int) -> None:
+    groups = [f"g{i // 3}" for i in range(60)]
+    table = told_apart(["rare" if i in (4, 34) else "usual" for i in range(60)]).append_column("movie", [groups])
+    done = cut({"train": table}, CLASSIFY, Split(group="movie"), seed)
+    rest = pa.concat_tables([done.splits["train"], done.splits["validation"]])
+    assert done.splits["test"]["label"].to_pylist().count("rare") == 1
+    assert rest["label"].to_pylist().count("rare") == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_beside_a_rarer_one_are_spread_too(seed: int) -> None:
+    labels = [["a", "b"], ["b", "c"], ["a", "c"], ["c"], *[["d"]] * 36]
+    done = cut({"train": told_apart(labels)}, MULTILABEL, Split(), seed)
+    held = {label for row in done.splits["test"]["labels"].to_pylist() for label in row}
+    assert held == set("abcd")
+    assert len(done.splits["test"]) == 8
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_units_are_swapped_until_labels_stand_on_both_sides(data: st.DataObject) -> None:
+    labels = np.array(data.draw(st.lists(st.integers(0, 6), min_size=2, max_size=40)))
+    size = data.draw(st.integers(1, len(labels) - 1))
+    side = np.random.default_rng(data.draw(st.integers(0, 9))).permutation(len(labels)) < size
+    held = csr_array((np.ones(len(labels), dtype=np.int64), (np.arange(len(labels)), labels)))
+    done = spread(side, held, seed=1)
+    assert done.sum() == size, "no side grows"
+    often = {label for label, count in Counter(labels.tolist()).items() if count > 1}
+    for mine in (done, ~done):
+        lacking, there = often - set(labels[mine].tolist()), Counter(labels[mine].tolist())
+        assert not lacking or max(there.values()) == 1, "a label is left out only where there is no room"
+
+
+def test_texts_that_are_all_alike_cannot_be_cut_and_the_way_out_is_named() -> None:
+    table = told_apart(["a", "b"] * 20, template(40))
+    with pytest.raises(VolantError, match=r"All 40 texts are near-duplicates.*=0\.8: .*near_duplicates towards 1"):
+        cut({"train": table}, CLASSIFY, Split(), seed=1)
+    assert len(cut({"train": table}, CLASSIFY, Split(near_duplicates=1), seed=1).splits["test"]) == 8
+    same = told_apart(["a", "b"] * 20, ["The same.", "the same"] * 20)
+    with pytest.raises(VolantError, match=r"=1: .*that others were trained on\. Give other texts\.$"):
+        cut({"train": same}, CLASSIFY, Split(near_duplicates=1), seed=1)
+    with pytest.raises(VolantError, match="only one text"):
+        cut({"train": told_apart(["a", "b"], ["x", "x"])}, CLASSIFY, Split(), seed=1)
+
+
+def test_a_train_without_rows_is_told_with_what_was_dropped() -> None:
+    table = told_apart(["a", "b"] * 20, template(40))
+    sides = {"train": table.slice(2), "test": table.slice(0, 2)}
+    with pytest.raises(VolantError, match=r"left for (train|validation): \d+ were dropped as near-duplicates.*=0\.8"):
+        cut(sides | {"validation": table.slice(5, 2)}, CLASSIFY, Split(), seed=1)
+
+
+def test_the_largest_cluster_is_reported() -> None:
+    texts = template(30) + [f"a{i} b{i} c{i}" for i in range(30)]
+    report = cut({"train": told_apart(["a", "b"] * 30, texts)}, CLASSIFY, Split(), seed=1).report
+    assert report["alike"] == {"rows": 30, "of": 60, "near_duplicates": 0.8}
+    assert alike(report)[0].startswith("30 of 60 rows are near-duplicates")
 
 
 def test_multilabel_rows_are_cut_by_their_rarest_label() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant.data_survey import SHOWN_LABELS, SHOWN_TEXTS, Side, Survey, survey
-from volant.data_warnings import warnings
+from volant.data_warnings import alike, warnings
 from volant.kinds import Kind
 from volant.markdown import cell, table
 from volant.schema import write_text
@@ -46,9 +46,10 @@ def card(name: str, description: str, found: Survey, report: Mapping[str, Any]) 
         name: Of the flywheel.
         description: One line on what the rows are.
         found: What was measured.
-        report: `published`: splits that the source came with; `dropped`: rows left out, by split and reason.
+        report: `published`: splits that the source came with; `dropped`: rows left out, by split and reason;
+            `alike`: the largest near-duplicate cluster.
     """
-    listed = warnings(found)
+    listed = [*alike(report), *warnings(found)]
     sections = [
         f"# Data: {_plain(name)}\n\n{_plain(description)}",
         _rows(found, report),

@@ -1,5 +1,8 @@
 """What in the rows may spoil training or its judgement, in words."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from volant.data_survey import SHOWN_LABELS, Survey
 from volant.markdown import cell
 
@@ -7,6 +10,7 @@ IMBALANCE = 10  # times as many rows as the rarest label from which accuracy mis
 # Amazon Comprehend advises 50 rows a class:
 # https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
 FEW = 50
+CHAINED = 1 / 3  # of all rows in one near-duplicate cluster, from which the cut follows it and not the shares
 
 
 def warnings(found: Survey) -> list[str]:
@@ -25,6 +29,27 @@ def warnings(found: Survey) -> list[str]:
                 "No model can get all of these rows right."
             )
     return lines
+
+
+def alike(report: Mapping[str, Any]) -> list[str]:
+    """Whether so many rows are near-duplicates of each other that they decide the cut.
+
+    Args:
+        report: What `volant.splits.cut` says of the splits.
+
+    Example:
+        >>> alike({"alike": {"rows": 40, "of": 100, "near_duplicates": 0.8}})[0][:52]
+        '40 of 100 rows are near-duplicates of each other, or'
+    """
+    found = report.get("alike", {"rows": 0, "of": 0})
+    if found["rows"] <= CHAINED * found["of"]:
+        return []
+    return [
+        f"{found['rows']:,} of {found['of']:,} rows are near-duplicates of each other, or of one in between, at "
+        f"split.near_duplicates={found['near_duplicates']:g}. They stand in one split, or are left out of the others: "
+        "sizes may be far from the shares that `split` names. If they say different things, raise "
+        "split.near_duplicates towards 1; if they say the same, give more of the others."
+    ]
 
 
 def _imbalance(found: Survey) -> list[str]:

@@ -1,7 +1,5 @@
 """How rows become train, validation and test: seeded, stratified, and never the same text or group on two sides."""
 
-import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from volant.datasets.merge import added
 from volant.errors import VolantError
 from volant.kinds import Kind
 from volant.near_duplicates import clusters
+from volant.stratified import draw
 
 ORDER = ("test", "validation", "train")  # a text on two sides stays on the first of these
 
@@ -53,7 +52,8 @@ def cut(
     same = _clusters_of(tables, split.near_duplicates)
     for name, share in (("test", split.test), ("validation", split.validation)):
         if name not in tables:
-            side = _side(tables["train"], kind, split.group, same["train"], share, seed)
+            units = _units(tables["train"], split, same["train"])
+            side = draw(tables["train"], kind, units, share, seed)
             tables[name], same[name] = tables["train"].filter(pa.array(side)), same["train"][side]
             tables["train"], same["train"] = tables["train"].filter(pa.array(~side)), same["train"][~side]
         if name == "test" and "train" in lake:  # validation is cut from these as well
@@ -67,13 +67,12 @@ def cut(
         tables["train"] = _subset(tables["train"], kind, split.train_subset_size, seed)
     for name in ORDER:
         if not len(tables[name]):
-            raise VolantError(
-                f"No row is left for {name}. Give more rows, or change `split` (test, validation, group)."
-            )
+            raise VolantError(_nothing_left(name, dropped, split))
     rows = {name: len(tables[name]) for name in reversed(ORDER)}
     ingested = {name: len(table) for name, table in lake.items()}
     report = {"published": given, "rows": rows, "dropped": dropped, "subset": split.train_subset_size}
-    return Cut({n: tables[n] for n in reversed(ORDER)}, report | {"ingested": ingested})
+    report |= {"ingested": ingested, "alike": _largest(same, split.near_duplicates)}
+    return Cut({n: tables[n] for n in reversed(ORDER)}, report)
 
 
 def _clusters_of(tables: Mapping[str, pa.Table], threshold: float) -> dict[str, np.ndarray]:
@@ -84,33 +83,45 @@ def _clusters_of(tables: Mapping[str, pa.Table], threshold: float) -> dict[str, 
     return dict(zip(tables, np.split(numbers, ends[:-1]), strict=True))
 
 
-def _side(table: pa.Table, kind: Kind, group: str | None, same: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which rows (N,) go to the other side: whole groups, near-duplicates together, labels in proportion."""
-    from sklearn.model_selection import train_test_split
+def _largest(same: Mapping[str, np.ndarray], threshold: float) -> dict[str, float]:
+    """How many rows the largest near-duplicate cluster holds, and of how many, before any was dropped."""
+    numbers = np.concatenate(list(same.values()))
+    return {"rows": int(np.bincount(numbers).max()), "of": len(numbers), "near_duplicates": threshold}
 
-    units = _groups(table, group) if group else same
-    names, first, inverse = np.unique(units, return_index=True, return_inverse=True)
-    if len(names) < 2:
+
+def _units(table: pa.Table, split: Split, same: np.ndarray) -> np.ndarray:
+    """What must not be parted, a value a row (N,): the group that config names, else near-duplicates.
+
+    Raises:
+        VolantError: If there is one only.
+    """
+    units = _groups(table, split.group) if split.group else same
+    if len(np.unique(units)) > 1:
+        return units
+    if split.group:
         raise VolantError(
-            f"There is only one {group or 'text'} to split by. Give rows of several, or another `split.group`."
+            f"There is only one {split.group} to split by. Give rows of several, or another `split.group`."
         )
-    strata = _strata(kind, table)[first]
-    common = {label for label, count in Counter(strata.tolist()).items() if count >= max(2, round(1 / share))}
-    strata = np.array([label if label in common else "" for label in strata])
-    counts = Counter(strata.tolist())
-    size = min(math.ceil(share * len(names)), len(names) - 1)
-    room = min(share * len(names), len(names) - size)  # each side must hold all strata
-    stratify = strata if min(counts.values()) > 1 and len(counts) <= room else None
-    chosen = train_test_split(np.arange(len(names)), test_size=size, random_state=seed, stratify=stratify)[1]
-    return np.isin(inverse, chosen)
+    if len(table["text"].unique()) == 1:
+        raise VolantError("There is only one text to split by. Give rows of several.")
+    looser = "Raise split.near_duplicates towards 1, where only texts of the same words count as the same, or give"
+    raise VolantError(
+        f"All {len(table):,} texts are near-duplicates of each other, or of one in between, at "
+        f"split.near_duplicates={split.near_duplicates:g}: none may be tested on that others were trained on. "
+        f"{looser if split.near_duplicates < 1 else 'Give'} other texts."
+    )
 
 
-def _strata(kind: Kind, table: pa.Table) -> np.ndarray:
-    """One label a row (N,): its rarest, so that rare labels are spread too."""
-    gold = kind.gold(table)
-    counts = kind.count(gold)
-    held = [annotation.labels or (annotation.label or "",) for annotation in gold]
-    return np.array([min(labels, key=lambda label: (counts[label], label)) for labels in held], dtype=object)
+def _nothing_left(name: str, dropped: Mapping[str, int], split: Split) -> str:
+    alike, kin = (dropped.get(f"{name}_{reason}", 0) for reason in ("near_duplicates", "group"))
+    why = (
+        f": {alike:,} were dropped as near-duplicates of what judges them, at "
+        f"split.near_duplicates={split.near_duplicates:g}, and {kin:,} by their group"
+    )
+    return (
+        f"No row is left for {name}{why if alike + kin else ''}. "
+        "Give more rows, or change `split` (test, validation, group, near_duplicates)."
+    )
 
 
 def _groups(table: pa.Table, group: str) -> np.ndarray:
@@ -144,5 +155,5 @@ def _drop_straddlers(tables: dict[str, pa.Table], same: dict[str, np.ndarray], g
 
 def _subset(table: pa.Table, kind: Kind, size: int, seed: int) -> pa.Table:
     """`size` rows in their order, labels in proportion where that can be done."""
-    side = _side(table, kind, None, np.arange(len(table)), size / len(table), seed)
+    side = draw(table, kind, np.arange(len(table)), size / len(table), seed)
     return table.filter(pa.array(side)).slice(0, size)

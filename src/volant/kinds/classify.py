@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from volant.config import did_you_mean
 from volant.errors import VolantError
-from volant.kinds.calibration import TINY, Calibration, fit_temperature, log_softmax, score_matrix
+from volant.kinds.calibration import FEW, TINY, Calibration, fit_temperature, log_softmax, score_matrix
 from volant.kinds.rates import Tallies, measure, tally
 from volant.schema import Annotation
 
@@ -52,10 +52,10 @@ class Classify:
         return np.array([place(a.label, places, row) for row, a in enumerate(gold)], dtype=np.int64)
 
     def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:  # noqa: ARG002
-        """The temperature that makes validation's gold labels most likely."""
-        if len(targets) == 0:
+        """The temperature that makes validation's gold labels most likely; 1 where a few rows hold one label only."""
+        if len(targets) < FEW and len(np.unique(targets)) < 2:
             return Calibration()
-        return Calibration(fit_temperature(lambda t: self.loss(logits / t, targets)))
+        return Calibration(fit_temperature(lambda t: self.loss(logits / t, targets), len(targets)))
 
     def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
         """Mean negative log-likelihood of the gold labels."""

@@ -62,7 +62,7 @@ class Multilabel:
         """One temperature, then the thresholds best on validation for `metric` (macro F1 by default)."""
         if len(targets) == 0:
             return Calibration(thresholds=(0.5,) * logits.shape[1])
-        temperature = fit_temperature(lambda t: self.loss(logits / t, targets))
+        temperature = fit_temperature(lambda t: self.loss(logits / t, targets), len(targets))
         probabilities = self.probabilities(logits, Calibration(temperature))
         shared = metric in ("micro_f1", "subset_accuracy", "hamming_loss")
         chosen = _shared(probabilities, targets, str(metric)) if shared else _by_label(probabilities, targets)

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from volant import config
 from volant.data_card import write_card
+from volant.data_warnings import alike
 from volant.datasets.merge import added, gather
 from volant.kinds import KINDS
 from volant.schema import write_table
@@ -26,7 +27,8 @@ def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[
     if flywheel.labels:
         for table in found.all:
             kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that the config doesn't know
-    return cut(found.source, kind, flywheel.split, flywheel.seed, found.lake), warnings
+    done = cut(found.source, kind, flywheel.split, flywheel.seed, found.lake)
+    return done, warnings + alike(done.report)
 
 
 def main(name: str) -> None:

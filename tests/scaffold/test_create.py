@@ -186,6 +186,32 @@ def test_labels_that_only_the_test_file_has_are_refused(project: Path) -> None:
         new("mine", data, test=test, root=project)
 
 
+@pytest.mark.parametrize("name", ["yes", "no", "true", "false", "on", "off", "null"])
+def test_a_name_that_yaml_takes_for_something_else_is_refused(project: Path, name: str) -> None:
+    data = csv(project / "a.csv", rows(20, 20))
+    before = snapshot(project)
+    with pytest.raises(VolantError, match=f"'{name}' can't name a flywheel: YAML takes it for"):
+        new(name, data, root=project)
+    assert snapshot(project) == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_fails_afterwards_undoes_both_files(project: Path, force: bool) -> None:
+    data = csv(project / "a.csv", rows(20, 20))
+    if force:
+        new("mine", data, root=project)
+        data = csv(project / "b.csv", rows(20, 30))
+    before = snapshot(project)
+
+    def fail() -> None:
+        assert snapshot(project) != before
+        raise VolantError("conf can't be composed")
+
+    with pytest.raises(VolantError, match="can't be composed"):
+        new("mine", data, root=project, force=force, then=fail)
+    assert snapshot(project) == before
+
+
 def test_force_writes_over_and_adds_no_second_line(project: Path) -> None:
     data = csv(project / "a.csv", rows(20, 20))
     new("mine", data, root=project)
@@ -250,6 +276,18 @@ def test_both_are_shown_as_text(project: Path) -> None:
     assert "! Few rows: 'bad' (8)" in shown
     assert "make run FLYWHEEL=mine" in shown
     assert re.search(r"imdb +available +classify +linear +hub", shown)
+
+
+def test_names_of_columns_are_never_taken_for_markup(project: Path) -> None:
+    path = Path(csv(project / "[a].csv", [(text, f"[/{label}]") for text, label in rows(20, 20)]))
+    path.write_text(path.read_text().replace("text,label", "[/text],[label]"))
+    console = Console(record=True, width=120)
+    show_report(new("mine", str(path), root=project), console)
+    (project / "conf" / "flywheel" / "imdb.yaml").write_text(REVIEWS.replace("transformer", "'[/x]'"))
+    show_flywheels(flywheels(project), console)
+    shown = console.export_text()
+    assert "text from '[/text]', label from '[label]'" in shown
+    assert "[/x]" in shown
 
 
 def test_what_is_written_composes_and_is_accepted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

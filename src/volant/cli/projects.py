@@ -49,8 +49,17 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.scaffold.create import new as create
     from volant.scaffold.report import show_report
 
-    report = create(name, data, text=text, label=label, separator=separator, test=test, encoding=encoding, force=force)
-    write_params()
+    report = create(
+        name,
+        data,
+        text=text,
+        label=label,
+        separator=separator,
+        test=test,
+        encoding=encoding,
+        force=force,
+        then=write_params,
+    )
     if as_json:
         print(json.dumps(asdict(report), default=str, ensure_ascii=False))  # noqa: T201
     else:

@@ -1,10 +1,12 @@
 """A flywheel from a user's own file."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import yaml
 
 from volant.errors import VolantError
 from volant.scaffold.infer import Guess, infer
@@ -28,6 +30,7 @@ def new(  # noqa: PLR0913 - the options of one command
     encoding: str | None = None,
     root: Path = Path(),
     force: bool = False,
+    then: Callable[[], object] = lambda: None,
 ) -> Report:
     """Write the conf of a flywheel that learns from `data`, and make it live.
 
@@ -41,6 +44,7 @@ def new(  # noqa: PLR0913 - the options of one command
         encoding: Of the files; UTF-8 or by byte-order mark by default, and western ones are recognised.
         root: The project.
         force: Write over a flywheel of that name.
+        then: Called when both files are written; if it fails, they are put back.
 
     Raises:
         VolantError: If the name is taken or not allowed, a file can't be read, the columns are not clear, or
@@ -70,7 +74,7 @@ def new(  # noqa: PLR0913 - the options of one command
         labels=sorted(counts),
     )
     before = config.read_text(encoding="utf-8")
-    save(conf, conf_text(draft), config, before if live else with_line(before, name))
+    save({conf: conf_text(draft), config: before if live else with_line(before, name)}, then)
     return Report(
         name=name,
         path=str(conf),
@@ -94,6 +98,10 @@ def _check_name(name: str, root: Path, conf: Path, force: bool) -> bool:
     """Whether a flywheel of that name is live already."""
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
         raise VolantError(f"'{name}' can't name a flywheel. Allowed: small letters, digits, - and _, a letter first.")
+    if yaml.safe_load(name) != name:
+        raise VolantError(
+            f"'{name}' can't name a flywheel: YAML takes it for {yaml.safe_load(name)}. Take another name."
+        )
     live = live_flywheels(root)
     if not force and (conf.exists() or name in live):
         raise VolantError(f"There is a flywheel '{name}' ({conf}). Take another name, or --force to write over it.")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,12 +144,17 @@ def _end(lines: Sequence[str], start: int) -> int:
     return next((i for i in range(start + 1, len(lines)) if re.match(r"[^\s#-]", lines[i])), len(lines))
 
 
-def save(conf: Path, text: str, config: Path, config_text: str) -> None:
-    """Write both files, or leave both as they were."""
-    before = conf.read_text(encoding="utf-8") if conf.exists() else None
-    write_text(text, conf)
+def save(texts: Mapping[Path, str], then: Callable[[], object]) -> None:
+    """Write the files and call `then`; if any of it fails, the files are as they were before."""
+    before = {path: path.read_text(encoding="utf-8") if path.exists() else None for path in texts}
     try:
-        write_text(config_text, config)
+        for path, text in texts.items():
+            write_text(text, path)
+        then()
     except BaseException:
-        conf.unlink() if before is None else write_text(before, conf)
+        for path, text in before.items():
+            if text is None:
+                path.unlink(missing_ok=True)
+            elif path.read_text(encoding="utf-8") != text:
+                write_text(text, path)
         raise

@@ -290,6 +290,17 @@ def test_names_of_columns_are_never_taken_for_markup(project: Path) -> None:
     assert "[/x]" in shown
 
 
+def test_lists_written_as_text_give_labels_without_brackets(project: Path) -> None:
+    lists = [["joy"], ["fear"], ["joy", "fear"]]
+    lines = ["text,labels", *(f'it felt like no {i},"{lists[i % 3]}"' for i in range(60))]
+    (project / "a.csv").write_text("\n".join(lines))
+    report = new("feelings", str(project / "a.csv"), root=project)
+    assert (report.columns.kind, report.counts) == ("multilabel", {"fear": 40, "joy": 40})
+    console = Console(record=True, width=120)
+    show_report(report, console)
+    assert "several labels a text" in console.export_text()
+
+
 def test_what_is_written_composes_and_is_accepted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Composed by Hydra with the shipped conf/, checked, built and read as prepare does."""
     from hydra import compose, initialize_config_dir

@@ -1,3 +1,5 @@
+import json
+
 import pyarrow as pa
 import pytest
 
@@ -36,6 +38,15 @@ def test_several_labels_in_a_cell_or_a_list_make_it_multilabel() -> None:
     odd = [cell.replace("|", "~") for cell in cells]
     assert guess({"text": TEXTS, "emotions": odd}).kind == "classify"
     assert guess({"text": TEXTS, "emotions": odd}, separator="~") == Guess("text", "emotions", "multilabel", "~")
+
+
+def test_lists_written_as_text_make_it_multilabel() -> None:
+    lists = [["joy"], ["fear"], ["joy", "fear"], []] * 10
+    for cells in (list(map(str, lists)), list(map(json.dumps, lists))):
+        assert guess({"text": TEXTS, "emotions": cells}) == Guess("text", "emotions", "multilabel", None)
+        assert guess({"text": TEXTS, "emotions": [*cells[:30], *[""] * 10]}).kind == "multilabel"
+    names = ["[1]", "joy", "fear", "anger"] * 10
+    assert guess({"text": TEXTS, "emotions": names}).kind == "classify", "few of them are lists"
 
 
 def test_a_comma_in_the_name_of_a_class_is_not_a_separator() -> None:

@@ -67,6 +67,25 @@ def test_several_labels_from_cells_and_from_lists() -> None:
     assert rows.schema.field("labels").type == pa.list_(pa.string())
 
 
+@pytest.mark.parametrize("separator", [None, ",", "|"])
+def test_lists_written_as_text_are_lists(separator: str | None) -> None:
+    cells = [
+        '["a", "b"]',
+        "['a', 'b']",
+        "['a' 'b']",
+        "['a'\n 'b']",
+        "['b', 'a', 'a']",
+        '["it\'s, it"]',
+        "[1, 2.0]",
+        "[]",
+    ]
+    cells += ["['it\\'s']", "[null]", "[None, nan]", "[other]", "[[1]]"]
+    table = pa.table({"text": ["t"] * len(cells), "labels": cells})
+    found = to_rows(table, Columns(label="labels", separator=separator), "multilabel", "here")["labels"].to_pylist()
+    assert found[:8] == [["a", "b"]] * 4 + [["b", "a"], ["it's, it"], ["1", "2"], []]
+    assert found[8:] == [["it's"], [], [], ["[other]"], ["[[1]]"]], "what is no plain list stays one label"
+
+
 def test_riders_are_plain_columns_and_never_hide_ours() -> None:
     table = pa.table(
         {

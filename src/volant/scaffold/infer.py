@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.sources.columns import pick
-from volant.sources.labels import plain
+from volant.sources.labels import listed, plain
 
 SAMPLE = 20000
 SEPARATORS = "|;,"
@@ -46,7 +46,7 @@ class Guess:
     """How the columns of a file are meant.
 
     Attributes:
-        separator: What stands between the labels of one cell; None: one label, or lists.
+        separator: What stands between the labels of one cell; None: one label, or lists (also as text).
         group: Column whose rows belong together, so that a split shouldn't part them.
         id: Column that names each row.
     """
@@ -70,7 +70,7 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     # Evenly over the file: the first rows of a sorted file may hold one class only.
     rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
     sample = table.take(rows) if table.num_rows else table
-    cells = {name: [_cell(value) for value in sample[name].to_pylist()] for name in sample.column_names}
+    cells = {name: _cells(sample[name].to_pylist()) for name in sample.column_names}
     text = text or _text_column({n: c for n, c in cells.items() if n != label}, where)
     others = {name: values for name, values in cells.items() if name != text}
     label = label or _label_column(others, separator, where)
@@ -99,13 +99,22 @@ def separator_of(cells: Iterable[object]) -> str | None:
     return None
 
 
-def _cell(value: object) -> str | tuple[str, ...] | None:
+Cell = str | tuple[str, ...] | None
+Cells = dict[str, list[Cell]]
+
+
+def _cells(values: Sequence[object]) -> list[Cell]:
+    """The cells of a column; where most of them hold a list as text, such a text is that list."""
+    lists = [listed(value.strip()) if isinstance(value, str) else None for value in values]
+    if sum(found is not None for found in lists) * 2 > sum(value not in (None, "") for value in values):
+        values = [value if found is None else found for value, found in zip(values, lists, strict=True)]
+    return [_cell(value) for value in values]
+
+
+def _cell(value: object) -> Cell:
     if isinstance(value, list):
         return tuple(text for text in map(plain, value) if text)
     return plain(value)
-
-
-Cells = dict[str, list[str | tuple[str, ...] | None]]
 
 
 def _text_column(cells: Cells, where: str) -> str:
@@ -148,7 +157,7 @@ def _label_column(cells: Cells, separator: str | None, where: str) -> str:
     raise VolantError(f"{where}: which column is the label? Choose with --label: {listed}.")
 
 
-def _values(column: Iterable[str | tuple[str, ...] | None], separator: str | None) -> Counter[str]:
+def _values(column: Iterable[Cell], separator: str | None) -> Counter[str]:
     column = list(column)
     sign = separator or separator_of(column)
     parts = [(cell.split(sign) if sign else [cell]) if isinstance(cell, str) else cell or () for cell in column]

@@ -43,7 +43,8 @@ def show_report(report: Report, console: Console | None = None) -> None:
     if len(report.counts) > 30:
         table.add_row(f"… {len(report.counts) - 30} more", "", "")
     guess = report.columns
-    several = f", several labels a text (parted by '{guess.separator}')" if guess.separator else ""
+    parted = f" (parted by '{guess.separator}')" if guess.separator else ""
+    several = f", several labels a text{parted}" if guess.kind == "multilabel" else ""
     # User's text is never markup: a column may be called [/text].
     found = escape(f": {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}")
     console.print(f"[bold]{report.name}[/]{found}")

@@ -111,10 +111,14 @@ def test_a_file_outside_the_project_keeps_its_full_path(project: Path, tmp_path:
             rows(60, 8),
             ["Few rows: 'bad' \\(8\\).* off by up to 26 points", "Imbalance: 'good' has 60 rows \\(88%\\)"],
         ),
+        (
+            [*rows(500, 500), *((f"this was {i} fine and poor", "good; bad") for i in range(50))],
+            ["Several labels: 'good; bad' \\(50\\) is made of other labels.*--separator ';'", "Imbalance"],
+        ),
         ([*rows(60, 60), ("This  was number 1 and FINE", "good")], ["Duplicates: 1 of 121 rows"]),
         ([*rows(60, 60), ("this was number 1 and fine", "bad")], ["Contradiction: 1 texts", "Duplicates: 1"]),
     ],
-    ids=["clean", "few", "duplicate", "contradiction"],
+    ids=["clean", "few", "composed", "duplicate", "contradiction"],
 )
 def test_what_to_know_before_training_is_said(project: Path, data: list, warnings: list[str]) -> None:
     found = new("mine", csv(project / "a.csv", data), root=project).warnings
@@ -164,7 +168,17 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
         ("../up", rows(20, 20), "can't name a flywheel"),
         ("reviews", rows(20, 20), "There is a flywheel 'reviews'.*--force"),
         ("imdb", rows(20, 20), "There is a flywheel 'imdb'"),
-        ("mine", rows(20, 7), r"too few rows for 'bad' \(7\); a label needs 8"),
+        ("mine", rows(20, 7), r"too few different texts for 'bad' \(7\); a label needs 8"),
+        (
+            "mine",
+            [*rows(20, 20), *[("Where is  it", "ask"), ("where is it", "ask")] * 8],
+            r"too few different texts for 'ask' \(1\)",
+        ),
+        (
+            "mine",
+            [*rows(60, 60), *((f"this was number {i} and mixed", "good|bad") for i in range(5))],
+            r"'good\|bad' \(5\); .*--separator '\|'",
+        ),
         ("mine", rows(20, 0), "no column looks like a label"),
         ("mine", [], "no column holds text"),
     ],
@@ -292,10 +306,11 @@ def test_names_of_columns_are_never_taken_for_markup(project: Path) -> None:
 
 def test_lists_written_as_text_give_labels_without_brackets(project: Path) -> None:
     lists = [["joy"], ["fear"], ["joy", "fear"]]
-    lines = ["text,labels", *(f'it felt like no {i},"{lists[i % 3]}"' for i in range(60))]
+    lines = ["text,labels", *(f'it felt like no {i},"{lists[i % 3]}"' for i in range(60)), "nothing at all,"]
     (project / "a.csv").write_text("\n".join(lines))
     report = new("feelings", str(project / "a.csv"), root=project)
     assert (report.columns.kind, report.counts) == ("multilabel", {"fear": 40, "joy": 40})
+    assert any(line.startswith("No label: 1 of 61 rows") for line in report.warnings)
     console = Console(record=True, width=120)
     show_report(report, console)
     assert "several labels a text" in console.export_text()

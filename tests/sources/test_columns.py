@@ -163,3 +163,5 @@ def test_rare_and_misspelt_labels_are_warned_of() -> None:
     assert "only one row each for X" in warnings
     assert "X, x differ only in case" in warnings
     assert check_rows(table.slice(0, 4), "classify", "here") == []
+    numbers = pa.table({"text": list("abcdef"), "label": ["0", "0.0", "1", "1.0", "10", "v1"]})
+    assert "0, 0.0, 1, 1.0 differ only in case or by `.0`" in " ".join(check_rows(numbers, "classify", "here"))

@@ -1,6 +1,7 @@
 """Columns of any source become rows: `id`, `text`, the kind's target column, and what rides along."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -191,10 +192,12 @@ def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:
     rare = sorted(label for label, count in counts.items() if count < 2)
     if rare:
         warnings.append(f"{where}: only one row each for {', '.join(rare[:10])}: they can't be in train and in test.")
-    spelt = Counter(label.casefold() for label in counts)
-    twins = sorted(label for label in counts if spelt[label.casefold()] > 1)
+    spelt = {label: re.sub(r"^(-?\d+)\.0*$", r"\1", label.casefold()) for label in counts}
+    common = Counter(spelt.values())
+    twins = sorted(label for label in counts if common[spelt[label]] > 1)
     if twins:
-        warnings.append(f"{where}: {', '.join(twins[:10])} differ only in case: join them with columns.label_map.")
+        some = ", ".join(twins[:10])
+        warnings.append(f"{where}: {some} differ only in case or by `.0`: join them with columns.label_map.")
     if blank:
         warnings.append(f"{where}: {blank} rows have an empty text.")
     return warnings

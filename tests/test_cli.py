@@ -104,7 +104,7 @@ def test_conf_that_cannot_be_composed_leaves_no_half_made_flywheel(project: Path
 def test_new_is_live_at_once(project: Path) -> None:
     rows = [f"{'good' if i % 2 else 'bad'} text number {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
     (project / "mine.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    made = runner.invoke(app, ["new", "mine", "--data", "mine.csv"])
+    made = runner.invoke(app, ["new", "mine", "--data", "mine.csv", "--delimiter", ",", "--quote", "none"])
     assert made.exit_code == 0, made.output
     assert "  mine:" in (project / "params.yaml").read_text()
     assert runner.invoke(app, ["params", "--check"]).exit_code == 0

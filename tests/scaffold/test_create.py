@@ -14,7 +14,10 @@ from volant.errors import VolantError
 from volant.scaffold import write as writing
 from volant.scaffold.create import new
 from volant.scaffold.listing import flywheels, show_flywheels
+from volant.scaffold.load import form_of
 from volant.scaffold.report import Report, show_report
+from volant.sources.files import Files
+from volant.sources.formats import Format
 
 CONFIG = """\
 # one line for each live flywheel
@@ -157,7 +160,7 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
     with pytest.raises(VolantError, match="Name what the file was exported in"):
         new("films", path, root=project)
     assert snapshot(project) == before
-    new("films", path, root=project, encoding=encoding)
+    new("films", path, root=project, form=Format(encoding=encoding))
     assert source_of(project, "films")["encoding"] == encoding
 
 
@@ -224,6 +227,49 @@ def test_what_fails_afterwards_undoes_both_files(project: Path, force: bool) -> 
     with pytest.raises(VolantError, match="can't be composed"):
         new("mine", data, root=project, force=force, then=fail)
     assert snapshot(project) == before
+
+
+def test_a_file_without_names_of_columns_loses_no_row(project: Path) -> None:
+    path = csv(project / "a.csv", rows(20, 20))
+    Path(path).write_text(Path(path).read_text().partition("\n")[2])
+    before = snapshot(project)
+    with pytest.raises(
+        VolantError, match=r"without a line of names\? Column 'good' .*--header text,label.*--label 'good'"
+    ):
+        new("mine", path, root=project)
+    with pytest.raises(VolantError, match="Column 'this was number 0 and fine' is called like a text"):
+        new("mine", path, label="good", root=project)
+    assert snapshot(project) == before
+    assert new("mine", path, root=project, form=form_of(None, None, '"', "text, label")).rows == 40
+    assert source_of(project, "mine")["header"] == ["text", "label"]
+
+
+@pytest.mark.parametrize("names", ["0,1", "What did you like best about us?,label"])
+def test_names_that_only_look_odd_are_names(project: Path, names: str) -> None:
+    data = [(text, "1" if label == "good" else "0") for text, label in rows(20, 20)]
+    path = Path(csv(project / "a.csv", data))
+    path.write_text(path.read_text().replace("text,label", names))
+    assert new("mine", str(path), root=project).rows == 40
+
+
+def test_delimiter_and_quotes_as_given_are_written_down(project: Path) -> None:
+    path = Path(csv(project / "a.csv", [(f'"so" {text}, said, he', label) for text, label in rows(20, 20)], "~"))
+    with pytest.raises(VolantError, match=r"quote: null.*--quote none"):
+        new("mine", str(path), root=project, form=form_of(None, "~", '"', None))
+    new("mine", str(path), root=project, form=form_of(None, "~", "none", None))
+    source = source_of(project, "mine")
+    assert (source["delimiter"], source["quote"]) == ("~", None)
+    assert Files(str(path), delimiter="~", quote=None).read("classify")["train"].num_rows == 40
+    with pytest.raises(VolantError, match=r"--quote 'qq' is too long. Allowed: one character, or `none`"):
+        form_of(None, None, "qq", None)
+
+
+def test_rows_without_a_label_are_counted_and_left_out(project: Path) -> None:
+    path = csv(project / "a.csv", [*rows(60, 60), ("what is this", ""), ("and that", " ")])
+    report = new("mine", path, root=project)
+    assert (report.rows, report.counts) == (120, {"bad": 60, "good": 60})
+    assert [line for line in report.warnings if "2 of 122 rows" in line and "left out" in line]
+    assert source_of(project, "mine")["columns"]["drop_labels"] == [""]
 
 
 def test_force_writes_over_and_adds_no_second_line(project: Path) -> None:

@@ -37,6 +37,15 @@ def test_where_keeps_rows_of_one_or_several_values() -> None:
         to_rows(table, Columns(where={"yaer": 2}), "classify", "here")
 
 
+def test_rows_without_a_label_go_where_config_says_so() -> None:
+    table = pa.table({"text": ["a", "b", "c", "d"], "label": ["x", None, " ", "y"]})
+    rows = to_rows(table, Columns(drop_labels=[""], label_map={"x": "X", "y": "Y"}), "classify", "here")
+    assert rows.select(["text", "label"]).to_pydict() == {"text": ["a", "d"], "label": ["X", "Y"]}
+    lists = pa.table({"text": ["a", "b", "c"], "label": [["x"], None, []]})
+    rows = to_rows(lists, Columns(drop_labels=[""]), "multilabel", "here")
+    assert rows["labels"].to_pylist() == [["x"], []], "an empty list says that no label is right"
+
+
 def test_ids_are_stable_and_unique_and_follow_text_and_label() -> None:
     table = pa.table({"text": ["a", "b", "a", "a"], "label": ["x", "x", "x", "y"]})
     ids = to_rows(table, Columns(), "classify", "here")["id"].to_pylist()

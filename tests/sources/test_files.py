@@ -77,6 +77,11 @@ def test_a_named_encoding_a_header_and_no_quotes(tmp_path: Path) -> None:
     assert got == [('café "au lait', "1"), ("thé", "0")]
 
 
+def test_a_header_names_each_column_once(tmp_path: Path) -> None:
+    with pytest.raises(VolantError, match="column 'text' is there more than once"):
+        read_file(str(written(tmp_path, "a.csv", "a,x\n")), Format(header=["text", "text"]))
+
+
 def test_each_split_has_its_file_and_must_be_watched(tmp_path: Path) -> None:
     train, test = written(tmp_path, "train.csv", CSV), written(tmp_path, "test.csv", "text,label\nbad,neg\n")
     source = Files(str(train), test=str(test), watch={"train": str(train), "test": str(test)})

@@ -11,6 +11,7 @@ import yaml
 from volant.errors import VolantError
 from volant.scaffold.infer import Guess
 from volant.schema import write_text
+from volant.sources.formats import Format
 
 FEW_ROWS = 200
 WHY = {
@@ -27,9 +28,9 @@ class Draft:
     description: str
     train: str
     test: str | None
-    delimiter: str | None
-    encoding: str | None
+    form: Format
     columns: Guess
+    drop_labels: Sequence[str]
     model: str
     cleaning: Sequence[str]
     labels: Sequence[str]
@@ -83,19 +84,17 @@ def _flow(values: Sequence[str]) -> str:
 
 
 def _source(draft: Draft) -> str:
-    guess = draft.columns
-    lines = [f"train: {scalar(draft.train)}"]
-    if draft.test:
-        lines.append(f"test: {scalar(draft.test)}")
-    if draft.delimiter:
-        lines.append(f"delimiter: {scalar(draft.delimiter)}")
-    if draft.encoding:
-        lines.append(f"encoding: {scalar(draft.encoding)}")
-    lines += ["columns:", f"  text: {scalar(guess.text)}", f"  label: {scalar(guess.label)}"]
-    if guess.id:
-        lines.append(f"  id: {scalar(guess.id)}")
-    if guess.separator:
-        lines.append(f"  separator: {scalar(guess.separator)}")
+    guess, form = draft.columns, draft.form
+    files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
+    columns = {"text": guess.text, "label": guess.label, "id": guess.id, "separator": guess.separator}
+    lines = [f"{key}: {scalar(value)}" for key, value in files.items() if value]
+    if form.quote != Format().quote:
+        lines.append(f"quote: {scalar(form.quote) if form.quote else 'null'}")
+    if form.header:
+        lines.append(f"header: {_flow(form.header)}")
+    lines += ["columns:", *(f"  {key}: {scalar(value)}" for key, value in columns.items() if value)]
+    if draft.drop_labels:
+        lines.append(f'  drop_labels: {_flow(draft.drop_labels)}  # "": rows without a label')
     if draft.test:
         lines += ["watch:", "  test: ${..test}"]
     return "".join(f"  {line}\n" for line in lines)

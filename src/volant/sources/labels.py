@@ -50,7 +50,7 @@ def rename_labels(
         found: What `read_labels` gave.
         rows: The number of each row in the source, from 0.
         names: Value in the source to label; empty: they stay as they are.
-        drop: Labels to leave out, under either name.
+        drop: Labels to leave out, under either name; "" stands for no label.
         where: What the column is, for messages.
 
     Raises:
@@ -58,13 +58,15 @@ def rename_labels(
     """
     first: dict[str, int] = {}
     for row, values in zip(rows + 1, found, strict=True):
-        if values is None:
-            raise VolantError(f"{where}, row {row}: no label. Fill it in, or leave such rows out with columns.where.")
-        for value in values:
+        if values is None and "" not in drop:
+            raise VolantError(
+                f'{where}, row {row}: no label. Fill it in, or leave such rows out with `drop_labels: [""]`.'
+            )
+        for value in values or ():
             first.setdefault(value, row)
     new = {value: _name(value, names, drop, f"{where}, row {row}") for value, row in first.items()}
     named = [tuple(dict.fromkeys(n for v in values or () if (n := new[v]) is not None)) for values in found]
-    return [labels if labels or not values else None for labels, values in zip(named, found, strict=True)]
+    return [labels if labels or values == () else None for labels, values in zip(named, found, strict=True)]
 
 
 def plain(value: object) -> str | None:

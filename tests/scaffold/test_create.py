@@ -183,7 +183,7 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
             r"'good\|bad' \(5\); .*--separator '\|'",
         ),
         ("mine", rows(20, 0), "no column looks like a label"),
-        ("mine", [], "no column holds text"),
+        ("mine", [], "no rows, only names of columns: text, label"),
     ],
 )
 def test_what_cannot_be_done_leaves_everything_as_it_was(project: Path, name: str, data: list, problem: str) -> None:

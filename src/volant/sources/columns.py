@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT, did_you_mean
 from volant.errors import VolantError
+from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import plain, read_labels, rename_labels
 
 TARGETS = {"classify": "label", "multilabel": "labels"}
@@ -71,12 +72,14 @@ def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
     """The first of `names` that is a column.
 
     Raises:
-        VolantError: If none is; lists the columns, and the nearest.
+        VolantError: If none is; lists the columns, and the nearest, or says why the file's one can't be read.
     """
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name in table.column_names:
             return name
+        if told := (table.schema.metadata or {}).get(f"{MIXED}{name}".encode()):
+            raise VolantError(told.decode())
     near = did_you_mean(wanted[0], table.column_names) if wanted else ""
     raise VolantError(
         f"{where}: no column {' or '.join(map(repr, wanted))}.{near} "
@@ -196,8 +199,8 @@ def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:
     common = Counter(spelt.values())
     twins = sorted(label for label in counts if common[spelt[label]] > 1)
     if twins:
-        some = ", ".join(twins[:10])
-        warnings.append(f"{where}: {some} differ only in case or by `.0`: join them with columns.label_map.")
+        some = f"{where}: {', '.join(twins[:10])}"
+        warnings.append(f"{some} differ only in case or by `.0`: join them with columns.label_map.")
     if blank:
         warnings.append(f"{where}: {blank} rows have an empty text.")
     return warnings

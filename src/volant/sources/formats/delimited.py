@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.sources.formats.lines import Format, read_lines
-from volant.sources.formats.sniff import quoting
+from volant.sources.formats.sniff import EXCEL, quoting
 
 
 def read_csv(data: BinaryIO, name: str, form: Format) -> pa.Table:
@@ -41,7 +41,7 @@ def named_rows(data: BinaryIO, name: str, form: Format) -> tuple[list[str], Iter
 
 
 def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> Iterator[tuple[int, list[str]]]:
-    """Rows, each with the number of the line where it begins."""
+    """Rows, each with the number of the line where it begins; a first line that is only for Excel is none."""
     start = size = 0
 
     def measured() -> Iterator[str]:
@@ -66,7 +66,7 @@ def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> It
                 f"{name}, line {start}: broken CSV ({error}). A quote inside a quoted cell is written twice; "
                 "if quotes mean nothing in this file, set `quote: null` (`volant new` has --quote none)."
             ) from error
-        if row:
+        if row and not (start == 1 and EXCEL.fullmatch(delimiter.join(row))):
             yield start, row
 
 

@@ -70,7 +70,7 @@ def test_flywheels_are_listed() -> None:
         (["predict", "reviews", "--json", "--file", "in.csv"], "--file in.csv takes neither texts"),
         (["results", "reviews"], "no evaluation yet"),
         (["new", "mine", "--data", "nowhere.csv"], "nowhere.csv"),
-        (["params", "flywheels.reviews.sead=1"], "sead"),
+        (["params", "flywheels.reviews.sead=1"], "Did you mean 'seed'?"),
         (["lake", "gs://bucket"], "gs://bucket"),
     ],
 )
@@ -91,10 +91,23 @@ def test_a_package_of_an_extra_is_named_with_the_extra(monkeypatch: pytest.Monke
     assert "volant[train]" in done.output
 
 
+def test_conf_that_cannot_be_composed_leaves_no_half_made_flywheel(project: Path) -> None:
+    config = project / "conf/config.yaml"
+    config.write_text(config.read_text().replace("  - _self_", "  - flywheel@flywheels.other: true\n  - _self_"))
+    before = config.read_bytes()
+    rows = [f"{'good' if i % 2 else 'bad'} text number {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
+    (project / "mine.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    done = runner.invoke(app, ["new", "mine", "--data", "mine.csv"])
+    assert done.exit_code == 2, done.output
+    assert "conf can't be composed" in done.output
+    assert config.read_bytes() == before
+    assert not (project / "conf/flywheel/mine.yaml").exists()
+
+
 def test_new_is_live_at_once(project: Path) -> None:
     rows = [f"{'good' if i % 2 else 'bad'} text number {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
     (project / "mine.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    made = runner.invoke(app, ["new", "mine", "--data", "mine.csv"])
+    made = runner.invoke(app, ["new", "mine", "--data", "mine.csv", "--delimiter", ",", "--quote", "none"])
     assert made.exit_code == 0, made.output
     assert "  mine:" in (project / "params.yaml").read_text()
     assert runner.invoke(app, ["params", "--check"]).exit_code == 0

@@ -37,12 +37,18 @@ def _composed(root: Path, overrides: Sequence[str] = ()) -> str:
             tree = hydra_compose("config", overrides=list(overrides))
         OmegaConf.resolve(tree)
         missing = sorted(OmegaConf.missing_keys(tree))
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise VolantError(f"{config.CONF} can't be composed: {error}") from error
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        raise VolantError(f"{config.CONF} can't be composed: {error}{_nearest(error.__cause__)}") from error
     if missing:
         lines = [f"{config.origin(key)}: {key} has no value (`???`). Give it one." for key in missing]
         raise VolantError("\n".join(lines))
     return OmegaConf.to_yaml(tree)
+
+
+def _nearest(cause: object) -> str:
+    """The key that was most likely meant by an override of one that is not there; nothing for another trouble."""
+    keys = getattr(cause, "parent_node", None) or ()
+    return config.did_you_mean(getattr(cause, "key", ""), keys)
 
 
 def write_params(root: Path = Path(), overrides: Sequence[str] = ()) -> bool:

@@ -14,7 +14,10 @@ from volant.errors import VolantError
 from volant.scaffold import write as writing
 from volant.scaffold.create import new
 from volant.scaffold.listing import flywheels, show_flywheels
+from volant.scaffold.load import form_of
 from volant.scaffold.report import Report, show_report
+from volant.sources.files import Files
+from volant.sources.formats import Format
 
 CONFIG = """\
 # one line for each live flywheel
@@ -111,10 +114,14 @@ def test_a_file_outside_the_project_keeps_its_full_path(project: Path, tmp_path:
             rows(60, 8),
             ["Few rows: 'bad' \\(8\\).* off by up to 26 points", "Imbalance: 'good' has 60 rows \\(88%\\)"],
         ),
+        (
+            [*rows(500, 500), *((f"this was {i} fine and poor", "good; bad") for i in range(50))],
+            ["Several labels: 'good; bad' \\(50\\) is made of other labels.*--separator ';'", "Imbalance"],
+        ),
         ([*rows(60, 60), ("This  was number 1 and FINE", "good")], ["Duplicates: 1 of 121 rows"]),
         ([*rows(60, 60), ("this was number 1 and fine", "bad")], ["Contradiction: 1 texts", "Duplicates: 1"]),
     ],
-    ids=["clean", "few", "duplicate", "contradiction"],
+    ids=["clean", "few", "composed", "duplicate", "contradiction"],
 )
 def test_what_to_know_before_training_is_said(project: Path, data: list, warnings: list[str]) -> None:
     found = new("mine", csv(project / "a.csv", data), root=project).warnings
@@ -153,7 +160,7 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
     with pytest.raises(VolantError, match="Name what the file was exported in"):
         new("films", path, root=project)
     assert snapshot(project) == before
-    new("films", path, root=project, encoding=encoding)
+    new("films", path, root=project, form=Format(encoding=encoding))
     assert source_of(project, "films")["encoding"] == encoding
 
 
@@ -164,9 +171,19 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
         ("../up", rows(20, 20), "can't name a flywheel"),
         ("reviews", rows(20, 20), "There is a flywheel 'reviews'.*--force"),
         ("imdb", rows(20, 20), "There is a flywheel 'imdb'"),
-        ("mine", rows(20, 7), r"too few rows for 'bad' \(7\); a label needs 8"),
+        ("mine", rows(20, 7), r"too few different texts for 'bad' \(7\); a label needs 8"),
+        (
+            "mine",
+            [*rows(20, 20), *[("Where is  it", "ask"), ("where is it", "ask")] * 8],
+            r"too few different texts for 'ask' \(1\)",
+        ),
+        (
+            "mine",
+            [*rows(60, 60), *((f"this was number {i} and mixed", "good|bad") for i in range(5))],
+            r"'good\|bad' \(5\); .*--separator '\|'",
+        ),
         ("mine", rows(20, 0), "no column looks like a label"),
-        ("mine", [], "no column holds text"),
+        ("mine", [], "no rows, only names of columns: text, label"),
     ],
 )
 def test_what_cannot_be_done_leaves_everything_as_it_was(project: Path, name: str, data: list, problem: str) -> None:
@@ -184,6 +201,75 @@ def test_labels_that_only_the_test_file_has_are_refused(project: Path) -> None:
     )
     with pytest.raises(VolantError, match="labels that the data file lacks: baad"):
         new("mine", data, test=test, root=project)
+
+
+@pytest.mark.parametrize("name", ["yes", "no", "true", "false", "on", "off", "null"])
+def test_a_name_that_yaml_takes_for_something_else_is_refused(project: Path, name: str) -> None:
+    data = csv(project / "a.csv", rows(20, 20))
+    before = snapshot(project)
+    with pytest.raises(VolantError, match=f"'{name}' can't name a flywheel: YAML takes it for"):
+        new(name, data, root=project)
+    assert snapshot(project) == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_fails_afterwards_undoes_both_files(project: Path, force: bool) -> None:
+    data = csv(project / "a.csv", rows(20, 20))
+    if force:
+        new("mine", data, root=project)
+        data = csv(project / "b.csv", rows(20, 30))
+    before = snapshot(project)
+
+    def fail() -> None:
+        assert snapshot(project) != before
+        raise VolantError("conf can't be composed")
+
+    with pytest.raises(VolantError, match="can't be composed"):
+        new("mine", data, root=project, force=force, then=fail)
+    assert snapshot(project) == before
+
+
+def test_a_file_without_names_of_columns_loses_no_row(project: Path) -> None:
+    path = csv(project / "a.csv", rows(20, 20))
+    Path(path).write_text(Path(path).read_text().partition("\n")[2])
+    before = snapshot(project)
+    with pytest.raises(
+        VolantError, match=r"without a line of names\? Column 'good' .*--header text,label.*--label 'good'"
+    ):
+        new("mine", path, root=project)
+    with pytest.raises(VolantError, match="Column 'this was number 0 and fine' is called like a text"):
+        new("mine", path, label="good", root=project)
+    assert snapshot(project) == before
+    assert new("mine", path, root=project, form=form_of(None, None, '"', "text, label")).rows == 40
+    assert source_of(project, "mine")["header"] == ["text", "label"]
+
+
+@pytest.mark.parametrize("names", ["0,1", "What did you like best about us?,label"])
+def test_names_that_only_look_odd_are_names(project: Path, names: str) -> None:
+    data = [(text, "1" if label == "good" else "0") for text, label in rows(20, 20)]
+    path = Path(csv(project / "a.csv", data))
+    path.write_text(path.read_text().replace("text,label", names))
+    assert new("mine", str(path), root=project).rows == 40
+
+
+def test_delimiter_and_quotes_as_given_are_written_down(project: Path) -> None:
+    path = Path(csv(project / "a.csv", [(f'"so" {text}, said, he', label) for text, label in rows(20, 20)], "~"))
+    with pytest.raises(VolantError, match=r"quote: null.*--quote none"):
+        new("mine", str(path), root=project, form=form_of(None, "~", '"', None))
+    new("mine", str(path), root=project, form=form_of(None, "~", "none", None))
+    source = source_of(project, "mine")
+    assert (source["delimiter"], source["quote"]) == ("~", None)
+    assert Files(str(path), delimiter="~", quote=None).read("classify")["train"].num_rows == 40
+    with pytest.raises(VolantError, match=r"--quote 'qq' is too long. Allowed: one character, or `none`"):
+        form_of(None, None, "qq", None)
+
+
+def test_rows_without_a_label_are_counted_and_left_out(project: Path) -> None:
+    path = csv(project / "a.csv", [*rows(60, 60), ("what is this", ""), ("and that", " ")])
+    report = new("mine", path, root=project)
+    assert (report.rows, report.counts) == (120, {"bad": 60, "good": 60})
+    assert [line for line in report.warnings if "2 of 122 rows" in line and "left out" in line]
+    assert source_of(project, "mine")["columns"]["drop_labels"] == [""]
 
 
 def test_force_writes_over_and_adds_no_second_line(project: Path) -> None:
@@ -250,6 +336,30 @@ def test_both_are_shown_as_text(project: Path) -> None:
     assert "! Few rows: 'bad' (8)" in shown
     assert "make run FLYWHEEL=mine" in shown
     assert re.search(r"imdb +available +classify +linear +hub", shown)
+
+
+def test_names_of_columns_are_never_taken_for_markup(project: Path) -> None:
+    path = Path(csv(project / "[a].csv", [(text, f"[/{label}]") for text, label in rows(20, 20)]))
+    path.write_text(path.read_text().replace("text,label", "[/text],[label]"))
+    console = Console(record=True, width=120)
+    show_report(new("mine", str(path), root=project), console)
+    (project / "conf" / "flywheel" / "imdb.yaml").write_text(REVIEWS.replace("transformer", "'[/x]'"))
+    show_flywheels(flywheels(project), console)
+    shown = console.export_text()
+    assert "text from '[/text]', label from '[label]'" in shown
+    assert "[/x]" in shown
+
+
+def test_lists_written_as_text_give_labels_without_brackets(project: Path) -> None:
+    lists = [["joy"], ["fear"], ["joy", "fear"]]
+    lines = ["text,labels", *(f'it felt like no {i},"{lists[i % 3]}"' for i in range(60)), "nothing at all,"]
+    (project / "a.csv").write_text("\n".join(lines))
+    report = new("feelings", str(project / "a.csv"), root=project)
+    assert (report.columns.kind, report.counts) == ("multilabel", {"fear": 40, "joy": 40})
+    assert any(line.startswith("No label: 1 of 61 rows") for line in report.warnings)
+    console = Console(record=True, width=120)
+    show_report(report, console)
+    assert "several labels a text" in console.export_text()
 
 
 def test_what_is_written_composes_and_is_accepted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,5 @@
+import json
+
 import pyarrow as pa
 import pytest
 
@@ -38,6 +40,15 @@ def test_several_labels_in_a_cell_or_a_list_make_it_multilabel() -> None:
     assert guess({"text": TEXTS, "emotions": odd}, separator="~") == Guess("text", "emotions", "multilabel", "~")
 
 
+def test_lists_written_as_text_make_it_multilabel() -> None:
+    lists = [["joy"], ["fear"], ["joy", "fear"], []] * 10
+    for cells in (list(map(str, lists)), list(map(json.dumps, lists))):
+        assert guess({"text": TEXTS, "emotions": cells}) == Guess("text", "emotions", "multilabel", None)
+        assert guess({"text": TEXTS, "emotions": [*cells[:30], *[""] * 10]}).kind == "multilabel"
+    names = ["[1]", "joy", "fear", "anger"] * 10
+    assert guess({"text": TEXTS, "emotions": names}).kind == "classify", "few of them are lists"
+
+
 def test_a_comma_in_the_name_of_a_class_is_not_a_separator() -> None:
     names = ["Sports, outdoors", "Home, garden"] * 20
     assert guess({"text": TEXTS, "category": names}) == Guess("text", "category", "classify")
@@ -74,12 +85,23 @@ def test_texts_without_spaces_are_texts() -> None:
             r"which column is the label\? .* --label: a \(2 values: bad, good\), b",
         ),
         ({"t": TEXTS, "n": list(range(40))}, r"no column looks like a label.*n \(40 values\)"),
-        ({"t": TEXTS}, "there is no other column"),
+        ({"t": TEXTS}, r"one with the label are needed. Its columns: t \(string\)"),
     ],
 )
 def test_what_is_not_clear_is_asked(columns: dict[str, list], problem: str) -> None:
     with pytest.raises(VolantError, match=problem):
         guess(columns)
+
+
+def test_pictures_and_records_are_neither_text_nor_label() -> None:
+    columns = {"picture": [b"a picture is longer " * 9] * 40, "meta": [{"user": i % 3} for i in range(40)]}
+    columns["boxes"] = [[{"x": i % 3}] for i in range(40)]
+    assert guess(columns | {"text": TEXTS, "y": CLASSES}) == Guess("text", "y", "classify")
+
+
+def test_a_file_without_rows_says_so() -> None:
+    with pytest.raises(VolantError, match="no rows, only names of columns: text, label"):
+        guess({"text": [], "label": []})
 
 
 def test_a_column_that_is_not_there() -> None:

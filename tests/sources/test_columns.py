@@ -37,6 +37,15 @@ def test_where_keeps_rows_of_one_or_several_values() -> None:
         to_rows(table, Columns(where={"yaer": 2}), "classify", "here")
 
 
+def test_rows_without_a_label_go_where_config_says_so() -> None:
+    table = pa.table({"text": ["a", "b", "c", "d"], "label": ["x", None, " ", "y"]})
+    rows = to_rows(table, Columns(drop_labels=[""], label_map={"x": "X", "y": "Y"}), "classify", "here")
+    assert rows.select(["text", "label"]).to_pydict() == {"text": ["a", "d"], "label": ["X", "Y"]}
+    lists = pa.table({"text": ["a", "b", "c"], "label": [["x"], None, []]})
+    rows = to_rows(lists, Columns(drop_labels=[""]), "multilabel", "here")
+    assert rows["labels"].to_pylist() == [["x"], []], "an empty list says that no label is right"
+
+
 def test_ids_are_stable_and_unique_and_follow_text_and_label() -> None:
     table = pa.table({"text": ["a", "b", "a", "a"], "label": ["x", "x", "x", "y"]})
     ids = to_rows(table, Columns(), "classify", "here")["id"].to_pylist()
@@ -65,6 +74,25 @@ def test_several_labels_from_cells_and_from_lists() -> None:
     rows = to_rows(lists, mapping, "multilabel", "here")
     assert rows["labels"].to_pylist() == [["x"], []], "a row is left out when all its labels are"
     assert rows.schema.field("labels").type == pa.list_(pa.string())
+
+
+@pytest.mark.parametrize("separator", [None, ",", "|"])
+def test_lists_written_as_text_are_lists(separator: str | None) -> None:
+    cells = [
+        '["a", "b"]',
+        "['a', 'b']",
+        "['a' 'b']",
+        "['a'\n 'b']",
+        "['b', 'a', 'a']",
+        '["it\'s, it"]',
+        "[1, 2.0]",
+        "[]",
+    ]
+    cells += ["['it\\'s']", "[null]", "[None, nan]", "[other]", "[[1]]"]
+    table = pa.table({"text": ["t"] * len(cells), "labels": cells})
+    found = to_rows(table, Columns(label="labels", separator=separator), "multilabel", "here")["labels"].to_pylist()
+    assert found[:8] == [["a", "b"]] * 4 + [["b", "a"], ["it's, it"], ["1", "2"], []]
+    assert found[8:] == [["it's"], [], [], ["[other]"], ["[[1]]"]], "what is no plain list stays one label"
 
 
 def test_riders_are_plain_columns_and_never_hide_ours() -> None:
@@ -144,3 +172,5 @@ def test_rare_and_misspelt_labels_are_warned_of() -> None:
     assert "only one row each for X" in warnings
     assert "X, x differ only in case" in warnings
     assert check_rows(table.slice(0, 4), "classify", "here") == []
+    numbers = pa.table({"text": list("abcdef"), "label": ["0", "0.0", "1", "1.0", "10", "v1"]})
+    assert "0, 0.0, 1, 1.0 differ only in case or by `.0`" in " ".join(check_rows(numbers, "classify", "here"))

@@ -21,8 +21,8 @@ TEXTS = ["good film", 'a "quoted", two\nlines', "schön 好", "tab\tand | pipe; 
 LABELS = ["pos", "neg", "pos", "neg"]
 CSV = 'text,label\ngood film,pos\n"a ""quoted"", two\nlines",neg\nschön 好,pos\n"tab\tand | pipe; end",neg\n'
 JSONL = "".join(json.dumps({"text": t, "label": n}) + "\n" for t, n in zip(TEXTS, LABELS, strict=True))
-TSV, SEMICOLON = (
-    CSV.replace("text,label", f"text{d}label").replace(",pos", f"{d}pos").replace(",neg", f"{d}neg") for d in "\t;"
+TSV, SEMICOLON, BAR = (
+    CSV.replace("text,label", f"text{d}label").replace(",pos", f"{d}pos").replace(",neg", f"{d}neg") for d in "\t;|"
 )
 
 
@@ -54,6 +54,8 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
         ("a.jsonl.gz", gzip.compress(JSONL.encode())),
         ("sniffed.txt", CSV.encode()),
         ("sniffed_json", JSONL.encode()),
+        ("excel.csv", b"sep=;\r\n" + SEMICOLON.encode()),
+        ("excel.tsv", b'\xef\xbb\xbf"sep=|"\n' + BAR.encode()),
         ("blank_lines.jsonl", JSONL.replace("\n", "\n\n").encode()),
     ],
 )  # fmt: skip
@@ -75,6 +77,19 @@ def test_a_named_encoding_a_header_and_no_quotes(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", '1,caf\xe9 "au lait\n0,th\xe9\n'.encode("latin-1"))
     got = rows(path, encoding="latin-1", header=["label", "text"], quote=None)
     assert got == [('café "au lait', "1"), ("thé", "0")]
+
+
+def test_a_key_of_several_types_only_matters_where_it_is_needed(tmp_path: Path) -> None:
+    lines = [{"text": "a", "label": "x", "meta": {"n": 1}}, {"text": "b", "label": "y", "meta": "none"}]
+    path = written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, lines)))
+    assert rows(path) == [("a", "x"), ("b", "y")]
+    with pytest.raises(VolantError, match=r"a.jsonl, column 'meta': .* of several types"):
+        rows(path, columns=Columns(text="meta"))
+
+
+def test_a_header_names_each_column_once(tmp_path: Path) -> None:
+    with pytest.raises(VolantError, match="column 'text' is there more than once"):
+        read_file(str(written(tmp_path, "a.csv", "a,x\n")), Format(header=["text", "text"]))
 
 
 def test_each_split_has_its_file_and_must_be_watched(tmp_path: Path) -> None:
@@ -122,7 +137,6 @@ def test_unnamed_columns_and_rows_without_a_key(tmp_path: Path) -> None:
         ("broken.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: broken JSON"),
         ("list.json", b'[{"text": "a"}]', "line 1: list, .*write one object a line"),
         ("pretty.json", b'{\n "text": "a"\n}\n', "line 1: broken JSON"),
-        ("mixed.jsonl", b'{"text": ["a"]}\n{"text": "b"}\n', "column 'text': .* of several types"),
     ],
 )  # fmt: skip
 def test_bad_input_says_what_and_where(tmp_path: Path, name: str, content: bytes, problem: str) -> None:

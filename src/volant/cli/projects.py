@@ -39,6 +39,11 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell, such as '|'")] = None,
     test: Annotated[str | None, typer.Option(help="A test file of the same form; cut from --data if left out.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the files, such as latin-1, if not UTF-8.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between the cells of a row; found if left out.")] = None,
+    quote: Annotated[str, typer.Option(help="Around a cell; none: quotes are ordinary characters.")] = '"',
+    header: Annotated[
+        str | None, typer.Option(help="Names of the columns, such as text,label, if none are in it.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a flywheel of this name.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -47,10 +52,20 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
     from volant.compose import write_params
     from volant.scaffold.create import new as create
+    from volant.scaffold.load import form_of
     from volant.scaffold.report import show_report
 
-    report = create(name, data, text=text, label=label, separator=separator, test=test, encoding=encoding, force=force)
-    write_params()
+    report = create(
+        name,
+        data,
+        text=text,
+        label=label,
+        separator=separator,
+        test=test,
+        form=form_of(encoding, delimiter, quote, header),
+        force=force,
+        then=write_params,
+    )
     if as_json:
         print(json.dumps(asdict(report), default=str, ensure_ascii=False))  # noqa: T201
     else:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError
+from volant.scaffold.cells import Cell, Cells, cells_of
 from volant.sources.columns import pick
-from volant.sources.labels import plain
 
 SAMPLE = 20000
 SEPARATORS = "|;,"
@@ -46,7 +46,7 @@ class Guess:
     """How the columns of a file are meant.
 
     Attributes:
-        separator: What stands between the labels of one cell; None: one label, or lists.
+        separator: What stands between the labels of one cell; None: one label, or lists (also as text).
         group: Column whose rows belong together, so that a split shouldn't part them.
         id: Column that names each row.
     """
@@ -67,10 +67,16 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     """
     for given in filter(None, (text, label)):
         pick(table, given, where)
+    if not table.num_rows:
+        raise VolantError(
+            f"{where}: no rows, only names of columns: {', '.join(table.column_names)}. Add labelled rows."
+        )
     # Evenly over the file: the first rows of a sorted file may hold one class only.
     rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
-    sample = table.take(rows) if table.num_rows else table
-    cells = {name: [_cell(value) for value in sample[name].to_pylist()] for name in sample.column_names}
+    cells = cells_of(table.take(rows), {text, label})
+    if len(cells) < 2:
+        columns = ", ".join(f"{name} ({table[name].type})" for name in table.column_names)
+        raise VolantError(f"{where}: a column with the text and one with the label are needed. Its columns: {columns}.")
     text = text or _text_column({n: c for n, c in cells.items() if n != label}, where)
     others = {name: values for name, values in cells.items() if name != text}
     label = label or _label_column(others, separator, where)
@@ -97,15 +103,6 @@ def separator_of(cells: Iterable[object]) -> str | None:
         if many and any(sign in text for text in texts) and parts & alone and len(parts) < len(set(texts)):
             return sign
     return None
-
-
-def _cell(value: object) -> str | tuple[str, ...] | None:
-    if isinstance(value, list):
-        return tuple(text for text in map(plain, value) if text)
-    return plain(value)
-
-
-Cells = dict[str, list[str | tuple[str, ...] | None]]
 
 
 def _text_column(cells: Cells, where: str) -> str:
@@ -141,14 +138,13 @@ def _label_column(cells: Cells, separator: str | None, where: str) -> str:
     if not chosen:
         counted = ", ".join(f"{n} ({len(counts)} values)" for n, counts in values.items())
         raise VolantError(
-            f"{where}: no column looks like a label: few values, each in several rows. "
-            f"Choose with --label: {counted or 'there is no other column'}."
+            f"{where}: no column looks like a label: few values, each in several rows. Choose with --label: {counted}."
         )
     listed = ", ".join(f"{n} ({len(possible[n])} values: {', '.join(sorted(possible[n])[:4])})" for n in chosen)
     raise VolantError(f"{where}: which column is the label? Choose with --label: {listed}.")
 
 
-def _values(column: Iterable[str | tuple[str, ...] | None], separator: str | None) -> Counter[str]:
+def _values(column: Iterable[Cell], separator: str | None) -> Counter[str]:
     column = list(column)
     sign = separator or separator_of(column)
     parts = [(cell.split(sign) if sign else [cell]) if isinstance(cell, str) else cell or () for cell in column]

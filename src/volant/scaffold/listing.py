@@ -70,7 +70,8 @@ def show_flywheels(listed: list[Listed], console: Console | None = None) -> None
     table = Table("flywheel", "", "kind", "model", "source", "description", box=None, pad_edge=False)
     for one in listed:
         state = "[green]live[/]" if one.live else "[dim]available[/]"
-        table.add_row(one.name, state, one.kind, one.model, one.source, escape(one.description))
+        told = map(escape, (one.kind, one.model, one.source, one.description))
+        table.add_row(escape(one.name), state, *told)
     (console or Console()).print(table)
 
 

@@ -11,8 +11,38 @@ from volant.sources.formats import Format, detect
 from volant.sources.formats.western import western
 
 
-def load(path: str, encoding: str | None) -> tuple[pa.Table, Format, list[str]]:
+def form_of(encoding: str | None, delimiter: str | None, quote: str, header: str | None) -> Format:
+    r"""The format as the options of the command say it; what they leave open is found out.
+
+    Args:
+        encoding: Python's name of it.
+        delimiter: One character; a tab also as `tab` or `\\t`.
+        quote: One character; nothing or `none`: quotes mean nothing.
+        header: Names of the columns, parted by commas.
+
+    Example:
+        >>> form = form_of(None, "tab", "none", "text, label")
+        >>> form.delimiter, form.quote, form.header
+        ('\t', None, ['text', 'label'])
+
+    Raises:
+        VolantError: If delimiter or quote is longer.
+    """
+    delimiter = "\t" if delimiter in ("tab", r"\t") else delimiter
+    quote = "" if quote == "none" else quote
+    for option, sign, word in (("delimiter", delimiter or "", "tab"), ("quote", quote, "none")):
+        if len(sign) > 1:
+            raise VolantError(f"--{option} '{sign}' is too long. Allowed: one character, or `{word}`.")
+    names = [name.strip() for name in header.split(",")] if header else None
+    return Format(delimiter or None, quote or None, encoding, names)
+
+
+def load(path: str, form: Format) -> tuple[pa.Table, Format, list[str]]:
     """Read a file.
+
+    Args:
+        path: Local or remote.
+        form: What is known of it.
 
     Returns:
         The table, the format to write down, and warnings.
@@ -20,13 +50,13 @@ def load(path: str, encoding: str | None) -> tuple[pa.Table, Format, list[str]]:
     Raises:
         VolantError: If it can't be read, or its encoding is neither given, marked, UTF-8 nor plainly western.
     """
-    form, notes = Format(encoding=encoding), []
+    notes = []
     try:
         table = read_file(path, form)
     except VolantError as error:
-        if encoding or not isinstance(error.__cause__, UnicodeDecodeError):
+        if form.encoding or not isinstance(error.__cause__, UnicodeDecodeError):
             raise
-        form = Format(encoding="cp1252")
+        form = replace(form, encoding="cp1252")
         table, notes = _read_western(path, form, error)
     return table, replace(form, delimiter=delimiter(path, form)), notes
 
@@ -34,7 +64,8 @@ def load(path: str, encoding: str | None) -> tuple[pa.Table, Format, list[str]]:
 def delimiter(path: str, form: Format) -> str | None:
     """The delimiter of a file; None if it has none."""
     with opened(path) as raw:
-        return detect(raw, path, form)[1].delimiter
+        kind, form = detect(raw, path, form)
+    return form.delimiter if kind == "csv" else None
 
 
 def _read_western(path: str, form: Format, error: VolantError) -> tuple[pa.Table, list[str]]:

@@ -43,14 +43,15 @@ def show_report(report: Report, console: Console | None = None) -> None:
     if len(report.counts) > 30:
         table.add_row(f"… {len(report.counts) - 30} more", "", "")
     guess = report.columns
-    several = f", several labels a text (parted by '{guess.separator}')" if guess.separator else ""
-    console.print(
-        f"[bold]{report.name}[/]: {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}"
-    )
+    parted = f" (parted by '{guess.separator}')" if guess.separator else ""
+    several = f", several labels a text{parted}" if guess.kind == "multilabel" else ""
+    # User's text is never markup: a column may be called [/text].
+    found = escape(f": {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}")
+    console.print(f"[bold]{report.name}[/]{found}")
     tested = f", {report.test_rows:,} test rows" if report.test_rows is not None else ""
     grouped = f", never parting a '{guess.group}'" if guess.group else ""
-    console.print(f"{report.rows:,} rows{tested}{grouped}; model {report.model}\n")
+    console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}\n"))
     console.print(table)
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
-    console.print(f"\nWrote {report.path} and made it live. Next: make run FLYWHEEL={report.name}")
+    console.print(f"\nWrote {escape(report.path)} and made it live. Next: make run FLYWHEEL={report.name}")

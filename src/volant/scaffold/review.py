@@ -6,6 +6,7 @@ from math import sqrt
 import pyarrow as pa
 
 from volant.errors import VolantError
+from volant.scaffold.infer import SEPARATORS
 from volant.sources.columns import TARGETS, check_rows
 
 MINIMUM = 8
@@ -30,14 +31,38 @@ def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list
     """
     odd = check_rows(rows, kind, where)
     counts = count_labels(rows, kind)
-    few = {label: n for label, n in counts.items() if n < MINIMUM}
-    if few:
-        raise VolantError(
-            f"{where}: too few rows for {_listed(few)}; a label needs {MINIMUM} to train and test on. "
+    composed = _composed(counts) if kind == "classify" else []
+    if few := {label: n for label, n in _count_texts(rows, kind).items() if n < MINIMUM}:
+        few_texts = (
+            f"{where}: too few different texts for {_listed(few)}; a label needs {MINIMUM} to train and test on. "
             "Add rows, give rare labels a common name, or take their rows out."
         )
+        raise VolantError(" ".join([few_texts, *composed]))
     leaks = _leaks(rows, test, kind) if test is not None else []
-    return [*leaks, *_duplicates(rows, kind), *_few(counts, rows, test), *_imbalance(counts, rows), *odd]
+    worst = [*leaks, *composed, *_duplicates(rows, kind), *_few(counts, rows, test)]
+    return [*worst, *_imbalance(counts, rows), *_unlabelled(rows, kind), *odd]
+
+
+def _count_texts(rows: pa.Table, kind: str) -> Counter[str]:
+    """Different texts of each label: `prepare` drops the rest as duplicates."""
+    cells = zip(map(_key, rows["text"].to_pylist()), rows[TARGETS[kind]].to_pylist(), strict=True)
+    pairs = {(text, label) for text, cell in cells for label in ([cell] if kind == "classify" else cell)}
+    return Counter(label for _, label in pairs)
+
+
+def _composed(counts: Counter[str]) -> list[str]:
+    """Classes that are made of other classes: cells with several labels, too few to be seen as such."""
+    for sign in SEPARATORS:
+        split = {label: {part.strip() for part in label.split(sign)} for label in counts if sign in label}
+        made = {label: counts[label] for label, parts in split.items() if len(parts) > 1 and parts <= counts.keys()}
+        if made:
+            return [f"Several labels: {_listed(made)} is made of other labels. If so, give --separator '{sign}'."]
+    return []
+
+
+def _unlabelled(rows: pa.Table, kind: str) -> list[str]:
+    none = kind == "multilabel" and sum(not labels for labels in rows["labels"].to_pylist())
+    return [f"No label: {none} of {rows.num_rows} rows have none; they teach when none is right."] if none else []
 
 
 def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:

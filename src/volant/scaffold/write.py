@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import yaml
 from volant.errors import VolantError
 from volant.scaffold.infer import Guess
 from volant.schema import write_text
+from volant.sources.formats import Format
 
 FEW_ROWS = 200
 WHY = {
@@ -27,9 +28,9 @@ class Draft:
     description: str
     train: str
     test: str | None
-    delimiter: str | None
-    encoding: str | None
+    form: Format
     columns: Guess
+    drop_labels: Sequence[str]
     model: str
     cleaning: Sequence[str]
     labels: Sequence[str]
@@ -83,19 +84,17 @@ def _flow(values: Sequence[str]) -> str:
 
 
 def _source(draft: Draft) -> str:
-    guess = draft.columns
-    lines = [f"train: {scalar(draft.train)}"]
-    if draft.test:
-        lines.append(f"test: {scalar(draft.test)}")
-    if draft.delimiter:
-        lines.append(f"delimiter: {scalar(draft.delimiter)}")
-    if draft.encoding:
-        lines.append(f"encoding: {scalar(draft.encoding)}")
-    lines += ["columns:", f"  text: {scalar(guess.text)}", f"  label: {scalar(guess.label)}"]
-    if guess.id:
-        lines.append(f"  id: {scalar(guess.id)}")
-    if guess.separator:
-        lines.append(f"  separator: {scalar(guess.separator)}")
+    guess, form = draft.columns, draft.form
+    files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
+    columns = {"text": guess.text, "label": guess.label, "id": guess.id, "separator": guess.separator}
+    lines = [f"{key}: {scalar(value)}" for key, value in files.items() if value]
+    if form.quote != Format().quote:
+        lines.append(f"quote: {scalar(form.quote) if form.quote else 'null'}")
+    if form.header:
+        lines.append(f"header: {_flow(form.header)}")
+    lines += ["columns:", *(f"  {key}: {scalar(value)}" for key, value in columns.items() if value)]
+    if draft.drop_labels:
+        lines.append(f'  drop_labels: {_flow(draft.drop_labels)}  # "": rows without a label')
     if draft.test:
         lines += ["watch:", "  test: ${..test}"]
     return "".join(f"  {line}\n" for line in lines)
@@ -144,12 +143,17 @@ def _end(lines: Sequence[str], start: int) -> int:
     return next((i for i in range(start + 1, len(lines)) if re.match(r"[^\s#-]", lines[i])), len(lines))
 
 
-def save(conf: Path, text: str, config: Path, config_text: str) -> None:
-    """Write both files, or leave both as they were."""
-    before = conf.read_text(encoding="utf-8") if conf.exists() else None
-    write_text(text, conf)
+def save(texts: Mapping[Path, str], then: Callable[[], object]) -> None:
+    """Write the files and call `then`; if any of it fails, the files are as they were before."""
+    before = {path: path.read_text(encoding="utf-8") if path.exists() else None for path in texts}
     try:
-        write_text(config_text, config)
+        for path, text in texts.items():
+            write_text(text, path)
+        then()
     except BaseException:
-        conf.unlink() if before is None else write_text(before, conf)
+        for path, text in before.items():
+            if text is None:
+                path.unlink(missing_ok=True)
+            elif path.read_text(encoding="utf-8") != text:
+                write_text(text, path)
         raise

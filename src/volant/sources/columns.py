@@ -1,6 +1,7 @@
 """Columns of any source become rows: `id`, `text`, the kind's target column, and what rides along."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT, did_you_mean
 from volant.errors import VolantError
+from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import plain, read_labels, rename_labels
 
 TARGETS = {"classify": "label", "multilabel": "labels"}
@@ -23,9 +25,9 @@ class Columns:
 
     Attributes:
         label: One name, or several of which the first present counts (a mirror may name it otherwise).
-        separator: What stands between the labels of one cell (multilabel).
+        separator: What stands between the labels of one cell (multilabel); a list written as text needs none.
         label_map: Value in the source to label; a value that already is one of the labels stays.
-        drop_labels: Labels, as in the source or as mapped, whose rows are left out.
+        drop_labels: Labels, as in the source or as mapped, whose rows are left out; "" stands for no label.
         where: Column to the value or values that a row must have to be read.
         keep: Columns to carry along; all that hold plain values by default.
     """
@@ -70,12 +72,14 @@ def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
     """The first of `names` that is a column.
 
     Raises:
-        VolantError: If none is; lists the columns, and the nearest.
+        VolantError: If none is; lists the columns, and the nearest, or says why the file's one can't be read.
     """
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name in table.column_names:
             return name
+        if told := (table.schema.metadata or {}).get(f"{MIXED}{name}".encode()):
+            raise VolantError(told.decode())
     near = did_you_mean(wanted[0], table.column_names) if wanted else ""
     raise VolantError(
         f"{where}: no column {' or '.join(map(repr, wanted))}.{near} "
@@ -191,10 +195,12 @@ def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:
     rare = sorted(label for label, count in counts.items() if count < 2)
     if rare:
         warnings.append(f"{where}: only one row each for {', '.join(rare[:10])}: they can't be in train and in test.")
-    spelt = Counter(label.casefold() for label in counts)
-    twins = sorted(label for label in counts if spelt[label.casefold()] > 1)
+    spelt = {label: re.sub(r"^(-?\d+)\.0*$", r"\1", label.casefold()) for label in counts}
+    common = Counter(spelt.values())
+    twins = sorted(label for label in counts if common[spelt[label]] > 1)
     if twins:
-        warnings.append(f"{where}: {', '.join(twins[:10])} differ only in case: join them with columns.label_map.")
+        some = f"{where}: {', '.join(twins[:10])}"
+        warnings.append(f"{some} differ only in case or by `.0`: join them with columns.label_map.")
     if blank:
         warnings.append(f"{where}: {blank} rows have an empty text.")
     return warnings

@@ -1,6 +1,10 @@
 """The labels in a source's column: read from whatever type it has, then given their own names."""
 
+import ast
+import json
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +12,16 @@ import pyarrow as pa
 from volant.config import did_you_mean
 from volant.errors import VolantError
 
+NONE = "null|None|nan"
+NUMBER = r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
+VALUE = rf"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|{NUMBER}|true|false|True|False|{NONE})"""
+LIST = re.compile(rf"\[\s*(?:{VALUE}(?:(?:\s*,\s*|\s+){VALUE})*\s*,?)?\s*\]", re.DOTALL)
+
 
 def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where: str) -> list[tuple[str, ...] | None]:
     """The labels of each row as the source has them; None where it has no value at all.
+
+    A cell that holds a list as text (see `listed`) counts as that list, whatever the separator is.
 
     Raises:
         VolantError: If the column can't hold labels of this kind.
@@ -27,7 +38,7 @@ def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where
     texts = [plain(cell) for cell in cells]
     if kind == "classify":
         return [(text,) if text else None for text in texts]
-    return [None if t is None else _unique(t.split(separator) if separator else [t]) for t in texts]
+    return [None if text is None else _unique(_parts(text, separator)) for text in texts]
 
 
 def rename_labels(
@@ -39,7 +50,7 @@ def rename_labels(
         found: What `read_labels` gave.
         rows: The number of each row in the source, from 0.
         names: Value in the source to label; empty: they stay as they are.
-        drop: Labels to leave out, under either name.
+        drop: Labels to leave out, under either name; "" stands for no label.
         where: What the column is, for messages.
 
     Raises:
@@ -47,13 +58,15 @@ def rename_labels(
     """
     first: dict[str, int] = {}
     for row, values in zip(rows + 1, found, strict=True):
-        if values is None:
-            raise VolantError(f"{where}, row {row}: no label. Fill it in, or leave such rows out with columns.where.")
-        for value in values:
+        if values is None and "" not in drop:
+            raise VolantError(
+                f'{where}, row {row}: no label. Fill it in, or leave such rows out with `drop_labels: [""]`.'
+            )
+        for value in values or ():
             first.setdefault(value, row)
     new = {value: _name(value, names, drop, f"{where}, row {row}") for value, row in first.items()}
     named = [tuple(dict.fromkeys(n for v in values or () if (n := new[v]) is not None)) for values in found]
-    return [labels if labels or not values else None for labels, values in zip(named, found, strict=True)]
+    return [labels if labels or values == () else None for labels, values in zip(named, found, strict=True)]
 
 
 def plain(value: object) -> str | None:
@@ -68,6 +81,28 @@ def plain(value: object) -> str | None:
     if isinstance(value, float):
         return None if value != value else str(int(value)) if value.is_integer() else str(value)  # noqa: PLR0124
     return None if value is None else str(value).strip()
+
+
+def listed(cell: str) -> list[object] | None:
+    """The values of a list that stands as text in a cell, as JSON, Python and NumPy write it; None if it is none.
+
+    pandas writes such cells into CSV. NumPy leaves the commas out, and Python would join texts without one.
+
+    Example:
+        >>> [listed(cell) for cell in ('["a", "b"]', "['a', 'b']", "['a' 'b']", "[1 2]", "[]", "[a]", "a|b")]
+        [['a', 'b'], ['a', 'b'], ['a', 'b'], [1, 2], [], None, None]
+    """
+    if LIST.fullmatch(cell):
+        with suppress(ValueError):
+            return json.loads(cell)
+        with suppress(ValueError, SyntaxError):
+            return [ast.literal_eval(value) for value in re.findall(VALUE, cell) if value not in NONE.split("|")]
+    return None
+
+
+def _parts(cell: str, separator: str | None) -> list[object]:
+    values = listed(cell)
+    return values if values is not None else [*cell.split(separator)] if separator else [cell]
 
 
 def _unique(values: Iterable[object]) -> tuple[str, ...]:

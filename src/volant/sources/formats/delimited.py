@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.sources.formats.lines import Format, read_lines
-from volant.sources.formats.sniff import quoting
+from volant.sources.formats.sniff import EXCEL, quoting
 
 
 def read_csv(data: BinaryIO, name: str, form: Format) -> pa.Table:
@@ -36,11 +36,12 @@ def named_rows(data: BinaryIO, name: str, form: Format) -> tuple[list[str], Iter
     delimiter = form.delimiter or ","
     rows = records(read_lines(data, name, form), name, delimiter, form)
     names = form.header or _header(rows, name)
+    _refuse_twins(names, name)
     return names, (_checked(row, line, names, name, delimiter) for line, row in rows)
 
 
 def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> Iterator[tuple[int, list[str]]]:
-    """Rows, each with the number of the line where it begins."""
+    """Rows, each with the number of the line where it begins; a first line that is only for Excel is none."""
     start = size = 0
 
     def measured() -> Iterator[str]:
@@ -63,29 +64,32 @@ def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> It
         except csv.Error as error:
             raise VolantError(
                 f"{name}, line {start}: broken CSV ({error}). A quote inside a quoted cell is written twice; "
-                "if quotes mean nothing in this file, set `quote: null`."
+                "if quotes mean nothing in this file, set `quote: null` (`volant new` has --quote none)."
             ) from error
-        if row:
+        if row and not (start == 1 and EXCEL.fullmatch(delimiter.join(row))):
             yield start, row
 
 
 def _header(records: Iterator[tuple[int, list[str]]], name: str) -> list[str]:
-    _, row = next(records, (0, []))
+    line, row = next(records, (1, []))
     # pandas writes its index under an empty name.
     names = [cell.strip() or f"column_{i}" for i, cell in enumerate(row, 1)]
-    twice = sorted({cell for cell in names if names.count(cell) > 1})
-    if twice:
-        raise VolantError(
-            f"{name}, line 1: column {', '.join(map(repr, twice))} is there more than once. Rename one; "
-            "if the file has no line of names, give them as `header`."
-        )
+    _refuse_twins(names, f"{name}, line {line}")
     return names
+
+
+def _refuse_twins(names: list[str], where: str) -> None:
+    if twice := sorted({cell for cell in names if names.count(cell) > 1}):
+        raise VolantError(
+            f"{where}: column {', '.join(map(repr, twice))} is there more than once. Rename one; "
+            "if the file has no line of names, set `header` (`volant new` has --header)."
+        )
 
 
 def _checked(row: list[str], line: int, names: list[str], name: str, delimiter: str) -> list[str]:
     if len(row) != len(names):
         raise VolantError(
             f"{name}, line {line}: {len(row)} cells, but {len(names)} columns ({', '.join(names)}). "
-            f"Put a cell that holds {delimiter!r} in quotes, or name the right `delimiter`."
+            f"Put a cell that holds {delimiter!r} in quotes, or set `delimiter` (`volant new` has --delimiter)."
         )
     return row

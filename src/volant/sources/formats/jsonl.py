@@ -8,9 +8,14 @@ import pyarrow as pa
 from volant.errors import VolantError
 from volant.sources.formats.lines import Format, read_lines
 
+MIXED = "volant mixed types: "  # before the name of a column in the metadata
+
 
 def read_jsonl(data: BinaryIO, name: str, form: Format) -> pa.Table:
-    """Read one JSON object a line; a key that a line lacks is a missing value there."""
+    """Read one JSON object a line; a key that a line lacks is a missing value there.
+
+    A key whose values are of several types becomes no column; the schema's metadata say why (see `MIXED`).
+    """
     columns: dict[str, list[Any]] = {}
     count = 0
     for number, line in enumerate(read_lines(data, name, form), 1):
@@ -23,7 +28,13 @@ def read_jsonl(data: BinaryIO, name: str, form: Format) -> pa.Table:
         count += 1
     for column in columns.values():
         column.extend([None] * (count - len(column)))
-    return pa.table({key: _column(values, f"{name}, column '{key}'") for key, values in columns.items()})
+    arrays, mixed = {}, {}
+    for key, values in columns.items():
+        try:
+            arrays[key] = _column(values, f"{name}, column '{key}'")
+        except VolantError as error:
+            mixed[MIXED + key] = str(error)
+    return pa.table(arrays, metadata=mixed)
 
 
 def json_object(line: str, name: str, number: int) -> dict[str, Any]:

@@ -63,5 +63,5 @@ def _wrong_encoding(name: str, line: int, encoding: str, error: UnicodeDecodeErr
     tried = f"utf-8{marks}" if encoding.startswith("utf-8") else encoding
     return (
         f"{name}, line {line}: byte 0x{error.object[error.start]:02x} can't be read (tried: {tried}). "
-        "Name what the file was exported in, such as `encoding: latin-1`, cp1252, shift_jis, gb18030."
+        "Name what the file was exported in, by --encoding or `encoding:`, such as latin-1, cp1252, shift_jis, gb18030."
     )

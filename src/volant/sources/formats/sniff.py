@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import lzma
+import re
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -15,6 +16,7 @@ from volant.sources.formats.lines import Format
 
 HEAD = 65536
 DELIMITERS = ",;\t|"
+EXCEL = re.compile(r"sep=([^\w\s]|\t)")  # a first line that is for Excel only, and says the delimiter
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
@@ -92,11 +94,12 @@ def encoding_of(head: bytes, given: str | None = None) -> str:
 
 
 def delimiter_of(name: str, head: bytes, form: Format) -> str:
-    """The delimiter that the name says (.tsv), else the one that the first rows agree on."""
-    if ".tsv" in name.lower():
-        return "\t"
-    decoder = codecs.getincrementaldecoder(form.encoding or "utf-8")("ignore")
-    return sniff_delimiter(decoder.decode(head), form.quote)
+    """The delimiter that Excel's first line says, else the name (.tsv), else the one that the first rows agree on."""
+    text = codecs.getincrementaldecoder(form.encoding or "utf-8")("ignore").decode(head)
+    first, _, _ = text.partition("\n")
+    if said := EXCEL.fullmatch(first.rstrip("\r").strip('"')):
+        return said[1]
+    return "\t" if ".tsv" in name.lower() else sniff_delimiter(text, form.quote)
 
 
 def sniff_delimiter(head: str, quote: str | None = '"') -> str:

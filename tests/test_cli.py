@@ -111,3 +111,11 @@ def test_new_is_live_at_once(project: Path) -> None:
     assert made.exit_code == 0, made.output
     assert "  mine:" in (project / "params.yaml").read_text()
     assert runner.invoke(app, ["params", "--check"]).exit_code == 0
+
+
+def test_stale_params_are_a_difference_and_no_error(project: Path) -> None:
+    main = project / "conf/config.yaml"
+    main.write_text(main.read_text().replace("seed: 13", "seed: 14"))
+    assert runner.invoke(app, ["params", "--check"]).exit_code == 1
+    main.write_text(main.read_text().replace("seed: 14", "sead: 14"))
+    assert runner.invoke(app, ["params", "--check"]).exit_code == 2

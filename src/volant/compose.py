@@ -25,6 +25,10 @@ def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
     return text
 
 
+class StaleError(VolantError):
+    """`params.yaml` isn't what `conf/` says."""
+
+
 def _composed(root: Path, overrides: Sequence[str] = ()) -> str:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -71,7 +75,8 @@ def check_params(root: Path = Path()) -> None:
     """Raise if `params.yaml` isn't what `conf/` says.
 
     Raises:
-        VolantError: With what is wrong in `conf/`, else with the first differing line of each.
+        StaleError: With the first differing line of each.
+        VolantError: With what is wrong in `conf/`.
     """
     path = root / config.PARAMS
     text = _composed(root)
@@ -81,7 +86,7 @@ def check_params(root: Path = Path()) -> None:
     config.check(yaml.safe_load(text))
     pairs = zip([*wanted, ""], [*found, ""], strict=False)
     number, (new, old) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    raise VolantError(
+    raise StaleError(
         f"{path} is stale: line {number} is '{old.strip()}', {config.CONF}{os.sep} says '{new.strip()}'. "
         "Run `volant params` (or `make params`)."
     )

@@ -29,6 +29,7 @@ labels: [fresh, rotten]   # the two
 split:
   test: 0.2
   group: null
+evaluation: {}
 cleaning: [whitespace]
 metric: macro_f1
 seed: ${seed}

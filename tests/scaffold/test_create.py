@@ -382,3 +382,14 @@ def test_what_is_written_composes_and_is_accepted(project: Path, monkeypatch: py
     table = config.build(flywheel.source, "source").read(flywheel.kind)["train"]
     assert table["id"].to_pylist()[:2] == ["0", "1"]
     assert table["labels"].to_pylist()[:4] == [["joy"], ["fear"], ["joy", "fear"], ["${x}, anger"]]
+
+
+@pytest.mark.parametrize(
+    ("said", "family"),
+    [("it was fine and well", "transformer"), ("это было хорошо", "linear"), ("很好看的电影", "linear")],
+)
+def test_a_script_that_the_encoder_cannot_read_is_left_to_linear(project: Path, said: str, family: str) -> None:
+    table = [(f"{said} {i}", "yes" if i % 2 else "no") for i in range(240)]
+    report = new("mine", csv(project / "a.csv", table), root=project)
+    assert report.model == family
+    assert any(line.startswith("Script: ") for line in report.warnings) == (family == "linear")

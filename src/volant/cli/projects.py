@@ -21,7 +21,11 @@ def params(
     from volant import compose
 
     if check:
-        compose.check_params()
+        try:
+            compose.check_params()
+        except compose.StaleError as error:  # 1, as a comparison that finds a difference; 2 is an error
+            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from error
         print("params.yaml is up to date.")  # noqa: T201
         return
     from volant import model_choice

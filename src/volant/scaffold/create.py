@@ -9,13 +9,14 @@ import pyarrow as pa
 import yaml
 
 from volant.errors import VolantError
+from volant.scaffold.family import family_for
 from volant.scaffold.headless import check_names
 from volant.scaffold.infer import Guess, infer
 from volant.scaffold.listing import live_flywheels
 from volant.scaffold.load import delimiter, load
 from volant.scaffold.report import Report
 from volant.scaffold.review import count_labels, review
-from volant.scaffold.write import Draft, conf_text, model_for, save, with_line
+from volant.scaffold.write import Draft, conf_text, save, with_line
 from volant.sources.columns import Columns, to_rows
 from volant.sources.files import read_file
 from volant.sources.formats import Format
@@ -67,6 +68,7 @@ def new(  # noqa: PLR0913 - the options of one command
     left_out += test_left_out
     warnings = (*notes, *left_out, *review(rows, tested, guess.kind, data))
     counts = count_labels(rows, guess.kind)
+    family, why = family_for(rows["text"].to_pylist())
     draft = Draft(
         name=name,
         description=f"{guess.label} of {guess.text} in {Path(data).name}",
@@ -75,7 +77,7 @@ def new(  # noqa: PLR0913 - the options of one command
         form=form,
         columns=guess,
         drop_labels=[""] if left_out else [],
-        model=model_for(rows.num_rows),
+        model=family,
         cleaning=_cleaning(rows),
         labels=sorted(counts),
     )
@@ -91,7 +93,7 @@ def new(  # noqa: PLR0913 - the options of one command
         encoding=form.encoding,
         model=draft.model,
         counts=dict(counts),
-        warnings=warnings,
+        warnings=(*warnings, *why),
     )
 
 

@@ -13,9 +13,8 @@ from volant.scaffold.infer import Guess
 from volant.schema import write_text
 from volant.sources.formats import Format
 
-FEW_ROWS = 200
 WHY = {
-    "linear": "few rows: linear over-fits less, in a second; with some hundred more, try transformer",
+    "linear": "for few rows, and other scripts than Latin: it over-fits less, in a second; else try transformer",
     "transformer": "the most accurate family; linear trains in seconds, for a first look",
 }
 
@@ -34,11 +33,6 @@ class Draft:
     model: str
     cleaning: Sequence[str]
     labels: Sequence[str]
-
-
-def model_for(rows: int) -> str:
-    """The family to begin with."""
-    return "linear" if rows < FEW_ROWS else "transformer"
 
 
 def conf_text(draft: Draft) -> str:

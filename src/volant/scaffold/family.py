@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import regex
 
 FEW_ROWS = 200  # below, a transformer is no better than counted words, and takes minutes
@@ -20,7 +19,7 @@ def family_for(texts: Sequence[str]) -> tuple[str, list[str]]:
     """
     if len(texts) < FEW_ROWS:
         return "linear", []
-    share = unread([texts[row] for row in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)])
+    share = unread(texts[:: max(1, len(texts) // SAMPLE)])
     if share <= UNREAD:
         return "transformer", []
     return "linear", [

@@ -33,6 +33,7 @@ model:
 # another comment
 evaluation:
   bootstrap_samples: 100
+split: {}
 seed: ${seed}
 """
 

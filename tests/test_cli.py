@@ -65,7 +65,7 @@ def test_flywheels_are_listed() -> None:
     ("arguments", "message"),
     [
         (["predict", "nothing", "a text"], "no bundle for 'nothing'"),
-        (["predict", "reviews", "a text", "--out", "o.csv"], "--out o.csv takes the answers to a --file"),
+        (["predict", "reviews", "a text", "--out", "o.csv"], "--out o.csv goes with a --file"),
         (["predict", "reviews", "a text", "--file", "in.csv"], "--file in.csv takes neither texts"),
         (["predict", "reviews", "--json", "--file", "in.csv"], "--file in.csv takes neither texts"),
         (["results", "reviews"], "no evaluation yet"),

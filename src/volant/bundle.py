@@ -133,13 +133,15 @@ def verify(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema, files, _ = manifest["schema"], manifest["files"], manifest["runtime"]
+        schema, files = manifest["schema"], manifest["files"]
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path} is not a manifest ({error!r}). Train again, or `dvc pull` the bundle.") from error
     if schema != SCHEMA:
         raise BundleError(
             f"{path}: schema {schema!r} is unknown; this volant reads {SCHEMA}. Use a volant that matches."
         )
+    if "runtime" not in manifest:
+        raise BundleError(f"{path} is not a manifest (it has no `runtime`). Train again, or `dvc pull` the bundle.")
     unknown = set(_names(folder)) - {MANIFEST, *files}
     if unknown:
         raise BundleError(

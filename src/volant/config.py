@@ -21,6 +21,7 @@ CONF = Path("conf")
 PARAMS = Path("params.yaml")
 # dvc.yaml names these, and DVC wants to find what it is to watch: how each says that the usual will do
 WATCHED = {"labels": "null: those of train", "split": "{}: the usual shares", "evaluation": "{}: the usual report"}
+ROWS = ("dataset", "id", "label", "labels", "text")  # columns that rows have of themselves
 STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
@@ -151,8 +152,8 @@ def _check_flywheel(flywheel: Flywheel, key: str) -> None:
             raise VolantError(_message(f"{key}.gate.min.{name}", name, allowed, did_you_mean(name, metrics), "key"))
     kept: list[str] | None = (flywheel.source.get("columns") or {}).get("keep")
     for name in flywheel.evaluation.slices:
-        if kept is not None and name not in kept:
-            allowed = f"a column that source.columns.keep lists ({', '.join(kept) or 'none'})"
+        if kept is not None and name not in {*kept, *(f"source_{column}" for column in kept), *ROWS}:
+            allowed = f"a column that source.columns.keep lists ({', '.join(kept) or 'none'}), or {', '.join(ROWS)}"
             raise VolantError(_message(f"{key}.evaluation.slices", name, allowed, did_you_mean(name, kept)))
     try:
         parse_steps(flywheel.cleaning)

@@ -139,8 +139,8 @@ def test_a_label_without_test_rows_has_no_figures_and_is_named(tmp_path: Path) -
 
 def test_groups_widen_the_intervals_and_the_report_says_so(tmp_path: Path) -> None:
     rows = pa.table({"id": [str(k) for k in range(60)], "text": ["x"] * 60, "label": ["a"] * 30 + ["b"] * 30})
-    rows = rows.append_column("film", pa.array([f"film {k // 10}" for k in range(60)]))
-    answers = [said("b" if k < 10 else "a" if k < 30 else "b", 0.8) for k in range(60)]
+    rows = rows.append_column("film", pa.array([f"film {k // 6}" for k in range(60)]))
+    answers = [said("b" if k < 12 or k > 29 else "a", 0.8) for k in range(60)]
     widths = {}
     for group in (None, "film"):
         task = Task(CLASSIFY, ("a", "b"), "accuracy", samples=500, group=group)
@@ -148,7 +148,7 @@ def test_groups_widen_the_intervals_and_the_report_says_so(tmp_path: Path) -> No
         widths[group] = found.intervals["accuracy"][1] - found.intervals["accuracy"][0]
     assert widths["film"] > 1.5 * widths[None]
     write(found, tmp_path)
-    assert "500 samples of whole groups of `film`" in (tmp_path / "report.md").read_text()
+    assert "500 samples of the 10 groups of `film`" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

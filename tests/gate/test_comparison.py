@@ -199,3 +199,24 @@ def test_it_is_seeded_and_quick() -> None:
     first = against(test, new, old, samples=1000)
     assert time.perf_counter() - start < 15
     assert first == against(test, new, old, samples=1000)
+
+
+@pytest.mark.parametrize("groups", [1, 4, 12])
+def test_too_few_groups_prove_nothing_that_rows_do_not(groups: int) -> None:
+    """Of one group every draw is the same: a difference of one row must not be sure for that."""
+    test = rows(300).append_column("author", pa.array([f"a{k % groups}" for k in range(300)]))
+    right = answers(test, 1.0, 1)
+    wrong = Annotation(label="c" if test["label"][7].as_py() != "c" else "a")
+    one_wrong = Answers(LABELS, [*right.predicted[:7], wrong, *right.predicted[8:]])
+    found = against(test, right, one_wrong, group="author")
+    assert found.verdict == "not_worse"
+    assert found.interval[0] <= 0
+    assert found.mcnemar is None
+
+
+def test_a_slice_that_is_a_group_falls_no_more_easily() -> None:
+    test = rows(1200).append_column("film", pa.array([f"f{k // 60}" for k in range(1200)]))
+    new, old = answers(test, 0.8, 1), answers(test, 0.8, 2)
+    found = against(test, new, old, Gate(max_slice_drop=0.05), slices=["film"], group="film")
+    assert min(part["difference"] for part in found.slices) < -0.05
+    assert not any(part["fell"] for part in found.slices)

@@ -70,6 +70,15 @@ def test_a_label_that_label_map_lacks_is_an_unknown_label_with_its_line(tmp_path
     assert [(one.line, one.reason, one.labels) for one in bad] == [(4, "unknown label", ("9",))]
 
 
+@pytest.mark.parametrize(("drop", "bad", "left_out"), [([""], 0, 1), ([], 1, 0)])
+def test_rows_without_a_label_are_bad_or_left_out_as_the_flywheel_says(
+    tmp_path: Path, drop: list[str], bad: int, left_out: int
+) -> None:
+    path = rows_csv(tmp_path / "a.csv", [("one", "fresh"), ("two", ""), ("three", "rotten")])
+    rows = rows_of(read(path, form(columns={"drop_labels": drop})), "classify", LABELS)
+    assert (rows.table["text"].to_pylist(), len(rows.bad), rows.left_out) == (["one", "three"], bad, left_out)
+
+
 def test_lines_count_what_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('text,label\n"over\ntwo lines",fresh\n\n\nlast,rotten\n')

@@ -17,6 +17,7 @@ from volant.kinds import KINDS
 from volant.learning import learn
 from volant.learning.mislabelled import confident, out_of_fold, suspects
 from volant.learning.rows import fair_order, folds, refit, strata
+from volant.learning.weak import weak_labels
 from volant.models import Examples, Task
 from volant.models.linear import Linear
 from volant.schema import write_table
@@ -165,3 +166,8 @@ def test_a_label_without_rows_is_never_said() -> None:
     fresh = pa.array([label == "fresh" for label in reviews(60)["label"].to_pylist()])
     one = examples(reviews(60).filter(fresh), "classify", labels)
     assert refit(Linear(), one, ["anything"], task).argmax() == 0
+
+
+def test_a_label_that_no_test_row_judged_is_not_among_the_weak() -> None:
+    rows = [{"label": "a", "f1": 0.9, "support": 9}, {"label": "rare", "f1": None, "support": 0}]
+    assert [row["label"] for row in weak_labels({"labels": rows}, {})] == ["a"]

@@ -28,6 +28,9 @@ flywheels:
       encoding: cp1251
       columns: {text: words}
     cleaning: []
+    labels: null
+    split: {}
+    evaluation: {}
     model: {_target_: volant.models.linear.Linear}
     metric: macro_f1
     seed: 1

@@ -3,6 +3,7 @@ import pytest
 
 from volant.errors import VolantError
 from volant.sources.columns import Columns, check_rows, to_rows
+from volant.sources.labels import listed
 
 
 def test_integers_and_names_both_map_and_dropped_labels_go() -> None:
@@ -174,3 +175,9 @@ def test_rare_and_misspelt_labels_are_warned_of() -> None:
     assert check_rows(table.slice(0, 4), "classify", "here") == []
     numbers = pa.table({"text": list("abcdef"), "label": ["0", "0.0", "1", "1.0", "10", "v1"]})
     assert "0, 0.0, 1, 1.0 differ only in case or by `.0`" in " ".join(check_rows(numbers, "classify", "here"))
+
+
+def test_a_cell_as_long_as_a_text_is_no_list() -> None:
+    """Matching one of a megabyte would take minutes."""
+    assert listed("[" + "1, " * 1000 + "1]") == [1] * 1001
+    assert listed("[" + "1, " * 2000 + "1]") is None

@@ -36,9 +36,10 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
             f"--file {file} takes neither texts beside it nor --json. Put the texts into the file; --out FILE.jsonl "
             "writes JSON."
         )
-    if file is None and out is not None:
+    of_file = {"--out": out, "--column": column, "--encoding": encoding}
+    if file is None and (given := [f"{option} {value}" for option, value in of_file.items() if value is not None]):
         raise VolantError(
-            f"--out {out} takes the answers to a --file. Put the texts into one (.txt: a line each), or give no --out."
+            f"{given[0]} goes with a --file. Put the texts into one (.txt: a line each), or leave the option out."
         )
     bundle = batch.load(name)
     if file is not None:

@@ -62,7 +62,8 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
         to_rows(table, columns, kind, raw.origin)  # says which is missing
     found = read_labels(table[name], kind, columns.separator, f"{raw.origin}, column '{name}'")
     lines = table[LINE].to_pylist()
-    failed = {line: "no label" for line, labels in zip(lines, found, strict=True) if labels is None} | raw.failed
+    none = [] if "" in columns.drop_labels else [line for line, v in zip(lines, found, strict=True) if v is None]
+    failed = dict.fromkeys(none, "no label") | raw.failed
     texts = ["" if text is None else str(text) for text in table[columns.text].to_pylist()]
     bad = [
         Bad(raw.origin, line, "no label" if line not in raw.failed else "unreadable", failed[line], text)

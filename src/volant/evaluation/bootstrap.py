@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from volant.kinds.rates import Tallies, measure
 
+FEW_UNITS = 10  # below, what differs between whole groups can't be told from so few draws of them
 CELLS = 4_000_000  # weights held at once: bounds memory to about 100 MB, whatever the number of rows
 
 
@@ -36,7 +37,7 @@ def intervals(
         units: Number of what is drawn as a whole, 0 and up, of each row (rows,); each row by default.
     """
     rows = len(tallies.exact)
-    units = np.arange(rows) if units is None else units
+    units = np.arange(rows) if units is None else drawn_whole(units)
     draw = np.random.default_rng(seed)
     found: dict[str, list[np.ndarray]] = {}
     size = max(1, CELLS // rows)
@@ -64,6 +65,21 @@ def resamples(units: np.ndarray, samples: int, draw: np.random.Generator) -> np.
     for k in range(samples):
         weights[k] = np.bincount(draw.integers(0, count, count), minlength=count)[units]
     return weights
+
+
+def drawn_whole(units: np.ndarray) -> np.ndarray:
+    """The units of rows (rows,) numbered from 0; each row is one of its own where there are fewer than ten.
+
+    Of one group, as of a slice that is a group, every draw would be the same, and its interval have no width.
+
+    Example:
+        >>> drawn_whole(np.array([7, 7, 9])).tolist()
+        [0, 1, 2]
+        >>> drawn_whole(np.repeat(np.arange(10), 2) + 3).tolist()[:4]
+        [0, 0, 1, 1]
+    """
+    numbers = np.unique(units, return_inverse=True)[1]
+    return numbers if numbers.max(initial=-1) + 1 >= FEW_UNITS else np.arange(len(units))
 
 
 def units_of(table: pa.Table, group: str | None) -> np.ndarray:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from volant.config import did_you_mean
 from volant.errors import VolantError
-from volant.evaluation.bootstrap import intervals, units_of
+from volant.evaluation.bootstrap import drawn_whole, intervals, units_of
 from volant.evaluation.curves import pr_rows, roc_rows
 from volant.evaluation.reliability import Reliability, reliability
 from volant.evaluation.slices import Slices, cut, measure_parts, summarise
@@ -64,6 +64,7 @@ class Report:
         pr: Points of the precision-recall curves.
         predictions: id, text, gold, predicted, score, correct, scores of every test row.
         worst: The rows of `predictions` that are most surely wrong.
+        groups: How many groups of rows were drawn as a whole for the intervals; 0: rows were.
         left_out: Test rows that were not judged, since the bundle was not taught their labels.
     """
 
@@ -80,6 +81,7 @@ class Report:
     pr: list[dict]
     predictions: pa.Table
     worst: list[dict]
+    groups: int = 0
     left_out: int = 0
 
     @property
@@ -115,11 +117,12 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
         )
     targets = kind.targets(gold, task.labels)
     raw = kind.probabilities(kind.logits(scores, task.calibration), Calibration())
+    units = drawn_whole(units_of(test, task.group))
     predictions = _predictions(task, test, gold, predicted, (tallies, scores))
     return Report(
         task=task,
         scores=measured,
-        intervals=intervals(list(measured), tallies, scores, task.samples, task.seed, units_of(test, task.group)),
+        intervals=intervals(list(measured), tallies, scores, task.samples, task.seed, units),
         baselines=kind.baselines(train_gold, gold, task.labels),
         labels=label_rows(task.labels, tallies, scores),
         before=reliability(*kind.claims(raw, targets)),
@@ -133,6 +136,7 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
         pr=pr_rows(tallies.gold, scores, task.labels),
         predictions=predictions,
         worst=worst_errors(predictions, tallies, scores, task.worst),
+        groups=int(units.max()) + 1 if task.group and units.max() + 1 < len(units) else 0,
     )
 
 

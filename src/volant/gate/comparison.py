@@ -49,7 +49,7 @@ class Comparison:
         difference: How much better the new one is; for a loss, how much lower.
         interval: Paired bootstrap interval of the difference, of the gate's confidence.
         p_value: Of "there is no difference", by the bootstrap.
-        mcnemar: Exact McNemar p-value (classify).
+        mcnemar: Exact McNemar p-value (classify; it knows of no groups).
         verdict: `better`, `not_worse` or `worse`, as the module says.
         shown: Whether the interval excludes a loss over the margin.
         labels: F1 of each shared label: label, support, new, old, difference, p_value, fell.
@@ -141,7 +141,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
         difference=estimate,
         interval=ends,
         p_value=two_sided(differences),
-        mcnemar=mcnemar(*(side.tallies.exact for side in sides)) if kind.name == "classify" else None,
+        mcnemar=mcnemar(*(side.tallies.exact for side in sides)) if kind.name == "classify" and not group else None,
         verdict=_verdict(estimate, ends[0], gate.margin),
         shown=ends[0] >= -gate.margin - ROUNDING,
         labels=label_parts(shared, sides[0], sides[1], gate, (samples, seed)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from volant.evaluation.bootstrap import CELLS, resamples
+from volant.evaluation.bootstrap import CELLS, drawn_whole, resamples
 from volant.kinds import Tallies
 from volant.kinds.rates import measure
 
@@ -56,8 +56,7 @@ def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple
         seed: The same seed gives the same draws.
     """
     rows = len(new.tallies.exact)
-    # numbered anew: of some rows, not all units may be left
-    units = np.arange(rows) if new.units is None else np.unique(new.units, return_inverse=True)[1]
+    units = np.arange(rows) if new.units is None else drawn_whole(new.units)
     draw = np.random.default_rng(seed)
     found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     size = max(1, CELLS // rows)

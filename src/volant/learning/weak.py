@@ -21,7 +21,8 @@ def weak_labels(details: Mapping[str, Any], train: Mapping[str, int]) -> list[di
         >>> found
         [{'label': 'a', 'f1': 0.9, 'test_rows': 9, 'train_rows': 70}]
     """
-    rows = sorted(details.get("labels", []), key=lambda row: (row["f1"], row["label"]))
+    judged = [row for row in details.get("labels", []) if row["f1"] is not None]
+    rows = sorted(judged, key=lambda row: (row["f1"], row["label"]))
     return [
         {
             "label": row["label"],

@@ -14,6 +14,7 @@ from volant.models.linear import Linear
 from volant.models.neural.options import Training
 
 PACKAGED = "minilm"
+POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # which can be built without their pooler
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -92,8 +93,9 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
         if layers is not None:
             refuse_more(layers, config.num_hidden_layers, "layers")
             config.num_hidden_layers = layers
+        options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in POOLED else {}
         # whatever it is stored in: what trains it and what it is exported to compute in fp32
-        model = AutoModel.from_pretrained(path, revision=revision, config=config, dtype=torch.float32)
+        model = AutoModel.from_pretrained(path, revision=revision, config=config, dtype=torch.float32, **options)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
         raise VolantError(
@@ -104,7 +106,7 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
     if not getattr(tokenizer, "is_fast", False):
         raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose one that has.")
     if getattr(model, "pooler", None) is not None:
-        model.pooler = None  # nothing reads it, and what gets no gradient stops torchrun's processes
+        model.pooler.requires_grad_(False)  # nothing reads it, and to wait for its gradient stops torchrun's processes
     return model, tokenizer.backend_tokenizer
 
 

@@ -62,7 +62,11 @@ def _composed(counts: Counter[str]) -> list[str]:
 
 def _unlabelled(rows: pa.Table, kind: str) -> list[str]:
     none = kind == "multilabel" and sum(not labels for labels in rows["labels"].to_pylist())
-    return [f"No label: {none} of {rows.num_rows} rows have none; they teach when none is right."] if none else []
+    return (
+        [f"No label: {none} of {rows.num_rows} rows have an empty list or cell; they teach when no label is right."]
+        if none
+        else []
+    )
 
 
 def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:

@@ -88,7 +88,7 @@ def _source(draft: Draft) -> str:
         lines.append(f"header: {_flow(form.header)}")
     lines += ["columns:", *(f"  {key}: {scalar(value)}" for key, value in columns.items() if value)]
     if draft.drop_labels:
-        lines.append(f'  drop_labels: {_flow(draft.drop_labels)}  # "": rows without a label')
+        lines.append(f'  drop_labels: {_flow(draft.drop_labels)}  # "": rows without a value')
     if draft.test:
         lines += ["watch:", "  test: ${..test}"]
     return "".join(f"  {line}\n" for line in lines)

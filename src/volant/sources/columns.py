@@ -27,7 +27,7 @@ class Columns:
         label: One name, or several of which the first present counts (a mirror may name it otherwise).
         separator: What stands between the labels of one cell (multilabel); a list written as text needs none.
         label_map: Value in the source to label; a value that already is one of the labels stays.
-        drop_labels: Labels, as in the source or as mapped, whose rows are left out; "" stands for no label.
+        drop_labels: Labels, as in the source or as mapped, whose rows are left out; "" stands for no value at all.
         where: Column to the value or values that a row must have to be read.
         keep: Columns to carry along; all that hold plain values by default.
     """

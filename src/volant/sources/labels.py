@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 from volant.config import did_you_mean
 from volant.errors import VolantError
 
+LONGEST_LIST = 4096
 NONE = "null|None|nan"
 NUMBER = r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
 VALUE = rf"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|{NUMBER}|true|false|True|False|{NONE})"""
@@ -50,7 +52,7 @@ def rename_labels(
         found: What `read_labels` gave.
         rows: The number of each row in the source, from 0.
         names: Value in the source to label; empty: they stay as they are.
-        drop: Labels to leave out, under either name; "" stands for no label.
+        drop: Labels to leave out, under either name; "" stands for a row that has no value (an empty list is one).
         where: What the column is, for messages.
 
     Raises:
@@ -92,10 +94,12 @@ def listed(cell: str) -> list[object] | None:
         >>> [listed(cell) for cell in ('["a", "b"]', "['a', 'b']", "['a' 'b']", "[1 2]", "[]", "[a]", "a|b")]
         [['a', 'b'], ['a', 'b'], ['a', 'b'], [1, 2], [], None, None]
     """
-    if LIST.fullmatch(cell):
+    # a cell of a megabyte is a text, and matching it would take minutes
+    if len(cell) <= LONGEST_LIST and cell[:1] == "[" and cell[-1:] == "]" and LIST.fullmatch(cell):
         with suppress(ValueError):
             return json.loads(cell)
-        with suppress(ValueError, SyntaxError):
+        # Python warns of a backslash that escapes nothing
+        with suppress(ValueError, SyntaxError), warnings.catch_warnings(action="ignore"):
             return [ast.literal_eval(value) for value in re.findall(VALUE, cell) if value not in NONE.split("|")]
     return None
 

@@ -34,10 +34,10 @@ def intervals(
         scores: Probability of each label, (rows, labels).
         samples: How many times the rows are drawn again.
         seed: The same seed gives the same intervals.
-        units: Number of what is drawn as a whole, 0 and up, of each row (rows,); each row by default.
+        units: What is drawn as a whole, as `drawn_whole` numbers it, of each row (rows,); each row by default.
     """
     rows = len(tallies.exact)
-    units = np.arange(rows) if units is None else drawn_whole(units)
+    units = np.arange(rows) if units is None else units
     draw = np.random.default_rng(seed)
     found: dict[str, list[np.ndarray]] = {}
     size = max(1, CELLS // rows)

@@ -114,7 +114,8 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
         best = trained.fitted.best
         scores = trained.validation
         kept = {f"val_{key}": value for key, value in scores.items()}
-        kept |= {name: best[name] for name in ("train_loss",) if name in best}
+        if "train_loss" in best:  # which only a training by steps has
+            kept["train_loss"] = best["train_loss"]
         run.log_metrics(kept, len(trained.fitted.history) + 1)
         run.log_metrics({"best_epoch": best["epoch"]})
         run.log_metrics({"best_val_f1": scores["macro_f1"], "val_f1_weighted": scores["weighted_f1"]})

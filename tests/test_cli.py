@@ -88,7 +88,7 @@ def test_a_package_of_an_extra_is_named_with_the_extra(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "hydra", None)
     done = runner.invoke(app, ["params"])
     assert done.exit_code == 2
-    assert "volant[train]" in done.output
+    assert "volant-nlp[train]" in done.output
 
 
 def test_conf_that_cannot_be_composed_leaves_no_half_made_flywheel(project: Path) -> None:

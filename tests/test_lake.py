@@ -224,7 +224,7 @@ def test_folder_that_can_not_be_written(project: Path) -> None:
 
 def test_without_the_extra_says_what_to_install(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("volant.s3.find_spec", lambda name: None if name == "dvc_s3" else name)
-    assert "S3 needs dvc_s3. Install it with `pip install 'volant[s3]'`" in refused("s3://bucket/p", None, project)
+    assert "S3 needs dvc_s3. Install it with `pip install 'volant-nlp[s3]'`" in refused("s3://bucket/p", None, project)
 
 
 def test_command_moves_and_shows(project: Path, keys: S3) -> None:

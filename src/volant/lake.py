@@ -18,7 +18,7 @@ from volant.dvc_config import RESTORE
 from volant.errors import VolantError
 from volant.schema import write_text
 
-NEEDS_DVC = "The lake needs DVC. Install it with `pip install 'volant[train]'`."
+NEEDS_DVC = "The lake needs DVC. Install it with `pip install 'volant-nlp[train]'`."
 REMOTE = "lake"
 SECTION = f'remote "{REMOTE}"'
 FOLDER = Path(".lake")

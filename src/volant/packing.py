@@ -25,7 +25,7 @@ from volant.schema import sha256
 INT8_LOSS = 0.005  # of the flywheel's metric on validation, at most, for the smaller model to be taken
 GOLDEN_TEXTS = 8
 GOLDEN_TOLERANCE = 0.02  # of a probability: kernels differ between CPUs, most of all in int8
-LIBRARIES = ("numpy", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers", "volant")
+LIBRARIES = ("numpy", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers", "volant-nlp")
 
 
 @dataclass(frozen=True)

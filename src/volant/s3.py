@@ -100,7 +100,7 @@ def require(*names: str) -> None:
     missing = [name for name in names if not find_spec(name)]
     if missing:
         raise VolantError(
-            f"S3 needs {', '.join(missing)}. Install it with `pip install 'volant[s3]'`, for a package with "
+            f"S3 needs {', '.join(missing)}. Install it with `pip install 'volant-nlp[s3]'`, for a package with "
             "`volant package NAME --with s3`."
         )
 

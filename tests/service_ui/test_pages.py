@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect
 
 from service.conftest import ADMIN, Server, serving
 from service_ui.conftest import pages
+from volant.distribution import requirements
 from volant.service.clients import HEADER, client_key, vouch
-from volant.service.packing import needed
 from volant.service.settings import Settings
 from volant.service.ui import files
 from volant.service.ui.actions import Actions
@@ -184,7 +184,7 @@ def wait(until: object, seconds: float = 30) -> None:
 
 def test_a_package_has_the_pages_only_if_they_are_asked_for() -> None:
     without, with_pages = (
-        {line.partition("==")[0] for line in needed(*extras)} for extras in (["serve"], ["serve", "ui"])
+        {line.partition("==")[0] for line in requirements(*extras)} for extras in (["serve"], ["serve", "ui"])
     )
     assert with_pages - without == {"gradio", "httpx"}
 

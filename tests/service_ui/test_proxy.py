@@ -145,7 +145,7 @@ def test_pages_that_are_not_installed_or_switched_off(
 ) -> None:
     monkeypatch.setattr(beside, "installed", lambda: False)
     status, body, _ = front.ask("GET", "/ui", Accept="text/html")
-    assert (status, b"pip install &#x27;volant[ui]&#x27;" in body) == (200, True)
+    assert (status, b"pip install &#x27;volant-nlp[ui]&#x27;" in body) == (200, True)
     off = Front(tmp_path, None)
     status, body, _ = off.ask("GET", "/ui/")
     assert (status, json.loads(body)["error"]) == (404, "The pages are switched off: `ui: false` in service.yaml.")

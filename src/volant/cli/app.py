@@ -72,7 +72,7 @@ def _advice(error: ModuleNotFoundError) -> str:
     extra = extras.get(str(error.name), "train")
     return (
         f"This needs the package '{error.name}', which the base install leaves out: it only predicts. "
-        f"Get it with `pip install 'volant[{extra}]'`."
+        f"Get it with `pip install 'volant-nlp[{extra}]'`."
     )
 
 

@@ -19,7 +19,7 @@ def track(path: Path, root: Path, finish: Callable[[], None]) -> None:
     try:
         from dvc.exceptions import DvcException
     except ImportError as error:
-        raise VolantError("The lake needs DVC. Install it with `pip install 'volant[train]'`.") from error
+        raise VolantError("The lake needs DVC. Install it with `pip install 'volant-nlp[train]'`.") from error
     try:
         patiently(lambda: _add(path, root, finish), root)
     except DvcException as error:

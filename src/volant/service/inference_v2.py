@@ -3,7 +3,6 @@
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from volant.distribution import installed_version
 from volant.service import tensors
 from volant.service.deploying import Deploying
 from volant.service.models import Answering
@@ -87,7 +87,7 @@ def _server(routes: APIRouter, state: "State") -> None:
     @routes.get("", response_model=ServerMetadata)
     def server() -> dict[str, Any]:
         """What the server is."""
-        return {"name": "volant", "version": _version(), "extensions": EXTENSIONS}
+        return {"name": "volant", "version": installed_version(), "extensions": EXTENSIONS}
 
 
 def _model(routes: APIRouter, state: "State") -> None:
@@ -170,10 +170,3 @@ def _repository(routes: APIRouter, state: "State") -> None:
 def _require(name: str, number: str | None, version: str) -> None:
     if number is not None and version != number:
         raise RefusedError(f"'{name}' answers with version {version} now, not {number[:20]}.", 404)
-
-
-def _version() -> str:
-    try:
-        return version("volant")
-    except PackageNotFoundError:  # in a bento only its source is there
-        return "packaged"

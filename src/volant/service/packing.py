@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +18,7 @@ import yaml
 import volant
 from volant.bundle import Bundle
 from volant.config import did_you_mean
+from volant.distribution import requirements
 from volant.errors import VolantError
 from volant.service.settings import FILE
 
@@ -31,7 +31,6 @@ DEFAULT: dict[str, Any] = {
 PREFIX = "volant-"
 INSIDE = "bundle"  # BentoML puts a file of its own into a model's folder, and a bundle knows each of its files
 EXTRAS = ("ui", "s3", "otel", "azure")
-ALONE = {"s3": ("botocore",)}  # of that extra; the others are for training, and bring DVC
 TRAINING = ("torch", "mlflow", "dvc", "transformers", "hydra", "optuna", "datasets")
 
 
@@ -68,7 +67,7 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: S
     if unknown := [one for one in extras if one not in EXTRAS]:
         hint = did_you_mean(unknown[0], EXTRAS)
         raise VolantError(f"A package can't be made with '{unknown[0]}'.{hint} Allowed: {', '.join(EXTRAS)}.")
-    bentofile = _bentofile(root, needed("serve", *extras))
+    bentofile = _bentofile(root, requirements("serve", *extras))
     models = [_store(name, folder, number) for name, (folder, number) in bundles.items()]
     with TemporaryDirectory(prefix="volant-") as work:
         place = Path(work)
@@ -83,27 +82,6 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: S
     if done.returncode or not found:
         raise VolantError(f"BentoML could not build:\n{done.stderr.strip()[-2000:]}")
     return _packed(found[1], models, bentofile["python"]["packages"])
-
-
-def needed(*extras: str) -> list[str]:
-    """The packages that Volant and some of its extras need, at the versions that are installed here.
-
-    Raises:
-        VolantError: If one of them is not installed here.
-    """
-    wanted = {f"{name}=={_installed(name, one)}" for one in extras for name in ALONE.get(one, ())}
-    for line in requires("volant") or []:
-        requirement, _, marker = line.partition(";")
-        extra = re.search(r"""extra == ["']([^"']+)""", marker)
-        if extra and (extra[1] not in extras or extra[1] in ALONE):
-            continue
-        name = re.split(r"[<>=!~ \[]", requirement.strip(), maxsplit=1)[0]
-        windows = "sys_platform" in marker
-        wanted.add(
-            f"{name}=={_installed(name, extra[1] if extra else 'serve')}"
-            + ("; sys_platform != 'win32'" if windows else "")
-        )
-    return sorted(wanted)
 
 
 def check(folder: Path) -> list[str]:
@@ -141,16 +119,6 @@ def _store(flywheel: str, folder: Path, number: str) -> str:
         shutil.copytree(folder, Path(model.path) / INSIDE)
         (Path(model.path) / "which").write_text(f"{flywheel}/{number}", encoding="utf-8")
     return str(model.tag)
-
-
-def _installed(name: str, extra: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError as error:
-        raise VolantError(
-            f"A package is made with the versions that are here, and '{name}' isn't. "
-            f"Get it with `pip install 'volant[{extra}]'`."
-        ) from error
 
 
 def _bentofile(root: Path, packages: list[str]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _azure() -> Any:
 def _missing(error: ModuleNotFoundError, extra: str, names: str) -> None:
     """A platform may set these variables for whatever it runs: that is no reason not to answer."""
     log.warning(
-        "No request is traced, as the package '%s' is missing. Get it with `pip install 'volant[%s]'`, for a package "
-        "with `volant package NAME --with %s`; or unset %s.",
+        "No request is traced, as the package '%s' is missing. Get it with `pip install 'volant-nlp[%s]'`, "
+        "for a package with `volant package NAME --with %s`; or unset %s.",
         *(error.name, extra, extra, names),
     )

@@ -52,7 +52,7 @@ class Watcher:
         except VolantError as problem:  # it is down: what is known goes on
             error = str(problem)
         except ModuleNotFoundError as problem:
-            error = f"The registry needs '{problem.name}'. Get it with `pip install 'volant[train]'`."
+            error = f"The registry needs '{problem.name}'. Get it with `pip install 'volant-nlp[train]'`."
         if error:
             versions |= {name: found for name in wanted - set(versions) if (found := self._fetched(name))}
         self.found = {"registry": {"error": error}, "asked": sorted(wanted), "versions": versions}

@@ -84,7 +84,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
     except IsADirectoryError as error:
         raise VolantError(f"{path} is a folder; name one file in it.") from error
     except ImportError as error:
-        raise VolantError(f"{path} needs an extra: pip install 'volant[s3]' ({error}).") from error
+        raise VolantError(f"{path} needs an extra: pip install 'volant-nlp[s3]' ({error}).") from error
     except Exception as error:
         # Each storage has its own exceptions for credentials, permission and network.
         raise VolantError(

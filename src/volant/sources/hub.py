@@ -84,7 +84,7 @@ def _from_hub(path: str, name: str | None, revision: str | None) -> "dict[str, S
     try:
         import datasets
     except ImportError as error:
-        raise VolantError(f"'{path}' needs an extra: pip install 'volant[train]' ({error}).") from error
+        raise VolantError(f"'{path}' needs an extra: pip install 'volant-nlp[train]' ({error}).") from error
     try:
         return {str(split): rows for split, rows in datasets.load_dataset(path, name, revision=revision).items()}
     except Exception as error:

@@ -9,12 +9,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import volant
 from volant import bundle, lake
+from volant.distribution import requirements
 from volant.errors import VolantError
 from volant.schema import part_path
 from volant.tracking.clients import experiment
@@ -124,7 +125,8 @@ def _model(folder: Path, work: Path) -> Path:
         path=work / "model",
         python_model=str(SERVED),
         artifacts={"bundle": str(work / "bundle")},
-        pip_requirements=[f"volant=={version('volant')}", f"mlflow=={mlflow.__version__}"],
+        code_paths=[str(Path(volant.__file__).parent)],  # no index has this very code
+        pip_requirements=[*requirements(), f"mlflow=={mlflow.__version__}"],
     )
     return work / "model"
 

@@ -29,7 +29,7 @@ FAILING = Notice(
 )
 MISSING = Notice(
     "The pages are not installed",
-    "Get them with `pip install 'volant[ui]'`, or leave them out of a packaged service on purpose. "
+    "Get them with `pip install 'volant-nlp[ui]'`, or leave them out of a packaged service on purpose. "
     "The API is described at /docs.",
 )
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">{again}

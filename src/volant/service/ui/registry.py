@@ -29,7 +29,7 @@ def opened() -> Iterator["Registry"]:
                 yield found
         except ModuleNotFoundError as error:
             raise VolantError(
-                f"The registry needs '{error.name}'. Get it with `pip install 'volant[train]'`."
+                f"The registry needs '{error.name}'. Get it with `pip install 'volant-nlp[train]'`."
             ) from error
 
 

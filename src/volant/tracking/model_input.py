@@ -1,0 +1,82 @@
+"""The texts of what MLflow hands to a model: lists, pandas frames and series, arrays, and the dicts of its JSON."""
+
+from collections.abc import Iterable, Mapping
+from math import isnan
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+
+COLUMN = "text"
+ACCEPTED = (
+    f"Give a list of texts, or a table with the column '{COLUMN}' "
+    f'(as JSON: {{"inputs": ["a text"]}} or {{"dataframe_records": [{{"{COLUMN}": "a text"}}]}}).'
+)
+
+
+def texts_of(model_input: Any) -> list[str]:
+    """Return the texts of a model's input, in order.
+
+    Of a table, the column `text` counts; without it, the only column that holds texts.
+
+    Args:
+        model_input: A text, a list of texts or of records, a pandas DataFrame or Series, a numpy array, or a mapping
+            of column names to values.
+
+    Raises:
+        MlflowException: With the code INVALID_PARAMETER_VALUE (HTTP 400), if no column or several could be meant, or
+            a row has no text.
+
+    Example:
+        >>> texts_of([{"id": "7", "text": "a fine film"}])
+        ['a fine film']
+    """
+    if isinstance(model_input, str):
+        return [model_input]
+    if hasattr(model_input, "columns") or isinstance(model_input, Mapping):
+        return _checked(_column({str(name): model_input[name] for name in model_input}))
+    values = _values(model_input)
+    if values and all(isinstance(value, Mapping) for value in values):
+        names = dict.fromkeys(name for value in values for name in value)
+        return _checked(_column({str(name): [value.get(name) for value in values] for name in names}))
+    return _checked(values)
+
+
+def _column(table: Mapping[str, Any]) -> list[Any]:
+    if COLUMN in table:
+        return _values(table[COLUMN])
+    columns = {name: _values(column) for name, column in table.items()}
+    names = [name for name, values in columns.items() if any(isinstance(value, str) for value in values)]
+    if len(names) == 1:
+        return columns[names[0]]
+    if not any(columns.values()):
+        return []
+    given = ", ".join(f"'{name}'" for name in list(table)[:20])
+    which = "none of them holds texts" if not names else f"{len(names)} of them hold texts"
+    raise MlflowException.invalid_parameter_value(f"The columns are {given}, and {which}. {ACCEPTED}")
+
+
+def _values(column: Any) -> list[Any]:
+    """Return the values of a list, an array (N,) or (N, 1), or a series."""
+    if isinstance(column, str):
+        return [column]
+    if hasattr(column, "to_list"):
+        return column.to_list()
+    if hasattr(column, "tolist"):
+        if column.ndim == 2 and column.shape[1] == 1:
+            return column[:, 0].tolist()
+        if column.ndim > 1:
+            raise MlflowException.invalid_parameter_value(f"An array of the shape {column.shape} is given. {ACCEPTED}")
+        values = column.tolist()
+        return values if isinstance(values, list) else [values]
+    if isinstance(column, Iterable) and not isinstance(column, bytes):
+        return list(column)
+    raise MlflowException.invalid_parameter_value(f"A value of the type {type(column).__name__} is given. {ACCEPTED}")
+
+
+def _checked(values: list[Any]) -> list[str]:
+    for row, value in enumerate(values, 1):
+        if not isinstance(value, str):
+            missing = value is None or (isinstance(value, float) and isnan(value))  # pandas' empty cells are NaN
+            what = "is empty" if missing else f"holds a value of the type {type(value).__name__}, not a text"
+            raise MlflowException.invalid_parameter_value(f"Row {row} of {len(values)} {what}. {ACCEPTED}")
+    return values

@@ -2,6 +2,8 @@
 FLYWHEEL ?= reviews
 MODEL ?=
 PYTHON ?= python3
+# who may connect: this machine alone, or HOST=0.0.0.0 for everybody (docs/security.md); never from the environment
+HOST = 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -38,8 +40,8 @@ sweep: params  ## search hyper-parameters of FLYWHEEL in family MODEL
 compare: params  ## the three families side by side on FLYWHEEL
 	@python -m volant.compare $(FLYWHEEL)
 
-serve: $(VENV)/.train  ## answer texts over HTTP, by the active version of every flywheel
-	@BENTOML_DO_NOT_TRACK=True bentoml serve volant.service:Volant
+serve: $(VENV)/.train  ## answer texts over HTTP, by the active version of every flywheel; HOST=0.0.0.0: to other machines too
+	@BENTOML_DO_NOT_TRACK=True bentoml serve volant.service:Volant --host $(HOST)
 
 mlflow: $(VENV)/.train  ## open the runs in a browser
 	@python -m volant.tracking

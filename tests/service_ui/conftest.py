@@ -1,5 +1,6 @@
 """A real service with its pages, and a real browser in front of it: nothing may come from anywhere else."""
 
+import base64
 import os
 import random
 import shutil
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from service.conftest import Server, serving
+from service.conftest import ADMIN, Server, serving
 from tracking.conftest import TREE, another, record
 from volant import config
 from volant.config import Flywheel
@@ -44,6 +45,8 @@ GATE = {
         },
     ],
 }
+
+SETTINGS = "limits: {texts_per_request: 20}\njobs: {upload_bytes: 100000}\nhosts: [films.example]\n"
 
 expect.set_options(timeout=30_000)
 
@@ -105,18 +108,23 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(filmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("served") / "p"
     shutil.copytree(filmed, root)
-    (root / "service.yaml").write_text("limits: {texts_per_request: 20}\njobs: {upload_bytes: 100000}\n")
+    (root / "service.yaml").write_text(SETTINGS)
     with serving(root) as running:
         pages(running)
         yield running
 
 
-def pages(server: Server, seconds: float = 180) -> None:
+def basic(token: str) -> str:
+    """What a browser sends of a password."""
+    return f"Basic {base64.b64encode(f'x:{token}'.encode()).decode()}"
+
+
+def pages(server: Server, seconds: float = 180, token: str = ADMIN) -> None:
     """Wait until the pages are there."""
     import time
 
     deadline = time.monotonic() + seconds
-    while server.call("GET", "/ui/")[0] != 200:
+    while server.call("GET", "/ui/", None, Authorization=basic(token))[0] != 200:
         assert time.monotonic() < deadline, "the pages did not start"
         time.sleep(0.2)
 

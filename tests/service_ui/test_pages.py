@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from service.conftest import ADMIN, Server, serving
 from service_ui.conftest import pages
@@ -115,7 +115,7 @@ def test_two_workers_share_one_process_which_comes_back_and_ends(
     shutil.copytree(filmed, root := tmp_path / "p")
     with serving(root, VOLANT_WORKERS="2", VOLANT_API_TOKENS="for-friends") as server:
         assert server.call("GET", "/models")[0] == 401
-        pages(server)
+        pages(server, token="for-friends")
         first = only(server)
         assert not {"VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"} & set(first.environ())
         ask_with_a_token(server, browser)
@@ -126,11 +126,11 @@ def test_two_workers_share_one_process_which_comes_back_and_ends(
         assert owner is not None
         owner.kill()  # the worker that holds the lock: the other one, or the one that comes for it, takes over
         wait(lambda: not is_pages(second))
-        pages(server)
+        pages(server, token="for-friends")
         third = only(server)
-        page = browser.new_page()
+        page = friend(server, browser)
         page.goto(f"{server.url}/ui")  # and stays open: the service must end all the same
-        expect(page.locator("#trouble")).to_contain_text("The token for this is missing")
+        expect(page.get_by_label("Model").first).to_have_value("reviews")
         begun = time.monotonic()
     assert time.monotonic() - begun < 15
     page.context.close()
@@ -140,9 +140,9 @@ def test_two_workers_share_one_process_which_comes_back_and_ends(
 
 
 def ask_with_a_token(server: Server, browser: Browser) -> None:
-    page = browser.new_page()
+    page = friend(server, browser)
     page.goto(f"{server.url}/ui")
-    expect(page.locator("#trouble")).to_contain_text("The token for this is missing. Type it into the field")
+    expect(page.get_by_label("Model").first).to_have_value("reviews")  # the browser's token is enough
     page.get_by_label("Token").fill("wröng")
     page.get_by_label("Token").press("Enter")
     expect(page.locator("#trouble")).to_contain_text("The token for this is wrong")
@@ -155,6 +155,26 @@ def ask_with_a_token(server: Server, browser: Browser) -> None:
     page.get_by_role("button", name="Right: answer 1").click()
     expect(page.locator("#answers").get_by_role("status")).to_contain_text("Thank you")
     page.context.close()
+
+
+def friend(server: Server, browser: Browser) -> Page:
+    """A browser without the token is asked for it, and gets nothing; with it, it does."""
+    stranger = browser.new_page()
+    for path in ("/ui", "/ui/", "/docs"):
+        with pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):  # it asks, and nobody is there to answer
+            stranger.goto(f"{server.url}{path}")
+    for path in ("/ui", "/ui/", "/ui/config", "/ui/assets/a.js", "/ui/gradio_api/heartbeat/a"):
+        assert server.call("GET", path)[0] == 401
+    for path in ("/ui/gradio_api/upload", "/ui/gradio_api/queue/join", "/ui/gradio_api/component_server/"):
+        assert server.call("POST", path, {})[0] == 401
+    stranger.context.close()
+    context = browser.new_context(http_credentials={"username": "", "password": "for-friends"})
+    page = context.new_page()
+    response = page.goto(f"{server.url}/docs")
+    assert response is not None
+    assert response.status == 200
+    expect(page.get_by_text("Predictions of every deployed flywheel")).to_be_visible()
+    return page
 
 
 def processes(server: Server) -> list[psutil.Process]:
@@ -194,5 +214,8 @@ def test_files_do_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("old", "new"):
         (files.place(name) / "a").write_text("12345")
     os.utime(tmp_path / "old/a", (0, 0))
-    assert files.taken() == 5
-    assert [path.parent.name for path in tmp_path.rglob("a")] == ["new"]
+    for name, age in (("tmp1", files.DEAD + 60), ("tmp2", 0)):  # what Gradio is reading, or was
+        (tmp_path / name).write_text("12345")
+        os.utime(tmp_path / name, (then := time.time() - age, then))
+    files.sweep()
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {"new/a", "tmp2"}

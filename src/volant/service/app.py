@@ -56,13 +56,14 @@ class Volant:
     @bentoml.on_deployment
     @staticmethod
     def _check() -> None:
-        """Say what is wrong with `service.yaml` once, before workers would end for it again and again."""
-        if os.path.exists("service.yaml"):
+        """Say what is wrong with the settings once, before workers would end for it again and again."""
+        if os.path.exists("service.yaml") or os.environ.get("VOLANT_HOSTS"):
             from volant.errors import VolantError
             from volant.service import settings
+            from volant.service.origins import Hosts
 
             try:
-                settings.load()
+                Hosts(settings.load().hosts)
             except VolantError as error:
                 raise SystemExit(f"Error: {error}") from error
 
@@ -85,7 +86,7 @@ class Volant:
         late.front = front
         front.collecting.start()
         self._collecting, self._tracing = front.collecting, front.tracing
-        pages.announce(pages.has_ui(front.app))
+        pages.announce(pages.has_ui(front.app), self._state.tokens.open)
         self._pages = front.pages if pages.has_ui(front.app) else None
         if self._pages:
             self._pages.start(pages.address(), packaged=bool(bundles))

@@ -28,12 +28,22 @@ def client(request: Request, state: "State", key: bytes) -> str:
     pages ask for somebody, it is the address of that browser.
     """
     given = token(request.headers.get("authorization"))
-    host = vouched(request.headers.get(HEADER), key) or (request.client.host if request.client else "")
-    with suppress(ValueError):
-        if ip_address(host).version == 6:
-            host = str(ip_network(f"{host}/64", strict=False))
+    host = network(vouched(request.headers.get(HEADER), key) or (request.client.host if request.client else ""))
     known = given if given and (state.tokens.is_admin(given) or not state.tokens.open) else None
     return hmac.digest(key, f"token {known}".encode() if known else f"host {host}".encode(), "sha256").hex()[:24]
+
+
+def network(host: str) -> str:
+    """An address, or its network where one client has a whole network of them.
+
+    Example:
+        >>> network("192.0.2.7"), network("2001:db8::7")
+        ('192.0.2.7', '2001:db8::/64')
+    """
+    with suppress(ValueError):
+        if ip_address(host).version == 6:
+            return str(ip_network(f"{host}/64", strict=False))
+    return host
 
 
 def vouch(host: str, key: bytes, now: float | None = None) -> str:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from volant.service.clients import client_key
 from volant.service.collecting import Collecting
 from volant.service.limits import Guard
+from volant.service.origins import Hosts, OriginGuard
 from volant.service.predict import endpoint
 from volant.service.refused import RefusedError
 from volant.service.routes import build, refused
@@ -42,7 +43,8 @@ class Front:
         self._others, self._predict = others, endpoint(state)
         self._proxy = Proxy(state.root, client_key(state.root), self.pages)
         self.tracing = Tracing(self._route, lambda: (*OTHERS, *self.app.openapi()["paths"]))
-        self._inside = Guard(self.tracing, state.settings, state.tokens)
+        guard = Guard(self.tracing, state.settings, state.tokens)
+        self._inside = OriginGuard(guard, Hosts(state.settings.hosts), state.tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

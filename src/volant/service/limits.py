@@ -15,11 +15,12 @@ from volant.service.tokens import Tokens, token
 
 # whoever looks after the process asks without a token, and learns nothing but that it lives
 OPEN = ("/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready")
-# pages, which ask the API with the token that a person types into them
-PAGES = ("/", "/ui")
+FIRST = "/"  # only says where the pages are
 UPLOADS = ("/jobs", "/ui/gradio_api/upload")  # forms with a file in them
 FORM = 1024 * 1024  # of a form, beside its file
-ASK = {"WWW-Authenticate": 'Bearer, Basic realm="volant"'}
+TOKEN_NEEDED = "A token is needed: `Authorization: Bearer TOKEN`; in a browser any user name, the token as password."
+# one header each: Chromium finds no challenge that it knows in a list of them
+CHALLENGES = ("Bearer", 'Basic realm="volant", charset="UTF-8"')
 
 
 def check_texts(texts: Sequence[str], limits: Limits) -> None:
@@ -66,7 +67,7 @@ class Guard:
         headers = dict(scope["headers"])
         path, largest = scope["path"], self._largest(scope["path"])
         if not _is_open(path) and not self.tokens.may_ask(token(_text(headers, b"authorization"))):
-            await refuse(scope, send, 401, "A token is needed: `Authorization: Bearer TOKEN`.", ASK)
+            await refuse(scope, send, 401, TOKEN_NEEDED, {})
         elif (length := _text(headers, b"content-length")) and not (length.isdigit() and int(length) <= largest):
             await _discard(receive, largest)
             await refuse(scope, send, 413, self._too_large(largest), {"Connection": "close"})
@@ -110,7 +111,7 @@ class Guard:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN or path in PAGES or path.startswith("/ui/")
+    return path in OPEN or path == FIRST
 
 
 def _patient(receive: Receive, seconds: float) -> Receive:
@@ -151,6 +152,7 @@ async def refuse(scope: Scope, send: Send, status: int, error: str, headers: dic
     body = json.dumps({"error": error}).encode()
     told = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    raw += [(b"www-authenticate", challenge.encode()) for challenge in CHALLENGES if status == 401]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 

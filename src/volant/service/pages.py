@@ -3,8 +3,11 @@
 import importlib.util
 import json
 import os
+import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -32,6 +35,14 @@ ABOUT = """Predictions of every deployed flywheel, by its active version. `/mode
 Examples name what is deployed now, and work as they stand; only earlier answers tell the ids of jobs and feedback.
 Admin calls need `Authorization: Bearer TOKEN` with the token that the first start printed."""
 
+EXPOSED = """
+WARNING: every machine that reaches this one may use the service: it listens on the network, and asks for no token.
+    To ask for tokens, set VOLANT_API_TOKENS. To answer this machine only, start it with --host 127.0.0.1 (`make serve`
+    does). docs/security.md says who may do what.
+"""
+# pages of others must not lay a frame over the API page, and let a visitor click what they can't see
+HEADERS = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY"}
+
 
 def add(app: FastAPI, state: State) -> None:
     """Give an app its API page and its first page."""
@@ -41,13 +52,15 @@ def add(app: FastAPI, state: State) -> None:
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url="openapi.json",
             title="Volant: API",
             swagger_js_url=f"{ASSETS[1:]}/swagger-ui-bundle.js",
             swagger_css_url=f"{ASSETS[1:]}/swagger-ui.css",
             swagger_favicon_url=f"{ASSETS[1:]}/favicon-light-32x32.png",
         )
+        page.headers.update(HEADERS)
+        return page
 
     @app.get("/", include_in_schema=False)
     def first() -> RedirectResponse:
@@ -85,11 +98,31 @@ def address() -> str:
     return json.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).get("volant", "http://localhost:3000")
 
 
-def announce(has_ui: bool) -> None:
-    """Say where people and programs find the service; of several workers the first one says it."""
+def announce(has_ui: bool, is_open: bool) -> None:
+    """Say where people and programs find the service, and who else does; of several workers the first one says it.
+
+    Args:
+        has_ui: Whether there are pages for people.
+        is_open: Whether no token is asked for.
+    """
     from bentoml import server_context
 
     if server_context.worker_index not in (None, 1):
         return
     pages = f"pages at {address()}/ui, " if has_ui else ""
     print(f"Volant: {pages}API at {address()}/docs", flush=True)  # noqa: T201
+    if is_open and is_exposed(address()):
+        print(EXPOSED, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def is_exposed(address: str) -> bool:
+    """Whether other machines reach the service.
+
+    BentoML takes IP addresses only, and calls those that stand for all interfaces `localhost`.
+
+    Example:
+        >>> is_exposed("http://localhost:3000"), is_exposed("http://127.0.0.1:3000"), is_exposed("http://::1:3000")
+        (True, False, False)
+    """
+    host = urlsplit(address).netloc.rpartition(":")[0].strip("[]")  # BentoML sets no brackets
+    return host == "localhost" or not ip_address(host).is_loopback

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from volant.service import deploying, inference_v2, pages, predict, sagemaker
-from volant.service.limits import ASK
+from volant.service.limits import CHALLENGES
 from volant.service.refused import RefusedError
 from volant.service.schemas import Problem, explain
 from volant.service.state import State
@@ -35,10 +35,11 @@ def build(state: State, more: Sequence[APIRouter] = ()) -> FastAPI:
 async def refused(_: Request, error: Exception) -> Response:
     """A refusal as an answer of HTTP."""
     assert isinstance(error, RefusedError)  # noqa: S101  (it is registered for these)
-    headers = dict(ASK) if error.status == 401 else {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    return JSONResponse(Problem(error=str(error)).model_dump(), error.status, headers)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    response = JSONResponse(Problem(error=str(error)).model_dump(), error.status, headers)
+    for challenge in CHALLENGES if error.status == 401 else ():
+        response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

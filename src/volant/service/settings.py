@@ -74,7 +74,11 @@ class Feedback:
 
 @dataclass(frozen=True, config=STRICT)
 class Settings:
-    """Everything; each value has a default, so that no file is needed."""
+    """Everything; each value has a default, so that no file is needed.
+
+    Attributes:
+        hosts: Names under which browsers reach the service, beside IP addresses and `localhost`.
+    """
 
     limits: Limits = Field(default_factory=Limits)
     batching: Batching = Field(default_factory=Batching)
@@ -83,6 +87,7 @@ class Settings:
     jobs: Jobs = Field(default_factory=Jobs)
     feedback: Feedback = Field(default_factory=Feedback)
     ui: bool = True
+    hosts: list[str] = Field(default_factory=list)
 
 
 def load(root: Path = Path()) -> Settings:

@@ -15,7 +15,7 @@ PATIENCE = 120  # seconds: to deploy a version may take as long
 
 @dataclass(frozen=True)
 class Caller:
-    """Who uses the pages: the token from the field at the top, and the worker's word on the browser's address."""
+    """Who uses the pages: the token of the field at the top or of the browser, the worker's word on its address."""
 
     token: str
     word: str
@@ -24,7 +24,7 @@ class Caller:
     def headers(self) -> dict[bytes, bytes]:
         """What the API is told of them; a token may be anything that can be typed."""
         told = {HEADER.encode(): self.word.encode()} if self.word else {}
-        return told | ({b"authorization": f"Bearer {self.token}".encode()} if self.token else {})
+        return told | ({b"authorization": f"Bearer {self.token}".encode(errors="replace")} if self.token else {})
 
 
 class Api:

@@ -77,7 +77,7 @@ class Jobs:
 
     def get(self, it: str | None, token: str, request: gr.Request) -> Any:
         """Fetch a result, so that it can be saved."""
-        files.taken()
+        files.sweep()
         target = files.place(_chosen(it)) / "result.jsonl"
         self._page.api.fetch(self._page.who(token, request), f"/jobs/{it}/result", target)
         told = note("The result is there: click on its name to save it.")

@@ -8,8 +8,10 @@ import gradio as gr
 
 from volant.errors import VolantError
 from volant.service.ui import look
+from volant.service.ui.api import Caller
 from volant.service.ui.markup import note
 from volant.service.ui.page import PRIVATE, Page, explained
+from volant.service.ui.words import Word, teller
 
 WAITING = "quarantined"
 STATUSES = [("waiting for review", WAITING), ("accepted", "accepted"), ("rejected", "rejected")]
@@ -88,14 +90,11 @@ def _buttons(number: int, item: dict[str, Any]) -> str:
 
 
 def _teller(page: Page) -> Any:
-    def tell(said: dict[str, Any], request: gr.Request) -> dict[str, Any]:
-        body = {"flywheel": said["about"], "ids": [said["id"]], "decision": said["say"]}
-        if said["labels"] is not None:
-            body["labels"] = said["labels"]
-        try:
-            page.api.ask(page.who(said["token"], request), "POST", "/feedback/review", json=body)
-        except VolantError as error:
-            return {"good": False, "text": str(error)}
-        return {"good": True, "text": "Accepted." if said["say"] == "accept" else "Rejected."}
+    def send(who: Caller, word: Word) -> str:
+        body: dict[str, Any] = {"flywheel": word.about, "ids": [word.id], "decision": word.say}
+        if word.labels is not None:
+            body["labels"] = word.labels
+        page.api.ask(who, "POST", "/feedback/review", json=body)
+        return "Accepted." if word.say == "accept" else "Rejected."
 
-    return tell
+    return teller(page, send)

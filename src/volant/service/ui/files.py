@@ -7,6 +7,7 @@ from pathlib import Path
 from gradio.utils import get_upload_folder
 
 HOUR = 3600
+DEAD = 300  # seconds after which an upload to which nothing is added has broken off
 
 
 def place(name: str) -> Path:
@@ -20,18 +21,10 @@ def place(name: str) -> Path:
     return folder
 
 
-def taken(older: float = HOUR) -> int:
-    """Bytes that all files take, after those that lie here for longer are removed.
-
-    Args:
-        older: Seconds.
-    """
-    size, now = 0, time.time()
-    for path in [path for path in Path(get_upload_folder()).rglob("*") if path.is_file()]:
+def sweep() -> None:
+    """Remove files that lie here for an hour, and what is left of uploads that broke off, which lies at the top."""
+    home, now = Path(get_upload_folder()), time.time()
+    for path in [path for path in home.rglob("*") if path.is_file()]:
         with suppress(FileNotFoundError):  # another request was quicker
-            about = path.stat()
-            if now - about.st_mtime > older:
+            if now - path.stat().st_mtime > (DEAD if path.parent == home else HOUR):
                 path.unlink()
-            else:
-                size += about.st_size
-    return size

@@ -12,10 +12,12 @@ from volant.errors import VolantError
 from volant.service.clients import HEADER
 from volant.service.deployments import live
 from volant.service.settings import Settings
+from volant.service.tokens import token as browser_token
 from volant.service.ui.api import Api, Caller
 from volant.service.ui.markup import note
 
 ROOT = Path()
+TOKEN = 1000  # characters of one that is typed; a longer one is no token
 # nothing of this is for Gradio's own clients: programs ask the API
 PRIVATE: Any = {"api_visibility": "private"}
 
@@ -47,8 +49,10 @@ class Page:
     changes: list[Any] = field(default_factory=list)
 
     def who(self, token: str | None, request: gr.Request) -> Caller:
-        """Who asked for something on the page; nothing of it is kept."""
-        return Caller("".join((token or "").split()), request.headers.get(HEADER, ""))
+        """Who asked for something on the page, by the token that was typed, else by the browser's; none is kept."""
+        typed = "".join(one for one in token or "" if one.isprintable() and not one.isspace())[:TOKEN]
+        known = typed or browser_token(request.headers.get("authorization")) or ""
+        return Caller(known, request.headers.get(HEADER, ""))
 
     def admin(self, token: str | None, request: gr.Request) -> Caller:
         """The same, if the service says that it is an admin's token.

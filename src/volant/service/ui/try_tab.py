@@ -8,8 +8,10 @@ import gradio as gr
 
 from volant.errors import VolantError
 from volant.service.ui import look
+from volant.service.ui.api import Caller
 from volant.service.ui.markup import bars, note
 from volant.service.ui.page import Page, explained
+from volant.service.ui.words import Word, teller
 
 SCORES = 5  # labels with their scores, of each answer
 # drawn, as not every machine has a font for them
@@ -76,15 +78,12 @@ def _row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
 
 
 def _teller(page: Page) -> Any:
-    def tell(said: dict[str, Any], request: gr.Request) -> dict[str, Any]:
+    def send(who: Caller, word: Word) -> str:
         # the text goes along: another worker than the one that answered may take it
-        body = {"id": said["id"], "model": said["about"], "text": said["text"], "correct": said["say"] == "right"}
-        if said["labels"] is not None:
-            body["labels"] = said["labels"]
-        try:
-            page.api.ask(page.who(said["token"], request), "POST", "/feedback", json=body)
-        except VolantError as error:
-            return {"good": False, "text": str(error)}
-        return {"good": True, "text": "Thank you: your feedback is kept, and will be reviewed."}
+        body: dict[str, Any] = {"id": word.id, "model": word.about, "text": word.text, "correct": word.say == "right"}
+        if word.labels is not None:
+            body["labels"] = word.labels
+        page.api.ask(who, "POST", "/feedback", json=body)
+        return "Thank you: your feedback is kept, and will be reviewed."
 
-    return tell
+    return teller(page, send)

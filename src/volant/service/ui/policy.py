@@ -1,0 +1,154 @@
+"""What stands before Gradio: addresses that the pages need, bodies that they send, files in bounds."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from volant.service.clients import HEADER, network
+from volant.service.limits import refuse
+from volant.service.refused import RefusedError
+from volant.service.ui import bodies
+from volant.service.ui.proxy import PREFIX
+from volant.service.ui.sessions import Sessions
+from volant.service.ui.uploads import Upload, Uploads
+
+# Gradio can do more (call other servers, change its own code, list what ran): none of that is reached
+READ = ("/config", "/theme.css", "/favicon.ico", "/static/", "/assets/", "/svelte/", "/gradio_api/info")
+READ += ("/gradio_api/file=", "/gradio_api/heartbeat/", "/gradio_api/queue/data", "/gradio_api/queue/status")
+READ += ("/gradio_api/upload_progress", "/gradio_api/startup-events", "/gradio_api/app_id", "/gradio_api/theme.css")
+UPLOAD = "/gradio_api/upload"
+WRITE = ("/gradio_api/queue/join", "/gradio_api/component_server/", UPLOAD, "/gradio_api/reset")
+WRITE += ("/gradio_api/cancel",)
+# Gradio's templates are functions that it makes of text; whatever else a page loads comes from here
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+HEADERS = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+# whom Gradio lets read answers of the pages, of every origin that asks
+FOREIGN = b"access-control-"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the page has: numbers of components with a server function, and of functions."""
+
+    servers: frozenset[int]
+    functions: frozenset[int]
+
+
+@dataclass
+class Policy:
+    """Stands before Gradio; plain ASGI, so that answers stream through it."""
+
+    app: ASGIApp
+    parts: Parts
+    sessions: Sessions
+    uploads: Uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what pages need."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path, headers = scope["path"].removeprefix(PREFIX), Headers(scope=scope)
+        host = (headers.get(HEADER, "").split(" ")[1:2] or [""])[0]
+        passed, send = {**scope, "client": (host, 0)}, _secured(send)
+        upload = None
+        try:
+            if not allowed(scope["method"], path):
+                raise RefusedError("The pages have no such address.", 404)
+            if path == UPLOAD:
+                upload = self.uploads.begin(network(host), _length(headers))
+            elif scope["method"] == "POST":
+                passed, receive = await self._checked(path, passed, receive)
+        except RefusedError as error:
+            again = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+            await refuse(scope, send, error.status, str(error), again)
+            return
+        if upload:
+            await self._upload(upload, passed, receive, send)
+        else:
+            await self.app(passed, receive, send)
+
+    async def _checked(self, path: str, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+        """What was checked is what is passed on: written anew, so that no other parser reads it otherwise."""
+        headers, body = Headers(scope=scope), await _whole(receive)
+        found = bodies.parse(body, headers.get("content-type", ""))
+        bodies.check(path, found, self.parts.servers, self.parts.functions)
+        bodies.check_files(found, Path(get_upload_folder()))
+        if "session_hash" in found:
+            self.sessions.touch(network(scope["client"][0]), str(found["session_hash"])[: bodies.SESSION])
+        written = json.dumps(found).encode()
+        kept = [one for one in headers.raw if one[0] not in (b"content-length", b"transfer-encoding")]
+        scope = {**scope, "headers": [*kept, (b"content-length", str(len(written)).encode())]}
+        return scope, _first({"type": "http.request", "body": written, "more_body": False}, receive)
+
+    async def _upload(self, upload: Upload, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = bytearray()
+
+        async def listening(message: Message) -> None:
+            answer.extend(message.get("body", b""))
+            await send(message)
+
+        await self.app(scope, receive, listening)
+        await asyncio.to_thread(self.uploads.end, upload, bytes(answer))
+
+
+def allowed(method: str, path: str) -> bool:
+    """Whether the pages need an address of Gradio's.
+
+    Example:
+        >>> allowed("GET", "/"), allowed("GET", "/gradio_api/file=https://x"), allowed("POST", "/gradio_api/run/x")
+        (True, False, False)
+    """
+    if "://" in path:  # Gradio would send the browser there
+        return False
+    if method == "POST":
+        return path in WRITE
+    return method in ("GET", "HEAD") and (path == "/" or path.startswith(READ))
+
+
+def _length(headers: Headers) -> int | None:
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None
+
+
+async def _whole(receive: Receive) -> bytes:
+    """A body, whose size the worker has limited; what of it came, if the client has left."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _first(message: Message, receive: Receive) -> Receive:
+    waiting = [message]
+
+    async def receiving() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receiving
+
+
+def _secured(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [one for one in message.get("headers", []) if not one[0].lower().startswith(FOREIGN)]
+            message = {**message, "headers": [*kept, *HEADERS]}
+        await send(message)
+
+    return secured

@@ -118,7 +118,7 @@ def test_who_would_wait_too_long_is_told_when_to_come_again(bundle: Bundle) -> N
         taken = batcher.submit(long)  # nothing waits, so it is taken, however long it takes
         await asyncio.sleep(0.02)
         with pytest.raises(RefusedError, match=r"limits.queue_seconds is 0.05") as raised:
-            batcher.submit(["short"])
+            batcher.submit(long)
         assert raised.value.status == 429
         assert batcher.waiting > 0
         again = raised.value.retry_after
@@ -127,6 +127,81 @@ def test_who_would_wait_too_long_is_told_when_to_come_again(bundle: Bundle) -> N
         took = time.monotonic() - begun
         assert took / 4 - 1 < again < 4 * took + 1, (again, took)  # seconds that are about true
         assert len(await batcher.submit(long[:20])) == 20
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
+def test_nobody_waits_for_the_end_of_anothers_request() -> None:
+    def slow(texts: Sequence[str]) -> list[Annotation]:
+        time.sleep(0.05 * sum(len(text) > 1000 for text in texts))
+        return [Annotation(label=text[:1]) for text in texts]
+
+    async def ask() -> None:
+        batcher = Batcher(slow, Batching(), Limits(queue_seconds=1))
+        large = [batcher.submit(["x" * 20_000] * 60, "one"), batcher.submit(["x" * 20_000] * 60, "one")]
+        await asyncio.sleep(0.2)
+        begun = time.monotonic()
+        same, other = batcher.submit(["a"], "one"), batcher.submit(["b"], "two")
+        assert [found[0].label for found in await asyncio.gather(same, other)] == ["a", "b"]
+        assert time.monotonic() - begun < 1.5  # all of it is 6 s
+        assert not any(future.done() for future in large)
+        assert [len(found) for found in await asyncio.gather(*large)] == [60, 60]
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
+def test_a_batch_of_slow_texts_is_a_short_one() -> None:
+    batches: list[int] = []
+
+    def slow(texts: Sequence[str]) -> list[Annotation]:
+        batches.append(len(texts))
+        time.sleep(0.1 * len(texts))
+        return [Annotation(label=text[:1]) for text in texts]
+
+    async def ask() -> None:
+        batcher = Batcher(slow, Batching(tokens=40), Limits())
+        await batcher.submit(["a"] * 60)
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+    assert batches[0] == 20  # 40 tokens, of 2 each
+    assert max(batches[1:]) <= 11  # what takes about a second
+
+
+def test_one_client_does_not_fill_the_queue_of_all() -> None:
+    async def ask() -> None:
+        model = Model()
+        batcher = Batcher(model, Batching(), Limits(queue_texts=8))
+        taken = [batcher.submit(["x"], "one")]
+        await asyncio.sleep(0.1)
+        taken += [batcher.submit(["x"] * 4, "one") for _ in range(2)]
+        with pytest.raises(RefusedError, match=r"limits.queue_texts is 8"):
+            batcher.submit(["x"], "one")
+        taken.append(batcher.submit(["y"] * 4, "two"))
+        with pytest.raises(RefusedError, match=r"limits.queue_texts is 8"):
+            batcher.submit(["y"], "two")
+        model.may.set()
+        assert sum(len(found) for found in await asyncio.gather(*taken)) == 13
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
+def test_what_nobody_waits_for_any_more_is_not_worked_on() -> None:
+    async def ask() -> None:
+        model = Model()
+        batcher = Batcher(model, Batching(), Limits())
+        first = batcher.submit(["hold"])
+        assert await asyncio.to_thread(model.begun.wait, 10)
+        gone = batcher.submit(["gone"] * 50)
+        gone.cancel()
+        model.may.set()
+        await first
+        await asyncio.sleep(0.1)
+        assert await batcher.submit(["after"])
+        assert (model.asked, batcher.waiting) == ([["hold"], ["after"]], 0)
         batcher.close(wait=True)
 
     asyncio.run(ask())

@@ -7,6 +7,7 @@ Source: https://ftfy.readthedocs.io
 """
 
 import re
+from functools import cache
 from itertools import zip_longest
 from typing import Literal
 from unicodedata import is_normalized
@@ -35,13 +36,17 @@ def repair(text: str, form: Form) -> str:
     """
     if text.isascii() or not _suspect(_cut(text)[0], form):
         return text
-    return "".join(_repair_line(line, form) for line in LINE.findall(text))
+    lines = LINE.findall(text)
+    repaired = {line: _repair_line(line, form) for line in dict.fromkeys(lines)}  # ftfy takes long for each
+    return "".join(map(repaired.__getitem__, lines))
 
 
 def _repair_line(line: str, form: Form) -> str:
     if line.isascii():
         return line
     short, gaps = _cut(line)
+    if not _suspect(short, form):
+        return line
     fixed = ftfy.fix_text(short, _config(form))
     if not gaps:
         return fixed
@@ -65,6 +70,7 @@ def _suspect(short: str, form: Form) -> bool:
     return bool(SUSPECTS.search(short)) or not is_normalized(form, short) or is_bad(short)
 
 
+@cache
 def _config(form: Form) -> ftfy.TextFixerConfig:
     # Markup, line breaks and control characters have steps of their own; without them ASCII is never changed.
     return ftfy.TextFixerConfig(

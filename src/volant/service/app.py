@@ -12,7 +12,7 @@ from typing import Any
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-WORKERS = "VOLANT_WORKERS"
+WORKERS = "VOLANT_WORKERS"  # as in settings, which is too much to import here
 
 
 class Late:
@@ -36,9 +36,11 @@ class Fronted(bentoml.Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The app that a worker serves."""
+        from volant.service import connections, settings
         from volant.service.metrics import settle
 
         settle()  # before BentoML makes its own counters
+        connections.use(settings.load().limits)
         late.service, late.others = self, super().to_asgi(is_main)
         return late
 

@@ -3,8 +3,7 @@
 import hmac
 import secrets
 import time
-from contextlib import suppress
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
 FILE = Path(".volant/service/client-key")
 HEADER = "x-volant-client"  # of what our own pages ask for somebody
+NOBODY = "nobody"
 LASTS = 3600  # seconds that such a word is taken
 DIGITS = 20  # of a time; of hundreds no float can be made
 
@@ -28,22 +28,27 @@ def client(request: Request, state: "State", key: bytes) -> str:
     pages ask for somebody, it is the address of that browser.
     """
     given = token(request.headers.get("authorization"))
-    host = network(vouched(request.headers.get(HEADER), key) or (request.client.host if request.client else ""))
+    host = vouched(request.headers.get(HEADER), key) or (request.client.host if request.client else "")
+    host = network(host)
     known = given if given and (state.tokens.is_admin(given) or not state.tokens.open) else None
     return hmac.digest(key, f"token {known}".encode() if known else f"host {host}".encode(), "sha256").hex()[:24]
 
 
 def network(host: str) -> str:
-    """An address, or its network where one client has a whole network of them.
+    """Return whose an address is: it itself for IPv4, its network for IPv6, nobody's if it is no address.
 
     Example:
-        >>> network("192.0.2.7"), network("2001:db8::7")
-        ('192.0.2.7', '2001:db8::/64')
+        >>> network("192.0.2.7"), network("2001:db8::1:2"), network("::ffff:192.0.2.7"), network("garbage")
+        ('192.0.2.7', '2001:db8::/64', '192.0.2.7', 'nobody')
     """
-    with suppress(ValueError):
-        if ip_address(host).version == 6:
-            return str(ip_network(f"{host}/64", strict=False))
-    return host
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return NOBODY
+    if isinstance(address, IPv4Address):
+        return host
+    mapped = address.ipv4_mapped
+    return str(mapped) if mapped else str(ip_network((int(address), 64), strict=False))
 
 
 def vouch(host: str, key: bytes, now: float | None = None) -> str:

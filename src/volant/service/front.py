@@ -5,22 +5,29 @@ times what a linear model takes to answer. So POST /predict is answered here, ev
 layers, and BentoML's own routes go through them. Where tracing is asked for, everything is traced.
 """
 
+import asyncio
+import os
+
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from volant.service.clients import client_key
 from volant.service.collecting import Collecting
-from volant.service.limits import Guard
+from volant.service.counters import SEEN
+from volant.service.limits import Guard, refuse
 from volant.service.origins import Hosts, OriginGuard
 from volant.service.predict import endpoint
+from volant.service.problems import refused
 from volant.service.refused import RefusedError
-from volant.service.routes import build, refused
+from volant.service.routes import build
+from volant.service.settings import WORKERS
 from volant.service.state import State
 from volant.service.tracing import Tracing
 from volant.service.ui.beside import Beside, installed
 from volant.service.ui.proxy import Proxy, is_page
 
 # BentoML's own
+LOOK = ("GET", "HEAD")
 OTHERS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
 
 
@@ -43,6 +50,7 @@ class Front:
         self._others, self._predict = others, endpoint(state)
         self._proxy = Proxy(state.root, client_key(state.root), self.pages)
         self.tracing = Tracing(self._route, lambda: (*OTHERS, *self.app.openapi()["paths"]))
+        self._several = int(os.environ.get(WORKERS, "1")) > 1
         guard = Guard(self.tracing, state.settings, state.tokens)
         self._inside = OriginGuard(guard, Hosts(state.settings.hosts), state.tokens)
 
@@ -60,8 +68,17 @@ class Front:
                 response = await refused(request, error)
             await response(scope, receive, send)
         elif path in OTHERS:
-            await self._others(scope, receive, send)
+            await self._health(scope, receive, send)
         elif scope["type"] == "http" and is_page(path):
             await self._proxy(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") not in LOOK:
+            told = f"{scope['method'][:20]} is not allowed at {scope['path']}. Allowed: {', '.join(LOOK)}."
+            await refuse(scope, send, 405, told, {"Allow": ", ".join(LOOK)})
+            return
+        if scope["path"] == "/metrics" and self._several:  # so that what the others counted before is in it
+            await asyncio.sleep(SEEN)
+        await self._others(scope, receive, send)

@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from volant.distribution import installed_version
 from volant.service import tensors
+from volant.service.bodies import aside
+from volant.service.clients import client, client_key
 from volant.service.deploying import Deploying
 from volant.service.models import Answering
 from volant.service.predict import describe
@@ -91,6 +93,8 @@ def _server(routes: APIRouter, state: "State") -> None:
 
 
 def _model(routes: APIRouter, state: "State") -> None:
+    key = client_key(state.root)
+
     def found(name: str, number: str | None = None) -> Answering:
         answering = state.models.current(name)
         _require(name, number, answering.version)
@@ -127,10 +131,11 @@ def _model(routes: APIRouter, state: "State") -> None:
         found(name, number)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise RefusedError("A compressed body is not taken; send it as it is.", 415)
-        asked = tensors.parse(await request.body(), request.headers.get(JSON_LENGTH))
-        reply = await state.answer(name, asked.texts)
+        sent, header = await request.body(), request.headers.get(JSON_LENGTH)
+        asked = await aside(len(sent), tensors.parse, sent, header, state.settings.limits.texts_per_request)
+        reply = await state.answer(name, asked.texts, client(request, state, key))
         _require(name, number, reply.version)  # the version may have changed since
-        content, length = tensors.render(asked, reply)
+        content, length = await aside(len(sent), tensors.render, asked, reply)
         if length is None:
             return Response(content, media_type="application/json")
         return Response(content, media_type="application/octet-stream", headers={JSON_LENGTH: str(length)})

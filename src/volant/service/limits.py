@@ -1,14 +1,15 @@
 """What stands before every route: tokens, and the size of a body."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from volant.service.bodies import again, aside, patient, read, screen
 from volant.service.refused import RefusedError
 from volant.service.settings import Limits, Settings
 from volant.service.tokens import Tokens, token
@@ -17,6 +18,7 @@ from volant.service.tokens import Tokens, token
 OPEN = ("/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready")
 FIRST = "/"  # only says where the pages are
 UPLOADS = ("/jobs", "/ui/gradio_api/upload")  # forms with a file in them
+DIGITS = 20  # of a length; int() of thousands is refused by Python
 FORM = 1024 * 1024  # of a form, beside its file
 TOKEN_NEEDED = "A token is needed: `Authorization: Bearer TOKEN`; in a browser any user name, the token as password."
 # one header each: Chromium finds no challenge that it knows in a list of them
@@ -46,8 +48,16 @@ def check_texts(texts: Sequence[str], limits: Limits) -> None:
                 f"Text {number} has {len(text)} characters; limits.characters_per_text is "
                 f"{limits.characters_per_text}. Cut it."
             )
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        if not text.isascii() and not _is_unicode(text):
             raise RefusedError(f"Text {number} holds half of a surrogate pair, which is no character. Mend it.")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass
@@ -59,25 +69,27 @@ class Guard:
     tokens: Tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the token and the size of what is sent."""
+        """Check the token, and the size and the time of what is sent."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        receive = _patient(receive, self.settings.limits.idle_seconds) if scope["type"] == "http" else receive
-        headers = dict(scope["headers"])
-        path, largest = scope["path"], self._largest(scope["path"])
+        receive = patient(receive, self.settings.limits) if scope["type"] == "http" else receive
+        headers = _first(scope)
+        path = scope["path"]
+        form = _is_form(path, media(headers))
+        largest = self.settings.jobs.upload_bytes + FORM if form else self.settings.limits.body_bytes
         if not _is_open(path) and not self.tokens.may_ask(token(_text(headers, b"authorization"))):
             await refuse(scope, send, 401, TOKEN_NEEDED, {})
         elif (length := _text(headers, b"content-length")) and not (length.isdigit() and int(length) <= largest):
             await _discard(receive, largest)
             await refuse(scope, send, 413, self._too_large(largest), {"Connection": "close"})
-        elif scope["type"] != "http":
+        elif scope["type"] != "http" or not (length or b"transfer-encoding" in headers):
             await self.app(scope, receive, send)
         else:
-            await self._counted(scope, receive, send, largest)
+            await self._counted(scope, receive, send, largest, screened=not form and not _is_page(path))
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send, largest: int) -> None:
-        """A body is counted as it comes, since its length may not be said, and must come."""
+    async def _counted(self, scope: Scope, receive: Receive, send: Send, largest: int, screened: bool) -> None:
+        """A body is counted as it comes, since its length may not be said, and must come; nobody waits for more."""
         size, refusal = 0, None
 
         async def counting() -> Message:
@@ -99,11 +111,25 @@ class Guard:
             elif message["type"] == "http.response.start":  # whatever a route made of the error
                 await refuse(scope, send, refusal.status, str(refusal), {"Connection": "close"})
 
-        await self.app(scope, counting, instead)
+        with suppress(ClientDisconnect):  # nobody is there to be told
+            if screened:
+                await self._screened(scope, counting, send)
+            else:
+                await self.app(scope, counting, instead)
 
-    def _largest(self, path: str) -> int:
-        upload = any(path == place or path.startswith(f"{place}/") for place in UPLOADS)
-        return self.settings.jobs.upload_bytes + FORM if upload else self.settings.limits.body_bytes
+    async def _screened(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read a body whole, and let the app see it if it holds no more than it may."""
+        try:
+            body = await read(receive)
+            if body is None:
+                return
+            if parsed := _json_part(scope, body):
+                await aside(len(parsed), screen, parsed, self.settings.limits)
+        except RefusedError as error:
+            close = {"Connection": "close"} if error.status in (408, 413) else {}
+            await refuse(scope, send, error.status, str(error), close)
+            return
+        await self.app(scope, again(body, receive), send)
 
     def _too_large(self, largest: int) -> str:
         name = "limits.body_bytes" if largest == self.settings.limits.body_bytes else "jobs.upload_bytes"
@@ -114,24 +140,40 @@ def _is_open(path: str) -> bool:
     return path in OPEN or path == FIRST
 
 
-def _patient(receive: Receive, seconds: float) -> Receive:
-    """A client that stops in the middle of its body must hold neither a connection nor a stop of the service."""
-    whole = False
+def _is_page(path: str) -> bool:
+    return path == FIRST or path == "/ui" or path.startswith("/ui/")
 
-    async def patient() -> Message:
-        nonlocal whole
-        if whole:  # what comes now is that the client goes away
-            return await receive()
-        try:
-            async with asyncio.timeout(seconds):
-                message = await receive()
-        except TimeoutError:
-            told = f"Nothing came for {seconds:g} seconds (limits.idle_seconds). Send the whole body."
-            raise RefusedError(told, 408) from None
-        whole = not message.get("more_body")
-        return message
 
-    return patient
+def _is_form(path: str, kind: str) -> bool:
+    """Whether a file may come with it; JSON is never a form, whichever path it is sent to."""
+    upload = any(path == place or path.startswith(f"{place}/") for place in UPLOADS)
+    return upload and kind not in ("application/json", "")
+
+
+def _json_part(scope: Scope, body: bytes) -> bytes:
+    """What of a body a parser of JSON will see; the rest has bounds of its own where it is read."""
+    headers = _first(scope)
+    if scope["path"] == "/invocations" and media(headers) == "text/csv":
+        return b""
+    length = _text(headers, b"inference-header-content-length") or ""
+    tensors = scope["path"].startswith("/v2/models/") and length.isascii() and length.isdigit() and len(length) < DIGITS
+    return body[: int(length)] if tensors else body
+
+
+def _first(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers; of one that comes twice the first, as the routes see it."""
+    return dict(reversed(scope["headers"]))
+
+
+def media(headers: dict[bytes, Any]) -> str:
+    """Return the type of a body, without its parameters.
+
+    Example:
+        >>> media({b"content-type": b"Text/CSV; charset=utf-8"})
+        'text/csv'
+    """
+    given = _text(headers, b"content-type") or ""
+    return given.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip().lower()
 
 
 async def _discard(receive: Receive, most: int) -> None:

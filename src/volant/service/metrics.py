@@ -1,8 +1,9 @@
 """What Prometheus is told, per model: requests, texts, latency, labels, confidence, swaps, batches; never a text.
 
-With several workers BentoML lets each write to files, and its `/metrics` adds them up.
+Each worker writes its own to files (see `counters`), and BentoML's `/metrics` adds them up.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+from volant.service import counters
 from volant.service.answered import Answered
 from volant.service.deployments import HOME
 
 FOLDER = HOME / "metrics"
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+log = logging.getLogger("volant.service")
 TEXTS = tuple(float(2**power) for power in range(11))
 
 
@@ -90,7 +93,12 @@ def settle(root: Path = Path()) -> None:
     with suppress(psutil.Error):
         begun = psutil.Process(parent).create_time()  # a container gives the same number again
     own = (root / FOLDER / f"{parent}-{begun:.0f}").resolve()
-    own.mkdir(parents=True, exist_ok=True)
+    counters.use()
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        log.warning("Counters of several workers can't be added up: %s", error)
+        return
     for other in own.parent.iterdir():
         if other != own and not psutil.pid_exists(int(other.name.partition("-")[0])):
             shutil.rmtree(other, ignore_errors=True)

@@ -101,8 +101,8 @@ class Models:
     _batchers: "WeakSet[Batcher]" = field(default_factory=WeakSet)  # also those that end, as long as they do
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    async def predict(self, name: str, texts: Sequence[str]) -> Answers:
-        """Answer texts with the version that is current now, together with those of other requests.
+    async def predict(self, name: str, texts: Sequence[str], client: str = "") -> Answers:
+        """Answer texts of a client with the version that is current now, together with those of other requests.
 
         Raises:
             RefusedError: 404 if the name isn't deployed, 503 if it has no version yet, 429 if too many texts wait.
@@ -111,7 +111,7 @@ class Models:
         while True:
             answering = self.current(name)
             try:
-                answered = answering.batcher.submit(texts)
+                answered = answering.batcher.submit(texts, client)
             except ClosedError:  # replaced twice between these two lines
                 continue
             return Answers(name, answering.version, answering.flywheel, answering.bundle, await answered)

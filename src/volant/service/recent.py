@@ -16,11 +16,13 @@ from typing import TypeVar
 from volant.service.answered import Answered
 from volant.service.capture_rows import read, row
 from volant.service.database import opened
+from volant.service.refused import RefusedError
 
 FILE = Path(".volant/service/recent.sqlite")
 CHARACTERS = 32_000_000  # of their lines together
 WAITING = 20_000  # answers that may wait to be written
 EVERY = 0.2  # seconds between two writes
+LOOKING = 4  # threads that wait for another worker's answers
 TRIM = 1000  # rows between two looks at the size
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
@@ -51,6 +53,7 @@ class Recent:
         self.dropped = 0
         self._waiting: deque[Answered] = deque()
         self._since = TRIM
+        self._looking = threading.Semaphore(LOOKING)
         if not most:
             self._path.unlink(missing_ok=True)  # of a time when some were kept
         self._adding, self._writing, self._closing = threading.Lock(), threading.Lock(), threading.Event()
@@ -68,16 +71,28 @@ class Recent:
                 self.dropped += 1
 
     def find(self, event_id: str) -> Answered | None:
-        """The answer of that id, whichever worker gave it and when; its text is redacted."""
+        """The answer of that id, whichever worker gave it and when; its text is redacted.
+
+        Raises:
+            RefusedError: 503 if too many ask for ids that aren't there.
+        """
         if not self._most:
             return None
         self._write()
         line = self._do(lambda base: _line(base, event_id))
         if line is None:  # another worker may have given it a moment ago
-            time.sleep(2 * EVERY)
-            self._write()
-            line = self._do(lambda base: _line(base, event_id))
+            line = self._wait_for(event_id)
         return read(line) if line else None
+
+    def _wait_for(self, event_id: str) -> str | None:
+        """Look again a little later; ids that nobody gave must not take the threads of all others for that."""
+        if not self._looking.acquire(blocking=False):
+            raise RefusedError("Too many unknown ids are being looked for now. Try again in a second.", 503, 1)
+        try:
+            time.sleep(2 * EVERY)
+            return self._do(lambda base: _line(base, event_id))
+        finally:
+            self._looking.release()
 
     def claim(self, event_id: str) -> bool:
         """Whether nobody, in any worker, claimed that answer before."""

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +14,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from volant.service.bodies import aside
+from volant.service.clients import client, client_key
 from volant.service.predict import row
 from volant.service.refused import RefusedError
 from volant.service.schemas import problems
@@ -21,13 +24,17 @@ from volant.service.telling import Reply
 if TYPE_CHECKING:
     from volant.service.state import State
 
-JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
-SAME = {"application/x-jsonlines": LINES, "application/jsonl": LINES, "application/x-ndjson": LINES}
+JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
+SAME = dict.fromkeys(("application/x-jsonlines", "application/jsonl", "application/x-ndjson"), JSON_LINES)
+HEADER = "text"  # a first line that is only this names the column
+LINES = 16  # of JSON lines for each text that is allowed, as some may be empty
+# possessive, so that each character is looked at once; blank lines between rows are no rows
+ROW = re.compile(r'(?:"(?P<quoted>[^"]*+(?:""[^"]*+)*+)"|(?P<plain>[^",\r\n][^,\r\n]*+)?)(?:\r\n|\r|\n|\Z)[\r\n]*+')
 TARGET = "X-Amzn-SageMaker-Target-Model"
 EXAMPLES: dict[str, dict[str, Any]] = {
     JSON: {"schema": {"type": "object"}, "example": {"instances": ["A fine film."]}},
     CSV: {"schema": {"type": "string"}, "example": '"A fine film, moving."\nDull.\n'},
-    LINES: {"schema": {"type": "string"}, "example": '{"text": "A fine film."}\n'},
+    JSON_LINES: {"schema": {"type": "string"}, "example": '{"text": "A fine film."}\n'},
 }
 TOLD: dict[str, Any] = {
     "requestBody": {"required": True, "content": EXAMPLES},
@@ -35,12 +42,12 @@ TOLD: dict[str, Any] = {
         {"name": TARGET, "in": "header", "schema": {"type": "string"}, "description": "A deployed name."},
     ],
 }
-ANSWER = {"content": {CSV: {"schema": {"type": "string"}}, LINES: {"schema": {"type": "string"}}}}
+ANSWER = {"content": {CSV: {"schema": {"type": "string"}}, JSON_LINES: {"schema": {"type": "string"}}}}
 
 
 def router(state: "State") -> APIRouter:
     """The two routes."""
-    routes = APIRouter(tags=["sagemaker"])
+    routes, key = APIRouter(tags=["sagemaker"]), client_key(state.root)
 
     @routes.get("/ping", responses=problems(503))
     def ping() -> dict[str, str]:
@@ -60,10 +67,11 @@ def router(state: "State") -> APIRouter:
         sent = _type(request.headers.get("content-type", JSON))
         accept = request.headers.get("accept", "*/*")
         wanted = sent if "*/*" in accept else _type(accept)
-        texts = READ[sent](await request.body())
+        body = await request.body()
+        texts = await aside(len(body), READ[sent], body, state.settings.limits.texts_per_request)
         if not texts:
             raise RefusedError("No texts were sent.")
-        reply = await state.answer(request.headers.get(TARGET), texts)
+        reply = await state.answer(request.headers.get(TARGET), texts, client(request, state, key))
         return Response(WRITE[wanted](reply), media_type=wanted)
 
     return routes
@@ -77,7 +85,7 @@ def _type(given: str) -> str:
     return found
 
 
-def _from_json(body: bytes) -> list[str]:
+def _from_json(body: bytes, _: int) -> list[str]:
     tree = _parse(body, "The body")
     found = tree.get("instances", tree.get("texts")) if isinstance(tree, dict) else tree
     if not isinstance(found, list):
@@ -85,19 +93,51 @@ def _from_json(body: bytes) -> list[str]:
     return [_text(one, f"Instance {number}") for number, one in enumerate(found)]
 
 
-def _from_lines(body: bytes) -> list[str]:
-    lines = [line for line in body.splitlines() if line.strip()]
-    return [_text(_parse(line, f"Line {n}"), f"Line {n}") for n, line in enumerate(lines, 1)]
+def _from_lines(body: bytes, most: int) -> list[str]:
+    texts: list[str] = []
+    for number, line in enumerate(_lines(body, most), 1):
+        if line.strip():
+            texts.append(_text(_parse(line, f"Line {number}"), f"Line {number}"))
+    return texts
 
 
-def _from_csv(body: bytes) -> list[str]:
+def _lines(body: bytes, most: int) -> list[bytes]:
+    """Return the lines of a body, some of which may be empty.
+
+    Raises:
+        RefusedError: 422 if there are far more than texts are allowed; none is made then.
+    """
+    ends = body.count(b"\n") + body.count(b"\r")
+    if ends > LINES * (most + 1):
+        raise RefusedError(f"The body has about {ends} lines; limits.texts_per_request is {most}. Send it in parts.")
+    return body.splitlines()
+
+
+def _from_csv(body: bytes, most: int) -> list[str]:
+    """Return the texts of a CSV of one column, as RFC 4180 has it; read as far as texts are allowed, and one more."""
     try:
-        rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise RefusedError(f"The body is no CSV in UTF-8: {error}.") from error
-    if wide := [number for number, columns in enumerate(rows, 1) if len(columns) > 1]:
-        raise RefusedError(f"Row {wide[0]} has several columns; a row is one text, in quotes if it holds a comma.")
-    return [columns[0] for columns in rows if columns]
+    texts: list[str] = []
+    row, start = 0, 0
+    while start < len(text) and len(texts) <= most:
+        row += 1
+        found = ROW.match(text, start)
+        if found is None:
+            raise RefusedError(
+                f"Row {row} is no CSV of one column: a row is one text, in quotes if it holds a comma, a quote at its "
+                "beginning or a line break; quotes inside are doubled."
+            )
+        start = found.end()
+        quoted, plain = found["quoted"], found["plain"]
+        if quoted is not None:
+            texts.append(quoted.replace('""', '"'))
+        elif plain:
+            texts.append(plain)
+        if row == 1 and texts == [HEADER]:
+            texts.clear()
+    return texts
 
 
 def _text(given: Any, where: str) -> str:
@@ -138,5 +178,5 @@ def _as_csv(reply: Reply) -> bytes:
     return stream.getvalue().encode()
 
 
-READ = {JSON: _from_json, CSV: _from_csv, LINES: _from_lines}
-WRITE = {JSON: _as_json, CSV: _as_csv, LINES: _as_lines}
+READ = {JSON: _from_json, CSV: _from_csv, JSON_LINES: _from_lines}
+WRITE = {JSON: _as_json, CSV: _as_csv, JSON_LINES: _as_lines}

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from starlette.requests import Request
 
+from volant.service.bodies import aside
 from volant.service.refused import RefusedError
 
 NAME = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["reviews"])
@@ -23,7 +24,11 @@ Asked = TypeVar("Asked", bound=BaseModel)
 class PredictRequest(Strict):
     """Texts to answer."""
 
-    texts: Annotated[list[str], Field(min_length=1, description="One or many.", examples=[["A fine film.", "Dull."]])]
+    texts: Annotated[
+        list[str],
+        FailFast(),
+        Field(min_length=1, description="One or many.", examples=[["A fine film.", "Dull."]]),
+    ]
     model: Annotated[str | None, Field(description="A deployed name; may be left out if there is only one.")] = None
     top_k: Annotated[int, Field(ge=1, le=10_000, description="More than 1: the scores of so many labels.")] = 1
     all_scores: Annotated[bool, Field(description="The scores of all labels.")] = False
@@ -104,8 +109,9 @@ async def read(request: Request, model: type[Asked]) -> Asked:
     Raises:
         RefusedError: 422 if it isn't what the model says; names each key.
     """
+    sent = await request.body()
     try:
-        return model.model_validate_json(await request.body())
+        return await aside(len(sent), model.model_validate_json, sent)
     except ValidationError as error:
         raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
 
@@ -138,5 +144,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         422: "Something in the request is not allowed; the message names it.",
         429: "Too much waits already; try again after `Retry-After` seconds.",
         503: "Not ready yet; try again after `Retry-After` seconds.",
+        507: "The disk of the service is full; nothing was kept.",
     }
     return {status: {"model": Problem, "description": told[status]} for status in statuses}

@@ -11,13 +11,14 @@ from volant.config import STRICT, validate
 from volant.errors import VolantError
 
 FILE = "service.yaml"
+WORKERS = "VOLANT_WORKERS"  # how many processes answer
 MIB = 1024 * 1024
 Redaction = Literal["email", "phone", "url", "user"]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Limits:
-    """What one request may hold, how much may wait for an answer and how long, how long a client may send nothing."""
+    """What a request may hold, what may wait for an answer and how long, how slow and how many clients may be."""
 
     texts_per_request: int = Field(default=1000, ge=1)
     characters_per_text: int = Field(default=20_000, ge=1)
@@ -25,6 +26,11 @@ class Limits:
     queue_texts: int = Field(default=4096, ge=1)
     queue_seconds: float = Field(default=10, gt=0)
     idle_seconds: float = Field(default=30, gt=0)
+    body_seconds: float = Field(default=60, gt=0)
+    header_seconds: float = Field(default=10, gt=0)
+    header_bytes: int = Field(default=32 * 1024, ge=1024)
+    connections: int = Field(default=1000, ge=1)
+    connections_per_client: int = Field(default=250, ge=1)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -81,12 +81,13 @@ class State:
         self.models.close()
         self.teller.close()
 
-    async def answer(self, model: str | None, texts: Sequence[str]) -> Reply:
+    async def answer(self, model: str | None, texts: Sequence[str], client: str = "") -> Reply:
         """Answer the texts of one request: checked, counted, told to the sinks.
 
         Args:
             model: A deployed name; may be None if there is only one.
             texts: One or many.
+            client: Who asks; each client has its turn.
 
         Raises:
             RefusedError: If they can't be answered; with the status and what to do.
@@ -95,7 +96,7 @@ class State:
         try:
             check_texts(texts, self.settings.limits)
             name = self.models.named(model)
-            answers = await self.models.predict(name, texts)
+            answers = await self.models.predict(name, texts, client)
         except RefusedError as error:
             self._refused(name, error.status)
             raise

@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol and Triton's `extension_binary
 the other; each element of a BYTES tensor has its length before it (4 bytes, little-endian).
 """
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from volant.bundle import Bundle
 from volant.service.refused import RefusedError
@@ -20,6 +21,7 @@ from volant.service.schemas import explain
 from volant.service.telling import Reply
 
 INPUT = "text"
+SIDES = 8  # of a shape
 DIGITS = 20  # int() of thousands is refused by Python
 
 
@@ -28,7 +30,7 @@ class Tensor(BaseModel):
 
     name: Annotated[str, Field(examples=["text"])]
     datatype: Annotated[str, Field(examples=["BYTES"])]
-    shape: Annotated[list[int], Field(examples=[[1]])]
+    shape: Annotated[list[int], FailFast(), Field(max_length=SIDES, examples=[[1]])]
     data: Annotated[list[Any] | None, Field(examples=[["A fine film."]])] = None
     parameters: dict[str, Any] | None = None
 
@@ -43,7 +45,7 @@ class Wanted(BaseModel):
 class InferRequest(BaseModel):
     """One tensor of texts."""
 
-    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
+    inputs: Annotated[list[Tensor], FailFast(), Field(min_length=1, max_length=1)]
     outputs: list[Wanted] | None = None
     id: str | None = None
     parameters: dict[str, Any] | None = None
@@ -65,21 +67,26 @@ class Asked:
     texts: list[str]
     request: InferRequest
 
-    def binary(self, name: str) -> bool:
-        """Whether an output goes after the JSON."""
+    def wanted(self, known: Sequence[str]) -> dict[str, bool]:
+        """Return the outputs that are asked for, each once, and whether it goes after the JSON.
+
+        Args:
+            known: Those of the model; all of them if none is asked for.
+        """
         everything = bool((self.request.parameters or {}).get("binary_data_output"))
+        names: dict[str, bool] = {}
         for output in self.request.outputs or []:
-            if output.name == name:
-                return bool((output.parameters or {}).get("binary_data", everything))
-        return everything
+            names.setdefault(output.name, bool((output.parameters or {}).get("binary_data", everything)))
+        return names or dict.fromkeys(known, everything)
 
 
-def parse(body: bytes, header: str | None) -> Asked:
+def parse(body: bytes, header: str | None, most: int) -> Asked:
     """A request out of its bytes.
 
     Args:
-        body: As it came.
+        body: As it came, its JSON screened (see `bodies`).
         header: `Inference-Header-Content-Length`, if it was given.
+        most: Texts after which no more are looked at; so many and one are given then, which is refused elsewhere.
 
     Raises:
         RefusedError: 422 if it isn't one tensor of texts.
@@ -96,8 +103,8 @@ def parse(body: bytes, header: str | None) -> Asked:
     if (tensor.name, tensor.datatype) != (INPUT, "BYTES"):
         raise RefusedError(f"The input must be called '{INPUT}' and be of datatype BYTES.")
     size = (tensor.parameters or {}).get("binary_data_size")
-    texts = _flat(tensor.data) if size is None else _unpack(body[length:], size)
-    if any(side < 0 for side in tensor.shape) or int(np.prod(np.array(tensor.shape, dtype=object))) != len(texts):
+    texts = _flat(tensor.data) if size is None else _unpack(body[length:], size, most)
+    if len(texts) <= most and not _fits(tensor.shape, len(texts)):
         raise RefusedError(f"shape {tensor.shape[:4]} doesn't fit the {len(texts)} texts that were sent.")
     if not texts:
         raise RefusedError("No texts were sent: the tensor is empty.")
@@ -119,14 +126,14 @@ def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
         RefusedError: 422 if an output is asked for that there isn't.
     """
     known = {output["name"]: output for output in outputs(reply.bundle)}
-    names = [output.name for output in asked.request.outputs or []] or list(known)
+    names = asked.wanted(list(known))
     if unknown := [name for name in names if name not in known]:
         raise RefusedError(f"There is no output '{unknown[0][:100]}'. There are: {', '.join(known)}.")
     told, tail, rows = [], [], len(reply.texts)
-    for name in names:
+    for name, binary in names.items():
         values = _values(name, reply)
         entry = {**known[name], "shape": [rows, *known[name]["shape"][1:]]}
-        if asked.binary(name):
+        if binary:
             packed = _pack(values, entry["datatype"])
             tail.append(packed)
             entry["parameters"] = {"binary_data_size": len(packed)}
@@ -151,6 +158,11 @@ def _values(name: str, reply: Reply) -> list[Any]:
     return [float(annotation.scores[label]) for annotation in each for label in reply.bundle.labels]
 
 
+def _fits(shape: Sequence[int], texts: int) -> bool:
+    """Whether a shape has so many elements; numbers that are multiplied stay small."""
+    return all(0 <= side <= texts for side in shape) and math.prod(shape) == texts
+
+
 def _flat(data: Any) -> list[str]:
     """Elements in row-major order, however deep they are nested."""
     found: list[str] = []
@@ -164,12 +176,12 @@ def _flat(data: Any) -> list[str]:
     return found
 
 
-def _unpack(packed: bytes, size: Any) -> list[str]:
+def _unpack(packed: bytes, size: Any, most: int) -> list[str]:
     if not isinstance(size, int) or size != len(packed):
         raise RefusedError(f"binary_data_size doesn't fit the {len(packed)} bytes after the JSON.")
     texts, start = [], 0
     try:
-        while start < len(packed):
+        while start < len(packed) and len(texts) <= most:
             (length,) = struct.unpack_from("<I", packed, start)
             start += 4 + length
             if start > len(packed):

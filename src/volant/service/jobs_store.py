@@ -108,7 +108,7 @@ class JobStore:
 
     def drop(self, identity: str) -> None:
         """Forget the documents of a job, and the part of them that is answered."""
-        for path in (self.result(identity), self.input(identity)):
+        for path in (self.result(identity), self.input(identity), self.documents(identity)):
             path.unlink(missing_ok=True)
 
     def bytes_of(self, identity: str) -> int:
@@ -135,8 +135,12 @@ class JobStore:
         return self.home / identity
 
     def input(self, identity: str) -> Path:
-        """Its documents."""
+        """The file that was sent."""
         return self.folder(identity) / "input"
+
+    def documents(self, identity: str) -> Path:
+        """Its documents, once they are read."""
+        return self.folder(identity) / "documents.jsonl"
 
     def result(self, identity: str) -> Path:
         """Its answers."""

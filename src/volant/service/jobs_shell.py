@@ -101,7 +101,7 @@ def _work(asked: Asked) -> Path:
     """Where the answers grow: beside the file that they become, or in the project where that is an object."""
     if not _remote(asked.out):
         return Path(asked.out)
-    return HOME / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
+    return schema.private(HOME) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from volant.schema import part_path
+from volant.schema import part_path, private
 from volant.service.job import FINAL, Job
 from volant.service.refused import RefusedError
 
@@ -32,8 +32,7 @@ class JobStore:
     """The jobs of a project; every process sees all of them. Only the one that works on them changes them."""
 
     def __init__(self, root: Path = Path()) -> None:
-        self.home = root / HOME
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.home = private(root / HOME)
         self._ended: set[str] = set()
         self._unreadable: set[str] = set()
 

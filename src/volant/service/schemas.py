@@ -138,5 +138,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         422: "Something in the request is not allowed; the message names it.",
         429: "Too much waits already; try again after `Retry-After` seconds.",
         503: "Not ready yet; try again after `Retry-After` seconds.",
+        507: "The service's disk is full; nothing was kept.",
     }
     return {status: {"model": Problem, "description": told[status]} for status in statuses}

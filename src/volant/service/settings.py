@@ -68,9 +68,14 @@ class Jobs:
 
 @dataclass(frozen=True, config=STRICT)
 class Feedback:
-    """How much feedback one client may give, and how many clients must agree where nobody reviews it."""
+    """How much feedback one client may give, and how many clients must agree where nobody reviews it.
+
+    Attributes:
+        waiting_per_client: Feedback of one client that may wait for review.
+    """
 
     per_client_per_minute: int = Field(default=60, ge=1)
+    waiting_per_client: int = Field(default=1000, ge=1)
     quorum: int = Field(default=3, ge=1)
 
 

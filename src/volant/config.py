@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ PARAMS = Path("params.yaml")
 # dvc.yaml names these, and DVC wants to find what it is to watch: how each says that the usual will do
 WATCHED = {"labels": "null: those of train", "split": "{}: the usual shares", "evaluation": "{}: the usual report"}
 ROWS = ("dataset", "id", "label", "labels", "text")  # columns that rows have of themselves
+NEAR_SHOWN = 200  # characters of a name that is proposed
+NEAR_NAMES, NEAR_CHARACTERS = 1000, 40  # that are compared: each comparison takes the square of the length
 STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
@@ -224,12 +227,16 @@ def validate(model: type, tree: Any, key: str) -> Any:
 def did_you_mean(name: str, known: Any) -> str:
     """` Did you mean 'x'?` when a known name is near, else nothing.
 
+    The first 40 characters of the first 1,000 names are compared: names come from files and requests too, and a
+    comparison of long ones takes milliseconds.
+
     Example:
         >>> did_you_mean("lable", ["label", "text"])
         " Did you mean 'label'?"
     """
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    names = {str(one)[:NEAR_CHARACTERS]: str(one) for one in islice(known, NEAR_NAMES)}
+    near = difflib.get_close_matches(str(name)[:NEAR_CHARACTERS], names, n=1)
+    return f" Did you mean '{names[near[0]][:NEAR_SHOWN]}'?" if near else ""
 
 
 def _explain(model: type, problem: Any, key: str) -> str:

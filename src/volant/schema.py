@@ -6,7 +6,7 @@ Gold rows, predictions, feedback and facts share it, so that a metric, a service
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -91,6 +91,19 @@ def whole(path: Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def private(folder: Path) -> Path:
+    """Make a folder that only its owner reads, or take others' rights from one that is there; returns it.
+
+    What is above it is made as usual.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # of another owner, who gave us rights
+            folder.chmod(0o700)
+    return folder
 
 
 def sha256(path: Path) -> str:

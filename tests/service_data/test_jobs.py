@@ -75,7 +75,8 @@ def test_documents_and_their_lines(tmp_path: Path, form: Any, text: str, found: 
         ("csv", b"id,text\n1,a\n2\n", "Line 3 has 1 cells"),
         ("csv", b'text\n"a\n', "Near line 2"),
         ("jsonl", b'{"text": "a"}\n{"text": 3}\n', "Line 2 is no JSON object that has a text"),
-        ("jsonl", b"[" * 100_000, "Line 1 is no JSON"),
+        ("jsonl", b"[" * 50, "Line 1 is no JSON"),
+        ("jsonl", b"[" * 100_000, "Line 1 is nested deeper than 100 levels"),
         ("lines", b"fine\n\xff\n", "not UTF-8"),
     ],
 )

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
+from volant.errors import VolantError
 from volant.service.tokens import make_secret, token
 
 if TYPE_CHECKING:
     from volant.service.state import State
 
 FILE = Path(".volant/service/client-key")
+KEY = 32  # bytes
 HEADER = "x-volant-client"  # of what our own pages ask for somebody
 NOBODY = "nobody"
 LASTS = 3600  # seconds that such a word is taken
@@ -78,7 +80,17 @@ def vouched(word: str | None, key: bytes) -> str | None:
 
 
 def client_key(root: Path = Path()) -> bytes:
-    """The key under which clients are hashed, made at first, readable by its owner only."""
+    """The key under which clients are hashed, made at first, readable by its owner only.
+
+    Raises:
+        VolantError: If the file is empty or cut off: whoever knows the key votes as anybody.
+    """
     path = root / FILE
-    make_secret(path, secrets.token_bytes(32))
-    return path.read_bytes()
+    make_secret(path, secrets.token_bytes(KEY))
+    key = path.read_bytes()
+    if len(key) < KEY:
+        raise VolantError(
+            f"{path} holds a key of {len(key)} bytes; {KEY} are needed. Remove the file, and the next start makes "
+            "another key. Clients then count as new ones."
+        )
+    return key

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from volant.schema import private
+
 TIMEOUT = 5  # seconds that one worker waits for another
 
 
@@ -32,7 +34,7 @@ def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
         ...     base.execute("SELECT n FROM t").fetchone()
         (7,)
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     try:
         with closing(sqlite3.connect(path, timeout=TIMEOUT, isolation_level=None)) as base, base:

@@ -1,6 +1,7 @@
 """Feedback as it comes in: bounded, checked, kept, judged by the firewall."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ from volant.service.rate import Rate
 from volant.service.redact import redact
 from volant.service.refused import RefusedError
 
-MOST_WAITING = 10_000
+MOST_WAITING = 10_000  # of all clients; twice as many where it is little of the one that asks
+FEW = 10
 ALL = ("email", "phone", "url", "user")
 
 
@@ -93,8 +95,7 @@ class Feedback:
             own = [one for one in others if one.client == item.client and one.by != "client"]
             if same := next((one for one in own if (one.labels, one.correct) == (item.labels, item.correct)), None):
                 return same
-            if sum(one.status == "quarantined" for one in items.values()) >= MOST_WAITING:
-                raise RefusedError(f"{MOST_WAITING:,} feedbacks wait for review; no more are taken now.", 429, 600)
+            self._require_room(item.client, items.values())
             gone = [one.id for one in own if one.status == "quarantined"]
             others = [one for one in others if one.id not in gone]
             status, reasons = judge(item, others, known, self._config.quorum)
@@ -108,6 +109,22 @@ class Feedback:
                 entries.append(change(agree, status=status, reasons=reasons, by=by))
             write(entries)
             return items[item.id]
+
+    def _require_room(self, client: str, items: Iterable[Item]) -> None:
+        """Refuse a client of whom too much waits; whatever others sent, one of whom little waits is still taken.
+
+        Raises:
+            RefusedError: 429.
+        """
+        waiting = Counter(one.client for one in items if one.status == "quarantined")
+        own, most = waiting[client], self._config.waiting_per_client
+        if own >= most:
+            told = f"{own:,} of your feedbacks wait for review; feedback.waiting_per_client is {most:,}."
+        elif waiting.total() >= (MOST_WAITING if own >= FEW else 2 * MOST_WAITING):
+            told = f"{waiting.total():,} feedbacks wait for review."
+        else:
+            return
+        raise RefusedError(f"{told} No more are taken now. Try again when some are reviewed.", 429, 600)
 
     def _item(self, said: Said, model: Deployed, answered: Answered | None) -> Item:
         predicted = None

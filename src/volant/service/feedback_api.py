@@ -13,11 +13,12 @@ from volant.service import feedback_review, feedback_truth
 from volant.service.answered import Answered
 from volant.service.capture import Capture
 from volant.service.clients import client, client_key
+from volant.service.event_ids import is_ours
 from volant.service.feedback import Deployed, Feedback, Said
 from volant.service.feedback_items import Item
 from volant.service.limits import check_texts
 from volant.service.models import Models
-from volant.service.refused import RefusedError
+from volant.service.refused import RefusedError, on_disk
 from volant.service.schemas import NAME, Strict, problems
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
     """
     routes, key = APIRouter(prefix="/feedback", tags=["feedback"]), client_key(state.root)
 
-    @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503))
+    @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503, 507))
     def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:
         """Say whether a prediction is right, or what would be. It is kept before this answers."""
         who = client(request, state, key)
@@ -105,7 +106,8 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         check_texts([text for text in (asked.text, asked.comment) if text], state.settings.limits)
         answered = capture.find(asked.id) if capture and asked.id else None
         model = deployed(state, asked, answered)
-        item = feedback.add(said(asked, who), model, answered)
+        with on_disk("feedback"):
+            item = feedback.add(said(asked, who, _about(asked, answered, key)), model, answered)
         if capture and answered:
             capture.keep(answered)
         if item.status == "accepted" and not item.published:
@@ -125,23 +127,39 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         "/review",
         response_model=list[FeedbackItem],
         dependencies=[state.admin()],
-        responses=problems(401, 404, 409, 413, 422),
+        responses=problems(401, 404, 409, 413, 422, 507),
     )
     def review(asked: ReviewRequest, later: BackgroundTasks) -> Any:
         """Accept or reject feedback. `volant feedback accept FLYWHEEL` makes a dataset of what was accepted."""
-        if asked.decision == "reject":
-            items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
-        else:
-            given = (asked.flywheel, asked.ids, "admin", asked.labels)
-            items = feedback_review.accept(feedback.book, *given, known=feedback.known)
-            later.add_task(publish, feedback, asked.flywheel)
+        with on_disk("the review"):
+            if asked.decision == "reject":
+                items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
+            else:
+                given = (asked.flywheel, asked.ids, "admin", asked.labels)
+                items = feedback_review.accept(feedback.book, *given, known=feedback.known)
+                later.add_task(publish, feedback, asked.flywheel)
         return [shown(item, FeedbackItem) for item in items]
 
     return routes
 
 
-def said(asked: FeedbackRequest, who: str) -> Said:
+def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str | None:
+    """The id that feedback is kept under: only one that the service gave, since ground truth is joined by it.
+
+    Without a text, an unknown id is looked for among the captures before anybody can accept the feedback.
+    """
+    if asked.id is None or answered or asked.text is None:
+        return asked.id
+    return asked.id if is_ours(asked.id, key) else None
+
+
+def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
     """What a client says, out of its request.
+
+    Args:
+        asked: The request.
+        who: The client, as a keyed hash.
+        event_id: Of the answer that it is about.
 
     Raises:
         RefusedError: If both `label` and `labels` are given (422).
@@ -149,7 +167,7 @@ def said(asked: FeedbackRequest, who: str) -> Said:
     if asked.label is not None and asked.labels is not None:
         raise RefusedError("`label` and `labels` exclude each other: give one.")
     labels = asked.labels if asked.label is None else [asked.label]
-    return Said(who, asked.id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment)
+    return Said(who, event_id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment)
 
 
 def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) -> Deployed:
@@ -180,7 +198,7 @@ def publish(feedback: Feedback, flywheel: str) -> None:
     """Bring accepted feedback to the lake; where that can't be now, the next accepted one brings both."""
     try:
         feedback_truth.publish(feedback.book, flywheel)
-    except VolantError as error:
+    except (VolantError, OSError) as error:  # as a full disk
         log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, error)
 
 

@@ -1,4 +1,4 @@
-"""Batch jobs: one thread of one process works on them, one after the other, and goes on after a restart."""
+"""Batch jobs: one thread of one process works on them in turns, and goes on after a restart."""
 
 import threading
 from collections.abc import Callable

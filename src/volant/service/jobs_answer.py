@@ -13,6 +13,7 @@ from volant.batch import answer as answer_row
 from volant.bundle import Bundle
 
 CHUNK = 256  # documents answered at a time: between two of them others are answered, and a stop is seen
+CHARACTERS = 1_000_000  # of one chunk, where its texts are long: memory must not grow with them
 CHECKPOINT = 1.0  # seconds of work that a kill may cost
 Answer = Callable[[Sequence[str]], list[dict[str, Any]]]
 
@@ -58,13 +59,22 @@ def answer_all(
         file.truncate(progress.size)
         done, saved = progress.done, time.monotonic()
         rest = islice(documents, done, None)
-        while chunk := list(islice(rest, CHUNK)):
+        while chunk := list(_chunk(rest)):
             file.write(_rows(chunk, answer, longest))
             done += len(chunk)
             if time.monotonic() - saved >= CHECKPOINT:
                 yield _saved(file, done)
                 saved = time.monotonic()
         yield _saved(file, done)
+
+
+def _chunk(documents: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    size = 0
+    for number, text in islice(documents, CHUNK):
+        yield number, text
+        size += len(text)
+        if size >= CHARACTERS:
+            return
 
 
 def _saved(file: Any, done: int) -> Progress:

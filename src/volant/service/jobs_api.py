@@ -14,7 +14,7 @@ from volant.service.job import Job, new
 from volant.service.jobs import Jobs
 from volant.service.jobs_answer import Answer, answerer
 from volant.service.jobs_forms import JobState, asked_for, body, copying, shown
-from volant.service.refused import RefusedError
+from volant.service.refused import RefusedError, on_disk
 from volant.service.schemas import problems
 from volant.service.tokens import token
 
@@ -58,7 +58,8 @@ class Desk:
         form = asked.format or form_of(asked.uri or (file.filename if file else None) or "")
         job = new(name, form, asked.column, self._client(request), asked.all_scores)
         job = replace(job, source=asked.uri, output=asked.output)
-        return await run_in_threadpool(self._jobs.submit, job, copying(file) if file else None)
+        with on_disk("the job"):
+            return await run_in_threadpool(self._jobs.submit, job, copying(file) if file else None)
 
     def all(self, request: Request) -> list[Job]:
         """The client's jobs, the newest first; those of everybody for an admin."""
@@ -91,7 +92,7 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
         jobs: Started; see `jobs_of`.
     """
     routes, desk = APIRouter(prefix="/jobs", tags=["jobs"]), Desk(state, jobs)
-    refusals = problems(401, 404, 413, 415, 422, 429, 503)
+    refusals = problems(401, 404, 413, 415, 422, 429, 503, 507)
     lines: Any = {200: {"content": {"application/x-ndjson": {}}}}
 
     @routes.post("", status_code=201, response_model=JobState, openapi_extra=body(), responses=refusals)
@@ -124,7 +125,8 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
     @routes.post("/{identity}/stop", response_model=JobState, responses=problems(401, 404, 422))
     def stop(identity: str, request: Request) -> Any:
         """End a job before it is done; one that has ended stays as it is."""
-        return shown(jobs.stop(desk.one(request, identity).id))
+        with on_disk("the stop"):
+            return shown(jobs.stop(desk.one(request, identity).id))
 
     @routes.delete("/{identity}", status_code=204, responses=problems(401, 404, 409, 422))
     def remove(identity: str, request: Request) -> None:

@@ -1,9 +1,10 @@
-"""Whose turn it is: the oldest job that can go on. Whatever becomes of one, the next has its turn."""
+"""The jobs in turns, a second each, client by client. Whatever becomes of one, the next has its turn."""
 
 import fcntl
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import IO
@@ -13,6 +14,7 @@ from volant.service.job import Job, State, now
 from volant.service.jobs_remote import LaterError
 from volant.service.jobs_store import JobStore
 from volant.service.jobs_tries import Tries
+from volant.service.jobs_turns import Turns
 from volant.service.jobs_work import POLL, StopError, Worker
 
 TIDY = 3600.0  # seconds between two looks for jobs that ended long ago
@@ -21,7 +23,7 @@ log = logging.getLogger("volant.service")
 
 
 class Queue:
-    """Has the jobs worked on, one after the other.
+    """Has the jobs worked on, one at a time.
 
     Args:
         store: Where they are.
@@ -32,6 +34,7 @@ class Queue:
     def __init__(self, store: JobStore, worker: Worker, closing: threading.Event) -> None:
         self._store, self._worker, self._closing = store, worker, closing
         self._tries, self._wake, self._tidied = Tries(), threading.Event(), float("-inf")
+        self._turns, self._begun = Turns(), dict[str, Iterator[None]]()
 
     def wake(self) -> None:
         """There is something new."""
@@ -43,7 +46,10 @@ class Queue:
             try:
                 with (self._store.home / "worker.lock").open("a") as lock:
                     if _held(lock):
-                        self._take_turns()
+                        try:
+                            self._take_turns()
+                        finally:
+                            self._begun.clear()  # another process may go on with them
             except Exception as error:  # without its message, which might hold a text
                 log.warning("Jobs wait: %s", type(error).__name__)
                 self._closing.wait(BREATH)
@@ -57,10 +63,12 @@ class Queue:
                 self._store.tidy()
             waiting = self._store.unended()
             self._tries.keep(waiting)
-            for job in waiting:
-                if self._tries.due(job) or self._store.stopping(job.id):
-                    self._work(job)
-                    break
+            names = {job.id for job in waiting}
+            self._begun = {name: work for name, work in self._begun.items() if name in names}
+            stopping = [job for job in waiting if self._store.stopping(job.id)]
+            job = self._turns.next(stopping or [job for job in waiting if self._tries.due(job)])
+            if job:
+                self._work(job)
             else:
                 self._wake.wait(POLL)
 
@@ -73,8 +81,11 @@ class Queue:
             self._again(job.id, f"{error.strerror or type(error).__name__}.")
 
     def _try(self, job: Job) -> None:
+        work = self._begun.pop(job.id, None) or self._worker.work(job)
         try:
-            self._worker.work(job)
+            next(work)
+            self._begun[job.id] = work
+        except StopIteration:
             self._ended(job.id, "COMPLETED")
         except StopError:
             if self._store.stopping(job.id):
@@ -102,6 +113,8 @@ class Queue:
         job = self._store.find(identity)
         if job is None:
             return
+        if state == "FAILED" and self._store.stopping(identity):  # who stopped it was told so
+            state, error = "STOPPED", None
         job = replace(job, state=state, error=error, ended=now())
         if not job.whole:  # before anything is written: it may be what fills the disk
             self._store.drop(identity)
@@ -109,7 +122,8 @@ class Queue:
             job = replace(job, error=f"{error} The result can be had here: GET /jobs/{{id}}/result.")
         with suppress(FileNotFoundError):  # it was removed this moment
             self._store.write(job)
-        self._store.input(identity).unlink(missing_ok=True)  # others' texts are kept no longer than is needed
+        for path in (self._store.input(identity), self._store.documents(identity)):
+            path.unlink(missing_ok=True)  # others' texts are kept no longer than is needed
 
 
 def _held(lock: IO[str]) -> bool:

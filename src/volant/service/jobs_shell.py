@@ -72,13 +72,13 @@ def answer_file(bundle: Bundle, asked: Asked, progress: Callable[[int], object] 
     form, work = _form(asked), _work(asked)
     part, notes = work.with_name(f".{work.name}.batch.part"), work.with_name(f".{work.name}.batch.json")
     work.parent.mkdir(parents=True, exist_ok=True)
-    limits, cell = asked.settings.limits, asked.settings.jobs.upload_bytes
+    limits, longest = asked.settings.limits, asked.settings.jobs.line_characters
     answer = answerer(bundle, asked.version, asked.all_scores)
     with _local(asked, work) as (file, state):
         task = [bundle.manifest["digest"], asked.file, state, form, asked.column]
         task += [asked.all_scores, asked.version, limits.characters_per_text]
         before = at = _before(notes, part, task)
-        found = documents(file, form, asked.column, cell)
+        found = documents(file, form, asked.column, longest)
         for at in answer_all(found, answer, part, limits.characters_per_text, before):
             schema.write_text(json.dumps({"task": task, **asdict(at)}), notes)
             progress(at.done)
@@ -101,7 +101,7 @@ def _work(asked: Asked) -> Path:
     """Where the answers grow: beside the file that they become, or in the project where that is an object."""
     if not _remote(asked.out):
         return Path(asked.out)
-    return HOME / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
+    return schema.private(HOME) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from volant.schema import part_path
+from volant.schema import part_path, private
 from volant.service.job import FINAL, Job
 from volant.service.refused import RefusedError
 
@@ -32,8 +32,7 @@ class JobStore:
     """The jobs of a project; every process sees all of them. Only the one that works on them changes them."""
 
     def __init__(self, root: Path = Path()) -> None:
-        self.home = root / HOME
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.home = private(root / HOME)
         self._ended: set[str] = set()
         self._unreadable: set[str] = set()
 
@@ -108,7 +107,7 @@ class JobStore:
 
     def drop(self, identity: str) -> None:
         """Forget the documents of a job, and the part of them that is answered."""
-        for path in (self.result(identity), self.input(identity)):
+        for path in (self.result(identity), self.input(identity), self.documents(identity)):
             path.unlink(missing_ok=True)
 
     def bytes_of(self, identity: str) -> int:
@@ -135,8 +134,12 @@ class JobStore:
         return self.home / identity
 
     def input(self, identity: str) -> Path:
-        """Its documents."""
+        """The file that was sent."""
         return self.folder(identity) / "input"
+
+    def documents(self, identity: str) -> Path:
+        """Its documents, once they are read."""
+        return self.folder(identity) / "documents.jsonl"
 
     def result(self, identity: str) -> Path:
         """Its answers."""

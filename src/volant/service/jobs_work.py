@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from volant.service.documents import documents
 from volant.service.job import Job, now
 from volant.service.jobs_answer import START, Answer, Progress, answer_all
 from volant.service.jobs_remote import download, endpoint, upload
+from volant.service.jobs_spool import spool, spooled
 from volant.service.jobs_store import JobStore
 from volant.service.refused import RefusedError
 from volant.service.settings import Settings
@@ -42,8 +43,8 @@ class Worker:
         self._store, self._answering, self._settings = store, answering, settings
         self._root, self._closing = root, closing
 
-    def work(self, job: Job) -> None:
-        """Answer what isn't answered yet, and put the result where it was asked for.
+    def work(self, job: Job) -> Iterator[None]:
+        """Answer what isn't answered yet, and put the result where it was asked for; yields where others may go on.
 
         Raises:
             StopError: If it is to end before that.
@@ -53,35 +54,49 @@ class Worker:
         self._go_on(job)
         before, place = self._before(job), endpoint(self._root)
         if not (job.total and before.done == job.total):
-            self._answer(job, before, place)
+            if job.total is None or not self._store.documents(job.id).exists():
+                job = yield from self._read(job, place)
+            yield from self._answer(job, before)
         if job.output:
             upload(self._store.result(job.id), f"{job.output.rstrip('/')}/{job.id}.jsonl", place)
 
-    def _answer(self, job: Job, before: Progress, place: str | None) -> None:
+    def _read(self, job: Job, place: str | None) -> Generator[None, None, Job]:
+        """Read the file once, before anything is answered: a broken line is told at once, and there is a percentage."""
         path, limits = self._store.input(job.id), self._settings.jobs
+        job = self._store.write(replace(job, state="IN_PROGRESS", started=job.started or now()))
         if not path.exists():
             if job.source is None:
                 raise VolantError("The file of this job is gone. Send it again.")
             download(job.source, path, limits.upload_bytes, place)
-        if job.total is None:  # one pass before the work: a broken line is told at once, and there is a percentage
-            total = sum(1 for _ in self._watched(job, self._documents(job)))
-            job = self._store.write(replace(job, state="IN_PROGRESS", total=total, started=now()))
+        found = documents(path, job.form, job.column, limits.line_characters, lambda: self._go_on(job))
+        total = 0
+        try:
+            for count in spool(found, self._store.documents(job.id), limits.kept_bytes):
+                total = count
+                self._go_on(job)
+                yield
+        except OverflowError as error:
+            raise VolantError(
+                f"Its documents take more than {limits.kept_bytes} bytes (jobs.kept_bytes). Send it in parts."
+            ) from error
+        job = self._store.write(replace(job, total=total))
+        path.unlink(missing_ok=True)
+        return job
+
+    def _answer(self, job: Job, before: Progress) -> Iterator[None]:
         longest, result = self._settings.limits.characters_per_text, self._store.result(job.id)
-        for at in answer_all(self._documents(job), self._answered(job), result, longest, before):
+        most, found = self._settings.jobs.kept_bytes, spooled(self._store.documents(job.id))
+        for at in answer_all(found, self._answered(job), result, longest, before):
             job = self._store.write(replace(job, done=at.done, size=at.size))
             self._go_on(job)
-            if at.size > limits.kept_bytes:
-                raise VolantError(
-                    f"The result has more than {limits.kept_bytes} bytes (jobs.kept_bytes). Send it in parts."
-                )
+            if at.size > most:
+                raise VolantError(f"The result has more than {most} bytes (jobs.kept_bytes). Send it in parts.")
+            yield
 
     def _before(self, job: Job) -> Progress:
         """How far it was; the start where what was answered is not there any more."""
         result = self._store.result(job.id)
         return Progress(job.done, job.size) if result.exists() and result.stat().st_size >= job.size else START
-
-    def _documents(self, job: Job) -> Iterator[tuple[int, str]]:
-        return documents(self._store.input(job.id), job.form, job.column, self._settings.jobs.upload_bytes)
 
     def _answered(self, job: Job) -> Answer:
         """Answers with whatever is deployed at the moment; waits for a model that isn't loaded yet."""
@@ -98,12 +113,6 @@ class Worker:
                 self._closing.wait(POLL)
 
         return answer
-
-    def _watched(self, job: Job, found: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-        for number, one in enumerate(found):
-            if number % 10_000 == 0:
-                self._go_on(job)
-            yield one
 
     def _go_on(self, job: Job) -> None:
         if self._closing.is_set() or self._store.stopping(job.id) or not self._store.folder(job.id).exists():

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from volant.schema import private
+
 Entry = dict[str, Any]
 
 
@@ -16,7 +18,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path, self._read = path, 0
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private(path.parent)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -36,14 +38,31 @@ class Journal:
         return [json.loads(line) for line in whole.split(b"\n") if line]
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Add entries, and return when they are on the disk. Call it under the lock."""
-        text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
-        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            file.seek(_whole(self.path))
-            file.truncate()
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        """Add all entries or none, and return when they are on the disk. Call it under the lock.
+
+        Raises:
+            OSError: If the disk takes no more.
+        """
+        text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            end = _whole(self.path)
+            os.ftruncate(file, end)
+            try:
+                _write(file, text, end)
+                os.fsync(file)
+            except OSError:  # as on a full disk: the first of several lines may be whole
+                os.ftruncate(file, end)
+                raise
+        finally:
+            os.close(file)
+
+
+def _write(file: int, data: bytes, start: int) -> None:
+    """Write all of it from there on; the system may take a part at a time."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], start + written)
 
 
 def _whole(path: Path) -> int:

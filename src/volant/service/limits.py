@@ -141,7 +141,7 @@ def _is_open(path: str) -> bool:
 
 
 def _is_page(path: str) -> bool:
-    return path == FIRST or path == "/ui" or path.startswith("/ui/")
+    return path in (FIRST, "/ui") or path.startswith("/ui/")
 
 
 def _is_form(path: str, kind: str) -> bool:

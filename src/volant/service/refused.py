@@ -1,6 +1,12 @@
 """A request that is refused: what a client is told, and with which HTTP status."""
 
-from volant.errors import VolantError
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from volant.errors import DISK, VolantError
+
+LATER = 60  # seconds after which a full disk may have room again
 
 
 class RefusedError(VolantError):
@@ -15,3 +21,26 @@ class RefusedError(VolantError):
     def __init__(self, message: str, status: int = 422, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status, self.retry_after = status, retry_after
+
+
+@contextmanager
+def on_disk(what: str) -> Iterator[None]:
+    """Around what must be on the disk before a client is answered.
+
+    Args:
+        what: That was sent, for the message.
+
+    Raises:
+        RefusedError: If the disk is full or may not be written (507); without a path, since clients read it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise RefusedError(
+            f"The service can't store {what}: {os.strerror(error.errno)}. Nothing of it was kept. Send it again later, "
+            "or tell whoever runs the service.",
+            507,
+            LATER,
+        ) from error

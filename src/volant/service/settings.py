@@ -62,19 +62,26 @@ class Jobs:
     """Where files of batch jobs may come from: `s3://` prefixes, uploads up to a size; how much is kept of a client.
 
     Attributes:
+        line_characters: Of a line or row of such a file; a longer one ends the job.
         kept_bytes: Files and results of all jobs of one client, and of one job, that are kept at a time.
     """
 
     prefixes: list[str] = Field(default_factory=list)
     upload_bytes: int = Field(default=100 * MIB, ge=1)
+    line_characters: int = Field(default=MIB, ge=1)
     kept_bytes: int = Field(default=1024 * MIB, ge=1)
 
 
 @dataclass(frozen=True, config=STRICT)
 class Feedback:
-    """How much feedback one client may give, and how many clients must agree where nobody reviews it."""
+    """How much feedback one client may give, and how many clients must agree where nobody reviews it.
+
+    Attributes:
+        waiting_per_client: Feedback of one client that may wait for review.
+    """
 
     per_client_per_minute: int = Field(default=60, ge=1)
+    waiting_per_client: int = Field(default=1000, ge=1)
     quorum: int = Field(default=3, ge=1)
 
 

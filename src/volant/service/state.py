@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import Depends
 from fastapi.security import HTTPBearer
@@ -14,7 +13,9 @@ from starlette.requests import Request
 from volant.errors import VolantError
 from volant.service import settings as told
 from volant.service.answered import Sink
+from volant.service.clients import client_key
 from volant.service.deployments import Deployments
+from volant.service.event_ids import new_id
 from volant.service.following import Following
 from volant.service.limits import check_texts
 from volant.service.metrics import Metrics
@@ -46,6 +47,7 @@ class State:
         self.root = root
         self.settings = told.load(root)
         self.tokens = Tokens(root)
+        self._key = client_key(root)
         self.metrics = metrics or Metrics()
         self.deployments = Deployments(root)
         self.models = Models(self.settings, self.metrics)
@@ -103,7 +105,7 @@ class State:
         except Exception:  # whatever a model raises
             self._refused(name, 500)
             raise
-        ids = [uuid4().hex for _ in texts]
+        ids = [new_id(self._key) for _ in texts]
         now, said = datetime.now(UTC), answers.annotations
         reply = Reply(name, answers.version, texts, ids, said, now, answers.bundle, answers.flywheel)
         self.metrics.request(name, len(texts), time.perf_counter() - start)

@@ -9,7 +9,7 @@ from typing import Any
 from volant import lake, s3
 from volant.errors import VolantError
 from volant.lake import Lake
-from volant.schema import write_text
+from volant.schema import private, whole
 
 VARIABLE = "VOLANT_LAKE"
 
@@ -32,9 +32,18 @@ class Store:
                 self._client().put_object(Bucket=bucket, Key=name, Body=text.encode())
             return
         try:
-            write_text(text, Path(self.lake.url) / key)
+            self._write_private(text, Path(key))
         except OSError as error:
             raise VolantError(f"{self.lake.url} can't be written: {error}. Make room, or mend its rights.") from error
+
+    def _write_private(self, text: str, key: Path) -> None:
+        """Write a file that only its owner reads, as it holds what people sent: also its folders below the lake's."""
+        lake = Path(self.lake.url)
+        for folder in reversed(key.parents[:-1]):
+            private(lake / folder)
+        with whole(lake / key) as part:
+            part.touch(mode=0o600)
+            part.write_text(text, encoding="utf-8", newline="\n")
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys of the objects in the folder `prefix`, in their order.

@@ -8,9 +8,11 @@ import secrets
 from pathlib import Path
 
 from volant.errors import VolantError
+from volant.schema import private
 from volant.service.deployments import HOME
 
 FILE = HOME / "admin-token"
+SHORTEST = 16  # characters of the admin token in that file
 ADMIN, API = "VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"
 
 
@@ -24,7 +26,7 @@ class Tokens:
         root: The project's root.
 
     Raises:
-        VolantError: If that file is empty.
+        VolantError: If that file is empty or cut off.
     """
 
     def __init__(self, root: Path = Path()) -> None:
@@ -73,27 +75,45 @@ def _kept(path: Path) -> str:
     made = secrets.token_urlsafe(24)
     if make_secret(path, f"{made}\n".encode()):
         print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
-    if not (kept := path.read_text(encoding="utf-8").strip()):
-        raise VolantError(f"{path} is empty. Remove it, and the next start makes another token.")
+    kept = path.read_text(encoding="utf-8").strip()
+    if len(kept) < SHORTEST:
+        raise VolantError(
+            f"{path} is empty or cut off: it holds {len(kept)} characters; at least {SHORTEST} are needed. "
+            "Remove the file, and the next start makes another token."
+        )
     return kept
 
 
 def make_secret(path: Path, secret: bytes) -> bool:
     """Write a secret that only its owner may read, unless there is one; never seen half-written, or by others.
 
+    It is on the disk before it has its name, so that no crash leaves an empty file.
+
     Returns:
         Whether it was written: of several workers that start at once, one does.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private(path.parent)
     if path.exists():
         return False
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
         stream.write(secret)
+        stream.flush()
+        os.fsync(stream.fileno())
     try:
         os.link(part, path)
+        _sync(path.parent)
     except FileExistsError:  # another worker was quicker
         return False
     finally:
         part.unlink()
     return True
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -175,8 +175,8 @@ def test_no_origin_may_read_the_pages(pages: Site) -> None:
 def test_pages_of_one_client_take_room_of_its_own(pages: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "PER_CLIENT", 5)
     body = {"component_id": pages.answers, "fn_name": "tell", "data": {}}
-    states = pages.policy.sessions._states  # Gradio's own
-    before = len(states)
+    kept = pages.policy.sessions
+    before = len(list(kept))
 
     def open_page(session: str, client: str) -> None:
         told = {"session_hash": session, **body}
@@ -186,9 +186,24 @@ def test_pages_of_one_client_take_room_of_its_own(pages: Site, monkeypatch: pyte
     open_page("honest", "192.0.2.9")
     for number in range(40):
         open_page(f"new{number}", f"2001:db8::{number}")  # one network
-    assert len(states) == before + 1 + 5
-    assert {"honest", "new39"} <= set(states)
-    assert "new0" not in states
+    assert len(list(kept)) == before + 1 + 5
+    assert {"honest", "new39"} <= set(kept)
+    assert "new0" not in kept
+
+
+def test_what_a_client_does_not_fetch_is_bounded(pages: Site) -> None:
+    function = next(one for one in pages.functions() if pages.kinds[one["inputs"][0]] == "textbox")
+
+    def join(number: int, client: str) -> int:
+        session = f"{client[-1]}s{number % 7}"
+        body = {"data": [None] * len(function["inputs"]), "fn_index": function["id"], "session_hash": session}
+        answer = pages.client.post("/ui/gradio_api/queue/join", json=body, headers={HEADER: f"1 {client} word"})
+        return answer.status_code
+
+    taken = [join(number, "192.0.2.5") for number in range(200)]
+    assert taken[0] == 200
+    assert taken[-1] == 429
+    assert join(8, "192.0.2.6") == 200
 
 
 def test_uploads_of_one_client_are_bounded_by_number_and_by_size(pages: Site) -> None:

@@ -53,7 +53,9 @@ def site(address: str, packaged: bool) -> ASGIApp:
         servers=frozenset(number for number, block in blocks.blocks.items() if getattr(block, "server_fns", None)),
         functions=frozenset(blocks.fns),
     )
-    return Policy(app, parts, Sessions(blocks.state_holder.session_data), Uploads(largest))
+    holder = blocks.state_holder
+    states = (holder.session_data, holder.time_last_used)
+    return Policy(app, parts, Sessions(states, blocks._queue.pending_messages_per_session), Uploads(largest))
 
 
 class Form(route_utils.GradioMultiPartParser):

@@ -1,6 +1,6 @@
 """A service under fire: made-up calls of all its routes, well-formed or not, and a look at /livez all the while.
 
-    python bench/fuzz.py [--calls 20000] [--seed 0] [--connections 8] [--json]
+    python bench/fuzz.py [--calls 20000] [--seed 0] [--every 150] [--connections 8] [--json]
 
 A real server in a temporary folder, on loopback, answers calls that a seed determines: bodies as they should be, the
 same with bytes changed, cut off or repeated, arbitrary JSON, and those that once held up the service for minutes
@@ -17,11 +17,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +29,6 @@ import psutil
 
 LIVEZ = 2.0  # seconds
 PATIENCE = 60  # seconds for an answer
-ATTACKS_EVERY = 150  # calls
 ADMIN = "fuzz"
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 FORM = "multipart/form-data; boundary=x"
@@ -114,14 +112,12 @@ def attacks() -> Iterator[Call]:
     yield Call("GET", "/livez", None, {f"X-{number}": "a" for number in range(300)})
 
 
-def calls(seed: int) -> Iterator[Call]:
-    """Calls without end, an attack now and then."""
+def calls(seed: int, number: int, every: int) -> Iterator[Call]:
+    """So many calls; one of so many is an attack, in their order."""
     rng = random.Random(seed)  # noqa: S311
     known = list(attacks())
-    number = 0
-    while True:
-        yield known[number // ATTACKS_EVERY % len(known)] if number % ATTACKS_EVERY == 0 else call(rng)
-        number += 1
+    for done in range(number):
+        yield known[done // every % len(known)] if done % every == 0 else call(rng)
 
 
 def call(rng: random.Random) -> Call:
@@ -238,20 +234,22 @@ def _answer(connection: HTTPConnection, asked: Call) -> int:
     return response.status
 
 
-def watch(port: int, result: Result, stop: threading.Event) -> None:
-    """Ask for /livez ten times a second, each time on a connection of its own."""
+def watch(port: int, stop: Any, seen: Any) -> None:
+    """Ask for /livez ten times a second, on a connection of its own; a process, so that we are not what is late."""
+    slowest, looks, wrong = 0.0, 0, list[str]()
     while not stop.wait(0.1):
         begun = time.perf_counter()
         connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         status = _answer(connection, Call("GET", "/livez"))
         connection.close()
-        result.livez = max(result.livez, time.perf_counter() - begun)
-        result.looks += 1
+        slowest = max(slowest, time.perf_counter() - begun)
+        looks += 1
         if status != 200:
-            result.wrong.append(f"/livez: {status or 'no answer'}")
+            wrong.append(f"/livez: {status or 'no answer'}")
+    seen.put((slowest, looks, wrong))
 
 
-def idle(port: int, stop: threading.Event, connections: int = 300) -> None:
+def idle(port: int, stop: Any, connections: int = 300) -> None:
     """Hold connections that send nothing, and send a header that never ends."""
     held: list[socket.socket] = []
     while not stop.wait(0.02):
@@ -265,23 +263,34 @@ def idle(port: int, stop: threading.Event, connections: int = 300) -> None:
         held = held[-connections:]
 
 
-def fuzz(port: int, number: int, seed: int, connections: int) -> Result:
+def fuzz(port: int, number: int, seed: int, every: int, connections: int) -> Result:
     """Send so many calls."""
-    result, lock, stop = Result(), threading.Lock(), threading.Event()
-    beside = [
-        threading.Thread(target=watch, args=(port, result, stop)),
-        threading.Thread(target=idle, args=(port, stop)),
-    ]
-    for thread in beside:
+    result, lock, context = Result(), threading.Lock(), get_context("fork")
+    stop, seen = context.Event(), context.Queue()
+    asked = calls(seed, number, every)
+    ask(port, next(asked), result, lock)  # makes the large ones, before anything is measured
+
+    def connect() -> None:
+        while True:
+            with lock:
+                following = next(asked, None)
+            if following is None:
+                return
+            ask(port, following, result, lock)
+
+    watching = context.Process(target=watch, args=(port, stop, seen))
+    watching.start()
+    threads = [threading.Thread(target=connect) for _ in range(connections)]
+    holding = threading.Thread(target=idle, args=(port, stop))
+    for thread in (holding, *threads):
         thread.start()
-    try:
-        with ThreadPoolExecutor(connections) as pool:
-            for _ in pool.map(lambda asked: ask(port, asked, result, lock), islice(calls(seed), number)):
-                pass
-    finally:
-        stop.set()
-        for thread in beside:
-            thread.join()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    holding.join()
+    result.livez, result.looks, wrong = seen.get(timeout=PATIENCE)
+    watching.join()
+    result.wrong += wrong
     return result
 
 
@@ -293,6 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", type=int, default=150, help="calls, of which one is an attack")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -301,7 +311,7 @@ def main() -> None:
         project(root, small(Path(folder)))
         with running(SERVE, root, "readyz", {"VOLANT_ADMIN_TOKEN": ADMIN}) as (port, process):
             begun = time.perf_counter()
-            result = fuzz(port, given.calls, given.seed, given.connections)
+            result = fuzz(port, given.calls, given.seed, given.every, given.connections)
             took = time.perf_counter() - begun
             tracebacks = (root / f"{port}.log").read_text().count("Traceback")
             stopping = time.perf_counter()

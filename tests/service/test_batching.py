@@ -152,6 +152,30 @@ def test_nobody_waits_for_the_end_of_anothers_request() -> None:
     asyncio.run(ask())
 
 
+def test_one_clients_many_requests_are_its_own_wait() -> None:
+    def slow(texts: Sequence[str]) -> list[Annotation]:
+        time.sleep(0.05 * sum(len(text) > 1000 for text in texts))
+        return [Annotation(label=text[:1]) for text in texts]
+
+    async def ask() -> None:
+        batcher = Batcher(slow, Batching(), Limits(queue_seconds=1))
+        await batcher.submit(["x" * 20_000] * 3, "one")
+        taken = [batcher.submit(["x" * 20_000] * 30, "one")]
+        await asyncio.sleep(0.01)
+        with pytest.raises(RefusedError, match=r"limits.queue_seconds is 1"):
+            taken.extend(batcher.submit(["x" * 20_000], "one") for _ in range(100))
+        assert len(taken) < 40
+        begun = time.monotonic()
+        assert await batcher.submit(["b"], "two")
+        assert time.monotonic() - begun < 1.2
+        await asyncio.gather(*taken[1:])
+        assert time.monotonic() - begun < 2.5  # each was taken since it would take a second
+        await taken[0]
+        batcher.close(wait=True)
+
+    asyncio.run(ask())
+
+
 def test_a_batch_of_slow_texts_is_a_short_one() -> None:
     batches: list[int] = []
 

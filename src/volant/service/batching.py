@@ -89,7 +89,7 @@ class Batcher:
         waiting, limits, costs = self._queue.texts, self._limits, sum(asked.costs)
         room = self._queue.share(client, limits.queue_texts)
         over = min(waiting, len(asked.texts) - room)
-        takes = self._pace.seconds(self._running + self._queue.ahead(client, costs))
+        takes = self._pace.seconds(self._running + self._queue.ahead(client, costs, self._budget()))
         late = takes - limits.queue_seconds
         if not waiting or (over <= 0 and late <= 0):
             return

@@ -4,6 +4,7 @@ Whoever sends much is answered in slices, so nobody waits for the end of another
 """
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,10 @@ class _Lane:
     texts: int = 0
     cost: int = 0
 
+    def in_turns(self, turns: int, turn: int) -> int:
+        """Return what is worked on of it in so many turns; each takes a text at least."""
+        return min(self.cost, turns * max(turn, self.cost // max(1, self.texts)))
+
 
 class Queue:
     """Requests by client.
@@ -97,12 +102,21 @@ class Queue:
         clients = len(self._lanes) + (lane is None)
         return max(1, most // clients) - (lane.texts if lane else 0)
 
-    def ahead(self, client: str, costs: int) -> int:
-        """Return what will be worked on until a request that comes now is answered, itself included."""
+    def ahead(self, client: str, costs: int, budget: int) -> int:
+        """Return what will be worked on until a request that comes now is answered, itself included.
+
+        Args:
+            client: Whose it is.
+            costs: What its texts cost.
+            budget: Of a batch.
+        """
+        turn = max(1, budget // TURNS)
+        rounds = math.ceil(costs / turn)
         lane = self._lanes.get(client, _Lane())
-        own = min(lane.cost, costs * len(lane.requests)) + costs
-        others = (other for name, other in self._lanes.items() if name != client)
-        return own + sum(min(other.cost, own) for other in others)
+        turns = rounds * (len(lane.requests) + 1)  # of this client, until the request is answered
+        before = lane.in_turns(turns - rounds, turn)
+        others = (other.in_turns(turns, turn) for name, other in self._lanes.items() if name != client)
+        return costs + before + sum(others)
 
     def take(self, budget: int) -> list[Piece]:
         """Take the next texts, in turns, that cost no more than the budget; at least one if any waits."""

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from volant.service.state import State
 
 JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
-SAME = dict.fromkeys(("application/x-jsonlines", "application/jsonl", "application/x-ndjson"), JSON_LINES)
+SAME: dict[str, str] = dict.fromkeys(
+    ("application/x-jsonlines", "application/jsonl", "application/x-ndjson"), JSON_LINES
+)
 HEADER = "text"  # a first line that is only this names the column
 LINES = 16  # of JSON lines for each text that is allowed, as some may be empty
 # possessive, so that each character is looked at once; blank lines between rows are no rows

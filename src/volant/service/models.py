@@ -1,7 +1,6 @@
 """The models in memory: name → what answers now, and what answered before; a swap is one assignment."""
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
-from volant.bundle import GOLDEN, Bundle, BundleError
+from volant.bundle import Bundle, BundleError
 from volant.schema import Annotation
 from volant.service.batching import Batcher, ClosedError
 from volant.service.metrics import Metrics
@@ -248,8 +247,7 @@ class Models:
 
 def warm(bundle: Bundle) -> None:
     """Answer a few texts of several lengths, so that the first person who asks doesn't wait."""
-    lines = (bundle.folder / GOLDEN).read_text(encoding="utf-8").splitlines()[:8]
-    texts = [json.loads(line)["text"] for line in lines]
+    texts = [case["text"] for case in bundle.golden()[:8]]
     bundle.predict([*texts, " ".join(texts)])
 
 

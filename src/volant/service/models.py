@@ -17,6 +17,7 @@ from volant.service.batching import Batcher, ClosedError
 from volant.service.metrics import Metrics
 from volant.service.refused import RefusedError
 from volant.service.settings import Settings
+from volant.terminal import plain
 
 log = logging.getLogger("volant.service")
 ARRIVAL = 3  # seconds that a request waits for a model that was deployed just now
@@ -163,7 +164,7 @@ class Models:
             except Exception as error:  # a bundle may be broken in any way, and the old one must go on
                 slot.refused = target.digest
                 slot.error = f"version {target.version} was refused, {_still(slot)}: {error}"
-                log.warning("%s: %s", name, slot.error)
+                log.warning("%s: %s", name, plain(slot.error))
                 self.metrics.swap(name, "refused")
                 return False
             self._swap(name, slot, found)

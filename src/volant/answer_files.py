@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.schema import whole
+from volant.terminal import json_line
 
 Row = dict[str, Any]
 Write = Callable[[list[Row]], object]
@@ -53,7 +54,7 @@ def writer(out: Path | None, schema: pa.Schema) -> AbstractContextManager[Write]
 
 @contextmanager
 def _printed() -> Iterator[Write]:
-    yield lambda rows: [print(json.dumps(row, ensure_ascii=False)) for row in rows]  # noqa: T201
+    yield lambda rows: [print(json_line(row)) for row in rows]  # noqa: T201
 
 
 @contextmanager

@@ -1,11 +1,9 @@
 """Answering many texts from a file, in constant memory, and a few from the command line."""
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,6 +23,7 @@ from volant.schema import Annotation
 from volant.sources import texts as sources
 from volant.sources.formats import Format
 from volant.sources.texts import Reading
+from volant.terminal import Console, json_line
 
 
 def load(name: str) -> Bundle:
@@ -49,7 +48,7 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
     answers = [answer(bundle, a, all_scores) for a in bundle.predict(texts)]
     if as_json:
         for text, found in zip(texts, answers, strict=True):
-            print(json.dumps({"text": text, **found}, ensure_ascii=False))  # noqa: T201
+            print(json_line({"text": text, **found}))  # noqa: T201
         return
     table = Table("text", *answers[0])
     for text, found in zip(texts, answers, strict=True):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from volant.bundle_manifest import LARGEST, problem
 from volant.cleaning import clean_texts, parse_steps
 from volant.errors import VolantError
 from volant.kinds import KINDS, Calibration, Kind
@@ -52,12 +53,19 @@ class Bundle:
         """Check every file of a bundle, load it, and ask it its golden texts.
 
         Raises:
-            BundleError: If the manifest is missing or of an unknown schema, a file is missing, changed or unknown, or
-                a golden answer differs by more than the manifest's tolerance.
+            BundleError: If the manifest is missing, broken or of an unknown schema, a file is missing, changed or
+                unknown, the model can't be loaded, or a golden answer differs by more than the manifest's tolerance.
         """
         manifest = verify(folder)
-        bundle = cls(folder, manifest, load(folder, manifest["runtime"]))
-        bundle.check_golden()
+        try:
+            parse_steps(manifest["cleaning"])
+            bundle = cls(folder, manifest, load(folder, manifest["runtime"]))
+            bundle.check_golden()
+        except (VolantError, ImportError, MemoryError, OSError):
+            raise
+        except Exception as error:  # whatever is in files that somebody else wrote
+            why = f"{type(error).__name__}: {str(error)[:300]}"
+            raise BundleError(f"{folder} can't be loaded ({why}). Train again, or `dvc pull` the bundle.") from error
         return bundle
 
     @cached_property
@@ -105,9 +113,26 @@ class Bundle:
         logits = self.runtime.logits(clean_texts(list(texts), self._steps))
         return self.kind.probabilities(logits, calibration or self.calibration)
 
+    def golden(self) -> list[dict[str, Any]]:
+        """A few texts, each with the probability of every label as it was when the bundle was made.
+
+        Raises:
+            BundleError: If there are none, or they can't be read.
+        """
+        path = self.folder / GOLDEN
+        try:
+            # not splitlines: a text may hold U+2028, which ends no line of JSON
+            cases = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+            whole = all(isinstance(case["text"], str) and set(case["scores"]) >= set(self.labels) for case in cases)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise BundleError(f"{path} can't be read ({error!r}). Train again, or `dvc pull` the bundle.") from error
+        if not cases or not whole:
+            raise BundleError(f"{path} lacks golden texts or their scores. Train again, or `dvc pull` the bundle.")
+        return cases
+
     def check_golden(self) -> None:
         """Raise `BundleError` if a golden text isn't answered as it was when the bundle was made."""
-        golden = [json.loads(line) for line in (self.folder / GOLDEN).read_text(encoding="utf-8").splitlines()]
+        golden = self.golden()
         # one by one: what is rounded to 8 bits together may depend on who else is there
         found = np.vstack([self.probabilities([case["text"]]) for case in golden])
         wanted = np.array([[case["scores"][label] for label in self.labels] for case in golden])
@@ -131,17 +156,14 @@ def verify(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{folder} holds no bundle ({MANIFEST} is missing). Train one with `dvc repro`, or `dvc pull` it."
         )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema, files = manifest["schema"], manifest["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is not a manifest ({error!r}). Train again, or `dvc pull` the bundle.") from error
-    if schema != SCHEMA:
+    manifest = _read(path)
+    if (schema := manifest.get("schema")) != SCHEMA:
         raise BundleError(
             f"{path}: schema {schema!r} is unknown; this volant reads {SCHEMA}. Use a volant that matches."
         )
-    if "runtime" not in manifest:
-        raise BundleError(f"{path} is not a manifest (it has no `runtime`). Train again, or `dvc pull` the bundle.")
+    if wrong := problem(manifest):
+        raise BundleError(f"{path} is not a manifest ({wrong}). Train again, or `dvc pull` the bundle.")
+    files = manifest["files"]
     unknown = set(_names(folder)) - {MANIFEST, *files}
     if unknown:
         raise BundleError(
@@ -151,6 +173,19 @@ def verify(folder: Path) -> dict[str, Any]:
         _verify_file(folder / name, entry)
     if digest(manifest) != manifest.get("digest"):
         raise BundleError(f"{path} was changed after the bundle was made. Train again, or `dvc pull` the bundle.")
+    return manifest
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST} bytes")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise TypeError("it is no JSON object")
+    except (ValueError, TypeError, RecursionError) as error:
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        raise BundleError(f"{path} is not a manifest ({why}). Train again, or `dvc pull` the bundle.") from error
     return manifest
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from volant import config, model_choice
 from volant.errors import VolantError
 from volant.markdown import table
 from volant.schema import write_text
+from volant.terminal import Console
 
 FAMILIES = ("linear", "recurrent", "transformer")
 MAIN = ("accuracy", "subset_accuracy", "macro_f1", "weighted_f1", "micro_f1", "roc_auc", "hamming_loss")

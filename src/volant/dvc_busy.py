@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from rich.console import Console
-
 from volant.errors import VolantError
+from volant.terminal import Console
 
 T = TypeVar("T")
 PATIENCE = 600  # seconds: a large dataset is added, a stage reads the lake

@@ -11,10 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from volant.errors import VolantError
 from volant.schema import write_text
+from volant.terminal import Console
 
 STATE = Path(".volant")
 LOCKS = STATE / "lock"

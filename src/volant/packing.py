@@ -169,4 +169,4 @@ def _write_golden(
         json.dumps({"text": text, "scores": {k: round(float(v), 6) for k, v in a.scores.items()}}, ensure_ascii=False)
         for text, a in zip(texts, answers, strict=True)
     ]
-    (folder / bundle.GOLDEN).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / bundle.GOLDEN).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

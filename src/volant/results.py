@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from volant.errors import VolantError
+from volant.terminal import Console
 
 NEXT = """
 Try next:

@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from subprocess import Popen
 
-from rich.console import Console
-
 from volant import child, lake
 from volant.errors import VolantError
 from volant.schema import part_path
+from volant.terminal import Console
 
 BUCKET = "volant"
 NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

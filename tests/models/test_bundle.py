@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from volant.bundle import MANIFEST, Bundle, BundleError, digest, seal, verify
+from volant.bundle import GOLDEN, MANIFEST, Bundle, BundleError, digest, seal, verify
+from volant.errors import VolantError
 from volant.kinds import Calibration
+from volant.service.models import warm
 from volant.stages.train import Trained
 
 
@@ -120,3 +122,90 @@ def test_the_card_has_the_front_matter_that_registries_read(folder: Path) -> Non
     index = yaml.safe_load(front)["model-index"][0]["results"][0]
     assert {"type", "name", "value"} == set(index["metrics"][0])
     assert "| macro_f1 |" in body
+
+
+def sealed(folder: Path, golden: list[str] | None = None, **values: object) -> None:
+    """Seal a changed bundle as its maker would: every hash and the digest are right."""
+    if golden is not None:
+        (folder / GOLDEN).write_text("\n".join(golden))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    seal(folder, {k: v for k, v in manifest.items() if k not in ("files", "digest", "schema")} | values)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"kind": "magic"}, "the kind 'magic' is unknown; allowed: classify"),
+        ({"kind": ["classify"]}, "`kind`: Input should be a valid string"),
+        ({"labels": []}, "`labels`"),
+        ({"labels": ["fresh", "fresh"]}, "listed twice"),
+        ({"golden_tolerance": 5}, "`golden_tolerance`: Input should be less than or equal to 0.05"),
+        ({"golden_tolerance": float("nan")}, "`golden_tolerance`"),
+        ({"cleaning": "lower"}, "`cleaning`"),
+        ({"cleaning": ["no such step"]}, "unknown step 'no such step'"),
+        ({"calibration": {}}, "can't be loaded"),
+        ({"runtime": []}, "`runtime`"),
+        ({"runtime": {"type": "onnx", "model": "../x.onnx"}}, r"names '../x.onnx', which `files` does not list"),
+        ({"runtime": {"type": "onnx", "model": "/etc/passwd"}}, "which `files` does not list"),
+        ({"runtime": {"type": "onnx", "model": MANIFEST}}, "which `files` does not list"),
+        ({"runtime": {"type": "onnx", "model": {}}}, "which `files` does not list"),
+        ({"runtime": {"type": "blend", "parts": [{"type": "onnx", "model": "b.onnx"}]}}, "which `files` does not list"),
+        ({"runtime": {"type": "blend", "parts": ["x"]}}, "`runtime` has parts that are none"),
+        ({"runtime": {"type": "blend", "parts": [], "weights": []}}, "can't be loaded"),
+        ({"runtime": {"type": "onnx", "model": "linear.safetensors", "max_length": 8}}, "can't be loaded"),
+    ],
+)
+def test_a_manifest_that_somebody_else_wrote_is_refused_in_words(
+    folder: Path, values: dict[str, object], says: str
+) -> None:
+    sealed(folder, **values)
+    with pytest.raises(VolantError) as error:
+        Bundle.load(folder)
+    assert says in str(error.value)
+    assert isinstance(error.value, BundleError) or "cleaning" in says or "unknown step" in says
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "a\\b", "C:x", "", "a//b", "a\nb"])
+def test_files_outside_are_refused_before_they_are_read(folder: Path, name: str) -> None:
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    change(folder, files={**files, name: {"sha256": "0" * 64, "size": 1}})
+    with pytest.raises(BundleError, match="which is no path inside the bundle"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" * 100_000, "RecursionError"),
+        ('{"a":' * 100_000, "is not a manifest"),
+        ("[]", "no JSON object"),
+        ("\udcff", "is not a manifest"),
+        ("{}", "schema None is unknown"),
+        ('{"schema": 1}', "Field required"),
+    ],
+)
+def test_what_is_no_manifest_at_all(folder: Path, text: str, says: str) -> None:
+    (folder / MANIFEST).write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BundleError, match=says):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    "golden", [[], ["[]"], ['{"text": "a"}'], ['{"text": "a", "scores": {}}'], ["["], ["[" * 99999]]
+)
+def test_golden_texts_are_needed(folder: Path, golden: list[str]) -> None:
+    sealed(folder, golden)
+    with pytest.raises(BundleError, match=r"golden\.jsonl (lacks|can't)"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_a_golden_text_may_hold_what_ends_lines_elsewhere(folder: Path, odd: str) -> None:
+    cases = [json.loads(line) for line in (folder / GOLDEN).read_text().split("\n") if line]
+    text = f"the film was{odd}lovely"
+    answer = Bundle.load(folder).predict([text])[0]
+    cases[0] = {"text": text, "scores": dict(answer.scores)}
+    sealed(folder, [json.dumps(case, ensure_ascii=False) for case in cases])
+    bundle = Bundle.load(folder)
+    warm(bundle)
+    assert bundle.golden()[0]["text"] == text

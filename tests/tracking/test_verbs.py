@@ -69,7 +69,10 @@ def test_what_differs(opened: Registry, bundles: Callable[[int], Path], root: Pa
     other = bundles(2)
     manifest = bundle.verify(other)
     manifest["labels"].reverse()  # so that it answers the other way round
-    manifest["golden_tolerance"] = 1.0
+    cases = [json.loads(line) for line in (other / bundle.GOLDEN).read_text().split("\n") if line]
+    for case in cases:
+        case["scores"] = dict(zip(case["scores"], reversed(case["scores"].values()), strict=True))
+    (other / bundle.GOLDEN).write_text("".join(f"{json.dumps(case)}\n" for case in cases))
     kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
     bundle.seal(other, kept)
     opened.register("reviews", bundles(1), record(0.7))

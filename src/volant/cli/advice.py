@@ -1,13 +1,12 @@
 """Verbs of what would help: where a flywheel stands to gain, and which texts to label next."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app
+from volant.terminal import Console, json_line, plain
 
 
 @app.command("next", rich_help_panel="The turn")
@@ -21,11 +20,11 @@ def next_(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJ
     with Console(stderr=True).status(f"finding out what would help {name}"):
         advice = learning.learn(name, flywheel)
     if as_json:
-        print(json.dumps(advice.to_json(), ensure_ascii=False))  # noqa: T201
+        print(json_line(advice.to_json()))  # noqa: T201
         return
     path = Path("reports") / name / "next.md"
     console = Console()
-    console.print(Markdown(path.read_text(encoding="utf-8")))
+    console.print(Markdown(plain(path.read_text(encoding="utf-8"))))
     console.print(f"{path}", style="dim", markup=False)
 
 
@@ -48,7 +47,7 @@ def suggest(
         found = learning.suggest(name, flywheel, pool, count, column)
     write_suggested(found, out)
     if as_json:
-        print(json.dumps({**found.to_json(), "out": str(out)}, ensure_ascii=False))  # noqa: T201
+        print(json_line({**found.to_json(), "out": str(out)}))  # noqa: T201
         return
     drawn = f"{found.answered:,} of its texts answered, {found.known:,} known already, {found.twins:,} twins left out"
     lines = [

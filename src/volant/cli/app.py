@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from volant.errors import VolantError, disk_trouble
+from volant.terminal import Console
 
 
 class Verbs(TyperGroup):

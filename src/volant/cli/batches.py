@@ -1,15 +1,14 @@
 """The verb of a batch job without a server."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app
 from volant.cli.registry import opened
 from volant.errors import VolantError
+from volant.terminal import Console, json_line
 
 if TYPE_CHECKING:
     from volant.bundle import Bundle
@@ -44,7 +43,7 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         asked = Asked(file, out, column, form, all_scores, number, limits)
         done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"))
     if as_json:
-        print(json.dumps(asdict(done)))  # noqa: T201
+        print(json_line(asdict(done)))  # noqa: T201
     else:
         resumed = f" ({done.resumed:,} by an earlier run)" if done.resumed else ""
         Console().print(f"{done.rows:,} documents answered{resumed}: {done.out}", highlight=False)

@@ -1,14 +1,13 @@
 """Verbs of the lake's datasets: bring rows in, list what is there, take one out of use."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, Listing, app, require_known
 from volant.errors import VolantError
+from volant.terminal import Console, json_line
 
 datasets = typer.Typer(
     cls=Listing,
@@ -54,7 +53,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     options = Options(called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding)
     report = bring(name, files, split, options)
     if as_json:
-        print(json.dumps(asdict(report), ensure_ascii=False))  # noqa: T201
+        print(json_line(asdict(report)))  # noqa: T201
     else:
         show(report, Console())
 
@@ -77,7 +76,7 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     if as_json:
         versions = [None if used is None else used.get(card.name, []) for card in found]
         listed = [asdict(card) | {"versions": some} for card, some in zip(found, versions, strict=True)]
-        print(json.dumps(listed, ensure_ascii=False))  # noqa: T201
+        print(json_line(listed))  # noqa: T201
     else:
         overview.show(found, used, Console())
 
@@ -98,7 +97,7 @@ def remove(
     config.flywheel(name)
     card = overview.remove(name, dataset, reason)
     if as_json:
-        print(json.dumps(asdict(card), ensure_ascii=False))  # noqa: T201
+        print(json_line(asdict(card)))  # noqa: T201
     else:
         Console(markup=False).print(
             f"{card.name} is marked unused: {card.unused}. Next: volant iterate {name}", highlight=False

@@ -1,12 +1,11 @@
 """Verbs of what comes back from the service's users: list feedback, accept it, reject it."""
 
-import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, Listing, app, require_known
+from volant.terminal import Console, json_line
 
 feedback = typer.Typer(
     cls=Listing,
@@ -34,7 +33,7 @@ def list_feedback(
     if not items and not Book().items(name):  # one that is live no more keeps what was said of it
         require_known(name)
     if as_json:
-        print(json.dumps([asdict(item) for item in items], ensure_ascii=False))  # noqa: T201
+        print(json_line([asdict(item) for item in items]))  # noqa: T201
     else:
         feedback_show.show(name, items, Console())
 
@@ -61,7 +60,7 @@ def accept(
     brought = bring(book, name)
     feedback_truth.publish(book, name)
     if as_json:
-        print(json.dumps(asdict(brought), ensure_ascii=False))  # noqa: T201
+        print(json_line(asdict(brought)))  # noqa: T201
     else:
         feedback_show.show_brought(name, brought, Console())
 
@@ -80,6 +79,6 @@ def reject(
 
     items = feedback_review.reject(Book(), name, ids, feedback_show.who())
     if as_json:
-        print(json.dumps([asdict(item) for item in items], ensure_ascii=False))  # noqa: T201
+        print(json_line([asdict(item) for item in items]))  # noqa: T201
     else:
         Console().print(f"Rejected: {len(items):,} of {name}.", highlight=False)

@@ -1,14 +1,13 @@
 """Verbs of a trained model: answer texts, show what evaluation found."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app, require_known
 from volant.errors import VolantError
+from volant.terminal import Console, json_line
 
 
 @app.command(rich_help_panel="The turn")
@@ -57,7 +56,7 @@ def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: A
         require_known(name)
     found = read_results(name)
     if as_json:
-        print(json.dumps(found))  # noqa: T201
+        print(json_line(found))  # noqa: T201
     else:
         show_results(name, found, Console())
         show_next(name, Console())

@@ -1,12 +1,11 @@
 """Verbs of the project: its config, its flywheels, its lake, its sweeps."""
 
-import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app
+from volant.terminal import Console, json_line
 
 sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
 app.add_typer(sweep, name="sweep", rich_help_panel="The project")
@@ -71,7 +70,7 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         then=write_params,
     )
     if as_json:
-        print(json.dumps(asdict(report), default=str, ensure_ascii=False))  # noqa: T201
+        print(json_line(asdict(report)))  # noqa: T201
     else:
         show_report(report)
 
@@ -85,7 +84,7 @@ def flywheels(as_json: AsJson = False) -> None:
 
     listed = listing.flywheels()
     if as_json:
-        print(json.dumps([asdict(entry) for entry in listed], ensure_ascii=False))  # noqa: T201
+        print(json_line([asdict(entry) for entry in listed]))  # noqa: T201
     else:
         listing.show_flywheels(listed)
 

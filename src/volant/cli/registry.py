@@ -1,6 +1,5 @@
 """Verbs of the registry: versions, who let them become active, and what was active when."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -8,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app, require_known
 from volant.errors import VolantError
+from volant.terminal import Console, json_line
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry, Version
@@ -178,7 +177,7 @@ def _decided(version: "Version", hint: str, as_json: bool) -> None:
 
 
 def _print(tree: Any) -> None:
-    print(json.dumps(tree, ensure_ascii=False))  # noqa: T201
+    print(json_line(tree))  # noqa: T201
 
 
 def _time(text: str) -> datetime:

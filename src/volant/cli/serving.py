@@ -1,16 +1,15 @@
 """Verbs around the service: package it, ask it."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app
 from volant.cli.registry import opened
 from volant.errors import VolantError
+from volant.terminal import Console, json_line
 
 
 @app.command(rich_help_panel="Service")
@@ -31,7 +30,7 @@ def package(
         bundles = {name: (found.fetch(name, number), str(number)) for name, number in numbers.items()}
     packed = pack(bundles, extras=[*(["ui"] if ui else []), *(extras or [])])
     if as_json:
-        print(json.dumps(asdict(packed), default=str))  # noqa: T201
+        print(json_line(asdict(packed)))  # noqa: T201
         return
     Console().print(
         f"{packed.tag} serves {', '.join(f'{name} version {number}' for name, number in numbers.items())}.\n"
@@ -68,6 +67,6 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     answers = ask(url, given, model, token)
     if as_json:
         for answer in answers:
-            print(json.dumps(answer, ensure_ascii=False))  # noqa: T201
+            print(json_line(answer))  # noqa: T201
     else:
         show(answers, Console(markup=False))

@@ -1,13 +1,12 @@
 """Verbs that turn the flywheel."""
 
-import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from volant.cli.app import AsJson, app
 from volant.errors import VolantError
+from volant.terminal import Console, json_line
 
 
 @app.command(rich_help_panel="The turn")
@@ -43,7 +42,7 @@ def iterate(
         if turn.case == "first":
             show_next(name, console)
     if as_json:
-        print(json.dumps(turn.to_json(), ensure_ascii=False))  # noqa: T201
+        print(json_line(turn.to_json()))  # noqa: T201
     if turn.outcome == "rejected":
         raise typer.Exit(3)
 

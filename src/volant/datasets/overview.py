@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,6 +16,7 @@ from volant.datasets.catalogue import Card
 from volant.datasets.locking import PATIENCE, locked
 from volant.errors import VolantError
 from volant.locking import turn_lock
+from volant.terminal import Console
 
 
 def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:

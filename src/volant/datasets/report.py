@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Console
 from rich.markup import escape
 
 from volant.datasets.checks import UNKNOWN, Bad
+from volant.terminal import Console
 
 SHOWN = 10
 

@@ -1,10 +1,9 @@
 """A turn for people: what was new, what ran, both scores, the gate's decision, the next command."""
 
-from rich.console import Console
-
 from volant.flywheel.pipeline import News
 from volant.flywheel.record import Turn
 from volant.gate import show
+from volant.terminal import Console
 
 CASES = {
     "nothing": "nothing new: nothing runs",

@@ -1,11 +1,11 @@
 """The gate's decision as tables for people."""
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from volant.gate.comparison import Comparison
 from volant.gate.decision import Condition, Decision
+from volant.terminal import Console
 
 SHOWN = 8  # parts listed: those that fell most
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from volant.errors import VolantError
+from volant.terminal import Console
 
 LIVE = re.compile(r"flywheel@flywheels\.([\w-]+)")
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from volant.scaffold.infer import Guess
+from volant.terminal import Console
 
 
 @dataclass(frozen=True, slots=True)

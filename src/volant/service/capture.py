@@ -13,6 +13,7 @@ from volant.service.answered import Answered
 from volant.service.capture_rows import FOLDER, folder, name, row, sampled
 from volant.service.recent import Recent
 from volant.service.store import Store, store
+from volant.terminal import plain
 
 UNSENT = Path(".volant/service/unsent")
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Capture:
 
     def _wait_on(self, rows: Sequence[Answered], error: Exception) -> None:
         self.failures += 1
-        log.warning("%d captured rows can't be written, and wait: %s", len(rows), error)
+        log.warning("%d captured rows can't be written, and wait: %s", len(rows), plain(str(error)))
         with self._lock:
             room = max(0, self._config.buffer - len(self._waiting))
             self._waiting.extendleft(reversed(rows[:room]))
@@ -128,4 +129,4 @@ class Capture:
                 self.written += text.count("\n")
         except VolantError as error:
             self.failures += 1
-            log.warning("Rows of the last run are not in the lake yet: %s", error)
+            log.warning("Rows of the last run are not in the lake yet: %s", plain(str(error)))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from volant.errors import VolantError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from volant.terminal import Console
 
 TEXTS = 100  # in a request, if the service takes as many
 PATIENCE = 120

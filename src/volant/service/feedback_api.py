@@ -20,6 +20,7 @@ from volant.service.limits import check_texts
 from volant.service.models import Models
 from volant.service.refused import RefusedError, on_disk
 from volant.service.schemas import NAME, Strict, problems
+from volant.terminal import plain
 
 if TYPE_CHECKING:
     from volant.service.state import State
@@ -199,7 +200,7 @@ def publish(feedback: Feedback, flywheel: str) -> None:
     try:
         feedback_truth.publish(feedback.book, flywheel)
     except (VolantError, OSError) as error:  # as a full disk
-        log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, error)
+        log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, plain(str(error)))
 
 
 def shown(item: Item, form: type[FeedbackState]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 import getpass
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from volant.service.feedback_items import Item
 from volant.service.feedback_training import Brought
+from volant.terminal import Console
 
 
 def show(flywheel: str, items: Sequence[Item], console: Console) -> None:

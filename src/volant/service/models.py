@@ -1,7 +1,6 @@
 """The models in memory: name → what answers now, and what answered before; a swap is one assignment."""
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -12,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
-from volant.bundle import GOLDEN, Bundle, BundleError
+from volant.bundle import Bundle, BundleError
 from volant.schema import Annotation
 from volant.service.batching import Batcher, ClosedError
 from volant.service.metrics import Metrics
 from volant.service.refused import RefusedError
 from volant.service.settings import Settings
+from volant.terminal import plain
 
 log = logging.getLogger("volant.service")
 ARRIVAL = 3  # seconds that a request waits for a model that was deployed just now
@@ -164,7 +164,7 @@ class Models:
             except Exception as error:  # a bundle may be broken in any way, and the old one must go on
                 slot.refused = target.digest
                 slot.error = f"version {target.version} was refused, {_still(slot)}: {error}"
-                log.warning("%s: %s", name, slot.error)
+                log.warning("%s: %s", name, plain(slot.error))
                 self.metrics.swap(name, "refused")
                 return False
             self._swap(name, slot, found)
@@ -248,8 +248,7 @@ class Models:
 
 def warm(bundle: Bundle) -> None:
     """Answer a few texts of several lengths, so that the first person who asks doesn't wait."""
-    lines = (bundle.folder / GOLDEN).read_text(encoding="utf-8").splitlines()[:8]
-    texts = [json.loads(line)["text"] for line in lines]
+    texts = [case["text"] for case in bundle.golden()[:8]]
     bundle.predict([*texts, " ".join(texts)])
 
 

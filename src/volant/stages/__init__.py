@@ -8,9 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from rich.console import Console
-
 from volant.errors import VolantError, disk_trouble
+from volant.terminal import Console
 
 
 def _alone(name: str) -> AbstractContextManager[None]:

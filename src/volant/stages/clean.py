@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from volant import config
 from volant.cleaning import clean_tables
 from volant.schema import read_table, write_table, write_text
 from volant.stages import run_stage
+from volant.terminal import Console
 
 SPLITS = ("train", "validation", "test")
 

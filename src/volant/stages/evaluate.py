@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from rich.console import Console
 
 from volant import config
 from volant.errors import VolantError
@@ -20,6 +19,7 @@ from volant.evaluation.files import write, write_json
 from volant.evaluation.speed import folder_size, latencies, speed_metrics, timed
 from volant.schema import read_table
 from volant.stages import run_stage
+from volant.terminal import Console
 
 if TYPE_CHECKING:
     from volant.bundle import Bundle

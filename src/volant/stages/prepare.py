@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from volant import config
 from volant.data_card import write_card
 from volant.data_warnings import alike
@@ -13,6 +11,7 @@ from volant.schema import write_table
 from volant.sources.columns import check_rows
 from volant.splits import Cut, cut
 from volant.stages import run_stage
+from volant.terminal import Console
 
 
 def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Cut, list[str]]:

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from volant import config
 from volant.bundle import Bundle
 from volant.kinds import KINDS, Kind
@@ -18,6 +16,7 @@ from volant.packing import Origin, pack, require_metric
 from volant.provenance import digest, git_commit
 from volant.schema import read_table, write_text
 from volant.stages import run_stage
+from volant.terminal import Console
 
 WORK = Path(".cache/train")
 

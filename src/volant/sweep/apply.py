@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from volant import config, model_choice
 from volant.errors import VolantError
 from volant.schema import write_text
 from volant.sweep.rewrite import rewrite
 from volant.sweep.study import MODEL, done, overrides, short, storage_url, studies
+from volant.terminal import Console
 
 if TYPE_CHECKING:
     from optuna import Study

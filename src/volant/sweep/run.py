@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from volant import config
 from volant.errors import VolantError
 from volant.sweep import study as studies
 from volant.sweep.plan import Plan, plan
 from volant.sweep.study import FOLDER
 from volant.sweep.trial import run
+from volant.terminal import Console
 from volant.tracking.store import shown
 
 

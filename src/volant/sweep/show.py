@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from volant.sweep.study import Goal, done, overrides, short
+from volant.terminal import Console
 
 if TYPE_CHECKING:
     from optuna import Study

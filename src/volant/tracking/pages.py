@@ -14,7 +14,7 @@ def ui(root: Path = Path(), port: int = 5000) -> None:
     Raises:
         VolantError: If the server can't start.
     """
-    from rich.console import Console
+    from volant.terminal import Console
 
     with session(root) as stores:
         if stores[0].place is None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from volant.terminal import Console
 from volant.tracking.best import Best
 from volant.tracking.difference import Difference
 from volant.tracking.ledger import Entry

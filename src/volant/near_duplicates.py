@@ -51,12 +51,22 @@ def clusters(texts: Sequence[str], threshold: float) -> np.ndarray:
     encoded = pa.array(texts, pa.string()).dictionary_encode()
     exact, inverse = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
     options: dict[str, Any] = {"norm": None, "binary": True, "alternate_sign": False, "token_pattern": WORD.pattern}
-    plain = _bare if threshold < 1 else str.lower
-    vectoriser = HashingVectorizer(n_features=1 << 24, ngram_range=(1, 2), preprocessor=plain, **options)
+    read = _bare if threshold < 1 else str.lower
+    vectoriser = HashingVectorizer(n_features=1 << 24, ngram_range=(1, 2), preprocessor=read, **options)
     shingles = vectoriser.transform(exact)
     left, right = _pairs(shingles, threshold)
     links = coo_matrix((np.ones(len(left), dtype=bool), (left, right)), shape=(len(exact), len(exact)))
     return _renumber(connected_components(links, directed=False)[1][inverse])
+
+
+def plain(text: str) -> str:
+    """The words of a text, by which two texts are the same; a text without any stays as it is.
+
+    Example:
+        >>> plain("<p>A fine film, really!</p>"), plain("?!")
+        ('a fine film really', '?!')
+    """
+    return " ".join(WORD.findall(_bare(text))) or text
 
 
 def _bare(text: str) -> str:

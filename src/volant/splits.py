@@ -11,9 +11,10 @@ from volant.config import Split
 from volant.datasets.merge import added
 from volant.errors import VolantError
 from volant.kinds import Kind
-from volant.near_duplicates import clusters, plain
+from volant.near_duplicates import clusters
 from volant.positions import positions
 from volant.stratified import Units, draw
+from volant.words import plain
 
 ORDER = ("test", "validation", "train")  # a text on two sides stays on the first of these
 

@@ -1,4 +1,4 @@
-"""How rows become train, validation and test: seeded, stratified, and never the same text or group on two sides."""
+"""How rows become train, validation and test: by their own content, stratified, no text or group on two sides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from volant.datasets.merge import added
 from volant.errors import VolantError
 from volant.kinds import Kind
 from volant.near_duplicates import clusters
-from volant.stratified import draw
+from volant.positions import positions
+from volant.stratified import Units, draw
+from volant.words import plain
 
 ORDER = ("test", "validation", "train")  # a text on two sides stays on the first of these
 
@@ -29,19 +31,18 @@ def cut(
     source: Mapping[str, pa.Table],
     kind: Kind,
     split: Split,
-    seed: int,
     lake: Mapping[str, pa.Table] | None = None,
 ) -> Cut:
     """Cut what the source leaves open, and drop from train (then validation) what stands on another side too.
 
     Test is cut from the source alone, and validation by train rows alone: so new TEST datasets leave train and
-    validation as they were, byte for byte, as long as none of their rows repeats one of those.
+    validation as they were, byte for byte, as long as none of their rows repeats one of those. The side of a row
+    follows from its own text or group: rows that come, go or change places move none but a few near the cut-off.
 
     Args:
         source: Rows by split; `train` at least. A published test set is taken as it is.
         kind: Kind of the labels, by which cuts are stratified.
-        split: Shares, group column, similarity of near-duplicates, train subset.
-        seed: Of the cuts.
+        split: Shares, group column, similarity of near-duplicates, train subset, seed.
         lake: `train` and `test` rows of ingested datasets; they stay on their side.
 
     Raises:
@@ -52,8 +53,8 @@ def cut(
     same = _clusters_of(tables, split.near_duplicates)
     for name, share in (("test", split.test), ("validation", split.validation)):
         if name not in tables:
-            units = _units(tables["train"], split, same["train"])
-            side = draw(tables["train"], kind, units, share, seed)
+            units = _units(tables["train"], split, same["train"], name)
+            side = draw(tables["train"], kind, units, share)
             tables[name], same[name] = tables["train"].filter(pa.array(side)), same["train"][side]
             tables["train"], same["train"] = tables["train"].filter(pa.array(~side)), same["train"][~side]
         if name == "test" and "train" in lake:  # validation is cut from these as well
@@ -64,7 +65,7 @@ def cut(
         same = _clusters_of(tables, split.near_duplicates)
     dropped = _drop_straddlers(tables, same, split.group)
     if split.train_subset_size and split.train_subset_size < len(tables["train"]):
-        tables["train"] = _subset(tables["train"], kind, split.train_subset_size, seed)
+        tables["train"] = _subset(tables["train"], kind, split)
     for name in ORDER:
         if not len(tables[name]):
             raise VolantError(_nothing_left(name, dropped, split))
@@ -89,15 +90,23 @@ def _largest(same: Mapping[str, np.ndarray], threshold: float) -> dict[str, floa
     return {"rows": int(np.bincount(numbers).max()), "of": len(numbers), "near_duplicates": threshold}
 
 
-def _units(table: pa.Table, split: Split, same: np.ndarray) -> np.ndarray:
-    """What must not be parted, a value a row (N,): the group that config names, else near-duplicates.
+def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:
+    """What must not be parted: the group that config names, else near-duplicates.
 
     Raises:
         VolantError: If there is one only.
     """
-    units = _groups(table, split.group) if split.group else same
-    if len(np.unique(units)) > 1:
-        return units
+    keys = [plain(text) for text in table["text"].to_pylist()]
+    units = same
+    if split.group:
+        values = _groups(table, split.group)
+        grouped = np.char.startswith(values, "=")
+        # a row of no group is known by its text, and stays with those that are like it
+        keys = [value if own else text for value, own, text in zip(values, grouped, keys, strict=True)]
+        units = np.where(grouped, values, [f"~{number}" for number in same])
+    numbers = np.unique(units, return_inverse=True)[1]
+    if numbers.max() > 0:
+        return Units(numbers, positions(keys, numbers, f"{side} {split.seed}"), groups=bool(split.group))
     if split.group:
         raise VolantError(
             f"There is only one {split.group} to split by. Give rows of several, or another `split.group`."
@@ -153,7 +162,10 @@ def _drop_straddlers(tables: dict[str, pa.Table], same: dict[str, np.ndarray], g
     return dropped
 
 
-def _subset(table: pa.Table, kind: Kind, size: int, seed: int) -> pa.Table:
-    """`size` rows in their order, labels in proportion where that can be done."""
-    side = draw(table, kind, np.arange(len(table)), size / len(table), seed)
-    return table.filter(pa.array(side)).slice(0, size)
+def _subset(table: pa.Table, kind: Kind, split: Split) -> pa.Table:
+    """`train_subset_size` rows in their order, labels in proportion where that can be done."""
+    size = split.train_subset_size or len(table)
+    keys = [plain(text) for text in table["text"].to_pylist()]
+    rows = np.arange(len(table))
+    units = Units(rows, positions(keys, rows, f"subset {split.seed}"))
+    return table.filter(pa.array(draw(table, kind, units, size / len(table), slack=0))).slice(0, size)

@@ -205,3 +205,15 @@ def test_a_name_that_could_leave_the_lake_is_refused(project: Path, name: str) -
     else:
         with pytest.raises(VolantError, match="No live flywheel"):
             ingest("../mine", [file], "train", root=project)
+
+
+def test_train_rows_taken_out_of_use_are_reported_when_they_come_back_as_test(project: Path) -> None:
+    """Versions have learned from them: they were taken as TEST without a word."""
+    first = written(project / "rows/first.csv", reviews(40))
+    name = ingest("mine", [first], "train", root=project).dataset
+    assert name
+    remove("mine", name, "wrong", project)
+    report = ingest("mine", [written(project / "rows/again.csv", reviews(50))], "test", Options(dry_run=True), project)
+    assert any("40 of these TEST rows are in TRAIN datasets that are marked unused" in line for line in report.warnings)
+    other = ingest("mine", [written(project / "rows/other.csv", reviews(30, seed=9))], "test", root=project)
+    assert not any("marked unused" in line for line in other.warnings)

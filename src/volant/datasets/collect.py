@@ -89,8 +89,20 @@ def _warnings(table: pa.Table, flywheel: Flywheel, there: Known, grouped: bool) 
         warnings.append(f"no column '{flywheel.split.group}' (split.group): leaks by group can't be seen.")
     if not there.prepared and not flywheel.source.get("_target_", "").endswith(".Ingested"):
         warnings.append("the source isn't prepared here, so leaks were looked for in the lake only (`dvc repro`).")
+    warnings += _retired(table, flywheel, there.retired) if there.retired else []
     texts = {text for text, _ in there.rows}
     contrary = sum(text in texts for text in table["text"].to_pylist())
     if contrary:
         warnings.append(f"{contrary:,} texts are there already with other labels; both are kept.")
+    return warnings
+
+
+def _retired(table: pa.Table, flywheel: Flywheel, gone: Known) -> list[str]:
+    """Whether TEST rows are of TRAIN datasets that no iteration uses any more: versions have learned from them."""
+    warnings = [] if gone.prepared else ["rows of a TRAIN dataset marked unused aren't on this machine (`dvc pull`)."]
+    if learned := len(leaks(table, gone, flywheel.split)):
+        warnings.append(
+            f"{learned:,} of these TEST rows are in TRAIN datasets that are marked unused. Versions that learned from "
+            "them can't be judged on these rows: bring other TEST rows, unless no version was trained on that dataset."
+        )
     return warnings

@@ -28,6 +28,8 @@ class Known:
         groups: Of the other side.
         labels: Of both.
         prepared: Whether the rows of the source could be looked at.
+        retired: Texts and groups of TRAIN datasets that are marked unused, where TEST rows are to come: versions have
+            learned from them.
     """
 
     rows: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
@@ -35,6 +37,7 @@ class Known:
     groups: set[str] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
     prepared: bool = False
+    retired: "Known | None" = None
 
 
 def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = Path()) -> Known:
@@ -52,7 +55,18 @@ def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = P
     texts = [text for table in other for text in table["text"].to_pylist() if text not in judged]
     labels = {label for table in [*same, *other] for row in labels_of(table, kind) for label in row}
     there = all(_prepared(flywheel, split, root).exists() for split in PREPARED[OTHER[side]])
-    return Known(rows, texts, groups(other, group), labels, there)
+    return Known(rows, texts, groups(other, group), labels, there, _retired(flywheel, side, columns, group, root))
+
+
+def _retired(flywheel: str, side: str, columns: list[str], group: str | None, root: Path) -> Known | None:
+    """What versions have learned from, and no iteration uses any more; rows that aren't on this machine are missing."""
+    gone = [card for card in catalogue.cards(flywheel, root) if card.unused and card.split == "train"]
+    if side != "test" or not gone:
+        return None
+    here = [catalogue.rows(card, root) for card in gone if catalogue.rows_path(card, root).exists()]
+    tables = [table.select([name for name in columns if name in table.column_names]) for table in here]
+    texts = [text for table in tables for text in table["text"].to_pylist()]
+    return Known(texts=texts, groups=groups(tables, group), prepared=len(here) == len(gone))
 
 
 def groups(tables: Iterable[pa.Table], group: str | None) -> set[str]:

@@ -13,10 +13,12 @@ from volant.config import STRICT
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
 from volant.runtime.linear import save_linear
+from volant.words import MARKS
 
 NEVER = -20.0  # logit of a label that no train row has
 # one-letter words and marks such as "!" carry feeling and intent: scikit-learn's own pattern drops them
-TOKEN = r"(?u)\w+|[^\w\s]"
+# and combining marks belong to their letter: its pattern drops the vowels of Hindi, Tamil or Thai
+TOKEN = rf"(?u)\w[\w{MARKS}]*|[^\w\s][{MARKS}]*"
 
 
 @dataclass(frozen=True, config=STRICT)

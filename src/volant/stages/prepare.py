@@ -26,7 +26,7 @@ def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[
     if flywheel.labels:
         for table in found.all:
             kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that the config doesn't know
-    done = cut(found.source, kind, flywheel.split, flywheel.seed, found.lake)
+    done = cut(found.source, kind, flywheel.split, found.lake)
     return done, warnings + alike(done.report)
 
 

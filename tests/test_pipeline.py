@@ -14,7 +14,7 @@ from projects import ENVIRONMENT, ROOT, copy_project
 from texts import reviews
 
 pytestmark = pytest.mark.slow
-FAMILIES = "".join(f", volant.models.{family}" for family in ("linear", "recurrent", "transformer"))
+FAMILIES = "".join(f", volant.models.{family}" for family in ("auto", "linear", "recurrent", "transformer"))
 
 
 def run(project: Path, *command: str, code: int = 0) -> str:
@@ -53,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     printed = run(root, "volant", "new", "mine", "--data", "mine.csv", "--text", "text", "--label", "label")
     assert "fresh" in printed
     conf = (root / "conf/flywheel/mine.yaml").read_text()
-    (root / "conf/flywheel/mine.yaml").write_text(conf.replace("/model@model: transformer", "/model@model: linear"))
+    (root / "conf/flywheel/mine.yaml").write_text(conf.replace("/model@model: auto", "/model@model: linear"))
     run(root, "volant", "params")
     assert stages(run(root, "dvc", "repro", "evaluate@mine")) == [
         f"{s}@mine" for s in ("prepare", "clean", "train", "evaluate")

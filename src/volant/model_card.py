@@ -33,6 +33,7 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
         ],
     }
     beside = _beside(manifest["runtime"])
+    more = _reading(manifest) + _choice(manifest)
     table = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest["validation"].items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
@@ -45,7 +46,7 @@ A `{manifest["kind"]}` model of the `{manifest["family"]}` family, saved by Vola
 - **Cleaning**: {", ".join(step if isinstance(step, str) else str(step) for step in manifest["cleaning"])}
 - **Chosen by**: validation {manifest["metric"]}; {manifest["precision_choice"]["rule"]}
   ({", ".join(f"{name} {value}" for name, value in manifest["precision_choice"]["validation"].items())})
-- **Temperature**: {manifest["calibration"]["temperature"]} (fitted on validation)
+- **Temperature**: {manifest["calibration"]["temperature"]} (fitted on validation){more}
 
 Figures on {rows:,} validation rows, which also chose the model, so expect a little less on new text; the test figures
 are in the evaluation report beside the project.
@@ -76,3 +77,30 @@ def _beside(runtime: Mapping[str, Any]) -> str:
         return ""
     first, second = runtime["weights"]
     return f"\nA linear model on n-grams stands beside it: their logits are added, {first} and {second} times."
+
+
+def _reading(manifest: Mapping[str, Any]) -> str:
+    """How much of the texts is read, where some are longer than that."""
+    shares = manifest.get("reading", {})
+    if not any(found["texts_cut"] for found in shares.values()):
+        return ""
+    kept = {"head": "first", "head_tail": "first and last"}[_first_part(manifest["runtime"]).get("truncation", "head")]
+    said = "; ".join(
+        f"{split}: {found['texts_cut']:.1%} of the texts are longer, {found['tokens_read']:.1%} of all tokens are read"
+        for split, found in shares.items()
+    )
+    return f"\n- **Reads**: the {kept} {manifest['max_length']} tokens of a text ({said})"
+
+
+def _first_part(runtime: Mapping[str, Any]) -> Mapping[str, Any]:
+    return runtime["parts"][0] if runtime["type"] == "blend" else runtime
+
+
+def _choice(manifest: Mapping[str, Any]) -> str:
+    """Which model `model: auto` chose, and why."""
+    choice = manifest.get("choice")
+    if not choice:
+        return ""
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in choice.get("scores", {}).items())
+    judged = f" Cross-validated {manifest['metric']} on {choice['rows']} train rows: {scores}." if scores else ""
+    return f"\n- **Model chosen**: {choice['option']}. {choice['why']}{judged}"

@@ -28,7 +28,10 @@ def chosen(root: Path, flywheel: str) -> str:
 
 
 def model_tree(root: Path, option: str) -> dict[str, Any]:
-    """The keys of `conf/model/<option>.yaml`, with those of the options that it builds on."""
+    """The keys of `conf/model/<option>.yaml`, with those of the options that it builds on.
+
+    Of its `defaults`, `linear` stands for that option's keys, and `linear@part` for those keys under `part`.
+    """
     from omegaconf import OmegaConf
 
     folder = root / config.CONF / "model"
@@ -36,8 +39,9 @@ def model_tree(root: Path, option: str) -> dict[str, Any]:
     if option not in known:
         raise VolantError(f"No model is called '{option}'.{did_you_mean(option, known)} Models: {', '.join(known)}.")
     tree = _read(folder / f"{option}.yaml")
-    bases = [base for base in tree.pop("defaults", None) or [] if base != "_self_"]
-    merged = OmegaConf.merge(*(model_tree(root, base) for base in bases), tree)
+    bases = [str(base).partition("@") for base in tree.pop("defaults", None) or [] if base != "_self_"]
+    trees = ((part, model_tree(root, base)) for base, _, part in bases)
+    merged = OmegaConf.merge(*({part: keys} if part else keys for part, keys in trees), tree)
     return OmegaConf.to_container(merged)  # type: ignore[return-value]
 
 

@@ -67,7 +67,7 @@ def pack(
     manifest = {
         "kind": task.kind.name,
         "labels": list(task.labels),
-        "family": flywheel.model["family"],
+        "family": fitted.choice.get("family", flywheel.model["family"]),
         "cleaning": flywheel.cleaning,
         "runtime": dict(fitted.candidates[chosen]),
         "precision": names[chosen],
@@ -87,6 +87,7 @@ def pack(
         "seed": task.seed,
         "versions": versions(),
     }
+    manifest |= {name: dict(found) for name in ("reading", "choice") if (found := getattr(fitted, name))}
     (folder / bundle.CARD).write_text(model_card(manifest, flywheel, len(validation.texts)), encoding="utf-8")
     bundle.seal(folder, manifest)
     return scores

@@ -44,6 +44,7 @@ def fit(work: Path, figures: Sequence[Any], *, metric: str = "accuracy", patienc
         learning_rate=0.1,
         train_batch_size=4,
         num_train_epochs=epochs,
+        min_steps=1,
         early_stopping_patience=patience,
         progress=False,
     )

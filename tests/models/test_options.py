@@ -26,7 +26,7 @@ from volant.runtime import load
 
 POOLINGS = ["mean", "max", "cls", "last"]
 TEXTS = ["the film was lovely", "", "the plot was dull and the cast was boring", "lovely"]
-QUICK = Training(num_train_epochs=2, train_batch_size=16, learning_rate=0.02, progress=False, bf16=False)
+QUICK = Training(num_train_epochs=2, min_steps=1, train_batch_size=16, learning_rate=0.02, progress=False, bf16=False)
 SMALL = Recurrent(
     tokenizer="word", vocabulary_size=60, embedding_size=8, hidden_size=8, dropout=0.0, max_length=16, training=QUICK
 )

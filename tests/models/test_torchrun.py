@@ -25,7 +25,7 @@ def test_two_processes_share_the_batches(data: dict[str, Path], tmp_path: Path) 
         code.replace('train("made-up"', 'trained = train("made-up"')
         + "print('STEPS', trained.fitted.history[0]['step'])\n"
     )
-    model = {**TINY["recurrent"], "training": {**TINY["recurrent"]["training"], "num_train_epochs": 1}}
+    model = {**TINY["recurrent"], "training": {**TINY["recurrent"]["training"], "num_train_epochs": 1, "min_steps": 1}}
     arguments = [
         *(json.dumps(asdict(flywheel("classify", model))), str(data["classify"])),
         *(str(tmp_path / "bundle"), str(tmp_path / "work")),

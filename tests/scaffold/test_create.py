@@ -71,7 +71,7 @@ def test_a_new_flywheel_is_written_live_and_reported(project: Path) -> None:
     report = new("mine", csv(project / "data.csv", rows(30, 20), ";"), root=project)
     assert (report.columns.kind, report.counts) == ("classify", {"good": 30, "bad": 20})
     tree = yaml.safe_load((project / "conf" / "flywheel" / "mine.yaml").read_text())
-    assert tree["defaults"] == [{"/source@source": "files"}, {"/model@model": "linear"}, "_self_"]
+    assert tree["defaults"] == [{"/source@source": "files"}, {"/model@model": "auto"}, "_self_"]
     assert tree["source"] == {
         "train": "data.csv",
         "delimiter": ";",
@@ -85,9 +85,13 @@ def test_a_new_flywheel_is_written_live_and_reported(project: Path) -> None:
     assert json.loads(json.dumps(asdict(report)))["counts"] == {"good": 30, "bad": 20}
 
 
-def test_many_rows_get_the_transformer_and_few_the_linear_family(project: Path) -> None:
-    assert new("few", csv(project / "few.csv", rows(99, 100)), root=project).model == "linear"
-    assert new("many", csv(project / "many.csv", rows(100, 100)), root=project).model == "transformer"
+def test_many_rows_get_the_transformer_and_of_few_cross_validation_chooses(project: Path) -> None:
+    few = new("few", csv(project / "few.csv", rows(499, 500)), root=project)
+    assert few.model == "auto"
+    assert any("cross-validates" in line and line.startswith("Few rows: ") for line in few.warnings)
+    assert {"/model@model": "auto"} in yaml.safe_load((project / "conf/flywheel/few.yaml").read_text())["defaults"]
+    many = new("many", csv(project / "many.csv", rows(500, 500)), root=project)
+    assert (many.model, [line for line in many.warnings if "rows" in line]) == ("transformer", [])
 
 
 def test_a_test_file_is_named_and_watched(project: Path) -> None:

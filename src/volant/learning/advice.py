@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from volant import config, plots
+from volant import config, model_choice, plots
 from volant.errors import VolantError
 from volant.kinds import KINDS, Kind
 from volant.learning.curve import learning_curve
-from volant.learning.mislabelled import listed, out_of_fold, suspects
+from volant.learning.label_errors import FILE, write_label_errors
+from volant.learning.mislabelled import Suspect, listed, out_of_fold, suspects
 from volant.learning.page import page, picture
 from volant.learning.rows import fair_order, pick, strata
 from volant.learning.weak import weak_labels, weak_slices
@@ -21,6 +22,7 @@ from volant.models import Examples, Task
 from volant.models.linear import Linear
 from volant.near_duplicates import clusters
 from volant.provenance import digest
+from volant.scaffold.listing import live_flywheels
 from volant.schema import read_table, write_text
 
 MOST_ROWS = 10_000  # refits take seconds to a minute
@@ -60,7 +62,7 @@ class Advice:
 
 
 def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
-    """Find out what would help, and write `next.md`, `next.json` and `next.png` in `reports/<name>/`.
+    """Find out what would help, and write `next.md`, `.json`, `.png` and `label_errors.csv` in `reports/<name>/`.
 
     Of the same rows and config, only what another evaluation found weak is new: that costs nothing.
 
@@ -78,10 +80,15 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     tables = {split: read_table(path) for split, path in splits.items()}
     details_path = reports / "details.json"
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
-    made_of = digest([asdict(flywheel), {s: _rows_digest(table) for s, table in tables.items()}])
+    model = linear_model(name, flywheel, root)
+    made_of = digest([asdict(flywheel), asdict(model), {s: _rows_digest(table) for s, table in tables.items()}])
     kept = _kept(reports, made_of)
-    found = kept or _find_out(name, flywheel, tables, made_of)
     kind = KINDS[flywheel.kind]
+    if kept:
+        found = kept
+    else:
+        found, rows, suspected = _find_out(name, flywheel, model, tables, made_of)
+        write_label_errors(kind, rows, suspected, root / "data" / name / "prepared" / "train.parquet", reports)
     counts = kind.count(kind.gold(tables["train"]))
     found = replace(found, labels=weak_labels(details, counts), slices=weak_slices(details))
     if found == kept:
@@ -93,7 +100,10 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     return found
 
 
-def _find_out(name: str, flywheel: config.Flywheel, tables: Mapping[str, pa.Table], made_of: str) -> Advice:
+def _find_out(
+    name: str, flywheel: config.Flywheel, model: Linear, tables: Mapping[str, pa.Table], made_of: str
+) -> tuple[Advice, pa.Table, list[Suspect]]:
+    """Fit again; returns what was found, the train rows that were looked at, and all likely label errors in them."""
     kind = KINDS[flywheel.kind]
     total = len(tables["train"])
     if total < LEAST_ROWS:
@@ -105,11 +115,10 @@ def _find_out(name: str, flywheel: config.Flywheel, tables: Mapping[str, pa.Tabl
     order = fair_order(groups, flywheel.seed)
     rows = np.sort(order[:MOST_ROWS])
     table, train, groups = tables["train"].take(rows), pick(train, rows), groups[rows]
-    model = _model(flywheel, name)
     curve = learning_curve(model, train, validation, task, np.searchsorted(rows, order[:MOST_ROWS]))
     said = out_of_fold(model, train, task, _units(table, flywheel.split), groups)
     found = [] if said is None else suspects(said, train, task)
-    return Advice(
+    advice = Advice(
         flywheel=name,
         made_of=made_of,
         rows=len(rows),
@@ -120,6 +129,7 @@ def _find_out(name: str, flywheel: config.Flywheel, tables: Mapping[str, pa.Tabl
         suspected=len(found),
         suspects=listed(found, table["id"].to_pylist(), table["text"].to_pylist(), MOST_SUSPECTS),
     )
+    return advice, table, found
 
 
 def _examples(table: pa.Table, kind: Kind, labels: tuple[str, ...]) -> Examples:
@@ -127,10 +137,19 @@ def _examples(table: pa.Table, kind: Kind, labels: tuple[str, ...]) -> Examples:
     return Examples(table["text"].to_pylist(), gold, kind.targets(gold, labels))
 
 
-def _model(flywheel: config.Flywheel, name: str) -> Linear:
-    """The flywheel's own model if it is linear, else the family's defaults: the curve of a big one takes hours."""
+def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
+    """The linear model that is fitted again and again, since the curve of an encoder takes hours.
+
+    The flywheel's own where it is linear or has one beside its encoder; else the project's, of `conf/model/`.
+    """
     model = config.build(flywheel.model, f"flywheels.{name}.model")
-    return model if isinstance(model, Linear) else Linear()
+    own = model if isinstance(model, Linear) else getattr(model, "linear", None)
+    if isinstance(own, Linear):
+        return own
+    if not (root / config.CONF / "model" / "linear.yaml").is_file():  # rows and params alone, without a project
+        return Linear()
+    option = model_choice.option_for(root, live_flywheels(root).get(name, name), "linear")
+    return config.build(model_choice.model_tree(root, option), f"{config.CONF}/model/{option}.yaml")
 
 
 def _units(table: pa.Table, split: config.Split) -> np.ndarray:
@@ -149,7 +168,7 @@ def _rows_digest(table: pa.Table) -> str:
 def _kept(reports: Path, made_of: str) -> Advice | None:
     """What was found before, if it was made of the same; a file that can't be read is made again."""
     path = reports / "next.json"
-    if not (path.exists() and (reports / "next.md").exists()):
+    if not all(file.exists() for file in (path, reports / "next.md", reports / FILE)):
         return None
     try:
         found = Advice(**json.loads(path.read_text(encoding="utf-8")))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from volant import plots
 from volant.evaluation.report import LOSSES
+from volant.learning.label_errors import FILE
 from volant.markdown import table
 
 if TYPE_CHECKING:
@@ -96,7 +97,11 @@ def _suspects(found: Mapping[str, Any]) -> str:
     return (
         f"## Labels that look wrong\n\n{found['suspected']:,} labels of train contradict what was learned without them "
         f"(confident learning). The surest; some are right, and only unusual:\n\n"
-        f"{table(['surer by', 'given', 'likely', 'text', 'id'], rows, left=5)}"
+        f"{table(['surer by', 'given', 'likely', 'text', 'id'], rows, left=5)}\n\n"
+        f"All of them: [{FILE}]({FILE}), with the text as it came. Copy the file, correct `label`, then "
+        f"`volant ingest {found['flywheel']} FILE --split train`. Rows whose label is unchanged are known and left "
+        "out. A corrected row stands beside the old one, and the cleaning step `drop_duplicates` drops both: to keep "
+        "the right one, correct the old row where it came from."
     )
 
 

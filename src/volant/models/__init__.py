@@ -50,12 +50,17 @@ class Fitted:
         history: One mapping of figures an epoch.
         best: Figures of the epoch that was kept.
         weights: Folder of the weights to start a later version from; none for families that always start anew.
+        reading: How much of the texts of train and validation is read, where a model reads so many tokens at most:
+            the share of `texts_cut`, and of all tokens, `tokens_read`.
+        choice: What was chosen among several models and why, where the family chooses.
     """
 
     candidates: tuple[Mapping[str, Any], ...]
     history: tuple[Mapping[str, float], ...] = ()
     best: Mapping[str, float] = field(default_factory=dict)
     weights: Path | None = None
+    reading: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Model(Protocol):

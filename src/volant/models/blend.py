@@ -11,7 +11,14 @@ from volant.models import Examples, Fitted, Task
 from volant.runtime import load
 
 
-def beside(fitted: Fitted, other: Fitted, validation: Examples, task: Task, folder: Path) -> Fitted:
+def beside(
+    fitted: Fitted,
+    other: Fitted,
+    validation: Examples,
+    task: Task,
+    folder: Path,
+    weights: Sequence[float] | None = None,
+) -> Fitted:
     """Add another model to a fitted one: an encoder knows what words mean, n-grams how just this task is worded.
 
     Args:
@@ -20,6 +27,7 @@ def beside(fitted: Fitted, other: Fitted, validation: Examples, task: Task, fold
         validation: Rows that weigh the two.
         task: Kind, labels, metric, seed.
         folder: Where the files of both are.
+        weights: Of the two; found on validation by default.
 
     Returns:
         The same, each candidate with the other model's first one added.
@@ -27,14 +35,15 @@ def beside(fitted: Fitted, other: Fitted, validation: Examples, task: Task, fold
     if not fitted.candidates:
         return fitted
     second = dict(other.candidates[0])
-    parts = [load(folder, part).logits(validation.texts) for part in (fitted.candidates[0], second)]
-    weights = weigh(parts, validation.targets, task)
+    if weights is None:
+        parts = [load(folder, part).logits(validation.texts) for part in (fitted.candidates[0], second)]
+        weights = weigh(parts, validation.targets, task)
     candidates = (
         {
             "type": "blend",
             "precision": first["precision"],
             "max_length": first.get("max_length"),
-            "weights": weights,
+            "weights": list(weights),
             "parts": [dict(first), second],
             "files": [*first["files"], *second["files"]],
         }
@@ -51,12 +60,25 @@ def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[
 
     Source: Breiman 1996, Stacked Regressions, https://doi.org/10.1007/BF00117832
     """
+    weights, _ = stack(parts, targets, task)
+    return weights
+
+
+def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: float = 0.0) -> tuple[list[float], float]:
+    """As `weigh`, with the mean negative log-likelihood that the best sum has, before it is brought to weights of 1.
+
+    Args:
+        parts: Logits (N, L) of each model.
+        targets: Gold of the rows.
+        task: Kind, labels, metric, seed.
+        pull: Rows that a plain sum counts for: so few rows can't make one part the only one by luck.
+    """
     from scipy.optimize import minimize
 
-    found: Any = minimize(
-        lambda weights: task.kind.loss(np.tensordot(weights, np.stack(parts), axes=1), targets),
-        np.ones(len(parts)),
-        bounds=[(0.0, None)] * len(parts),
-    )
+    def cost(weights: np.ndarray) -> float:
+        likely = task.kind.loss(np.tensordot(weights, np.stack(parts), axes=1), targets)
+        return likely + pull / len(targets) * float(((weights - 1) ** 2).sum())
+
+    found: Any = minimize(cost, np.ones(len(parts)), bounds=[(0.0, None)] * len(parts))
     best = np.asarray(found.x) if found.x.any() else np.eye(len(parts))[0]
-    return [round(float(weight), 4) for weight in best / best.sum()]
+    return [round(float(weight), 4) for weight in best / best.sum()], float(found.fun)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
-from volant.runtime.linear import save_linear
+from volant.models.folds import pick
+from volant.runtime.linear import LinearRuntime, save_linear
 from volant.words import MARKS
 
 NEVER = -20.0  # logit of a label that no train row has
@@ -74,12 +76,22 @@ class Linear:
             )
         vectoriser, features = self._vectorise(train.texts)
         classifier = self._classifier(task).fit(features, train.targets)
-        coefficients, intercepts = _weights(classifier, len(task.labels), features.shape[1])
+        coefficients, intercepts = weights_of(classifier, len(task.labels), features.shape[1])
         runtime = save_linear(folder, vectoriser, coefficients, intercepts)
         logits = vectoriser.transform(validation.texts) @ coefficients.T + intercepts
         scores = task.score(np.asarray(logits, dtype=np.float32), validation)
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in scores.items()}}
         return Fitted(candidates=(runtime,), history=(best,), best=best)
+
+    def out_of_fold(self, rows: Examples, folds: Sequence[np.ndarray], task: Task) -> np.ndarray:
+        """Logits (N, L) of each row by a model that was fitted without its fold."""
+        logits = np.zeros((len(rows.texts), len(task.labels)), dtype=np.float32)
+        for held in folds:
+            rest, asked = pick(rows, np.setdiff1d(np.arange(len(logits)), held)), pick(rows, held)
+            with TemporaryDirectory() as name:
+                fitted = self.fit(rest, asked, task, Path(name), Path(name))
+                logits[held] = LinearRuntime(Path(name), fitted.candidates[0]).logits(asked.texts)
+        return logits
 
     def _vectorise(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """The fitted vectoriser and its features (N, F), of those sorts of n-grams that recur in `min_df` texts.
@@ -131,7 +143,7 @@ class Linear:
         return OneVsRestClassifier(classifier) if task.kind.name == "multilabel" else classifier
 
 
-def _weights(classifier: Any, count: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def weights_of(classifier: Any, count: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (L, F) and intercepts (L,): a logit for each label, also where scikit-learn keeps fewer."""
     if hasattr(classifier, "estimators_"):
         return _one_vs_rest(classifier.estimators_, width)

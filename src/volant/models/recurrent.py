@@ -30,6 +30,7 @@ class Recurrent:
         pooling: `mean`, `max`, `last` or `cls` (first token).
         dropout: Share of states dropped in training.
         max_length: Tokens of a text that are read.
+        truncation: Of a longer text, `head` reads the first tokens, `head_tail` the first and the last half of them.
         start: Folder of an earlier version's weights and vocabulary to start from; `volant iterate --from-version N`
             sets it.
         training: Hyper-parameters of the loop.
@@ -46,6 +47,7 @@ class Recurrent:
     pooling: Literal["mean", "max", "last", "cls"] = "max"
     dropout: float = Field(default=0.3, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
+    truncation: Literal["head", "head_tail"] = "head"
     start: str | None = None
     training: Training = Field(default_factory=Training)
 
@@ -82,7 +84,14 @@ class Recurrent:
             dropout=self.dropout,
         )
         parts = fitting.Composition(
-            encoder, encoder.width, tokenizer, self.max_length, self.pooling, self.dropout, start=self.start
+            encoder,
+            encoder.width,
+            tokenizer,
+            self.max_length,
+            self.pooling,
+            self.dropout,
+            start=self.start,
+            truncation=self.truncation,
         )
         return fitting.fit(parts, train, validation, task, self.training, (folder, work))
 

@@ -1,8 +1,11 @@
 """The transformer family: any BERT-like encoder, whole, its last layers, or a head on it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -11,7 +14,10 @@ from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
 from volant.models.blend import beside
 from volant.models.linear import Linear
-from volant.models.neural.options import Training
+from volant.models.neural.options import Contrastive, Logistic, Training
+
+if TYPE_CHECKING:
+    from volant.models.neural.fitting import Composition
 
 PACKAGED = "minilm"
 POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # which can be built without their pooler
@@ -30,9 +36,13 @@ class Transformer:
         pooling: `mean`, `max`, `cls` (first token, of which BERT's last layer computes little more) or `last`.
         dropout: Share of pooled states dropped before the head.
         max_length: Tokens of a text that are read.
+        truncation: Of a longer text, `head` reads the first tokens, `head_tail` the first and the last half of them.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
         linear: A linear model on n-grams whose logits are added, weighed on validation; null for none.
-        training: Hyper-parameters of the loop.
+        logistic: Solve the head as a logistic regression, in place of training it; null to train it. Its encoder is
+            frozen (`trainable: head`), or learns from pairs first (`contrastive`).
+        contrastive: Fine-tune the encoder on pairs of rows, for few of them; null for none.
+        training: Hyper-parameters of the loop, which a solved head has no use for.
     """
 
     family: Literal["transformer"] = "transformer"
@@ -44,33 +54,77 @@ class Transformer:
     pooling: Literal["mean", "max", "cls", "last"] = "mean"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
+    truncation: Literal["head", "head_tail"] = "head"
     start: str | None = None
     linear: Linear | None = None
+    logistic: Logistic | None = None
+    contrastive: Contrastive | None = None
     training: Training = Field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        """Refuse options that exclude each other.
+
+        Raises:
+            ValueError: If pairs are to move an encoder that stays as it is, or whose head isn't solved, or a solved
+                head stands on an encoder that nothing trains; pydantic reports it.
+        """
+        if self.contrastive and (self.trainable == "head" or not self.logistic):
+            raise ValueError("contrastive needs `logistic` for the head, and `trainable: all` or the last N layers")
+        if self.logistic and not self.contrastive and self.trainable != "head":
+            raise ValueError("logistic solves the head only: set `trainable: head`, or give `contrastive` as well")
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Fine-tune; see `volant.models.Model.fit`."""
         from volant.models.neural import fitting
-        from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze, layer_rates
         from volant.models.neural.weights import start_tokenizer
 
         # first, since it takes seconds: what is wrong with it is known before the encoder's minutes
         other = self.linear.fit(train, validation, task, folder, work) if self.linear else None
         if self.start:
             start_tokenizer(self.start)  # raises before minutes of loading
+        fitted = fitting.fit(self.composition(), train, validation, task, self.training, (folder, work))
+        return beside(fitted, other, validation, task, folder) if other else fitted
+
+    def out_of_fold(self, rows: Examples, folds: Sequence[np.ndarray], task: Task) -> np.ndarray:
+        """Logits (N, L) of each row by a model that was fitted without its fold; `linear` takes no part.
+
+        Steps of a fit are as many fewer as its rows are, so that each row is read as often as in the whole.
+        """
+        from volant.models.neural import fitting
+
+        share = 1 - 1 / len(folds)
+        steps = max(1, round(share * self.training.min_steps))
+        contrastive = self.contrastive and replace(
+            self.contrastive, steps=max(1, round(share * self.contrastive.steps))
+        )
+        quiet = replace(self.training, min_steps=steps, progress=False)
+        model = replace(self, training=quiet, contrastive=contrastive, linear=None)
+        return fitting.out_of_fold(model.composition, rows, folds, task, model.training)
+
+    def composition(self) -> "Composition":
+        """The encoder as it is before the first step."""
+        from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze, layer_rates
+        from volant.models.neural.fitting import Composition
+
         model, tokenizer = load_encoder(self.encoder, self.revision, self.layers)
         encoder = TransformerEncoder(model)
         freeze(encoder, self.trainable)
         layer_rates(encoder, self.layer_decay)
         if self.pooling == "cls":
             first_token_only(encoder)
-        longest = min(self.max_length, positions(model) or self.max_length)
-        head_only = self.trainable == "head"
-        parts = fitting.Composition(
-            encoder, encoder.width, tokenizer, longest, self.pooling, self.dropout, head_only, self.start
+        return Composition(
+            encoder,
+            encoder.width,
+            tokenizer,
+            max_length=min(self.max_length, positions(model) or self.max_length),
+            pooling=self.pooling,
+            dropout=self.dropout,
+            precompute=self.trainable == "head",
+            start=self.start,
+            logistic=self.logistic,
+            contrastive=self.contrastive,
+            truncation=self.truncation,
         )
-        fitted = fitting.fit(parts, train, validation, task, self.training, (folder, work))
-        return beside(fitted, other, validation, task, folder) if other else fitted
 
 
 def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from volant.runtime.reader import HEAD, Reader
+
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens a batch: hardly any padding, and a core's caches hold it; more gains nothing
 ROUNDS = 6  # batches of each thread at least: the smaller the last, the shorter one waits for the other
@@ -28,9 +30,8 @@ class OnnxRuntime:
     def __init__(self, folder: Path, runtime: Mapping[str, Any]) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        self._tokenizer.enable_truncation(runtime["max_length"])
-        self._tokenizer.no_padding()
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._reader = Reader(tokenizer, runtime["max_length"], runtime.get("truncation", HEAD))
         self._pad = runtime["pad_id"]
         self._count = asked_threads() or cores()
         self._threads = ThreadPoolExecutor(self._count, "onnx")
@@ -40,10 +41,10 @@ class OnnxRuntime:
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits (N, L) of cleaned texts, computed in batches of like length and put back in order."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
-        lengths = np.array([len(e.ids) for e in encodings])
+        read = self._reader.ids(texts)
+        lengths = np.array([len(row) for row in read])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
-        ids = [[encodings[i].ids for i in rows] for rows in groups]
+        ids = [[read[i] for i in rows] for rows in groups]
         if len(ids) > 1:
             outputs = list(self._threads.map(partial(self._run, self._each), ids))
         else:

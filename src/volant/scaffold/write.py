@@ -14,7 +14,8 @@ from volant.schema import write_text
 from volant.sources.formats import Format
 
 WHY = {
-    "linear": "for few rows, and other scripts than Latin: it over-fits less, in a second; else try transformer",
+    "auto": "for few rows: cross-validation on train chooses among linear, frozen, contrastive and full fine-tuning",
+    "linear": "for other scripts than Latin: it reads all of them, and trains in seconds; else try transformer",
     "transformer": "the most accurate family; linear trains in seconds, for a first look",
 }
 
@@ -44,7 +45,7 @@ def conf_text(draft: Draft) -> str:
 defaults:
   - /source@source: files
   # {WHY[draft.model]}
-  - /model@model: {draft.model}   # linear, recurrent, transformer
+  - /model@model: {draft.model}   # auto, linear, recurrent, transformer
   - _self_
 
 kind: {draft.columns.kind}

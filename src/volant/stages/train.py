@@ -19,6 +19,7 @@ from volant.stages import run_stage
 from volant.terminal import Console
 
 WORK = Path(".cache/train")
+WORTH_A_WORD = 0.01  # share of texts that are cut
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,28 @@ def report(trained: Trained) -> dict[str, Any]:
         **best,
         **{f"val_{k}": round(v, 6) for k, v in trained.validation.items()},
         "precision": manifest["precision"],
+        **{f"{split}_{name}": v for split, found in trained.fitted.reading.items() for name, v in found.items()},
+        **_choice(trained.fitted.choice),
     }
+
+
+def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """What `model: auto` chose, and what cross-validation on train said of each option."""
+    scores = {f"cross_validated_{name}": score for name, score in choice.get("scores", {}).items()}
+    return {"chosen": choice["option"], **scores} if choice else {}
+
+
+def cut_texts(trained: Trained) -> str | None:
+    """A warning where texts are longer than what the model reads; none where hardly any is."""
+    read = trained.fitted.reading.get("train", {})
+    if read.get("texts_cut", 0.0) < WORTH_A_WORD:
+        return None
+    length = trained.bundle.manifest["max_length"]
+    return (
+        f"{read['texts_cut']:.1%} of the train texts have more than {length} tokens (model.max_length); "
+        f"{read['tokens_read']:.1%} of all tokens are read. Raise model.max_length, which takes more time, or set "
+        "model.truncation to head_tail, which reads the end of a text too."
+    )
 
 
 def curves(trained: Trained) -> str:
@@ -135,6 +157,8 @@ def main(name: str) -> None:
     record(name, flywheel, trained, reports)
     precision = trained.bundle.manifest["precision"]
     score = trained.validation[flywheel.metric]
+    if warning := cut_texts(trained):
+        Console(stderr=True).print(f"{name}: {warning}", style="yellow", highlight=False, soft_wrap=True)
     Console().print(f"{name}: models/{name} saved ({precision}), validation {flywheel.metric} {score:.4f}")
 
 

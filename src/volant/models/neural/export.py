@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from volant.models.neural.heads import Net
 from volant.models.neural.quantisation import quantise, quantise_weights
 from volant.runtime.onnx import TOKENIZER
+from volant.runtime.reader import HEAD, Reader
 
 FP32, INT8 = "model.onnx", "model-int8.onnx"
 OPSET = 18
@@ -32,7 +33,12 @@ class _Logits(nn.Module):
 
 
 def export(
-    net: nn.Module, tokenizer: Tokenizer, max_length: int, folder: Path, texts: Sequence[str]
+    net: nn.Module,
+    tokenizer: Tokenizer,
+    max_length: int,
+    folder: Path,
+    texts: Sequence[str],
+    truncation: str = HEAD,
 ) -> list[Mapping[str, Any]]:
     """Write tokenizer, fp32 and int8 graph into `folder`; returns a manifest's `runtime` for each, fp32 first.
 
@@ -42,6 +48,7 @@ def export(
         max_length: Tokens of a text that are read.
         folder: Where the files are written.
         texts: Training texts, from which an encoder's scales of int8 are taken.
+        truncation: Which tokens of a longer text are read.
     """
     tokenizer.save(str(folder / TOKENIZER), pretty=False)
     model = getattr(net.encoder, "model", None) if isinstance(net, Net) else None
@@ -51,11 +58,12 @@ def export(
     if model is not None:
         fuse(folder / FP32, model.config)
         some = [texts[row] for row in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)]
-        tokenizer.enable_truncation(max_length)
-        quantise(folder / FP32, folder / INT8, [encoding.ids for encoding in tokenizer.encode_batch_fast(some)])
+        quantise(folder / FP32, folder / INT8, Reader(tokenizer, max_length, truncation).ids(some))
     else:
         quantise_weights(folder / FP32, folder / INT8)
     common = {"type": "onnx", "max_length": max_length, "pad_id": 0, "disabled_optimizers": SLOWER}
+    if truncation != HEAD:
+        common["truncation"] = truncation
     return [
         {**common, "precision": precision, "model": name, "files": [name, TOKENIZER]}
         for precision, name in (("fp32", FP32), ("int8", INT8))

@@ -3,10 +3,11 @@
 Importing this imports torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,30 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from volant.models import Examples, Fitted, Task
+from volant.models.folds import pick
 from volant.models.neural.batches import pad
 from volant.models.neural.checkpoints import first_process
+from volant.models.neural.contrastive import contrast
 from volant.models.neural.export import export
 from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
-from volant.models.neural.options import Training
+from volant.models.neural.logistic import logistic_head
+from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 from volant.runtime.onnx import batches
+from volant.runtime.reader import HEAD, Reader
+
+WAIT = 2.0  # seconds before a progress bar is worth a line
+Ids = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
 class Composition:
     """A text encoder ready to be given a head: states (B, T, D) of token ids, and how they become one vector.
 
-    `start` is the folder of an earlier version's weights to begin with.
+    `start` is the folder of an earlier version's weights to begin with; `logistic` solves the head in place of
+    training it, after pairs of rows have moved the encoder where `contrastive` is given.
     """
 
     encoder: nn.Module
@@ -41,12 +50,14 @@ class Composition:
     dropout: float
     precompute: bool = False
     start: str | None = None
+    logistic: Logistic | None = None
+    contrastive: Contrastive | None = None
+    truncation: str = HEAD
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, cut at `max_length`."""
-        self.tokenizer.enable_truncation(self.max_length)
-        self.tokenizer.no_padding()
-        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
+    @property
+    def reader(self) -> Reader:
+        """What reads a text, in training as later in the bundle."""
+        return Reader(self.tokenizer, self.max_length, self.truncation)
 
 
 def fit(
@@ -71,41 +82,126 @@ def fit(
         What was fitted; under `torchrun` only the first process writes it, and the others name no candidates.
     """
     folder, work = folders
+    read = {"train": parts.reader.measured(train_rows.texts), "validation": parts.reader.measured(validation.texts)}
+    ids = read["train"][0], read["validation"][0]
+    net, history, best = learn(parts, ids, (train_rows, validation), task, options, work)
+    if not first_process():
+        return Fitted((), tuple(history), best)
+    sample = train_rows.texts
+    candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder, sample, parts.truncation)
+    keep(net, parts.tokenizer, task.labels, work / "weights")
+    reading = {split: shares for split, (_, shares) in read.items()}
+    return Fitted(tuple(candidates), tuple(history), best, work / "weights", reading)
+
+
+def learn(
+    parts: Composition,
+    ids: tuple[Ids, Ids],
+    sides: tuple[Examples, Examples],
+    task: Task,
+    options: Training,
+    work: Path,
+) -> tuple[Net, list[dict[str, float]], dict[str, float]]:
+    """Put a head on the encoder and train.
+
+    Args:
+        parts: The encoder and its tokenizer.
+        ids: Token ids of the train and of the validation rows.
+        sides: Those rows.
+        task: Kind, labels, metric, seed.
+        options: Hyper-parameters of the loop.
+        work: Where checkpoints live.
+
+    Returns:
+        The net, its evaluations, and the one that was kept.
+    """
+    rows, validation = sides
     goal = Goal(lambda logits: task.score(logits, validation), task.metric, task.seed)
-    targets = torch.as_tensor(train_rows.targets)
-    weights = class_weights(targets) if options.class_weights else None
+    weights = class_weights(torch.as_tensor(rows.targets)) if options.class_weights else None
     torch.manual_seed(task.seed)  # the head's first weights
     head = TextHead(parts.width, len(task.labels), parts.dropout, weights, options.label_smoothing)
     net = Net(parts.encoder, head, parts.pooling)
     if parts.start:
         restore(net, task.labels, Path(parts.start))
-    rows = _rows(net, parts, train_rows), _rows(net, parts, validation)
+    if parts.logistic:
+        solve(net, ids[0], rows.targets, parts, task)
+        best = {"epoch": 1.0, **{f"val_{name}": value for name, value in goal.score(answer(net, ids[1])).items()}}
+        return net, [best], best
+    read = tuple(_rows(net, parts, i, side.targets) for i, side in zip(ids, sides, strict=True))
     trained = HeadOnly(head) if parts.precompute else net
-    with seen_tokens(net.encoder, chain(*rows)):
-        history, best = train(trained, *rows, goal, options, work)
-    if not first_process():
-        return Fitted((), tuple(history), best)
-    candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder, train_rows.texts)
-    keep(net, parts.tokenizer, task.labels, work / "weights")
-    return Fitted(tuple(candidates), tuple(history), best, work / "weights")
+    with seen_tokens(net.encoder, chain(*read)):
+        history, best = train(trained, *read, goal, options, work)
+    return net, history, best
 
 
-def _rows(net: Net, parts: Composition, examples: Examples) -> list[dict[str, Any]]:
+def out_of_fold(
+    compose: Callable[[], Composition], rows: Examples, folds: Sequence[np.ndarray], task: Task, options: Training
+) -> np.ndarray:
+    """Logits (N, L) of each row by a net that was trained without its fold; nothing is exported.
+
+    Args:
+        compose: Gives the encoder as it is before the first step.
+        rows: Train rows.
+        folds: Positions of each fold.
+        task: Kind, labels, metric, seed.
+        options: Hyper-parameters of the loop.
+    """
+    parts = compose()
+    ids = parts.reader.ids(rows.texts)
+    logits = np.zeros((len(ids), len(task.labels)), dtype=np.float32)
+    frozen = parts.logistic if parts.precompute else None
+    states = encode(Net(parts.encoder, TextHead(parts.width, 1, 0.0, None), parts.pooling), ids) if frozen else None
+    for held in folds:
+        rest = np.setdiff1d(np.arange(len(ids)), held)
+        if frozen and states is not None:  # computed once for all folds
+            coefficients, intercepts = logistic_head(states[rest], rows.targets[rest], len(task.labels), frozen)
+            logits[held] = states[held] @ coefficients.T + intercepts
+            continue
+        sides = pick(rows, rest), pick(rows, held)
+        with TemporaryDirectory() as work:
+            read = [ids[k] for k in rest], [ids[k] for k in held]
+            net, *_ = learn(compose(), read, sides, task, options, Path(work))
+        logits[held] = answer(net, read[1])
+    return logits
+
+
+def solve(net: Net, ids: Ids, targets: np.ndarray, parts: Composition, task: Task) -> None:
+    """Move the encoder by pairs of rows, if so configured, and solve the head on its states."""
+    if parts.contrastive:
+        contrast(net, ids, targets, parts.contrastive, task.seed)
+    if parts.logistic:
+        set_head(net, logistic_head(encode(net, ids), targets, len(task.labels), parts.logistic))
+
+
+def set_head(net: Net, head: tuple[np.ndarray, np.ndarray]) -> None:
+    """Give a net the coefficients (L, D) and intercepts (L,) of a head."""
+    with torch.no_grad():
+        net.head.linear.weight.copy_(torch.as_tensor(head[0]))
+        net.head.linear.bias.copy_(torch.as_tensor(head[1]))
+
+
+def answer(net: Net, ids: Ids) -> np.ndarray:
+    """Logits (N, L) before any export."""
+    states = torch.as_tensor(encode(net, ids))
+    with torch.inference_mode():
+        return net.head.cpu().eval()(states).numpy()
+
+
+def _rows(net: Net, parts: Composition, ids: Ids, targets: np.ndarray) -> list[dict[str, Any]]:
     """What the training loop reads: ids, or what the frozen encoder makes of them, computed once."""
-    ids = parts.ids(examples.texts)
     if not parts.precompute:
-        return [{"input_ids": i, "labels": t} for i, t in zip(ids, examples.targets, strict=True)]
-    return [{"pooled": p, "labels": t} for p, t in zip(encode(net, ids), examples.targets, strict=True)]
+        return [{"input_ids": i, "labels": t} for i, t in zip(ids, targets, strict=True)]
+    return [{"pooled": p, "labels": t} for p, t in zip(encode(net, ids), targets, strict=True)]
 
 
-def encode(net: Net, ids: Sequence[Sequence[int]]) -> np.ndarray:
+def encode(net: Net, ids: Ids) -> np.ndarray:
     """Pooled states (N, D) of every row, in batches of like length."""
     from tqdm import tqdm
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = net.to(device).eval()
     states = np.empty((len(ids), 0), dtype=np.float32)
-    with torch.inference_mode(), tqdm(total=len(ids), desc="encoding once", unit="text") as bar:
+    with torch.inference_mode(), tqdm(total=len(ids), desc="encoding once", unit="text", delay=WAIT) as bar:
         for rows in batches(np.array([len(i) for i in ids]), 2048):
             batch = {name: tensor.to(device) for name, tensor in pad([ids[i] for i in rows]).items()}
             pooled = net.pooled(**batch).float().cpu().numpy()

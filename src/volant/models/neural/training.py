@@ -139,12 +139,15 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
     """Our names in the terms of `transformers.TrainingArguments`."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # of torchrun
     steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps * processes))
-    total = math.ceil(steps * options.num_train_epochs)
-    every = max(1, min(total, steps // options.evaluations_per_epoch))
+    planned = math.ceil(steps * options.num_train_epochs)
+    total = max(planned, options.min_steps)
+    # rows too few for as many steps leave too few for validation to choose among epochs: it scores the end
+    every = max(1, min(total, steps // options.evaluations_per_epoch)) if total == planned else total
     made = TrainingArguments(
         output_dir=str(work),
         learning_rate=options.learning_rate,
         num_train_epochs=options.num_train_epochs,
+        max_steps=total if total > planned else -1,
         per_device_train_batch_size=options.train_batch_size,
         per_device_eval_batch_size=options.eval_batch_size,
         gradient_accumulation_steps=options.gradient_accumulation_steps,

@@ -1,0 +1,112 @@
+"""Contrastive fine-tuning for few rows: rows of one label move together, of two apart. Importing this imports torch.
+
+From N rows there are about N²/2 pairs, so that an encoder learns from rows that are too few for a head with random
+weights. Each step takes a few rows of several labels and compares each two of them, where SetFit encodes both sides of
+every pair anew; the loss is the same, the squared distance of the cosine from 1 or 0.
+
+Source: Tunstall et al. 2022, Efficient Few-Shot Learning Without Prompts, https://arxiv.org/abs/2209.11055
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
+from tqdm import trange
+
+from volant.models.folds import rarest
+from volant.models.neural.batches import pad
+from volant.models.neural.heads import Net
+from volant.models.neural.options import Contrastive
+from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.training import has_bf16, rate_of
+
+
+def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, options: Contrastive, seed: int) -> None:
+    """Fine-tune the encoder of a net in place, on pairs of rows.
+
+    Args:
+        net: Its head takes no part.
+        ids: Token ids of each row.
+        targets: (N,) int64, or for several labels (N, L) float32.
+        options: Hyper-parameters.
+        seed: Of dropout and of the rows of each step.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    bf16 = has_bf16() if options.bf16 is None else options.bf16
+    net.to(device).train()
+    torch.manual_seed(seed)
+    draws = draw(targets, options.batch_size, seed)
+    with seen_tokens(net.encoder, ({"input_ids": row} for row in ids)):
+        optimizer, schedule = _optimizer(net, options)
+        for _, rows in zip(trange(options.steps, desc="pairs", unit="step"), draws, strict=False):
+            batch = {name: tensor.to(device) for name, tensor in pad([ids[row] for row in rows]).items()}
+            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+                states = net.pooled(**batch)
+            loss = pair_loss(states.float(), torch.as_tensor(alike(targets[rows]), device=device))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.encoder.parameters(), options.max_grad_norm)
+            optimizer.step()
+            schedule.step()
+    net.eval()
+
+
+def alike(targets: np.ndarray) -> np.ndarray:
+    """How alike the labels of each two rows are, (N, N): 1 the same, 0 none in common; between, the share in common.
+
+    Example:
+        >>> alike(np.array([0, 1, 0])).tolist()
+        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
+        >>> alike(np.array([[1.0, 1.0], [1.0, 0.0]])).tolist()
+        [[1.0, 0.5], [0.5, 1.0]]
+    """
+    if targets.ndim == 1:
+        return (targets[:, None] == targets[None]).astype(np.float32)
+    common = targets @ targets.T
+    either = targets.sum(axis=1)[:, None] + targets.sum(axis=1)[None] - common
+    return np.where(either > 0, common / np.maximum(either, 1), 1.0).astype(np.float32)  # none is as none
+
+
+def pair_loss(states: Tensor, wanted: Tensor) -> Tensor:
+    """Squared distance of the cosine of each two states (N, D) from what is wanted (N, N).
+
+    Pairs with something in common count as much together as those without, which are many more.
+    """
+    unit = F.normalize(states, dim=1)
+    distances = (unit @ unit.T - wanted) ** 2
+    near = (wanted > 0) & ~torch.eye(len(states), dtype=torch.bool, device=states.device)
+    parts = [distances[pairs].mean() for pairs in (near, wanted == 0) if pairs.any()]
+    return torch.stack(parts).mean() if parts else distances.sum() * 0
+
+
+def draw(targets: np.ndarray, size: int, seed: int) -> Iterator[np.ndarray]:
+    """Rows of one step after the other: a few labels, two rows or more of each, as far as there are.
+
+    Args:
+        targets: (N,) int64, or for several labels (N, L): a row then stands for its rarest label, or for none.
+        size: Rows at most.
+        seed: Of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    strata = targets if targets.ndim == 1 else rarest(targets)
+    groups = [np.flatnonzero(strata == label) for label in np.unique(strata)]
+    while True:
+        order = generator.permutation(len(groups))[: max(2, size // 2)]
+        each = max(2, size // len(order))
+        yield np.concatenate([generator.permutation(groups[k])[:each] for k in order])
+
+
+def _optimizer(net: Net, options: Contrastive) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW with layers' own rates; the rate rises in the warm-up and falls to 0."""
+    from transformers import get_linear_schedule_with_warmup
+
+    learning = [parameter for parameter in net.encoder.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learning if rate_of(p) == rate], "lr": options.learning_rate * rate}
+        for rate in sorted({rate_of(p) for p in learning})
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+    warmup = round(options.warmup_ratio * options.steps)
+    return optimizer, get_linear_schedule_with_warmup(optimizer, warmup, options.steps)

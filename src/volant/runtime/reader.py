@@ -1,0 +1,59 @@
+"""Texts to token ids, at most so many of each: one form for training, export and service."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+HEAD, HEAD_TAIL = "head", "head_tail"
+
+
+class Reader:
+    """A tokenizer that reads a text up to a length; the same in training as in a bundle.
+
+    Args:
+        tokenizer: A `tokenizers.Tokenizer`; it is set up for this reader.
+        max_length: Tokens that are read, those at the ends that the tokenizer adds among them.
+        truncation: Of a longer text, `head` keeps the first tokens, `head_tail` the first and the last half of them.
+
+    Source: Sun et al. 2019, How to Fine-Tune BERT for Text Classification?, https://arxiv.org/abs/1905.05583
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int, truncation: str = HEAD) -> None:
+        tokenizer.no_padding()
+        if truncation == HEAD:
+            tokenizer.enable_truncation(max_length)
+        else:
+            tokenizer.no_truncation()
+        self._tokenizer, self._length = tokenizer, max_length
+        self._added = tokenizer.num_special_tokens_to_add(False)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text."""
+        return [both_ends(encoding.ids, self._length) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+    def measured(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[str, float]]:
+        """Token ids of each text; the share of texts that are cut, and of all tokens, those that are read."""
+        ids: list[list[int]] = []
+        whole = np.zeros(len(texts), dtype=np.int64)
+        for row, encoding in enumerate(self._tokenizer.encode_batch_fast(list(texts))):
+            parts = [encoding, *encoding.overflowing]  # what truncation cut off, if the tokenizer does it
+            whole[row] = sum(len(part.ids) - self._added for part in parts)
+            ids.append(both_ends(encoding.ids, self._length))
+        read = np.array([len(row) - self._added for row in ids], dtype=np.int64)
+        shares = {"texts_cut": (whole > read).mean() if len(texts) else 0.0}
+        shares["tokens_read"] = read.sum() / whole.sum() if whole.sum() else 1.0
+        return ids, {name: round(float(share), 4) for name, share in shares.items()}
+
+
+def both_ends(ids: list[int], length: int) -> list[int]:
+    """The first and the last half of ids that are more than `length`.
+
+    Example:
+        >>> both_ends([1, 2, 3, 4, 5, 6], 4), both_ends([1, 2], 4)
+        ([1, 2, 5, 6], [1, 2])
+    """
+    if len(ids) <= length:
+        return ids
+    last = length // 2
+    return ids[: length - last] + ids[-last:]

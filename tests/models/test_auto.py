@@ -1,0 +1,161 @@
+"""The family that chooses: by cross-validation on train alone, within what it may cost, saying so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.conftest import TINY, flywheel
+from texts import reviews, topics
+from volant import config
+from volant.errors import VolantError
+from volant.kinds import KINDS
+from volant.models import Examples, Task
+from volant.models.auto import Auto, decide
+from volant.models.blend import stack
+from volant.models.folds import deal
+from volant.runtime.blend import BlendRuntime
+from volant.schema import write_table
+from volant.stages.train import report, train
+
+PAIRS = {"steps": 10, "learning_rate": 0.01}
+TASK = Task(KINDS["classify"], ("fresh", "rotten"), "macro_f1", 5)
+
+
+def tree(encoder: Path, **changes: Any) -> dict[str, Any]:
+    """The family with the tiny encoder."""
+    base = {**TINY["transformer"], "encoder": str(encoder)}
+    return {
+        "_target_": "volant.models.auto.Auto",
+        "family": "auto",
+        "linear": TINY["linear"],
+        "frozen": {**base, "trainable": "head", "logistic": {}},
+        "contrastive": {**base, "logistic": {}, "contrastive": PAIRS},
+        "full": {**base, "training": {**base["training"], "min_steps": 20}},
+        **changes,
+    }
+
+
+def rows(count: int, seed: int = 0) -> Examples:
+    table = reviews(count, seed)
+    gold = KINDS["classify"].gold(table)
+    return Examples(table["text"].to_pylist(), gold, KINDS["classify"].targets(gold, TASK.labels))
+
+
+def few(kind: str, folder: Path, count: int) -> Path:
+    make = {"classify": reviews, "multilabel": topics}[kind]
+    for seed, (split, size) in enumerate({"train": count, "validation": 20}.items()):
+        write_table(make(size, seed), folder / f"{split}.parquet")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_chooses_says_so_and_is_the_same_again(
+    kind: str, tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = few(kind, tmp_path / "data", 100)
+    wheel = flywheel(kind, tree(tiny_encoder))
+    first, again = (train("few", wheel, data, tmp_path / f"b{k}", tmp_path / "work") for k in range(2))
+    choice = first.fitted.choice
+    assert set(choice["scores"]) == {"linear", "frozen", "contrastive", "full"}
+    printed = capsys.readouterr().out
+    assert f"chosen: {choice['option']}" in printed
+    assert all(f"{name} macro_f1" in printed for name in choice["scores"])
+    said = report(first)
+    assert said["chosen"] == choice["option"]
+    assert said == report(again)
+    assert first.bundle.manifest["files"] == again.bundle.manifest["files"]
+    assert first.bundle.manifest["choice"] == json.loads(json.dumps(choice))
+    assert first.bundle.manifest["family"] == choice["family"] != "auto"
+    assert f"**Model chosen**: {choice['option']}" in (first.bundle.folder / "README.md").read_text()
+    assert first.validation["macro_f1"] > 0.7
+
+
+def test_test_and_validation_rows_have_no_say(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of each option is the train rows, and nothing else."""
+    asked: list[int] = []
+    model = config.build(tree(tiny_encoder), "model")
+    for name, part in model.models.items():
+        own = type(part).out_of_fold
+
+        def counted(self: Any, given: Examples, *more: Any, own: Any = own) -> np.ndarray:
+            asked.append(len(given.texts))
+            return own(self, given, *more)
+
+        if name in ("linear", "frozen"):
+            monkeypatch.setattr(type(part), "out_of_fold", counted)
+    choice = model.choose(rows(40), TASK)
+    assert set(asked) == {40}
+    assert choice["rows"] == 40
+
+
+def test_many_rows_are_not_cross_validated(tiny_encoder: Path) -> None:
+    model: Auto = config.build(tree(tiny_encoder, most_rows=30), "model")
+    assert model.choose(rows(31), TASK) == {"option": "full", "why": "31 train rows are more than 30 (most_rows)."}
+
+
+def test_what_costs_too_much_is_left_out_and_said(tiny_encoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model: Auto = config.build(tree(tiny_encoder, most_tokens=10, full_from=1000), "model")
+    choice = model.choose(rows(40), TASK)
+    assert set(choice["scores"]) == {"linear", "frozen"}
+    printed = capsys.readouterr().out
+    assert "contrastive is left out: it would read" in printed
+    assert "full is left out: fewer than 1000 train rows a label" in printed
+
+
+def test_a_label_of_one_row_can_not_be_judged(tiny_encoder: Path) -> None:
+    made = rows(20)
+    lone = Examples(made.texts, made.gold, np.array([0] * 19 + [1]))
+    assert config.build(tree(tiny_encoder), "model").choose(lone, TASK)["option"] == "frozen"
+
+
+def test_the_best_sum_is_taken_and_an_idle_part_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    made = Examples([""] * 200, rows(200).gold, rng.integers(0, 2, 200))
+    right = np.eye(2)[made.targets] * 4 + rng.normal(size=(200, 2))
+    noise = rng.normal(size=(200, 2))
+    assert decide({"linear": right, "frozen": noise, "contrastive": noise}, made, TASK)["option"] == "linear"
+    found = decide({"linear": noise, "frozen": noise, "contrastive": right}, made, TASK)
+    assert (found["option"], found.get("weights")) == ("contrastive", None)
+    both = decide({"linear": right, "frozen": np.eye(2)[made.targets] * 4 + rng.normal(size=(200, 2))}, made, TASK)
+    assert both["option"] == "frozen"
+    assert min(both["weights"]) > 0.3
+
+
+def test_few_rows_do_not_make_one_part_the_only_one() -> None:
+    """Of four rows, one part answers all and the other none, which may be luck."""
+    targets = np.array([0, 1, 0, 1])
+    parts = [np.eye(2)[targets] * 2, np.eye(2)[1 - targets] * 0.5]
+    free, held = (stack(parts, targets, TASK, pull)[0] for pull in (0.0, 1.0))
+    assert free == [1.0, 0.0]
+    assert held[1] > 0.05
+
+
+def test_folds_share_each_label() -> None:
+    targets = np.array([0] * 30 + [1] * 10 + [2] * 2)
+    parts = deal(targets, 2, seed=3)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(42))
+    assert [np.bincount(targets[part]).tolist() for part in parts] == [[15, 5, 1], [15, 5, 1]]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"folds": 1}, {"linear": {}}, {"frozen": TINY["linear"]}, {"full": {**TINY["transformer"], "layer": 1}}],
+)
+def test_an_option_of_another_family_is_refused(changes: dict[str, Any], tiny_encoder: Path) -> None:
+    with pytest.raises(VolantError, match=r"flywheels\.x\.model"):
+        config.build(tree(tiny_encoder, **changes), "flywheels.x.model")
+
+
+@pytest.mark.slow
+def test_a_blend_has_the_weights_of_cross_validation(tiny_encoder: Path, tmp_path: Path) -> None:
+    model: Auto = config.build(tree(tiny_encoder), "model")
+    chosen = {"option": "frozen", "why": "", "weights": [0.75, 0.25]}
+    object.__setattr__(model, "choose", lambda *_: chosen)
+    (tmp_path / "files").mkdir()
+    fitted = model.fit(rows(40), rows(20, 1), TASK, tmp_path / "files", tmp_path / "work")
+    assert all(c["weights"] == [0.75, 0.25] for c in fitted.candidates)
+    assert BlendRuntime(tmp_path / "files", fitted.candidates[0]).logits(["the film was lovely"]).argmax() == 0

@@ -79,14 +79,31 @@ def test_two_labels_have_the_columns_of_a_yes_or_no(tmp_path: Path) -> None:
     ]
     text = markdown("toy", results)
     names = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
-    assert names[2:10] == ["accuracy", "F1−", "F1+", "precision−", "precision+", "ROC-AUC", "recall−", "recall+"]
-    assert names[10:] == ["accuracy, interval", "size", "latency"]
+    assert names[2] == "validation accuracy"
+    assert names[3:11] == ["accuracy", "F1−", "F1+", "precision−", "precision+", "ROC-AUC", "recall−", "recall+"]
+    assert names[11:] == ["accuracy, interval", "size", "latency"]
     assert cells(text, "accuracy") == ["0.800", "0.900"]
     assert cells(text, "recall+") == ["0.800", "0.900"]
     assert cells(text, "size") == ["2.5 MB", "2.5 MB"]
     assert cells(text, "latency") == ["1.23 ms", "1.23 ms"]
     assert "− is `negative`, + is `positive`" in text
     assert "dvc exp apply toy-recurrent-1" in text
+
+
+@pytest.mark.parametrize(("scores", "told"), [((0.9, 0.8), "Best on validation: **linear**"), ((0.9, None), "none is")])
+def test_validation_chooses_and_test_scores_only_report(
+    tmp_path: Path, scores: tuple[float | None, ...], told: str
+) -> None:
+    results = []
+    for model, wrong, score in zip(("linear", "recurrent"), (4, 2), scores, strict=True):  # on test, recurrent is ahead
+        folder = report(tmp_path / model, ("negative", "positive"), wrong)
+        if score is not None:
+            write_json({"val_accuracy": score}, folder / "train.json")
+        results.append(read(folder, model, f"toy-{model}-1"))
+    text = markdown("toy", results)
+    assert told in text
+    assert "To take one of them" not in text
+    assert cells(text, "validation accuracy")[0] == "0.900"
 
 
 def test_more_labels_have_the_means_over_them(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from volant import config, model_choice
 from volant.compose import compose
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.sweep.apply import apply, choose, pick
+from volant.schema import write_text
+from volant.sweep.apply import apply, choose, pick, require_gain
 from volant.sweep.plan import plan
 from volant.sweep.rewrite import rewrite
 from volant.sweep.sampling import sampling
@@ -321,3 +322,25 @@ def test_a_study_of_somebody_else_is_not_taken_over(tmp_path: Path) -> None:
     with pytest.raises(VolantError, match=r"The study 'toy' is of \?.*Begin another one"):
         open_study("toy", url, Goal("toy", ("val_accuracy",), ("maximize",)))
     assert optuna.load_study(study_name="toy", storage=url).user_attrs == {}
+
+
+@pytest.mark.parametrize(
+    ("direction", "metric", "now", "refused"),
+    [
+        *(("maximize", "val_macro_f1", 0.823, True), ("maximize", "val_macro_f1", 0.7, False)),
+        *(("minimize", "val_loss", 0.2, True), ("maximize", "val_accuracy", 0.9, False)),
+    ],
+)
+def test_a_trial_that_is_worse_than_the_model_in_place_is_refused(
+    tmp_path: Path, direction: str, metric: str, now: float, refused: bool
+) -> None:
+    objective = "val_loss" if direction == "minimize" else "val_macro_f1"
+    study = optuna.create_study(study_name="toy", direction=direction)
+    study.set_user_attr("objectives", [objective])
+    study.optimize(lambda _: 0.745, n_trials=1)
+    write_text(json.dumps({metric: now}), tmp_path / "reports/toy/train.json")
+    if refused:
+        with pytest.raises(VolantError, match=r"0\.7450 on validation.*--force"):
+            require_gain("toy", study, study.best_trial, tmp_path)
+    else:
+        require_gain("toy", study, study.best_trial, tmp_path)

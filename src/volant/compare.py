@@ -13,6 +13,7 @@ from typing import Any
 
 from volant import config, model_choice
 from volant.errors import VolantError
+from volant.kinds.rates import LOSSES
 from volant.markdown import table
 from volant.schema import write_text
 from volant.terminal import Console
@@ -30,12 +31,14 @@ class Result:
         experiment: Name of the DVC experiment.
         details: `reports/<flywheel>/details.json`.
         speed: `reports/<flywheel>/speed.json`.
+        validation: The flywheel's metric on the validation rows, by which one chooses.
     """
 
     model: str
     experiment: str
     details: Mapping[str, Any]
     speed: Mapping[str, float]
+    validation: float | None = None
 
 
 def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) -> tuple[str, list[str]]:
@@ -66,7 +69,7 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
     if model_choice.chosen(root, name) not in results:
         _restore(root, name)
     if not results:
-        raise VolantError(f"No experiment of {name} came to its end; why stands above. Mend it, and run this again.")
+        raise VolantError(f"No experiment of {name} finished (see the errors above). Fix them, and run this again.")
     text = markdown(name, [results[option] for option in options if option in results])
     write_text(text, root / "reports" / name / "compare.md")
     return text, failed
@@ -75,7 +78,17 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
 def read(reports: Path, model: str, experiment: str) -> Result:
     """The report that an experiment has just left in the workspace: the next one overwrites it."""
     details, speed = (json.loads((reports / f"{n}.json").read_text("utf-8")) for n in ("details", "speed"))
-    return Result(model, experiment, details, speed)
+    path = reports / "train.json"
+    trained = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return Result(model, experiment, details, speed, trained.get(f"val_{details['metric']}"))
+
+
+def best(results: Sequence[Result]) -> Result | None:
+    """Return the result to choose: the best on validation, since test rows choose nothing; none if not all have one."""
+    if any(result.validation is None for result in results):
+        return None
+    loss = results[0].details["metric"] in LOSSES
+    return (min if loss else max)(results, key=lambda result: result.validation or 0.0)
 
 
 def markdown(name: str, results: Sequence[Result]) -> str:
@@ -87,12 +100,20 @@ def markdown(name: str, results: Sequence[Result]) -> str:
     rows = [[key, *(column[key] for column in columns)] for key in shared]
     note = f" − is `{labels[0]}`, + is `{labels[1]}`." if len(labels) == 2 else ""
     listed = "\n".join(f"- {r.model}: `dvc exp apply {r.experiment}`" for r in results)
+    chosen = best(results)
+    advice = (
+        f"Best on validation: **{chosen.model}** ({metric} {chosen.validation:.3f}). "
+        f"To use it: `dvc exp apply {chosen.experiment}`"
+        if chosen
+        else "Not every model has a validation score here, so none is recommended."
+    )
     return (
         f"# {name}: models side by side\n\n"
-        f"On the test rows, which no model has seen. The flywheel's metric is `{metric}`."
-        f"{note}\n\n{table(['', *(r.model for r in results)], rows)}\n\n"
-        "Interval: 95 %, percentile bootstrap. Latency: median, one text at a time, on the same machine. "
-        f"To take one of them:\n\n{listed}\n"
+        f"The first row is on the validation rows; choose by it. All others are on the test rows, which no model has "
+        f"seen: they report, and a model chosen by them would look better than it is. The flywheel's metric is "
+        f"`{metric}`.{note}\n\n{table(['', *(r.model for r in results)], rows)}\n\n"
+        "Interval: 95 %, percentile bootstrap. Latency: median, one text at a time, on the same machine.\n\n"
+        f"{advice}\n\nAll experiments:\n\n{listed}\n"
     )
 
 
@@ -112,13 +133,18 @@ def _binary(result: Result) -> dict[str, object]:
     asked = ("accuracy", "F1−", "F1+", "precision−", "precision+", "ROC-AUC", "recall−", "recall+")
     metric = result.details["metric"]
     first = {} if metric == "accuracy" else {metric: scores[metric]}
-    return {**first, **{key: figures[key] for key in asked}, **_rest(result)}
+    return {**_validation(result), **first, **{key: figures[key] for key in asked}, **_rest(result)}
+
+
+def _validation(result: Result) -> dict[str, object]:
+    return {f"validation {result.details['metric']}": result.validation}
 
 
 def _whole(result: Result) -> dict[str, object]:
     """Name → value where there are more labels."""
     scores, metric = result.details["scores"], result.details["metric"]
-    return {key: scores[key] for key in dict.fromkeys((metric, *MAIN)) if key in scores} | _rest(result)
+    figures = {key: scores[key] for key in dict.fromkeys((metric, *MAIN)) if key in scores}
+    return _validation(result) | figures | _rest(result)
 
 
 def _rest(result: Result) -> dict[str, object]:
@@ -175,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
     Console().print(f"Written: reports/{given.flywheel}/compare.md. More: dvc exp show --only-changed", highlight=False)
     for experiment in failed:
-        Console(stderr=True).print(f"{experiment} failed; why stands above.", style="red", highlight=False)
+        Console(stderr=True).print(f"{experiment} failed (see the errors above).", style="red", highlight=False)
     return 1 if failed else 0
 
 

@@ -53,8 +53,8 @@ def test_the_walk(project: Project) -> None:
     assert events[-1] == ("rollback", 1)
     assert events[:-1] == [
         *(("register", 1), ("approve", 1), ("promote", 1)),
-        *(("register", 2), ("approve", 2), ("promote", 2)),
-        *(("register", 3), ("reject", 3)),
+        *(("register", 2), ("compare", 2), ("approve", 2), ("promote", 2)),
+        *(("register", 3), ("compare", 3), ("reject", 3)),
     ]
     again = project.iterate()
     assert (again["outcome"], again["ran"]["executed"]) == ("nothing", [])  # a rollback is a person's word, not news

@@ -17,7 +17,9 @@ from mlflow.protos import databricks_pb2
 from mlflow.tracking import MlflowClient
 
 from tracking.conftest import record
+from volant.provenance import digest
 from volant.tracking import entries, following
+from volant.tracking.decisions import Rules, Seen, StaleError
 from volant.tracking.ledger import Entry, LedgerError, chain, now, sealed, state
 from volant.tracking.registry import Registry, registry
 
@@ -66,6 +68,43 @@ def test_a_lost_race_counts_for_nothing() -> None:
 def test_what_was_changed_is_named(changed: Callable[..., Any], said: str) -> None:
     with pytest.raises(LedgerError, match=said):
         chain("f", changed(*three()))
+
+
+def compared(version: int, verdict: str, champion: int | None, test: str = "t") -> Entry:
+    return entry(1, "", event="compare", version=version, verdict=verdict, previous=champion, test=test)
+
+
+def test_comparisons_are_counted_until_a_version_that_was_shown_to_be_better_is_promoted() -> None:
+    def promoted(version: int, champion: int | None) -> Entry:
+        return entry(1, "", event="promote", version=version, previous=champion)
+
+    moves = [entry(1, "", version=v) for v in (1, 2, 3, 4)]
+    moves += [promoted(1, None), compared(2, "not_worse", 1), promoted(2, 1), compared(3, "unclear", 2, "other")]
+    assert (state(moves).looks, dict(state(moves).tests)) == (2, {"t": 1, "other": 1})
+    better = [*moves, compared(4, "better", 2)]
+    assert state(better).looks == 3
+    assert state([*better, promoted(4, 2)]).looks == 0
+    assert state([*better, promoted(3, 2), promoted(4, 3)]).looks == 3  # not shown over the one that it replaces
+
+
+def test_entries_from_before_comparisons_were_counted_keep_their_hashes() -> None:
+    old = {name: value for name, value in asdict(entry(1, "")).items() if name not in ("test", "verdict")}
+    assert digest(["f", {**old, "hash": ""}]) == old["hash"]
+    assert chain("f", [(1, json.loads(json.dumps(old)))])
+
+
+@pytest.mark.parametrize("changed", [{"champion": 2}, {"status": "rejected"}, {"looks": 4}])
+def test_a_decision_is_refused_once_the_ledger_says_something_else(changed: dict[str, Any]) -> None:
+    now = state([*(entry(1, "", version=v) for v in (1, 2)), entry(1, "", event="promote"), compared(2, "better", 1)])
+    right = Seen(1, "pending", 1)
+    rules, stale = Rules("f", "gate", right), Rules("f", "gate", replace(right, **changed))
+    assert rules.compare(now, 2, "better", "t", "").previous == 1
+    assert rules.approve(now, 2, "")
+    for decide in (stale.approve, stale.reject):
+        with pytest.raises(StaleError, match="Compare again"):
+            decide(now, 2, "", *([()] if decide == stale.reject else []))
+    with pytest.raises(StaleError, match="the champion was"):
+        stale.promote(now, 2)
 
 
 def test_time_never_runs_backwards() -> None:

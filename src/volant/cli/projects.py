@@ -107,8 +107,11 @@ def sweep_apply(
     name: Annotated[str, typer.Argument(help="A flywheel.")],
     study: Annotated[str | None, typer.Option(help="This study instead of the flywheel's newest.")] = None,
     trial: Annotated[int | None, typer.Option(help="This trial instead of the best.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if the model in place has a better validation score.")
+    ] = False,
 ) -> None:
     """Write the best trial of the last sweep back into conf/, so that `make repro` trains it."""
     from volant.sweep.apply import apply, show_applied
 
-    show_applied(apply(name, study=study, trial=trial))
+    show_applied(apply(name, study=study, trial=trial, force=force))

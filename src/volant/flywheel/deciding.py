@@ -1,60 +1,105 @@
-"""What becomes of the bundle that was evaluated: registered, gated, promoted, kept waiting or rejected.
+"""The decision on the bundle that was evaluated: registered, gated, promoted, kept waiting or rejected.
 
 Each step can be made again: the same bundle is the same version, and what was decided is read back from the registry.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from volant import config
 from volant.alerts import tell
 from volant.datasets import catalogue
+from volant.errors import VolantError
 from volant.flywheel import journal, scores
+from volant.flywheel.champions import rows_digest
 from volant.flywheel.record import Turn
-from volant.gate import Best, Decision, judge
+from volant.gate import Champions, Comparison, Decision, judge
+from volant.kinds import KINDS
 from volant.provenance import digest
 from volant.results import read_results
-from volant.schema import sha256
-from volant.tracking.registry import Record, Registry, Version, registry
+from volant.tracking.ledger import State
+from volant.tracking.registry import Record, Registry, Seen, StaleError, Version, registry
 
 GATE = "gate"
+ATTEMPTS = 10  # each time, somebody else decided during the comparison
 
 
 def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
-    """Register the evaluated bundle if it is no version yet, gate it where that is due, do what gate and config say.
+    """Register the evaluated bundle if it is no version yet, gate it where that is due, act by the gate and config.
+
+    Where somebody else decides meanwhile, on this machine or another, it is compared again with what is true then.
 
     Raises:
-        VolantError: If the registry or its files can't be reached: the same turn then goes on later.
+        VolantError: If the registry or its files can't be reached: the same iteration then resumes later.
     """
     name = turn.flywheel
     record = _record(name, flywheel, root)
     turn.new = {"scores": record.details["scores"], "intervals": record.details["intervals"]}
+    test = scores.rows(name, root)
+    measured = _measured(record.details, rows_digest(test, KINDS[flywheel.kind]))
     with registry(root) as versions:
-        active = versions.champion(name)
-        version = versions.register(name, root / "models" / name, record)
-        turn.active, turn.version = active.number if active else None, version.number
-        found, why = None, "there is no active version yet" if not active else "it is the active version"
-        if active and active.number != version.number:
-            found, why = scores.against(name, flywheel, versions, active, root)
-            turn.comparison = found.to_json() if found else {"why": why}
-        gated = versions.record(name, version.number).gate
-        terms = {
-            "config": digest(asdict(flywheel.gate)),
-            "test": sha256(root / "data" / name / "clean/test.parquet"),
-        }
-        if _due(turn, version, flywheel, versions, gated, terms):
-            measured = _measured(record.details, terms["test"])
-            best = _best(flywheel.metric, turn, versions, measured)
-            decision = judge(flywheel.gate, record.details, record.speed, found, why, best)
-            turn.judged, turn.decision = (decision, found), decision.to_json()
-            kept = {**turn.decision, **terms, "comparison": turn.comparison}
-            versions.annotate(name, version.number, kept, measured)
-            _act(turn, version, flywheel, versions, decision)
+        turn.version = versions.register(name, root / "models" / name, record).number
+        contest = scores.Contest.of(name, flywheel, versions, test, measured, root)
+        for _ in range(ATTEMPTS):
+            try:
+                _decide(turn, flywheel, contest, record, root)
+                break
+            except StaleError:
+                continue
         else:
-            _recall(turn, version, gated, root)
+            raise VolantError(
+                f"Others decided about versions of {name} {ATTEMPTS} times during the comparison. "
+                "Nothing was promoted; run the same command again."
+            )
     turn.next = _next(turn)
+
+
+def _decide(turn: Turn, flywheel: config.Flywheel, contest: scores.Contest, record: Record, root: Path) -> None:
+    """Decide once, in view of one state of the ledger.
+
+    Raises:
+        StaleError: If the ledger says something else by the time that the decision is to be written.
+    """
+    name, number, versions, measured = turn.flywheel, turn.version or 0, contest.registry, contest.measured
+    now = versions.state(name)
+    every = {version.number: version for version in versions.versions(name)}
+    version, champion = every[number], every.get(now.champion or 0)
+    turn.active, turn.decided_before = champion.number if champion else None, now.tests.get(measured["test"], 0)
+    gated = versions.record(name, number).gate
+    terms = {"config": digest(asdict(flywheel.gate)), "test": measured["test"]}
+    if not _due(turn, version, flywheel, versions, gated, {**terms, "champion": now.champion}):
+        turn.comparison = gated.get("comparison") if gated and gated["test"] == terms["test"] else None
+        if number == turn.active:  # so that a later version can be held against it although it can't answer then
+            versions.annotate(name, number, None, measured)
+        _recall(turn, version, gated, root)
+        return
+    seen = Seen(now.champion, now.statuses[number])
+    found, champions = _compare(contest, number, now, every)
+    decision = judge(flywheel.gate, record.details, record.speed, found, champions)
+    turn.comparison = found.to_json() if found else {"why": champions.trouble or "there is no champion yet"}
+    turn.judged, turn.decision = (decision, found), decision.to_json()
+    if found:  # first of all: a comparison that was made counts, whatever becomes of it
+        note, look = f"comparison {found.look}: {found.verdict.replace('_', ' ')}", replace(seen, looks=now.looks)
+        versions.compared(name, number, found.verdict, terms["test"], note=note, seen=look, by=GATE)
+    kept = {**turn.decision, **terms, "champion": now.champion, "comparison": turn.comparison}
+    versions.annotate(name, number, kept, measured)
+    _act(turn, version, flywheel, versions, decision, seen)
+
+
+def _compare(
+    contest: scores.Contest, number: int, now: State, every: Mapping[int, Version]
+) -> tuple[Comparison | None, Champions]:
+    """Compare with the champion of the ledger, and with every champion that a rollback could go back to."""
+    if now.champion is None:
+        return None, Champions()
+    champion = every.get(now.champion)
+    if champion is None:
+        return None, Champions(exists=True, trouble=f"version {now.champion}, the champion, was deleted in MLflow")
+    former = [every[n] for n in dict.fromkeys(now.champions) if n in every and now.statuses[n] == "approved"]
+    others = [version for version in former if version.number not in (champion.number, number)]
+    return contest.against(champion, others, now.looks + 1)
 
 
 def _due(
@@ -63,9 +108,9 @@ def _due(
     flywheel: config.Flywheel,
     versions: Registry,
     gated: Mapping[str, Any] | None,
-    terms: Mapping[str, str],
+    terms: Mapping[str, Any],
 ) -> bool:
-    """Whether the gate has to decide: it did not yet, or under other terms, or was cut off before it could act."""
+    """Return whether the gate has to decide: it did not yet, or under other terms, or was cut off before it acted."""
     auto = flywheel.approval == "auto"
     if version.status == "approved":
         if version.number == turn.active or not auto or version.approved_by != GATE:
@@ -75,26 +120,16 @@ def _due(
         return version.status == "pending"
     if version.status == "rejected":  # a person's word stands; the gate's falls with its conditions
         return gated["config"] != terms["config"] and bool(version.reasons)
-    return auto or not gated["passed"] or any(gated.get(key) != value for key, value in terms.items())
+    changed = any(gated.get(key) != terms[key] for key in ("config", "test"))
+    if gated.get("outcome") == "waits":  # a person decides, unless there is something else to compare now
+        return changed or gated.get("champion") != terms["champion"]
+    return auto or not gated["passed"] or changed
 
 
 def _measured(details: Mapping[str, Any], test: str) -> dict[str, Any]:
     """What a later version can be held against, if it answers the same rows with the same labels."""
     labels = digest(sorted(row["label"] for row in details["labels"]))
     return {"test": test, "labels": labels, "scores": details["scores"]}
-
-
-def _best(metric: str, turn: Turn, versions: Registry, now: Mapping[str, Any]) -> Best | None:
-    """The best of the champions before the active one that were gated on these very test rows, with these labels.
-
-    Else a chain of versions, each within the margin of the one before, could fall as deep as it is long.
-    """
-    score, found = now["scores"].get(metric), []
-    for other in versions.line(turn.flywheel):
-        same = all(other.gated.get(key) == now[key] for key in ("test", "labels"))
-        if other.number not in (turn.version, turn.active) and same and other.gated["scores"].get(metric) is not None:
-            found.append(Best(other.number, metric, other.gated["scores"][metric]))
-    return min(found, key=lambda best: best.gain(score), default=None) if score is not None else None
 
 
 def _unpromoted(turn: Turn, version: Version, versions: Registry) -> bool:
@@ -106,16 +141,25 @@ def _unpromoted(turn: Turn, version: Version, versions: Registry) -> bool:
     return "train" in (*turn.ran.executed, *turn.ran.restored) and not left
 
 
-def _act(turn: Turn, version: Version, flywheel: config.Flywheel, versions: Registry, decision: Decision) -> None:
-    """Do what the gate and the config say of a version."""
+def _act(
+    turn: Turn, version: Version, flywheel: config.Flywheel, versions: Registry, decision: Decision, seen: Seen
+) -> None:
+    """Act on the verdict as config says, while the ledger still says what was seen.
+
+    Raises:
+        StaleError: If it doesn't.
+    """
     name, number = turn.flywheel, version.number
-    if not decision.passed:
-        versions.reject(name, number, note="the gate", reasons=decision.reasons, by=GATE)
+    if decision.outcome == "failed":
+        versions.reject(name, number, note="the gate", reasons=decision.reasons, by=GATE, seen=seen)
         tell(name, f"version {number} was rejected by the gate: {'; '.join(decision.reasons)}")
         turn.outcome = "rejected"
+    elif decision.outcome == "waits":
+        tell(name, f"version {number} waits for a person's decision: {'; '.join(decision.reasons)}")
+        turn.outcome = "undecided"
     elif flywheel.approval == "auto":
-        versions.approve(name, number, note="by config: approval is auto", by=GATE)
-        versions.promote(name, number, by=GATE)
+        versions.approve(name, number, note="by config: approval is auto", by=GATE, seen=seen)
+        versions.promote(name, number, by=GATE, seen=replace(seen, status="approved"))
         turn.outcome = "promoted"
     else:
         tell(name, f"version {number} passed the gate and waits for approval")
@@ -126,7 +170,7 @@ def _recall(turn: Turn, version: Version, gated: Mapping[str, Any] | None, root:
     """How it stands with a version that was decided on before; told again where that turn could not tell it."""
     told = (journal.read(turn.flywheel, root) or {}).get("bundle") == version.digest
     if version.status == "pending":
-        turn.outcome = "waiting"
+        turn.outcome = "undecided" if gated and gated.get("outcome") == "waits" else "waiting"
     elif told:
         turn.outcome = "evaluated"
     elif version.status == "rejected":
@@ -146,6 +190,7 @@ def _next(turn: Turn) -> str:
     name, number = turn.flywheel, turn.version
     return {
         "promoted": f"volant show {name} {number}",
+        "undecided": f"volant approve {name} {number} && volant promote {name} {number} (or: volant reject)",
         "waiting": f"volant approve {name} {number} && volant promote {name} {number}",
         "rejected": f"volant next {name}",
         "evaluated": f"volant versions {name}",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from volant.flywheel.pipeline import News, Ran
 from volant.gate import Comparison, Decision
 
-Outcome = Literal["nothing", "evaluated", "promoted", "waiting", "rejected"]
+Outcome = Literal["nothing", "evaluated", "promoted", "waiting", "undecided", "rejected"]
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Turn:
         comparison: Against the active version on the same rows.
         decision: The gate's, condition by condition.
         next: The command that comes next.
+        decided_before: How often these test rows had decided on a version before.
         judged: Decision and comparison, to be shown.
     """
 
@@ -44,6 +45,7 @@ class Turn:
     comparison: dict[str, Any] | None = None
     decision: dict[str, Any] | None = None
     next: str = ""
+    decided_before: int = 0
     judged: tuple[Decision, Comparison | None] | None = None
 
     def to_json(self) -> dict[str, Any]:

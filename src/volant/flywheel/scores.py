@@ -1,14 +1,18 @@
-"""The new bundle and the active version, answering the same test rows."""
+"""The new bundle against the champion and the best former champion, on test rows that neither has learned from."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from volant import config
-from volant.bundle import Bundle, BundleError, verify
+from volant.bundle import verify
 from volant.errors import VolantError
-from volant.gate import Answers, Comparison, compare
+from volant.flywheel.champions import Answered, SilentError, annotation, ask, learned_rows
+from volant.gate import Answers, Champions, Comparison, Past, compare, paired
 from volant.kinds import KINDS
 from volant.schema import Annotation, read_table
 from volant.stages.evaluate import served_rows
@@ -24,7 +28,7 @@ def rows(name: str, root: Path = Path()) -> pa.Table:
 
 
 def answers(name: str, labels: tuple[str, ...], test: pa.Table, root: Path = Path()) -> Answers:
-    """What the evaluated bundle said of each row, as the evaluation wrote it down; nothing where it could not judge.
+    """The evaluated bundle's answer to each row, as the evaluation wrote it down; nothing where it could not judge.
 
     Args:
         name: The flywheel's name.
@@ -33,41 +37,129 @@ def answers(name: str, labels: tuple[str, ...], test: pa.Table, root: Path = Pat
         root: The project's root.
     """
     said = read_table(root / "reports" / name / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
-    found = {row["id"]: _annotation(row["predicted"], row["scores"]) for row in said}
+    found = {row["id"]: annotation(row["predicted"], row["scores"]) for row in said}
     # rows of labels that the bundle was not taught: no score is taken of them for this side
     nothing = Annotation(label=labels[0], labels=(), scores=dict.fromkeys(labels, 0.0))
     return Answers(labels, [found.get(key, nothing) for key in test["id"].to_pylist()])
 
 
-def against(
-    name: str, flywheel: config.Flywheel, registry: "Registry", active: "Version", root: Path = Path()
-) -> tuple[Comparison | None, str]:
-    """The evaluated bundle against the active version on the same rows; or none, and why.
+@dataclass(frozen=True)
+class Contest:
+    """The evaluated bundle, which is compared with champions on the same rows.
 
-    An old version that is lost or broken, or knows none of today's labels, must not stop a new one.
-
-    Raises:
-        VolantError: If the files of the registry can't be reached now: that says nothing of the version.
+    Attributes:
+        flywheel: Its config.
+        registry: Has the champions.
+        test: The test rows.
+        name: Digest of the test rows.
+        new: The evaluated bundle's answers.
+        measured: Its digests of rows and labels, and its scores there.
+        root: The project's root.
     """
-    test = rows(name, root)
-    new = answers(name, tuple(verify(root / "models" / name)["labels"]), test, root)
-    try:
-        old = Bundle.load(registry.fetch(name, active.number))
-    except BundleError as error:
-        return None, f"version {active.number} can't be compared: {error}"
-    try:
-        said = Answers(old.labels, old.predict(test["text"].to_pylist()))
-    except Exception as error:  # a runtime may fail on an old graph in any way
-        return None, f"version {active.number} can't be compared: {error or type(error).__name__}"
-    cuts = [*flywheel.evaluation.slices, *(["dataset"] if "dataset" in test.column_names else [])]
-    kind, samples, group = KINDS[flywheel.kind], flywheel.evaluation.bootstrap_samples, flywheel.split.group
-    try:
-        return compare(kind, flywheel.metric, test, new, said, cuts, flywheel.gate, flywheel.seed, samples, group), ""
-    except VolantError as error:
-        return None, f"version {active.number} can't be compared: {error}"
+
+    flywheel: config.Flywheel
+    registry: "Registry"
+    test: pa.Table
+    name: str
+    new: Answered
+    measured: dict
+    root: Path
+
+    @classmethod
+    def of(
+        cls,
+        flywheel_name: str,
+        flywheel: config.Flywheel,
+        registry: "Registry",
+        test: pa.Table,
+        measured: dict,
+        root: Path,
+    ) -> "Contest":
+        """Read the evaluated bundle's answers and the record of its rows."""
+        folder = root / "models" / flywheel_name
+        said = answers(flywheel_name, tuple(verify(folder)["labels"]), test, root)
+        new = Answered(said, learned_rows(folder, test, flywheel.split.group))
+        return cls(flywheel, registry, test, measured["test"], new, measured, root)
+
+    def against(
+        self, champion: "Version", others: Sequence["Version"], look: int
+    ) -> tuple[Comparison | None, Champions]:
+        """Return the comparison with the champion, or why there is none, and the best of the former champions.
+
+        Raises:
+            VolantError: If the registry's files can't be reached, or memory runs out.
+        """
+        best, notes = self._best(others, look)
+        told = Champions(exists=True, best=best, labels=self.flywheel.labels, notes=tuple(notes))
+        try:
+            old = self._ask(champion)
+        except SilentError as error:
+            return None, replace(told, trouble=str(error), recorded=self._recorded(champion))
+        kept, excluded = self._unlearned(old)
+        if excluded and len(kept) < self.flywheel.gate.min_support:
+            return None, replace(told, trouble=self._too_few(champion, len(kept)))
+        try:
+            found = self._compare(kept, old, look)
+        except VolantError as error:
+            return None, replace(told, trouble=f"version {champion.number} can't be compared: {error}")
+        return replace(found, learned=excluded), told
+
+    def _compare(self, kept: np.ndarray, old: Answered, look: int) -> Comparison:
+        wheel = self.flywheel
+        slices = [*wheel.evaluation.slices, *(["dataset"] if "dataset" in self.test.column_names else [])]
+        test, new, said = self.test.take(kept), _some(self.new, kept), _some(old, kept)
+        samples = wheel.evaluation.bootstrap_samples
+        terms = (slices, wheel.gate, wheel.seed, samples, wheel.split.group, look)
+        return compare(KINDS[wheel.kind], wheel.metric, test, new, said, *terms)
+
+    def _best(self, others: Sequence["Version"], look: int) -> tuple[Past | None, list[str]]:
+        """Return the former champion over which the new version gains least, and a note on each that can't answer."""
+        found: list[Past] = []
+        notes: list[str] = []
+        for version in others:
+            try:
+                found.append(self._past(version, look))
+            except SilentError as error:
+                past = self._recorded(version)
+                found += [past] if past else []
+                notes += [] if past else [f"{error}, and it has no recorded score on these rows; it was skipped"]
+            except VolantError as error:  # nothing that both can answer
+                notes.append(f"version {version.number} was skipped: {error}")
+        # of those with the same difference, one that answered comes first: it has a lower end
+        return min(found, key=lambda past: (past.difference or 0.0, past.low is None), default=None), notes
+
+    def _past(self, version: "Version", look: int) -> Past:
+        old, wheel = self._ask(version), self.flywheel
+        kept, excluded = self._unlearned(old)
+        if excluded and len(kept) < wheel.gate.min_support:
+            raise SilentError(self._too_few(version, len(kept)))
+        new, said = _some(self.new, kept), _some(old, kept)
+        pair = paired(KINDS[wheel.kind], wheel.metric, self.test.take(kept), new, said, wheel.split.group)
+        draws = (wheel.evaluation.bootstrap_samples, wheel.seed)
+        return Past.answering(version.number, pair, wheel.gate.confidence, look, draws)
+
+    def _ask(self, version: "Version") -> Answered:
+        return ask(self.registry, version, self.test, self.name, self.flywheel.split.group, self.root)
+
+    def _unlearned(self, old: Answered) -> tuple[np.ndarray, int]:
+        """Positions of the rows that neither has learned from, and how many are excluded."""
+        kept = np.flatnonzero(~(self.new.learned | old.learned))
+        return kept, len(self.test) - len(kept)
+
+    def _too_few(self, version: "Version", left: int) -> str:
+        return (
+            f"only {left} of {len(self.test):,} test rows are left that neither the new version nor version "
+            f"{version.number} learned from, and gate.min_support is {self.flywheel.gate.min_support}; add TEST rows"
+        )
+
+    def _recorded(self, version: "Version") -> Past | None:
+        """A champion's score on these very rows, with these labels, as the gate recorded it."""
+        kept, metric = version.gated, self.flywheel.metric
+        if any(kept.get(key) != self.measured[key] for key in ("test", "labels")) or metric not in kept["scores"]:
+            return None
+        return Past.recorded(version.number, metric, kept["scores"][metric], self.measured["scores"].get(metric))
 
 
-def _annotation(predicted: Any, scores: dict[str, float]) -> Annotation:
-    if isinstance(predicted, list):
-        return Annotation(labels=tuple(predicted), scores=scores)
-    return Annotation(label=predicted, scores=scores)
+def _some(answered: Answered, rows: np.ndarray) -> Answers:
+    said = answered.answers.predicted
+    return Answers(answered.answers.labels, [said[k] for k in rows])

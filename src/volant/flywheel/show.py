@@ -19,6 +19,10 @@ OUTCOMES = {
     "evaluated": ("Evaluated; the active version stays.", "green"),
     "promoted": ("Version {version} is approved and active.", "green"),
     "waiting": ("Version {version} passed the gate and waits for a person's approval.", "yellow"),
+    "undecided": (
+        "Version {version} could not be compared and waits for a person's decision; {active} stays active.",
+        "yellow",
+    ),
     "rejected": ("The gate rejected version {version}; {active} stays active.", "red"),
 }
 FEW = 6
@@ -64,21 +68,31 @@ def _show_scores(turn: Turn, console: Console) -> None:
     if not turn.new:
         return
     ends = turn.new["intervals"].get(turn.metric, ())
+    score = f"{turn.new['scores'][turn.metric]:.4f}{_interval(ends)}"
     console.print(
-        f"Version {turn.version}: {turn.metric} {turn.new['scores'][turn.metric]:.4f}{_interval(ends)} on test",
+        f"Version {turn.version}: {turn.metric} {score} on test{_decided(turn)}",
         highlight=False,
+        soft_wrap=True,
     )
     found = turn.comparison
     if found and "old" in found:
         console.print(
-            f"Version {turn.active} (active): {turn.metric} {found['old']:.4f}{_interval(found['old_interval'])}; "
+            f"Version {turn.active} (champion): {turn.metric} {found['old']:.4f}{_interval(found['old_interval'])}; "
             f"difference {found['difference']:+.4f}{_interval(found['interval'])}, p {found['p_value']:.3f}, "
             f"{found['rows']:,} shared rows: {found['verdict'].replace('_', ' ')}",
             highlight=False,
             soft_wrap=True,
         )
-    elif found:
+    elif found and "why" in found:
         console.print(found["why"], style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _decided(turn: Turn) -> str:
+    """Whoever passes on the same rows again and again was chosen by them, so that their score flatters it."""
+    if not turn.decided_before:
+        return ""
+    times = "once" if turn.decided_before == 1 else f"{turn.decided_before} times"
+    return f"; these test rows have decided {times} before, so the score of what passed tends to be too high"
 
 
 def _interval(ends: tuple[float, ...] | list[float]) -> str:

@@ -1,31 +1,31 @@
-"""Whether a new bundle is better, not worse, or worse than the active one, on the same test rows.
+"""A new bundle against the champion on the same test rows: better, not worse, unclear or worse.
 
-`better`: the paired bootstrap interval of the difference lies above 0.
+`better`: the lower end of the difference lies above 0.
+`not_worse`: it lies at or above `-margin`, so that a loss over the margin is excluded (non-inferiority).
 `worse`: the new one loses more than the margin by the best estimate.
-`not_worse`: neither. `shown` says whether the interval excludes a loss over the margin too, which is what a
-non-inferiority test asks (Piaggio et al. 2012, https://doi.org/10.1001/jama.2012.87802); on a few hundred test rows it
-rarely does, and a flywheel that waits for it would stand still. Who wants proof sets `require: better`.
+`unclear`: none of these; the rows are too few to tell. `evidence` says how the lower end is found, and why it falls
+with the number of comparisons.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from volant.config import Gate
 from volant.errors import VolantError
-from volant.evaluation.bootstrap import units_of
+from volant.evaluation.bootstrap import drawn_whole, units_of
 from volant.evaluation.report import LOSSES
-from volant.gate.paired import Side, interval, mcnemar, metric_value, redraw, two_sided
+from volant.gate import evidence
+from volant.gate.evidence import Verdict
+from volant.gate.paired import Side, Value, gained, interval, mcnemar, metric_value, redraw, two_sided
 from volant.gate.parts import Parts, label_parts, slice_parts
 from volant.kinds import Kind
 from volant.kinds.calibration import score_matrix
 from volant.kinds.rates import by_label, tally
 from volant.schema import Annotation
-
-ROUNDING = 1e-9  # 0.80 - 0.79 is not quite 0.01: a loss of just the margin is none
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A new bundle against the active one, on the rows whose labels both know.
+    """A new bundle against the champion, on the rows whose labels both know.
 
     Attributes:
         rows: Rows that were compared.
@@ -50,8 +50,12 @@ class Comparison:
         interval: Paired bootstrap interval of the difference, of the gate's confidence.
         p_value: Of "there is no difference", by the bootstrap.
         mcnemar: Exact McNemar p-value (classify; it knows of no groups).
-        verdict: `better`, `not_worse` or `worse`, as the module says.
-        shown: Whether the interval excludes a loss over the margin.
+        verdict: `better`, `not_worse`, `unclear` or `worse`, as the module says.
+        low: Lower end of the difference, of the confidence that this look may spend.
+        spread: Standard error of the difference.
+        look: Number of this comparison since a version was last shown to be better.
+        power: How likely versions of known quality pass, the difference that is needed, and the rows that would help.
+        learned: Test rows that were excluded since one of the two learned from them.
         labels: F1 of each shared label: label, support, new, old, difference, p_value, fell.
         slices: The metric on each slice: slice, value, support, new, old, difference, p_value, fell.
         unshared: Labels that not both know: label, known_by, support, f1 of the one that knows it.
@@ -68,8 +72,12 @@ class Comparison:
     interval: tuple[float, float]
     p_value: float
     mcnemar: float | None
-    verdict: Literal["better", "not_worse", "worse"]
-    shown: bool
+    verdict: Verdict
+    low: float
+    spread: float
+    look: int
+    power: dict[str, Any] = field(default_factory=dict)
+    learned: int = 0
     labels: Parts = field(default_factory=list)
     slices: Parts = field(default_factory=list)
     unshared: list[dict[str, Any]] = field(default_factory=list)
@@ -90,6 +98,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
     seed: int,
     samples: int,
     group: str | None = None,
+    look: int = 1,
 ) -> Comparison:
     """Compare two bundles on the rows that both can answer; a label of one alone is judged apart, in `unshared`.
 
@@ -104,20 +113,105 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
         seed: Of the bootstrap.
         samples: How many times the rows are drawn again.
         group: Column whose equal values are drawn as a whole.
+        look: Number of this comparison since a version was last shown to be better.
 
     Raises:
         VolantError: If there is nothing to compare: no rows that both can answer, or the metric is undefined on them.
     """
+    pair = paired(kind, metric, test, new, old, group)
+    drawn = redraw(pair.value, pair.new, pair.old, samples, seed)
+    differences = pair.sign * (drawn[0] - drawn[1])
+    spread, alpha = pair.spread(differences), evidence.spent(look, gate.confidence)
+    rows, units = len(pair.rows), pair.units
+    low = float(evidence.low_end(pair.difference, spread, rows, units, alpha))
+    kept = test.take(pair.rows)
+    columns = [name for name in slices if name in test.column_names]
+    exact = (pair.new.tallies.exact, pair.old.tallies.exact)
+    return Comparison(
+        rows=rows,
+        left_out=len(test) - rows,
+        metric=metric,
+        new=pair.now,
+        old=pair.before,
+        new_interval=interval(drawn[0], gate.confidence),
+        old_interval=interval(drawn[1], gate.confidence),
+        difference=pair.difference,
+        interval=interval(differences, gate.confidence),
+        p_value=two_sided(differences),
+        mcnemar=mcnemar(*exact) if kind.name == "classify" and not group else None,
+        verdict=evidence.verdict(pair.difference, low, gate.margin),
+        low=low,
+        spread=spread,
+        look=look,
+        power=evidence.describe(spread, rows, units, alpha, gate.margin),
+        labels=label_parts(pair.labels, pair.new, pair.old, gate, (samples, seed)),
+        slices=slice_parts(kept, columns, (metric, pair.value, pair.sign), pair.new, pair.old, gate, (samples, seed)),
+        unshared=_unshared(kind, kind.gold(test), new, old),
+    )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two bundles' answers to the rows whose labels both know.
+
+    Attributes:
+        metric: The flywheel's metric; `value` measures it, `sign` is -1 where less is better.
+        labels: The labels that both know.
+        rows: Positions of the rows.
+        new: Answers of the new bundle; `now` is its score.
+        old: Answers of the other; `before` is its score.
+    """
+
+    metric: str
+    value: Value
+    sign: int
+    labels: tuple[str, ...]
+    rows: np.ndarray
+    new: Side
+    old: Side
+    now: float
+    before: float
+
+    @property
+    def difference(self) -> float:
+        """How much better the new one is."""
+        return self.sign * (self.now - self.before)
+
+    @property
+    def units(self) -> int:
+        """How many units are drawn."""
+        return int(self._drawn().max()) + 1
+
+    def _drawn(self) -> np.ndarray:
+        return np.arange(len(self.rows)) if self.new.units is None else drawn_whole(self.new.units)
+
+    def spread(self, differences: np.ndarray | None = None, samples: int = 1000, seed: int = 0) -> float:
+        """Return the standard error of the difference: exact for means over rows, else that of its resamples."""
+        rows = gained(self.metric, self.new, self.old)
+        if rows is not None:
+            return float(evidence.mean_difference(rows, self._drawn())[1])
+        if differences is None:
+            new, old = redraw(self.value, self.new, self.old, samples, seed)
+            differences = new - old
+        return float(np.nanstd(differences))
+
+
+def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, group: str | None) -> Pair:
+    """Return both bundles' answers to the rows that both can answer; as `compare`, without its verdict.
+
+    Raises:
+        VolantError: As `compare`.
+    """
     gold = kind.gold(test)
     if not len(gold) == len(new.predicted) == len(old.predicted):
-        counts = f"{len(gold)} rows, {len(new.predicted)} new answers, {len(old.predicted)} of the active version"
+        counts = f"{len(gold)} rows, {len(new.predicted)} new answers, {len(old.predicted)} of the champion"
         raise VolantError(f"There are {counts}. Let both answer the same rows.")
     shared = tuple(label for label in new.labels if label in set(old.labels))
     rows = _answerable(kind, gold, shared)
     if not len(rows):
         raise VolantError(
             f"None of the {len(gold)} test rows has labels that both versions know "
-            f"(new: {', '.join(new.labels)}; active: {', '.join(old.labels)}). Add test rows of shared labels."
+            f"(new: {', '.join(new.labels)}; champion: {', '.join(old.labels)}). Add test rows of shared labels."
         )
     units = units_of(test.take(rows), group)
     sides = [replace(_side(kind, [gold[k] for k in rows], a, rows, shared), units=units) for a in (new, old)]
@@ -125,35 +219,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():
         raise VolantError(f"'{metric}' is undefined on the {len(rows)} rows that both can answer: some label has none.")
-    drawn = redraw(value, sides[0], sides[1], samples, seed)
-    differences = sign * (drawn[0] - drawn[1])
-    ends, estimate = interval(differences, gate.confidence), sign * (now - before)
-    kept = test.take(rows)
-    columns = [name for name in slices if name in test.column_names]
-    return Comparison(
-        rows=len(rows),
-        left_out=len(gold) - len(rows),
-        metric=metric,
-        new=now,
-        old=before,
-        new_interval=interval(drawn[0], gate.confidence),
-        old_interval=interval(drawn[1], gate.confidence),
-        difference=estimate,
-        interval=ends,
-        p_value=two_sided(differences),
-        mcnemar=mcnemar(*(side.tallies.exact for side in sides)) if kind.name == "classify" and not group else None,
-        verdict=_verdict(estimate, ends[0], gate.margin),
-        shown=ends[0] >= -gate.margin - ROUNDING,
-        labels=label_parts(shared, sides[0], sides[1], gate, (samples, seed)),
-        slices=slice_parts(kept, columns, (metric, value, sign), sides[0], sides[1], gate, (samples, seed)),
-        unshared=_unshared(kind, gold, new, old),
-    )
-
-
-def _verdict(estimate: float, low: float, margin: float) -> Literal["better", "not_worse", "worse"]:
-    if low > 0:
-        return "better"
-    return "worse" if estimate < -margin - ROUNDING else "not_worse"
+    return Pair(metric, value, sign, shared, rows, sides[0], sides[1], now, before)
 
 
 def _held(gold: Annotation) -> tuple[str | None, ...]:

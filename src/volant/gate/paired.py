@@ -45,6 +45,16 @@ def metric_value(metric: str) -> Value:
     return value
 
 
+def gained(metric: str, new: Side, old: Side) -> np.ndarray | None:
+    """Return how much better the new side is on each row (rows,), for metrics that are means over rows; else None."""
+    if metric in ("accuracy", "subset_accuracy"):
+        return new.tallies.exact - old.tallies.exact
+    if metric == "hamming_loss":
+        wrong = [(s.tallies.predicted + s.tallies.gold - 2 * s.tallies.hits).mean(axis=1) for s in (new, old)]
+        return wrong[1] - wrong[0]
+    return None
+
+
 def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`value` of both sides on the same resamples of the rows, (samples, ...) each.
 

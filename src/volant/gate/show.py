@@ -4,28 +4,53 @@ from rich.markup import escape
 from rich.table import Table
 
 from volant.gate.comparison import Comparison
-from volant.gate.decision import Condition, Decision
+from volant.gate.decision import CHAMPION, Condition, Decision
 from volant.terminal import Console
 
+MARKS = ("[red]fail[/red]", "[green]pass[/green]", "[yellow]wait[/yellow]")
+OUTCOMES = {
+    "passed": ("Gate: passed", "green"),
+    "failed": ("Gate: failed", "red"),
+    "waits": ("Gate: not decided; a person has to approve or reject", "yellow"),
+}
 SHOWN = 8  # parts listed: those that fell most
 
 
 def show(decision: Decision, comparison: Comparison | None, console: Console) -> None:
-    """Print every condition, then the labels and slices that changed most, then what was decided."""
-    table = Table("condition", "value", "asked", "", "note", title="Gate", title_justify="left")
+    """Print every condition, the labels and slices that changed most, the verdict, and what would help."""
+    table = Table("condition", "value", "required", "", "note", title="Gate", title_justify="left")
     for condition in decision.conditions:
-        mark = "[green]yes[/green]" if condition.passed else "[red]no[/red]"
+        mark = MARKS[2 if condition.waits else int(condition.passed)]
         cells = (condition.name, _value(condition), condition.bound)
         table.add_row(*map(escape, cells), mark, escape(condition.note))
     console.print(table)
     if comparison:
         _show_parts(comparison, console)
-    if decision.passed:
-        console.print("The gate lets it pass.", style="green")
-        return
-    console.print("The gate says no:", style="red")
+    text, style = OUTCOMES[decision.outcome]
+    console.print(text, style=style, highlight=False)
     for reason in decision.reasons:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
+    if comparison and any(c.name == CHAMPION and not c.passed for c in decision.conditions):
+        for line in help_lines(comparison):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def help_lines(found: Comparison) -> list[str]:
+    """Return the power of a comparison in words, and what would help a version to pass."""
+    power = found.power
+    passes = ", ".join(f"{_quality(float(true))} {share:.0%}" for true, share in power["passes"].items())
+    lines = [
+        f"Power on these {found.rows:,} rows, at comparison {found.look}: a version passes from a difference of "
+        f"{power['needed']:+.4f} on. Share that passes by true quality: {passes}.",
+        "What helps: more TEST rows, a larger gate.margin, or a person's approval (volant approve, volant promote).",
+    ]
+    if power["rows_for_equal"]:
+        lines[1] += f" With about {power['rows_for_equal']:,} TEST rows an equal version passes in 80 %."
+    return lines
+
+
+def _quality(true: float) -> str:
+    return f"{abs(true):g} {'better' if true > 0 else 'worse'}" if true else "equal"
 
 
 def _value(condition: Condition) -> str:
@@ -34,7 +59,7 @@ def _value(condition: Condition) -> str:
 
 
 def _show_parts(found: Comparison, console: Console) -> None:
-    table = Table("label or slice", "new", "active", "change", "rows", title="Most changed", title_justify="left")
+    table = Table("label or slice", "new", "champion", "change", "rows", title="Most changed", title_justify="left")
     parts = [(f"label {row['label']}", row) for row in found.labels]
     parts += [(f"{row['slice']}: {row['value']}", row) for row in found.slices]
     for name, row in sorted(parts, key=lambda part: part[1]["difference"])[:SHOWN]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from volant import config
+from volant import config, learned
 from volant.bundle import Bundle
 from volant.kinds import KINDS, Kind
 from volant.models import Examples, Fitted, Task
@@ -63,6 +63,7 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
     if rank:  # all processes have trained the same model, the first one saves it
         shutil.rmtree(draft)
         raise SystemExit(0)
+    learned.record(tables.values(), flywheel.split.group, draft)
     validation = pack(draft, fitted, task, examples["validation"], flywheel, origin)
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)

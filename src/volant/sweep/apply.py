@@ -1,5 +1,6 @@
 """`volant sweep apply`: the best trial of a study, written back into the flywheel's conf file."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 PREFIX = "flywheel."
+ROUNDING = 1e-6  # of reports/<flywheel>/train.json
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def apply(
     root: Path = Path(),
     trial: int | None = None,
     storage: str | None = None,
+    force: bool = False,
 ) -> Applied:
     """Write a trial's settings into `conf/flywheel/<name>.yaml`; comments and all else stay as they are.
 
@@ -55,15 +58,19 @@ def apply(
         root: The project's root.
         trial: Its number; the best one by default.
         storage: URL of the studies' database; as `conf/sweep.yaml` says by default.
+        force: Also where the model in place did better on validation.
 
     Raises:
-        VolantError: If there is no such study or trial, no trial is the best, or the file would not be valid.
+        VolantError: If there is no such study or trial, no trial is the best, the file would not be valid, or the
+            model in place did better on validation.
     """
     root = root.resolve()
     path = root / config.CONF / "flywheel" / f"{name}.yaml"
     before, own = path.read_text(encoding="utf-8") if path.exists() else "", model_choice.chosen(root, name)
     found = choose(studies(storage_url(root, storage), name), name, study)
     best = pick(found, trial)
+    if not force:
+        require_gain(name, found, best, root)
     given = overrides(best)
     option = str(given.get(MODEL, own))
     settings = {key.removeprefix(PREFIX): value for key, value in given.items() if key.startswith(PREFIX)}
@@ -73,6 +80,26 @@ def apply(
     values = dict(zip(found.user_attrs["objectives"], best.values, strict=True))
     changes = ({f"/{model_choice.GROUP}": option} if option != own else {}) | settings
     return Applied(path, found.study_name, best.number, values, changes, _differs(root, name, given))
+
+
+def require_gain(name: str, study: "Study", trial: "FrozenTrial", root: Path) -> None:
+    """Refuse a trial whose first objective is worse than the validation score of the model in place.
+
+    Raises:
+        VolantError: If it is; says both scores.
+    """
+    objective, value = study.user_attrs["objectives"][0], trial.values[0]
+    path = root / "reports" / name / "train.json"
+    trained = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    now = trained.get(objective, trained.get(f"val_{objective.removeprefix('val_')}"))
+    loses = study.directions[0].name == "MINIMIZE"
+    if now is None or (now - value if loses else value - now) >= -ROUNDING:
+        return
+    raise VolantError(
+        f"Trial {trial.number} of {study.study_name} has {objective} {value:.4f} on validation, and the model in place "
+        f"has {now:.4f} (reports/{name}/train.json): applying it would make {name} worse. Nothing was written. Keep "
+        f"the model in place, sweep further, or write it all the same with `volant sweep apply {name} --force`."
+    )
 
 
 def choose(found: Sequence["Study"], name: str, wanted: str | None) -> "Study":

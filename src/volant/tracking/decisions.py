@@ -6,24 +6,51 @@ from dataclasses import dataclass
 
 from volant.errors import VolantError
 from volant.tracking.entries import Decision
-from volant.tracking.ledger import State
+from volant.tracking.ledger import State, Status
+
+
+class StaleError(VolantError):
+    """Somebody else decided meanwhile: what the decision was based on no longer holds."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The state that a decision is based on.
+
+    Attributes:
+        champion: The champion that the version was compared with; none if there was none.
+        status: Of the version.
+        looks: Comparisons that had been made, where the decision depends on their number.
+    """
+
+    champion: int | None
+    status: Status
+    looks: int | None = None
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules for one flywheel, asked by one person."""
+    """The rules for one flywheel, asked by one person; with `seen`, only while the ledger still says that."""
 
     flywheel: str
     by: str
+    seen: Seen | None = None
+
+    def compare(self, now: State, number: int, verdict: str, test: str, note: str) -> Decision:
+        """Record a comparison with the champion, before it is acted on."""
+        self._require_seen(now, number)
+        return Decision("compare", number, self.by, note, previous=now.champion, test=test, verdict=verdict)
 
     def approve(self, now: State, number: int, note: str) -> Decision | None:
         """Any version: a person may know better than the gate. Approved already: nothing."""
+        self._require_seen(now, number)
         if now.statuses[number] == "approved":
             return None
         return Decision("approve", number, self.by, note)
 
     def reject(self, now: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
         """Any version but the active one; rejected already for the same reasons: nothing."""
+        self._require_seen(now, number)
         if now.champion == number:
             raise VolantError(
                 f"Version {number} of {self.flywheel} is active. Go back first with `volant rollback {self.flywheel}`, "
@@ -36,6 +63,7 @@ class Rules:
 
     def promote(self, now: State, number: int) -> Decision | None:
         """An approved version."""
+        self._require_seen(now, number)
         if now.statuses[number] != "approved":
             raise VolantError(
                 f"Version {number} of {self.flywheel} is {now.statuses[number]}, and only an approved one can be "
@@ -53,6 +81,24 @@ class Rules:
                 f"See `volant versions {self.flywheel}`; make one active with `volant promote {self.flywheel} N`."
             )
         return Decision("rollback", now.fallback, self.by, previous=now.champion)
+
+    def _require_seen(self, now: State, number: int) -> None:
+        """Refuse what was decided in view of another state (compare-and-set)."""
+        if self.seen is None:
+            return
+        looks = now.looks if self.seen.looks is not None else None
+        found = Seen(now.champion, now.statuses[number], looks)
+        if found != self.seen:
+            raise StaleError(
+                f"Version {number} of {self.flywheel} was compared while {_told(self.seen)}; now {_told(found)}. "
+                "Compare again: run the same command."
+            )
+
+
+def _told(seen: Seen) -> str:
+    champion = f"version {seen.champion}" if seen.champion else "none"
+    looks = f", after {seen.looks} comparisons" if seen.looks is not None else ""
+    return f"the champion was {champion} and it was {seen.status}{looks}"
 
 
 def person() -> str:

@@ -37,6 +37,8 @@ class Decision:
     reasons: tuple[str, ...] = ()
     previous: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    test: str = ""
+    verdict: str = ""
 
 
 Decide = Callable[[list[Entry]], Decision | None]
@@ -171,6 +173,8 @@ def _entry(decision: Decision, entries: list[Entry]) -> Entry:
         note=decision.note,
         reasons=decision.reasons,
         prev=entries[-1].hash if entries else "",
+        test=decision.test,
+        verdict=decision.verdict,
         **{**known, **decision.facts},
     )
 

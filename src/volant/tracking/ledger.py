@@ -6,15 +6,15 @@ it: of two writers on two machines that read the same end, the first in the stor
 entry, whose `prev` was overtaken, counts for nothing; it is written again. All else that doesn't fit is tampering.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from volant.errors import VolantError
 from volant.provenance import digest
 
-Event = Literal["register", "approve", "reject", "promote", "rollback"]
+Event = Literal["register", "compare", "approve", "reject", "promote", "rollback"]
 Status = Literal["pending", "approved", "rejected"]
 
 
@@ -31,7 +31,7 @@ class Entry:
         time: When, ISO 8601 in UTC; never before the entry before it.
         event: What was decided.
         version: About which version.
-        previous: The champion until then, for promote and rollback.
+        previous: The champion until then, for promote and rollback; for compare, the one that was compared with.
         by: Who.
         note: Why.
         reasons: Of a rejection: the gate's.
@@ -40,6 +40,8 @@ class Entry:
         data: Digest of the data that it was trained on.
         config: Digest of the config.
         prev: Hash of the entry before; empty for the first.
+        test: Digest of the test rows of a comparison.
+        verdict: Of a comparison.
         hash: Of all of the above, and of the flywheel's name.
     """
 
@@ -56,6 +58,8 @@ class Entry:
     data: str
     config: str
     prev: str
+    test: str = ""
+    verdict: str = ""
     hash: str = ""
 
     @property
@@ -66,7 +70,10 @@ class Entry:
 
 def sealed(entry: Entry, flywheel: str) -> Entry:
     """The entry with its hash."""
-    return replace(entry, hash=digest([flywheel, {**asdict(entry), "hash": ""}]))
+    tree = {**asdict(entry), "hash": ""}
+    # entries from before comparisons were recorded lack these two, and keep their hashes
+    told = {name: value for name, value in tree.items() if value or name not in ("test", "verdict")}
+    return replace(entry, hash=digest([flywheel, told]))
 
 
 def parse(tree: Any) -> Entry | None:
@@ -124,11 +131,15 @@ class State:
         statuses: Of each registered version.
         champions: The active version last, before it those that a rollback goes back to.
         last: The last decision about each version that set its status.
+        looks: Comparisons since a version was promoted that had been shown to be better than the champion before it.
+        tests: How often each set of test rows, by its digest, was compared on.
     """
 
     statuses: dict[int, Status]
     champions: tuple[int, ...]
     last: dict[int, Entry]
+    looks: int = 0
+    tests: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def champion(self) -> int | None:
@@ -153,15 +164,28 @@ def state(entries: Sequence[Entry]) -> State:
     last: dict[int, Entry] = {}
     champions: list[int] = []
     status: dict[str, Status] = {"register": "pending", "approve": "approved", "reject": "rejected"}
+    compared: dict[int, Entry] = {}
+    tests: dict[str, int] = {}
+    looks = 0
     for entry in entries:
         if entry.event in status:
             statuses[entry.version], last[entry.version] = status[entry.event], entry
+        elif entry.event == "compare":
+            compared[entry.version] = entry
+            tests[entry.test] = tests.get(entry.test, 0) + 1
+            looks += 1
         elif entry.event == "promote":
             champions.append(entry.version)
+            looks = 0 if _shown_better(compared.get(entry.version), entry) else looks
         else:  # a rollback forgets what was active since then
             while champions and champions[-1] != entry.version:
                 champions.pop()
-    return State(statuses, tuple(champions), last)
+    return State(statuses, tuple(champions), last, looks, tests)
+
+
+def _shown_better(comparison: Entry | None, promotion: Entry) -> bool:
+    """Return whether a promoted version had been shown to be better than the very champion that it replaces."""
+    return comparison is not None and (comparison.verdict, comparison.previous) == ("better", promotion.previous)
 
 
 def until(entries: Sequence[Entry], at: datetime | None) -> list[Entry]:

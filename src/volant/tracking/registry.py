@@ -18,7 +18,7 @@ from volant.locking import LOCKS, STATE, held
 from volant.tracking import entries, files, following, versions
 from volant.tracking.best import Best, best
 from volant.tracking.clients import client as connect
-from volant.tracking.decisions import Rules, person
+from volant.tracking.decisions import Rules, Seen, StaleError, person
 from volant.tracking.entries import Decision
 from volant.tracking.ledger import Entry, State, state, until
 from volant.tracking.store import Store, reason, session, shown
@@ -27,7 +27,7 @@ from volant.tracking.versions import Record, Version
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-__all__ = ["Record", "Registry", "Version", "registry"]
+__all__ = ["Record", "Registry", "Seen", "StaleError", "Version", "registry"]
 
 FETCHED, WEIGHTS = STATE / "versions", STATE / "weights"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -163,29 +163,58 @@ class Registry:
             raise VolantError(f"{flywheel} has no {given} now. `volant versions {flywheel}` lists its versions.")
         return found
 
-    def approve(self, flywheel: str, number: int, note: str = "", by: str | None = None) -> Version:
-        """Let a version become the active one; also one that the gate rejected, as a person may know better."""
-        rules = Rules(flywheel, by or person())
+    def state(self, flywheel: str) -> State:
+        """Everything that follows from the ledger now."""
+        return self._state(flywheel)
+
+    def compared(  # noqa: PLR0913  (one entry of the ledger)
+        self, flywheel: str, number: int, verdict: str, test: str, *, note: str, seen: Seen, by: str | None = None
+    ) -> Version:
+        """Record that a version was compared with the champion.
+
+        Raises:
+            StaleError: If the ledger no longer says what was seen.
+        """
+        rules = Rules(flywheel, by or person(), seen)
+        return self._decide(flywheel, number, lambda now: rules.compare(now, number, verdict, test, note))
+
+    def approve(
+        self, flywheel: str, number: int, note: str = "", by: str | None = None, seen: Seen | None = None
+    ) -> Version:
+        """Let a version become the active one; also one that the gate rejected, as a person may know better.
+
+        Raises:
+            StaleError: If the ledger no longer says what was seen.
+        """
+        rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.approve(now, number, note))
 
     def reject(
-        self, flywheel: str, number: int, note: str = "", reasons: Sequence[str] = (), by: str | None = None
+        self,
+        flywheel: str,
+        number: int,
+        note: str = "",
+        reasons: Sequence[str] = (),
+        by: str | None = None,
+        seen: Seen | None = None,
     ) -> Version:
         """Keep a version from becoming the active one.
 
         Raises:
             VolantError: If it is active now.
+            StaleError: If the ledger no longer says what was seen.
         """
-        rules = Rules(flywheel, by or person())
+        rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.reject(now, number, note, tuple(reasons)))
 
-    def promote(self, flywheel: str, number: int, by: str | None = None) -> Version:
+    def promote(self, flywheel: str, number: int, by: str | None = None, seen: Seen | None = None) -> Version:
         """Make an approved version the active one.
 
         Raises:
             VolantError: If it isn't approved.
+            StaleError: If the ledger no longer says what was seen.
         """
-        rules = Rules(flywheel, by or person())
+        rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.promote(now, number))
 
     def rollback(self, flywheel: str, by: str | None = None) -> Version:
@@ -214,10 +243,11 @@ class Registry:
         return files.get_record(self._client, self.get(flywheel, number).run_id)
 
     def annotate(
-        self, flywheel: str, number: int, gate: dict[str, Any], measured: dict[str, Any] | None = None
+        self, flywheel: str, number: int, gate: dict[str, Any] | None, measured: dict[str, Any] | None = None
     ) -> None:
         """Keep what the gate found with a version; what it measured also where no file has to be fetched for it."""
-        files.put_gate(self._client, self.get(flywheel, number).run_id, gate)
+        if gate is not None:
+            files.put_gate(self._client, self.get(flywheel, number).run_id, gate)
         if measured is not None:
             self._client.set_model_version_tag(flywheel, str(number), versions.GATED, json.dumps(measured))
 

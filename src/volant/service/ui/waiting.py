@@ -110,7 +110,9 @@ def _report(flywheel: str, counted: int) -> str:
         [row["name"], _value(row["value"]), row["bound"], "yes" if row["passed"] else "no", row["note"]]
         for row in gate["conditions"]
     ]
-    verdict = note("The gate lets it pass." if gate["passed"] else "The gate says no.", gate["passed"])
+    undecided = gate.get("outcome") == "waits"
+    failed = "The gate could not decide: a person has to." if undecided else "The gate says no."
+    verdict = note("The gate lets it pass." if gate["passed"] else failed, gate["passed"])
     return about + verdict + table("Gate report", ["Condition", "Value", "Asked", "Met", "Note"], rows)
 
 

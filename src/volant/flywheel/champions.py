@@ -1,0 +1,136 @@
+"""The answers of a champion, present or former, to today's test rows: asked once, then kept on this machine."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from volant import learned
+from volant.bundle import MANIFEST, Bundle, BundleError
+from volant.cleaning import clean_texts, parse_steps
+from volant.errors import VolantError
+from volant.gate import Answers
+from volant.kinds import Kind
+from volant.locking import STATE
+from volant.provenance import digest
+from volant.schema import Annotation, read_table, write_table
+
+if TYPE_CHECKING:
+    from volant.tracking.registry import Registry, Version
+
+KEPT = STATE / "answers"
+MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
+
+
+class SilentError(VolantError):
+    """A version that can't answer on this machine."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers to all test rows, and which of the rows (N,) the version learned from."""
+
+    answers: Answers
+    learned: np.ndarray
+
+
+def rows_digest(test: pa.Table, kind: Kind) -> str:
+    """Return the name of a set of test rows: their ids, raw texts and labels, in any order, whatever other columns."""
+    gold = kind.gold(test)
+    labels = [[a.label] if a.label is not None else sorted(a.labels) for a in gold]
+    return digest(sorted(zip(test["id"].to_pylist(), test["text"].to_pylist(), labels, strict=True)))
+
+
+def ask(registry: "Registry", version: "Version", test: pa.Table, name: str, group: str | None, root: Path) -> Answered:
+    """Return a version's answers to the test rows.
+
+    Args:
+        registry: Has its bundle.
+        version: Present or former champion.
+        test: The test rows, raw.
+        name: Digest of the test rows.
+        group: Column whose equal values are kept on one side, if there is one.
+        root: The project's root.
+
+    Raises:
+        SilentError: If it can't answer on this machine.
+        VolantError: If the registry's files can't be reached, or memory runs out: that says nothing of the version.
+    """
+    path = root / KEPT / version.flywheel / f"{digest([version.digest, name, group])[:32]}.parquet"
+    if path.exists():
+        return _kept(path, test)
+    try:
+        folder = registry.fetch(version.flywheel, version.number)
+    except BundleError as error:
+        raise SilentError(_silent(version, error)) from error
+    try:
+        answered = _asked(folder, test, group)
+    except MemoryError as error:
+        raise _no_memory(version) from error
+    except Exception as error:  # a runtime may fail on an old graph in any way
+        if any(words in str(error).lower() for words in MEMORY):
+            raise _no_memory(version) from error
+        raise SilentError(_silent(version, error)) from error
+    _keep(answered, test, path)
+    return answered
+
+
+def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray:
+    """Return which test rows (N,) a verified bundle learned from; none for a bundle without a record."""
+    found = learned.read(folder)
+    if found is None:
+        return np.zeros(len(test), dtype=bool)
+    steps = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["cleaning"]
+    groups = test[group].to_pylist() if group in test.column_names else None
+    return found.holds(clean_texts(test["text"].to_pylist(), parse_steps(steps)), groups)
+
+
+def annotation(predicted: Any, scores: dict[str, float]) -> Annotation:
+    """Return an answer out of a row of `predictions.parquet`, or of the answers that are kept."""
+    if isinstance(predicted, list):
+        return Annotation(labels=tuple(predicted), scores=scores)
+    return Annotation(label=predicted, scores=scores)
+
+
+def _asked(folder: Path, test: pa.Table, group: str | None) -> Answered:
+    bundle = Bundle.load(folder)
+    answers = Answers(bundle.labels, bundle.predict(test["text"].to_pylist()))
+    return Answered(answers, learned_rows(folder, test, group))
+
+
+def _keep(answered: Answered, test: pa.Table, path: Path) -> None:
+    """Write the answers down by row id."""
+    labels, said = answered.answers.labels, answered.answers.predicted
+    columns = [pa.array([a.scores[label] for a in said], pa.float64()) for label in labels]
+    table = pa.table(
+        {
+            "id": test["id"],
+            "predicted": [a.label if a.label is not None else list(a.labels) for a in said],
+            "scores": pa.StructArray.from_arrays(columns, names=list(labels)),
+            "learned": answered.learned,
+        }
+    )
+    write_table(table, path)
+
+
+def _kept(path: Path, test: pa.Table) -> Answered:
+    table = read_table(path)
+    labels = tuple(field.name for field in table.schema.field("scores").type)
+    rows = {row["id"]: row for row in table.to_pylist()}
+    kept = [rows[key] for key in test["id"].to_pylist()]
+    said = [annotation(row["predicted"], row["scores"]) for row in kept]
+    return Answered(Answers(labels, said), np.array([row["learned"] for row in kept], dtype=bool))
+
+
+def _silent(version: "Version", error: Exception) -> str:
+    return f"version {version.number} can't answer: {error or type(error).__name__}"
+
+
+def _no_memory(version: "Version") -> VolantError:
+    return VolantError(
+        f"Memory ran out while version {version.number} of {version.flywheel} answered the test rows, so nothing was "
+        "decided. Free some memory, or use a larger machine, then run the same command again."
+    )

@@ -71,12 +71,16 @@ def test_documents_and_their_lines(tmp_path: Path, form: Any, text: str, found: 
     ("form", "data", "says"),
     [
         ("csv", b"id,txt\n1,a\n", "Did you mean 'txt'"),
-        ("csv", b"", "There are: none"),
-        ("csv", b"id,text\n1,a\n2\n", "Line 3 has 1 cells"),
-        ("csv", b'text\n"a\n', "Near line 2"),
-        ("jsonl", b'{"text": "a"}\n{"text": 3}\n', "Line 2 is no JSON object that has a text"),
-        ("jsonl", b"[" * 100_000, "Line 1 is no JSON"),
-        ("lines", b"fine\n\xff\n", "not UTF-8"),
+        ("csv", b"", "The file is empty"),
+        ("csv", b"id,text\n1,a\n2\n", "line 3: 1 cells"),
+        ("csv", b'text\n"a\n', "line 2: broken CSV"),
+        ("jsonl", b'{"text": "a"}\n{"text": ["b"]}\n', "line 2: 'text' holds a list"),
+        ("jsonl", b"[" * 100_000, "line 1: broken JSON"),
+        ("jsonl", b'{"text": "a", "x": [' + b"[]," * 600_000 + b"0]}\n", "line 1: longer than 1,048,576"),
+        ("csv", b",".join(b"n%d" % n for n in range(20_000)) + b"\n", "20,000 columns, at most 10,000"),
+        ("lines", b"fine\n\xff\n", "line 2: byte 0xff"),
+        (None, b'{"source-ref": "a.txt", "m": 1, "m-metadata": {"class-name": "x"}}\n', "not fetched here"),
+        (None, b"PAR1" + b"x" * 50, "Parquet, which is not read here"),
     ],
 )
 def test_what_cannot_be_read_fails_with_its_line(jobs: Jobs, form: Any, data: bytes, says: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from volant.errors import VolantError
-from volant.service.documents import documents
+from volant.service.documents import GROWTH, documents
 from volant.service.job import Job, now
 from volant.service.jobs_answer import START, Answer, Progress, answer_all
 from volant.service.jobs_remote import download, endpoint, upload
@@ -81,7 +81,8 @@ class Worker:
         return Progress(job.done, job.size) if result.exists() and result.stat().st_size >= job.size else START
 
     def _documents(self, job: Job) -> Iterator[tuple[int, str]]:
-        return documents(self._store.input(job.id), job.form, job.column, self._settings.jobs.upload_bytes)
+        most = GROWTH * self._settings.jobs.upload_bytes
+        return documents(self._store.input(job.id), job.form, job.column, job.written, job.name, most)
 
     def _answered(self, job: Job) -> Answer:
         """Answers with whatever is deployed at the moment; waits for a model that isn't loaded yet."""

@@ -1,6 +1,7 @@
 """Answering many texts from a file, in constant memory, and a few from the command line."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from volant.config import did_you_mean
 from volant.errors import VolantError
 from volant.schema import Annotation
 from volant.sources import texts as sources
-from volant.sources.formats import Format
+from volant.sources.formats.options import Options
 from volant.sources.texts import Reading
 from volant.terminal import Console, json_line
 
@@ -84,7 +85,7 @@ def predict_file(
     Raises:
         VolantError: If a file's type isn't known, the column is missing, or a line is broken.
     """
-    texts = sources.read_texts(str(file), reading or reading_of(bundle), _tell)
+    texts = sources.read_texts(str(file), reading or reading_of(bundle), tell)
     done = 0
     schema = schema_of(bundle.kind.column, bundle.labels, all_scores)
     with writer(out, schema) as write, _progress() as bar:
@@ -104,13 +105,16 @@ def predict_file(
         Console(markup=False).print(f"{done:,} rows answered: {out}", highlight=False)
 
 
-def reading_of(bundle: Bundle, column: str | None = None, encoding: str | None = None) -> Reading:
+def reading_of(
+    bundle: Bundle, column: str | None = None, encoding: str | None = None, written: Options | None = None
+) -> Reading:
     """How texts are read for a bundle: as its flywheel's source says where that is live here, else the usual way.
 
     Args:
         bundle: What answers.
         column: Column that holds the text; else the flywheel's own, or `text`.
-        encoding: Of the file; else UTF-8 or by byte-order mark. If it is neither, the flywheel's is tried.
+        encoding: Of the file, as an order; else by byte-order mark, UTF-8, or the flywheel's own.
+        written: How the file is written, as far as it is given.
 
     Raises:
         VolantError: If `params.yaml` is there, and wrong.
@@ -119,21 +123,21 @@ def reading_of(bundle: Bundle, column: str | None = None, encoding: str | None =
     flywheel = live.get(bundle.manifest["flywheel"])
     source = flywheel.source if flywheel else {}
     own = (source.get("columns") or {}).get("text", "text")
+    written = written or Options()
     return Reading(
         columns=(column,) if column else tuple(dict.fromkeys([own, "text"])),
-        form=Format(
-            quote=source.get("quote", '"'), encoding=encoding, max_line=source.get("max_line", Format().max_line)
-        ),
-        fallback=source.get("encoding"),
+        form=replace(written, encoding=encoding or written.encoding).form(source),
+        labels=bundle.labels,
     )
 
 
-def read_texts(file: Path, column: str) -> Iterator[str]:
+def read_texts(file: str | Path, column: str, written: Options | None = None) -> Iterator[str]:
     """The texts of a file, one after the other, without reading all of it into memory; see `volant.sources.texts`."""
-    return sources.read_texts(str(file), Reading((column,)), _tell)
+    return sources.read_texts(str(file), Reading((column,), (written or Options()).form()), tell)
 
 
-def _tell(sentence: str) -> None:
+def tell(sentence: str) -> None:
+    """Print what a file was found to be, beside the answers."""
     Console(stderr=True, markup=False).print(sentence, highlight=False)
 
 

@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,7 @@ from service_data.jobbing import echo, ended, lines, written
 from volant import config
 from volant.errors import VolantError
 from volant.service import jobs_answer, jobs_work, settings
-from volant.service.documents import documents
+from volant.service.documents import Bounds, Form, documents
 from volant.service.job import Job, new
 from volant.service.jobs import Jobs
 from volant.service.jobs_answer import answer_all
@@ -27,14 +27,14 @@ MIB = 1024 * 1024
 @pytest.mark.parametrize(
     ("form", "text", "says"),
     [
-        ("lines", "fine\n" + "x" * (MIB + 1), "Line 2 has more than 1,048,576 characters (jobs.line_characters)"),
-        ("jsonl", '{"text": "a", "x": "' + "x" * (20 * MIB) + '"}', "Line 1 has more than 1,048,576 characters"),
-        ("csv", "text,x\na," + "b" * (20 * MIB) + "\n", "Line 2 has more than 1,048,576 characters"),
-        ("csv", 'text\nfine\n"a\n' + "b\n" * MIB, "The row that begins in line 3 has more than 1,048,576 characters"),
-        ("csv", ",".join(f"c{number}" for number in range(20_000)), "has 20,000 names; 10,000 are allowed"),
-        ("csv", "x" * 2000 + ",text\n", "a name of 2,000 characters"),
-        ("jsonl", '{"text": "a", "x": [' + "[]," * 200_000 + "0]}", "Line 1 has more than 100,000 values"),
-        ("jsonl", '{"text": "a", "x": ' + "[" * 500 + "]" * 500 + "}", "Line 1 is nested deeper than 100 levels"),
+        ("lines", "fine\n" + "x" * (MIB + 1), "line 2: longer than 1,048,576 characters"),
+        ("jsonl", '{"text": "a", "x": "' + "x" * (20 * MIB) + '"}', "line 1: longer than 1,048,576 characters"),
+        ("csv", "text,x\na," + "b" * (20 * MIB) + "\n", "line 2: longer than 1,048,576 characters"),
+        ("csv", 'text\nfine\n"a\n' + "b\n" * MIB, "line 3: a quote opens there and never closes"),
+        ("csv", ",".join(f"c{number}" for number in range(20_000)), "20,000 columns, at most 10,000"),
+        ("csv", "x" * 2000 + ",txt\n", "no column 'text'"),
+        ("jsonl", '{"text": "a", "x": [' + "[]," * 200_000 + "0]}", "line 1: more than 100,000 values"),
+        ("jsonl", '{"text": "a", "x": ' + "[" * 500 + "]" * 500 + "}", "line 1: nested deeper than 100 levels"),
     ],
 )
 def test_a_line_is_bounded_before_it_is_parsed(tmp_path: Path, form: Any, text: str, says: str) -> None:
@@ -57,7 +57,8 @@ def test_lines_up_to_the_limit_are_read(tmp_path: Path) -> None:
         "jsonl": '{"text": "[[{{,,"}\n' * 9,
     }.items():
         (tmp_path / "file").write_bytes(body.encode())
-        assert len(list(documents(tmp_path / "file", form, longest=100))) == {"lines": 2, "csv": 1, "jsonl": 9}[form]  # type: ignore[arg-type]
+        found = list(documents(tmp_path / "file", cast(Form, form), bounds=Bounds(line=102)))  # with the line's end
+        assert len(found) == {"lines": 2, "csv": 1, "jsonl": 9}[form]
 
 
 def test_many_commas_in_a_text_are_no_values(tmp_path: Path) -> None:

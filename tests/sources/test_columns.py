@@ -132,7 +132,7 @@ def test_a_missing_text_is_kept_as_empty_for_cleaning_to_count() -> None:
             "classify",
             "row 2: label 'y' is not in",
         ),
-        (Columns(label="tags"), "classify", "holds lists, but kind classify"),
+        (Columns(label="tags"), "classify", r"row 2 holds lists of labels \(q, o\), but kind classify"),
         (Columns(separator="|"), "classify", r"split at '\|', but kind classify"),
         (Columns(text="tags"), "multilabel", "row 3: no label"),
         (Columns(text="tags", where={"label": "x"}), "classify", "holds list<.*>, not text"),
@@ -140,7 +140,7 @@ def test_a_missing_text_is_kept_as_empty_for_cleaning_to_count() -> None:
     ],
 )
 def test_each_mistake_names_the_place_and_the_way_out(mapping: Columns, kind: str, problem: str) -> None:
-    table = pa.table({"text": ["a", "b", "c"], "label": ["x", "y", None], "tags": [["p"], ["q"], ["r"]]})
+    table = pa.table({"text": ["a", "b", "c"], "label": ["x", "y", None], "tags": [["p"], ["q", "o"], ["r"]]})
     with pytest.raises(VolantError, match=problem):
         to_rows(table, mapping, kind, "here")
 

@@ -135,7 +135,9 @@ def test_unnamed_columns_and_rows_without_a_key(tmp_path: Path) -> None:
         ("cut.csv.gz", gzip.compress(CSV.encode() * 100)[:-30], "can't be read to its end"),
         ("bad.csv.bz2", bz2.compress(CSV.encode())[:20] + b"damaged" * 9, "can't be read to its end"),
         ("broken.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: broken JSON"),
-        ("list.json", b'[{"text": "a"}]', "line 1: list, .*write one object a line"),
+        ("list.json", b'[{"text": "a"},\n"b", {"text": "c"}]', "line 2: '\"b\"' in a list of objects"),
+        ("cut.json", b'[{"text": "a"},\n{"text": "b"}', "line 2: the JSON list does not end"),
+        ("list.jsonl", b'["a"]\n', "line 1: list, .*write one object a line"),
         ("pretty.json", b'{\n "text": "a"\n}\n', "line 1: broken JSON"),
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from volant.cli.app import AsJson, app
+from volant.cli.files import Delimiter, Encoding, Escape, FileFormat, Header, Quote
 from volant.cli.registry import opened
 from volant.errors import VolantError
 from volant.terminal import Console, json_line
@@ -19,10 +20,17 @@ PLACE = "A path, or s3://BUCKET/KEY."
 @app.command(rich_help_panel="Service")
 def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle, such as models/NAME.")],
-    file: Annotated[str, typer.Argument(help=f"One document a line, CSV, TSV or JSON Lines. {PLACE}")],
+    file: Annotated[str, typer.Argument(help=f"CSV, TSV, JSON, Parquet or one text a line. {PLACE}")],
     out: Annotated[str, typer.Option(help=f"Where answers go: JSON Lines, in order, with line numbers. {PLACE}")],
-    column: Annotated[str, typer.Option(help="Column or key that holds the text.")] = "text",
-    form: Annotated[str | None, typer.Option("--format", help="lines, csv, tsv or jsonl; by the name.")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column or key that holds the text; the flywheel's own, or text, if left out.")
+    ] = None,
+    form: FileFormat = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
     version: Annotated[
         str | None, typer.Option(help="A registered version; the champion, else models/NAME, if left out.")
     ] = None,
@@ -32,16 +40,19 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     """Answer every document of a file, as a batch job of the service does; run again, it goes on where it stopped."""
     from dataclasses import asdict
 
+    from volant.batch import tell
     from volant.service import settings
     from volant.service.jobs_shell import Asked, answer_file
+    from volant.sources.formats.options import Options
 
     limits = settings.load()
     bundle, number, which = _found(name, version)
     console, shown = Console(stderr=True), file.rpartition("/")[2]
     console.print(which, highlight=False, markup=False, soft_wrap=True)
     with console.status(f"{shown}: …") as status:
-        asked = Asked(file, out, column, form, all_scores, number, limits)
-        done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"))
+        written = Options(encoding, delimiter, quote, escape, header, form)
+        asked = Asked(file, out, column, written, all_scores, number, limits)
+        done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"), tell)
     if as_json:
         print(json_line(asdict(done)))  # noqa: T201
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from volant.cli.app import AsJson, Listing, app, require_known
+from volant.cli.files import Delimiter, Encoding, Escape, Header, Quote, Where
 from volant.errors import VolantError
 from volant.terminal import Console, json_line
 
@@ -25,7 +26,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     files: Annotated[
         list[str],
         typer.Argument(
-            help="CSV, TSV, JSON Lines, Parquet, label,text without a header, augmented manifests; also s3://",
+            help="CSV, TSV, JSON Lines, Parquet, exports of labelling tools, augmented manifests; also s3://",
             metavar="FILE...",
         ),
     ],
@@ -40,7 +41,12 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     text: Annotated[str | None, typer.Option(help="Column that holds the text; found if left out.")] = None,
     label: Annotated[str | None, typer.Option(help="Column or manifest attribute of the label; found.")] = None,
     separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell; '|'.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the files, if not UTF-8.")] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    where: Where = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring labelled rows into the lake, as one validated, immutable dataset."""
@@ -49,8 +55,14 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.datasets.ingest import Options
     from volant.datasets.ingest import ingest as bring
     from volant.datasets.report import show
+    from volant.sources.formats.options import Options as Written
+    from volant.sources.formats.options import parse_where
 
-    options = Options(called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding)
+    written = Written(encoding, delimiter, quote, escape, header)
+    options = Options(
+        called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding, written,
+        parse_where(where or []),
+    )  # fmt: skip
     report = bring(name, files, split, options)
     if as_json:
         print(json_line(asdict(report)))  # noqa: T201

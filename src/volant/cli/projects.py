@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from volant.cli.app import AsJson, app
+from volant.cli.files import Delimiter, Encoding, Escape, Header, Quote, Where
 from volant.terminal import Console, json_line
 
 sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
@@ -38,15 +39,17 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="Name of the flywheel: letters, digits, - and _")],
     data: Annotated[str, typer.Option(help="Labelled rows: CSV, TSV, JSON Lines or Parquet, also .gz or s3://")],
     text: Annotated[str | None, typer.Option(help="Column that holds the text; found if left out.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column that holds the label; found if left out.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column that holds the label; or several of 0 and 1, such as toxic,rude; found.")
+    ] = None,
     separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell, such as '|'")] = None,
     test: Annotated[str | None, typer.Option(help="A test file of the same form; cut from --data if left out.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the files, such as latin-1, if not UTF-8.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Between the cells of a row; found if left out.")] = None,
-    quote: Annotated[str, typer.Option(help="Around a cell; none: quotes are ordinary characters.")] = '"',
-    header: Annotated[
-        str | None, typer.Option(help="Names of the columns, such as text,label, if none are in it.")
-    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    where: Where = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a flywheel of this name.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,8 +58,8 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
     from volant.compose import write_params
     from volant.scaffold.create import new as create
-    from volant.scaffold.load import form_of
     from volant.scaffold.report import show_report
+    from volant.sources.formats.options import Options, parse_where
 
     report = create(
         name,
@@ -65,7 +68,8 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         label=label,
         separator=separator,
         test=test,
-        form=form_of(encoding, delimiter, quote, header),
+        form=Options(encoding, delimiter, quote, escape, header).form(),
+        where=parse_where(where or []),
         force=force,
         then=write_params,
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from volant.cli.app import AsJson, app
+from volant.cli.files import Delimiter, Encoding, Escape, Header, Quote
 from volant.cli.registry import opened
 from volant.errors import VolantError
 from volant.terminal import Console, json_line
@@ -49,6 +50,11 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     model: Annotated[str | None, typer.Option(help="A deployed name; not needed if there is only one.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Send the rows of a file: CSV, TSV, JSON lines, text.")] = None,
     column: Annotated[str, typer.Option(help="Column of --csv that holds the text.")] = "text",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
     token: Annotated[str | None, typer.Option(envvar="VOLANT_TOKEN", help="If the service asks for one.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,8 +68,9 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     given = iter(texts or [])
     if csv:
         from volant.batch import read_texts  # it can load models, which costs half a second
+        from volant.sources.formats.options import Options
 
-        given = read_texts(csv, column)
+        given = read_texts(csv, column, Options(encoding, delimiter, quote, escape, header))
     answers = ask(url, given, model, token)
     if as_json:
         for answer in answers:

@@ -1,7 +1,7 @@
 """Every row of what is to be ingested, checked: which are bad, where they stand, and why."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +9,9 @@ import pyarrow as pa
 from volant.config import did_you_mean
 from volant.datasets.reading import LINE, Raw
 from volant.errors import VolantError
-from volant.sources.columns import TARGETS, to_rows
-from volant.sources.labels import read_labels
+from volant.sources.columns import TARGETS, chosen_rows, pick, to_rows
+from volant.sources.columns import labels_of as read_columns
+from volant.sources.unmatched import unmatched_values
 
 MAX_TEXT = 100_000  # characters; a longer one is no text that these models read
 MAX_LABEL = 100
@@ -30,17 +31,22 @@ class Bad:
 
     @property
     def place(self) -> str:
-        """Where it stands, in words; Parquet has rows and no lines."""
-        return f"{self.file}, {'row' if self.file.endswith(('.parquet', '.pq')) else 'line'} {self.line}"
+        """Where it stands, in words; Parquet and JSON lists have rows and no lines."""
+        return f"{self.file}, {'row' if self.file.endswith(('.parquet', '.pq', '.json')) else 'line'} {self.line}"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one file in the form of the lake, with `volant_line`; and how many config leaves out."""
+    """The rows of one file in the form of the lake, with `volant_line`; and how many config leaves out.
+
+    Attributes:
+        unmatched: Values of `columns` that no row of the file has, a sentence each.
+    """
 
     table: pa.Table
     bad: list[Bad]
     left_out: int
+    unmatched: list[str] = field(default_factory=list)
 
 
 def labels_of(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
@@ -55,12 +61,10 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     Raises:
         VolantError: If a column is missing, or can't hold text or labels.
     """
-    table, columns = raw.table, raw.columns
-    names = [columns.label] if isinstance(columns.label, str) else columns.label
-    name = next((name for name in names if name in table.column_names), names[0])
-    if name not in table.column_names or columns.text not in table.column_names:
-        to_rows(table, columns, kind, raw.origin)  # says which is missing
-    found = read_labels(table[name], kind, columns.separator, f"{raw.origin}, column '{name}'")
+    columns = raw.columns
+    pick(raw.table, columns.text, raw.origin)
+    table = raw.table.filter(pa.array(chosen_rows(raw.table, columns, raw.origin)))
+    found, _ = read_columns(table, columns, kind, raw.origin)
     lines = table[LINE].to_pylist()
     none = [] if "" in columns.drop_labels else [line for line, v in zip(lines, found, strict=True) if v is None]
     failed = dict.fromkeys(none, "no label") | raw.failed
@@ -76,9 +80,12 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     mapped = {value: value if value in known else mapped[value] for value in values}
     keep = None if columns.keep is None else [*columns.keep, LINE]
     good = table.filter(pa.array([line not in failed for line in lines], pa.bool_()))
-    mapping = replace(columns, label_map=mapped, keep=keep)
+    mapping = replace(columns, label_map=mapped, keep=keep, where={})
     rows = to_rows(good, mapping, kind, raw.origin)
-    return Rows(rows, bad, good.num_rows - rows.num_rows)
+    left_out = raw.table.num_rows - table.num_rows + good.num_rows - rows.num_rows
+    missing = unmatched_values(raw.table, found, columns.where, {}, columns.drop_labels)
+    said = [f"{raw.origin}: columns.{key}: no row has this value.{near}" for key, near in missing.items()]
+    return Rows(rows.replace_schema_metadata(None), bad, left_out, said)
 
 
 def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_labels: bool) -> list[Bad]:

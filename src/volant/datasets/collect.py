@@ -34,6 +34,7 @@ def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, f
         VolantError: If the columns of a file can't hold text or labels.
     """
     seen, bad, parts, counts = set(there.rows), [], [], Counter[str]()
+    unmatched: list[str] = []
     for raw in raws:
         rows = checks.rows_of(raw, flywheel.kind, form.labels)
         wrong = checks.check(rows.table, raw.origin, flywheel.kind, form.labels, new_labels)
@@ -42,9 +43,10 @@ def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, f
         leaking = _leaking(fresh, raw.origin, flywheel, there, split)
         parts.append(checks.without(fresh, {one.line for one in leaking}))
         bad += sorted([*rows.bad, *wrong, *leaking], key=lambda one: one.line)
+        unmatched += rows.unmatched
         counts += Counter(rows=len(raw.table), known=len(good) - len(fresh), left_out=rows.left_out)
     table = _joined(parts, flywheel.split.group)
-    warnings = _warnings(table, flywheel, there, any(flywheel.split.group in p.column_names for p in parts))
+    warnings = unmatched + _warnings(table, flywheel, there, any(flywheel.split.group in p.column_names for p in parts))
     formats = {raw.origin: raw.format for raw in raws}
     return Batch(table, formats, bad, counts["rows"], counts["known"], counts["left_out"], warnings)
 

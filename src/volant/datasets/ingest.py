@@ -4,8 +4,8 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from volant.datasets.reading import form_of, read
 from volant.datasets.report import SHOWN, Report, refusal
 from volant.errors import VolantError
 from volant.schema import write_text
+from volant.sources.formats.options import Options as Written
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Options:
         text: Column that holds the text; found by default.
         label: Column, or attribute of a manifest, that holds the label; found by default.
         separator: Between the labels of a cell (multilabel); `|` by default.
-        encoding: Of the files; UTF-8 or by byte-order mark by default.
+        encoding: Of the files, as an order; else by byte-order mark, UTF-8, or the source's own.
+        written: How the files are written otherwise; found by default.
+        where: Column to the values that a row must have.
     """
 
     name: str | None = None
@@ -47,6 +50,8 @@ class Options:
     label: str | None = None
     separator: str | None = None
     encoding: str | None = None
+    written: Written = field(default_factory=Written)
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def ingest(name: str, files: Sequence[str], split: str, options: Options | None = None, root: Path = Path()) -> Report:
@@ -75,7 +80,8 @@ def ingest(name: str, files: Sequence[str], split: str, options: Options | None 
         there = known(name, flywheel.kind, flywheel.split.group, split, root)
         labels = set(flywheel.labels or there.labels)
         form = replace(
-            form_of(flywheel.kind, flywheel.source, labels, options.encoding),
+            form_of(flywheel.kind, flywheel.source, labels, options.encoding, options.written),
+            where=options.where,
             text=options.text,
             label=options.label,
             separator=options.separator,

@@ -1,28 +1,25 @@
 """Files of every form as raw columns: what they are is found out, and said; every row knows its line."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
 from volant import config
-from volant.datasets import manifest
-from volant.scaffold.infer import LABEL, TEXT, infer
+from volant.scaffold.infer import infer, separator_of
 from volant.sources.columns import TARGETS, Columns
 from volant.sources.files import opened
-from volant.sources.formats import MAX_LINE, Format, detect, read_stream
-from volant.sources.formats.delimited import records
-from volant.sources.formats.lines import read_lines
-from volant.sources.formats.sniff import decompressed
+from volant.sources.formats import Format, detect, read_sheet
+from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
+from volant.sources.formats.options import Options
+from volant.sources.states import require_answered
 
 LINE = "volant_line"
 SEPARATOR = (
     "|"  # Amazon Comprehend's default: https://docs.aws.amazon.com/comprehend/latest/dg/prep-class-data-multi.html
 )
-SAMPLE = 500
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,7 @@ class Form:
         text: Column that holds the text, if given.
         label: Column (or attribute of a manifest) that holds the label, if given.
         separator: What stands between the labels of a cell, if given.
+        where: Column to the values that a row must have, if given.
     """
 
     kind: str
@@ -47,6 +45,7 @@ class Form:
     text: str | None = None
     label: str | None = None
     separator: str | None = None
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,16 +65,19 @@ class Raw:
     failed: dict[int, str] = field(default_factory=dict)
 
 
-def form_of(kind: str, source: dict[str, Any], labels: Collection[str], encoding: str | None = None) -> Form:
-    """What a flywheel's source says of its files."""
+def form_of(
+    kind: str,
+    source: dict[str, Any],
+    labels: Collection[str],
+    encoding: str | None = None,
+    given: Options | None = None,
+) -> Form:
+    """What a flywheel's source says of its files, and the options of the command."""
     columns = config.validate(Columns, source.get("columns") or {}, "source.columns")
-    written = Format(
-        quote=source.get("quote", '"'),
-        encoding=encoding or source.get("encoding"),
-        header=source.get("header"),
-        max_line=source.get("max_line", MAX_LINE),
-    )
-    return Form(kind, labels, columns, "columns" in source, written)
+    # western is not guessed: what is in the lake stays there
+    written = replace(given or Options(), encoding=encoding or (given.encoding if given else None)).form(source, False)
+    own = None if written.header else source.get("header")
+    return Form(kind, labels, columns, "columns" in source, replace(written, header=written.header or own))
 
 
 def read(path: str, form: Form) -> Raw:
@@ -85,19 +87,19 @@ def read(path: str, form: Form) -> Raw:
         VolantError: If it can't be read, or its columns are not clear.
     """
     with opened(path) as stream:
-        data = stream.read()
-    kind, written = detect(BytesIO(data), path, replace(form.written, header=None))
-    if kind == "jsonl" and manifest.is_manifest(_lines(data, path, written, 1)):
-        lines = _lines(data, path, written)
-        return Raw(path, *manifest.read(lines, path, form.kind, form.label))
-    said, columns = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}[kind], None
-    if kind == "csv":
-        written, columns, headless = _header(data, path, written, form)
-        said = headless or said
-    table = read_stream(BytesIO(data), path, written)
-    numbers = _numbers(data, path, kind, written, table.num_rows)
+        data = cast(BinaryIO, BytesIO(stream.read()))
+    attributes = [name.strip() for name in (form.label or "").split(",") if name.strip()]
+    written, columns, headless = _header(data, path, form)
+    sheet = read_sheet(data, path, written, opened, attributes or form.columns.attributes, form.kind)
+    table = sheet.table
+    if sheet.detected.kind == "manifest":
+        columns = Columns(label=table.column_names[1], keep=[])
     columns = columns or choose(table, form, path)
-    return Raw(path, said, table.append_column(LINE, pa.array(numbers, pa.int64())), columns)
+    columns = replace(columns, where={**columns.where, **{name: list(values) for name, values in form.where.items()}})
+    label = [columns.label] if isinstance(columns.label, str) else columns.label
+    require_answered(table, {columns.text, *label, *columns.label_columns, *columns.where}, path)
+    words = headless or sheet.words
+    return Raw(path, words, table.append_column(LINE, pa.array(sheet.lines, pa.int64())), columns, sheet.failed)
 
 
 def choose(table: pa.Table, form: Form, where: str) -> Columns:
@@ -106,19 +108,28 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
     multilabel = form.kind == "multilabel"
     if not form.text and not form.label:
-        if form.own and form.columns.text in names and set(labels) & set(names):
+        own = set(labels) & set(names) or (form.columns.label_columns and set(form.columns.label_columns) <= set(names))
+        if form.own and form.columns.text in names and own:
             return _present(form.columns, names, form.separator)
         plain = next((name for name in ("label", "labels") if name in names), None)
         if "text" in names and plain:
-            return Columns(label=plain, separator=_separator(table, plain, form))
+            return Columns(label=plain, separator=_separator(table, plain, form), where=_where(form.columns, names))
     guess = infer(table, form.text, form.label, form.separator if multilabel else None, where)
-    return Columns(text=guess.text, label=guess.label, separator=_separator(table, guess.label, form))
+    marks, label = list(guess.label_columns), guess.label
+    separator = None if marks else _separator(table, label, form)
+    filters = _where(form.columns, names)
+    return Columns(text=guess.text, label=label, label_columns=marks, separator=separator, where=filters)
+
+
+def _where(columns: Columns, names: Sequence[str]) -> dict[str, Any]:
+    """The rows that the flywheel reads, as far as a file has the columns that tell."""
+    return {name: value for name, value in columns.where.items() if name in names}
 
 
 def _present(columns: Columns, names: Sequence[str], separator: str | None) -> Columns:
     """The flywheel's own columns, without those that a file of the same form may lack."""
     keep = columns.keep and [name for name in columns.keep if name in names]
-    where = {name: value for name, value in columns.where.items() if name in names}
+    where = _where(columns, names)
     return replace(
         columns,
         keep=keep,
@@ -131,54 +142,20 @@ def _present(columns: Columns, names: Sequence[str], separator: str | None) -> C
 def _separator(table: pa.Table, label: str, form: Form) -> str | None:
     if form.kind != "multilabel" or pa.types.is_nested(table[label].type):
         return None
-    return form.separator or form.columns.separator or SEPARATOR
+    return form.separator or form.columns.separator or separator_of(table[label].to_pylist()) or SEPARATOR
 
 
-def _header(data: bytes, name: str, written: Format, form: Form) -> tuple[Format, Columns | None, str]:
+def _header(data: BinaryIO, name: str, form: Form) -> tuple[Format, Columns | None, str]:
     """The format with the names of a file's columns, where its first line has none; which those are, and its name."""
-    rows = [row for _, row in islice(_records(data, name, written), SAMPLE)]
-    own = form.written.header
+    written, own = replace(form.written, header=None), form.written.header
+    found = detect(data, name, written)
+    if found.kind != "csv":
+        return written, None, ""
+    rows = first_rows(data, name, found.form)
     if own and rows and len(rows[0]) == len(own) and form.columns.text not in rows[0]:
         return replace(written, header=own), None, ""
-    separator = (form.separator or SEPARATOR) if form.kind == "multilabel" else None
-    if not _comprehend(rows, separator, form):
+    signs = [form.separator or SEPARATOR] if form.kind == "multilabel" else []
+    names = {form.columns.text, *form.columns.attributes, *TARGETS.values()}
+    if form.text or form.label or not is_comprehend(rows, signs, form.labels, names):
         return written, None, ""
-    said = "Amazon Comprehend's CSV (label,text without a header)"
-    return replace(written, header=["label", "text"]), Columns(separator=separator, keep=[]), said
-
-
-def _comprehend(rows: Sequence[Sequence[str]], separator: str | None, form: Form) -> bool:
-    """Whether all rows have two cells, and the first begins with a label rather than with a name of a column."""
-    if not rows or any(len(row) != 2 for row in rows):
-        return False
-    first, *rest = [_parts(row[0], separator) for row in rows]
-    if first & set(form.labels):
-        return True
-    names = {cell.strip().lower() for cell in rows[0]}
-    own = {form.columns.text, form.columns.label} if isinstance(form.columns.label, str) else {form.columns.text}
-    if names & (TEXT | LABEL | set(TARGETS.values()) | own) or form.text or form.label:
-        return False
-    return any(first & other for other in rest)  # a label comes again, the name of a column doesn't
-
-
-def _parts(cell: str, separator: str | None) -> set[str]:
-    return {part.strip() for part in (cell.split(separator) if separator else [cell]) if part.strip()}
-
-
-def _records(data: bytes, name: str, written: Format) -> Any:
-    return records(read_lines(decompressed(BytesIO(data)), name, written), name, written.delimiter or ",", written)
-
-
-def _lines(data: bytes, name: str, written: Format, most: int | None = None) -> list[tuple[int, str]]:
-    """The lines of a file that hold something, with their numbers."""
-    numbered = enumerate(read_lines(decompressed(BytesIO(data)), name, written), 1)
-    return list(islice(((n, line) for n, line in numbered if line.strip()), most))
-
-
-def _numbers(data: bytes, name: str, kind: str, written: Format, rows: int) -> Sequence[int]:
-    """The line where each row begins; of Parquet, which row it is."""
-    if kind == "parquet":
-        return range(1, rows + 1)
-    if kind == "jsonl":
-        return [number for number, _ in _lines(data, name, written)]
-    return [line for line, _ in _records(data, name, written)][0 if written.header else 1 :]
+    return replace(written, header=["label", "text"]), Columns(separator=(signs or [None])[0], keep=[]), COMPREHEND

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from volant.batch import read_texts
-from volant.config import Flywheel, did_you_mean
+from volant.config import Flywheel
 from volant.datasets import catalogue
-from volant.errors import VolantError
 from volant.near_duplicates import clusters
 from volant.schema import read_table
-from volant.sources.files import read_file
+from volant.sources.formats.options import Options
 
 MOST = 20_000  # texts that are answered: a transformer takes a minute or so for them
 
@@ -26,7 +25,9 @@ class Pool:
     twins: int
 
 
-def read_pool(file: str, column: str, name: str, flywheel: Flywheel, root: Path = Path()) -> Pool:
+def read_pool(
+    file: str, column: str, name: str, flywheel: Flywheel, root: Path = Path(), written: Options | None = None
+) -> Pool:
     """The texts of a file that the flywheel's rows don't hold, each once.
 
     Args:
@@ -35,11 +36,12 @@ def read_pool(file: str, column: str, name: str, flywheel: Flywheel, root: Path 
         name: Of the flywheel.
         flywheel: Its config: similarity of near-duplicates, seed.
         root: The project's root.
+        written: How the file is written, as far as it is given.
 
     Raises:
         VolantError: If the file can't be read, or has no such column.
     """
-    texts, known = _texts(file, column), _known(name, root)
+    texts, known = list(read_texts(file, column, written)), _known(name, root)
     seen = {plain(text) for text in known} | {""}
     fresh = [text for text in texts if plain(text) not in seen]
     first_of: dict[str, str] = {}
@@ -67,17 +69,6 @@ def plain(text: str) -> str:
         'a fine film.'
     """
     return " ".join(text.split()).casefold()
-
-
-def _texts(file: str, column: str) -> list[str]:
-    if file.endswith(".txt"):
-        return list(read_texts(Path(file), column))
-    table = read_file(file)
-    if column not in table.column_names:
-        near = did_you_mean(column, table.column_names)
-        names = ", ".join(table.column_names)
-        raise VolantError(f"{file} has no column '{column}'.{near} Name one with --column: {names}.")
-    return ["" if value is None else str(value) for value in table[column].to_pylist()]
 
 
 def _known(name: str, root: Path) -> list[str]:

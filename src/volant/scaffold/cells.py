@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
+from volant.sources.formats.exports import choices
 from volant.sources.labels import listed, plain
 
 Cell = str | tuple[str, ...] | None
@@ -24,9 +25,10 @@ def _plain(kind: pa.DataType) -> bool:
 
 
 def _cells(values: Sequence[object]) -> list[Cell]:
-    """The cells of a column; where most of them hold a list as text, such a text is that list."""
+    """The cells of a column; where most of them hold a list as text, or one holds choices, such a text is that list."""
     lists = [listed(value.strip()) if isinstance(value, str) else None for value in values]
-    if sum(found is not None for found in lists) * 2 > sum(value not in (None, "") for value in values):
+    chosen = any(isinstance(value, str) and choices(value.strip()) is not None for value in values)
+    if chosen or sum(found is not None for found in lists) * 2 > sum(value not in (None, "") for value in values):
         values = [value if found is None else found for value, found in zip(values, lists, strict=True)]
     return [_cell(value) for value in values]
 

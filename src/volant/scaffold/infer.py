@@ -11,33 +11,14 @@ import pyarrow as pa
 from volant.errors import VolantError
 from volant.scaffold.cells import Cell, Cells, cells_of
 from volant.sources.columns import pick
+from volant.sources.formats.header import LABEL_NAMES, SIGNS
+from volant.sources.formats.sniff import TEXT_NAMES
+from volant.sources.labels import marked
+from volant.sources.states import states
 
 SAMPLE = 20000
-SEPARATORS = "|;,"
-TEXT = {
-    "text",
-    "review",
-    "sentence",
-    "content",
-    "body",
-    "message",
-    "comment",
-    "tweet",
-    "document",
-    "utterance",
-}
-LABEL = {
-    "label",
-    "class",
-    "classes",
-    "category",
-    "categories",
-    "sentiment",
-    "target",
-    "intent",
-    "topic",
-    "tag",
-}
+SEPARATORS = SIGNS  # doccano writes #
+TEXT, LABEL = TEXT_NAMES, LABEL_NAMES
 GROUP = {"group", "user", "author", "customer", "movie", "film", "product", "document", "session", "speaker"}
 
 
@@ -49,6 +30,7 @@ class Guess:
         separator: What stands between the labels of one cell; None: one label, or lists (also as text).
         group: Column whose rows belong together, so that a split shouldn't part them.
         id: Column that names each row.
+        label_columns: Columns of 0 and 1, one for each label; `label` then names them all.
     """
 
     text: str
@@ -57,6 +39,7 @@ class Guess:
     separator: str | None = None
     group: str | None = None
     id: str | None = None
+    label_columns: tuple[str, ...] = ()
 
 
 def infer(table: pa.Table, text: str | None, label: str | None, separator: str | None, where: str) -> Guess:
@@ -65,7 +48,8 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     Raises:
         VolantError: If a named column is missing, or several could be meant; lists them.
     """
-    for given in filter(None, (text, label)):
+    marks = _marks(table, label)
+    for given in filter(None, (text, *(marks or [label]))):
         pick(table, given, where)
     if not table.num_rows:
         raise VolantError(
@@ -73,17 +57,42 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
         )
     # Evenly over the file: the first rows of a sorted file may hold one class only.
     rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
-    cells = cells_of(table.take(rows), {text, label})
+    cells = cells_of(table.take(rows), {text, label, *marks})
     if len(cells) < 2:
         columns = ", ".join(f"{name} ({table[name].type})" for name in table.column_names)
         raise VolantError(f"{where}: a column with the text and one with the label are needed. Its columns: {columns}.")
-    text = text or _text_column({n: c for n, c in cells.items() if n != label}, where)
-    others = {name: values for name, values in cells.items() if name != text}
-    label = label or _label_column(others, separator, where)
+    text = text or _text_column({n: c for n, c in cells.items() if n not in (label, *marks)}, where)
+    others = {name: values for name, values in cells.items() if name not in (text, *marks)}
+    if marks:
+        found = marked({name: table[name] for name in marks}, "multilabel", where)
+        kind = "classify" if all(len(labels or ()) == 1 for labels in found) else "multilabel"
+        return Guess(text, ", ".join(marks), kind, None, _group_column(others), _id_column(others, table), marks)
+    label = label or _label_column(_undecided(others, table), separator, where)
     found = separator or separator_of(cells[label])
-    kind = "multilabel" if found or any(isinstance(cell, tuple) for cell in cells[label]) else "classify"
+    kind = "multilabel" if found or _hold_several(table, label, cells) else "classify"
     rest = {name: values for name, values in others.items() if name != label}
     return Guess(text, label, kind, found, _group_column(rest), _id_column(rest, table))
+
+
+def _marks(table: pa.Table, label: str | None) -> tuple[str, ...]:
+    """The columns of 0 and 1 that `a,b,c` names; none where it is one column."""
+    if not label or label in table.column_names or "," not in label:
+        return ()
+    return tuple(name.strip() for name in label.split(",") if name.strip())
+
+
+def _undecided(cells: Cells, table: pa.Table) -> Cells:
+    """The columns that may hold a label: states of annotation only where there is nothing else."""
+    answers = states(table)
+    return {name: values for name, values in cells.items() if name not in answers} or cells
+
+
+def _hold_several(table: pa.Table, label: str, cells: Cells) -> bool:
+    """Whether the label's cells are lists that don't all hold one label."""
+    if not any(isinstance(cell, tuple) for cell in cells[label]):
+        return False
+    every = cells_of(table.select([label]), {label})[label]  # a list of two may stand in one row of a million
+    return any(len(cell) != 1 for cell in every if isinstance(cell, tuple))
 
 
 def separator_of(cells: Iterable[object]) -> str | None:
@@ -141,7 +150,9 @@ def _label_column(cells: Cells, separator: str | None, where: str) -> str:
             f"{where}: no column looks like a label: few values, each in several rows. Choose with --label: {counted}."
         )
     listed = ", ".join(f"{n} ({len(possible[n])} values: {', '.join(sorted(possible[n])[:4])})" for n in chosen)
-    raise VolantError(f"{where}: which column is the label? Choose with --label: {listed}.")
+    marks = [n for n in chosen if set(possible[n]) <= {"0", "1"}]
+    several = f" If each is a label that holds where it is 1: --label {','.join(marks)}." if len(marks) > 1 else ""
+    raise VolantError(f"{where}: which column is the label? Choose with --label: {listed}.{several}")
 
 
 def _values(column: Iterable[Cell], separator: str | None) -> Counter[str]:

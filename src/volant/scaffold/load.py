@@ -1,24 +1,20 @@
-"""A user's file with nothing known of it: delimiter and encoding are found, and told where not certain."""
+"""A user's file with nothing known of it: what it is, is found out, and told where not certain."""
 
-from dataclasses import replace
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from volant.errors import VolantError
-from volant.sources.files import opened, read_file
-from volant.sources.formats import Format, detect
-from volant.sources.formats.western import western
+from volant.sources.files import opened, read_sheet_of
+from volant.sources.formats import Format, Sheet, detect
+from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
+from volant.sources.formats.options import Options
 
 
-def form_of(encoding: str | None, delimiter: str | None, quote: str, header: str | None) -> Format:
+def form_of(
+    encoding: str | None, delimiter: str | None, quote: str | None, header: str | None, escape: str | None = None
+) -> Format:
     r"""The format as the options of the command say it; what they leave open is found out.
-
-    Args:
-        encoding: Python's name of it.
-        delimiter: One character; a tab also as `tab` or `\\t`.
-        quote: One character; nothing or `none`: quotes mean nothing.
-        header: Names of the columns, parted by commas.
 
     Example:
         >>> form = form_of(None, "tab", "none", "text, label")
@@ -26,56 +22,63 @@ def form_of(encoding: str | None, delimiter: str | None, quote: str, header: str
         ('\t', None, ['text', 'label'])
 
     Raises:
-        VolantError: If delimiter or quote is longer.
+        VolantError: If a sign has several characters.
     """
-    delimiter = "\t" if delimiter in ("tab", r"\t") else delimiter
-    quote = "" if quote == "none" else quote
-    for option, sign, word in (("delimiter", delimiter or "", "tab"), ("quote", quote, "none")):
-        if len(sign) > 1:
-            raise VolantError(f"--{option} '{sign}' is too long. Allowed: one character, or `{word}`.")
-    names = [name.strip() for name in header.split(",")] if header else None
-    return Format(delimiter or None, quote or None, encoding, names)
+    return Options(encoding, delimiter, quote, escape, header).form()
 
 
-def load(path: str, form: Format) -> tuple[pa.Table, Format, list[str]]:
+@dataclass(frozen=True)
+class Loaded:
+    """A user's file.
+
+    Attributes:
+        sheet: Its rows, with a sentence on what it was found to be.
+        form: How it is written, as config has it.
+        notes: What to know, a sentence each.
+    """
+
+    sheet: Sheet
+    form: Format
+    notes: tuple[str, ...]
+
+    @property
+    def table(self) -> pa.Table:
+        """Its rows, without those that the file itself says are none."""
+        good = [line not in self.sheet.failed for line in self.sheet.lines]
+        return self.sheet.table.filter(pa.array(good, pa.bool_())) if self.sheet.failed else self.sheet.table
+
+
+def load(path: str, form: Format, labels: Sequence[str] = ()) -> Loaded:
     """Read a file.
 
     Args:
         path: Local or remote.
         form: What is known of it.
-
-    Returns:
-        The table, the format to write down, and warnings.
+        labels: Columns of the label that are given, which a manifest has as attributes.
 
     Raises:
         VolantError: If it can't be read, or its encoding is neither given, marked, UTF-8 nor plainly western.
     """
-    notes = []
-    try:
-        table = read_file(path, form)
-    except VolantError as error:
-        if form.encoding or not isinstance(error.__cause__, UnicodeDecodeError):
-            raise
-        form = replace(form, encoding="cp1252")
-        table, notes = _read_western(path, form, error)
-    return table, replace(form, delimiter=delimiter(path, form)), notes
+    known = replace(form, western=True)
+    notes: tuple[str, ...] = ()
+    if not form.header and (header := _comprehend(path, known)):
+        known = replace(known, header=header)
+        notes = (f"Header: read as {COMPREHEND}. If its first row is a header, give --header with its names.",)
+    sheet = read_sheet_of(path, known, labels)
+    found = sheet.detected
+    if found.why:
+        said = f"Encoding: not UTF-8, read as {found.form.encoding} ({found.why})."
+        notes += (f"{said} If that looks wrong, give --encoding.",)
+    notes += tuple(f"Line {line} of {path} is left out: {why}." for line, why in list(sheet.failed.items())[:5])
+    encoding = found.form.encoding if found.why else form.encoding
+    delimiter, escape = (found.form.delimiter, found.form.escape) if found.kind == "csv" else (None, None)
+    written = replace(known, encoding=encoding, delimiter=delimiter, escape=escape)
+    return Loaded(sheet, written, notes)
 
 
-def delimiter(path: str, form: Format) -> str | None:
-    """The delimiter of a file; None if it has none."""
+def _comprehend(path: str, form: Format) -> list[str] | None:
     with opened(path) as raw:
-        kind, form = detect(raw, path, form)
-    return form.delimiter if kind == "csv" else None
-
-
-def _read_western(path: str, form: Format, error: VolantError) -> tuple[pa.Table, list[str]]:
-    """Read as Windows' western encoding, if what comes out looks like a western language; else ask."""
-    try:
-        table = read_file(path, form)
-    except VolantError:
-        raise error from error.__cause__
-    texts = (text for column in table.columns for text in column.to_pylist() if isinstance(text, str))
-    example = western(chain(table.column_names, texts))
-    if example is None:
-        raise error
-    return table, [f"Encoding: not UTF-8, read as cp1252 ('{example}'). If that looks wrong, give --encoding."]
+        found = detect(raw, path, form)
+        if found.kind == "csv" and is_comprehend(first_rows(raw, path, found.form), "|", (), ()):
+            return ["label", "text"]
+    return None

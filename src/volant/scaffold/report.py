@@ -20,6 +20,7 @@ class Report:
         columns: How the columns are meant.
         counts: Rows of each label, the most frequent first.
         warnings: What to know before training, a sentence each.
+        format: What the data file was found to be, in words.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Report:
     model: str
     counts: dict[str, int]
     warnings: tuple[str, ...]
+    format: str = ""
 
 
 def show_report(report: Report, console: Console | None = None) -> None:
@@ -50,7 +52,8 @@ def show_report(report: Report, console: Console | None = None) -> None:
     console.print(f"[bold]{report.name}[/]{found}")
     tested = f", {report.test_rows:,} test rows" if report.test_rows is not None else ""
     grouped = f", never parting a '{guess.group}'" if guess.group else ""
-    console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}\n"))
+    read = f"; read as {report.format}" if report.format else ""
+    console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}{read}\n"))
     console.print(table)
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)

@@ -1,5 +1,6 @@
 """What to know of labelled rows before anything is trained on them."""
 
+import re
 from collections import Counter, defaultdict
 from math import sqrt
 
@@ -46,13 +47,14 @@ def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list
 def _count_texts(rows: pa.Table, kind: str) -> Counter[str]:
     """Different texts of each label: `prepare` drops the rest as duplicates."""
     cells = zip(map(_key, rows["text"].to_pylist()), rows[TARGETS[kind]].to_pylist(), strict=True)
-    pairs = {(text, label) for text, cell in cells for label in ([cell] if kind == "classify" else cell)}
+    pairs = {(text, label) for text, cell in cells if text for label in ([cell] if kind == "classify" else cell)}
     return Counter(label for _, label in pairs)
 
 
 def _composed(counts: Counter[str]) -> list[str]:
     """Classes that are made of other classes: cells with several labels, too few to be seen as such."""
-    for sign in SEPARATORS:
+    signs = {sign.strip() or sign for label in counts for sign in re.findall(r"[^\w]+|_", label)}
+    for sign in [*SEPARATORS, *sorted(signs - set(SEPARATORS))]:
         split = {label: {part.strip() for part in label.split(sign)} for label in counts if sign in label}
         made = {label: counts[label] for label, parts in split.items() if len(parts) > 1 and parts <= counts.keys()}
         if made:
@@ -77,7 +79,7 @@ def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
             "Mend their spelling, or take those rows out."
         )
     known = {_key(text) for text in rows["text"].to_pylist()}
-    both = sum(_key(text) in known for text in test["text"].to_pylist())
+    both = sum(_key(text) in known for text in test["text"].to_pylist() if _key(text))
     if not both:
         return []
     return [f"Leakage: {both} of {test.num_rows} test texts are in the data too; `prepare` drops them from train."]
@@ -85,15 +87,18 @@ def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
 
 def _duplicates(rows: pa.Table, kind: str) -> list[str]:
     labels: dict[str, set[str]] = defaultdict(set)
+    filled = 0  # an empty text repeats nothing: `check_rows` says how many there are
     for text, label in zip(rows["text"].to_pylist(), rows[TARGETS[kind]].to_pylist(), strict=True):
-        labels[_key(text)].add(str(label))
-    repeated = rows.num_rows - len(labels)
+        if key := _key(text):
+            labels[key].add(str(label))
+            filled += 1
+    repeated = filled - len(labels)
     contrary = sum(len(found) > 1 for found in labels.values())
     warnings = []
     if contrary:
         warnings.append(f"Contradiction: {contrary} texts have more than one answer; no model can get those right.")
     if repeated:
-        warnings.append(f"Duplicates: {repeated} of {rows.num_rows} rows repeat the text of another.")
+        warnings.append(f"Duplicates: {repeated} of {filled} rows with text repeat the text of another.")
     return warnings
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -34,6 +34,8 @@ class Draft:
     model: str
     cleaning: Sequence[str]
     labels: Sequence[str]
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    attributes: Sequence[str] = ()  # of a manifest, by preference
 
 
 def conf_text(draft: Draft) -> str:
@@ -81,13 +83,22 @@ def _flow(values: Sequence[str]) -> str:
 def _source(draft: Draft) -> str:
     guess, form = draft.columns, draft.form
     files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
-    columns = {"text": guess.text, "label": guess.label, "id": guess.id, "separator": guess.separator}
+    files["escape"] = form.escape
+    label = None if guess.label_columns or len(draft.attributes) > 1 else guess.label
+    columns = {"text": guess.text, "label": label, "id": guess.id, "separator": guess.separator}
     lines = [f"{key}: {scalar(value)}" for key, value in files.items() if value]
     if form.quote != Format().quote:
         lines.append(f"quote: {scalar(form.quote) if form.quote else 'null'}")
     if form.header:
         lines.append(f"header: {_flow(form.header)}")
     lines += ["columns:", *(f"  {key}: {scalar(value)}" for key, value in columns.items() if value)]
+    if guess.label_columns:
+        lines.append(f"  label_columns: {_flow(guess.label_columns)}  # 1 where the label applies")
+    if len(draft.attributes) > 1:
+        lines.append(f"  label: {_flow(draft.attributes)}  # the first that a row has counts")
+    if draft.where:
+        lines.append("  where:")
+        lines += [f"    {scalar(name)}: {_flow(values)}" for name, values in draft.where.items()]
     if draft.drop_labels:
         lines.append(f'  drop_labels: {_flow(draft.drop_labels)}  # "": rows without a value')
     if draft.test:

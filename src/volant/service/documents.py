@@ -1,96 +1,79 @@
-"""The documents of a file that somebody sent, one after the other with the line where each begins; nothing is run."""
+"""The documents of a file that somebody sent, one after the other with the line where each begins; nothing is run.
 
-import csv
-import json
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+Read as every other file is (`volant.sources.texts`); a line, and a row of a table, is only ever held up to `max_line`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-from volant.config import did_you_mean
 from volant.errors import VolantError
-from volant.sources.formats.bounds import LONGEST_LINE, RowLines, bounded_lines, require_names, require_simple
+from volant.sources.formats import MAX_LINE, refuse
+from volant.sources.formats.options import Options
+from volant.sources.texts import Reading, numbered_texts
 
-Form = Literal["lines", "csv", "tsv", "jsonl"]
+Form = Literal["lines", "csv", "tsv", "jsonl", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
-LIMIT = "jobs.line_characters"
-SUFFIXES: dict[str, Form] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+SETTING = "jobs.line_characters"
+# Parquet is not: its pages say themselves how much memory they take
+KINDS = ("lines", "csv", "jsonl", "array", "manifest")
+GROWTH = 20  # times as large as it came may a compressed file become
 
 
-def form_of(name: str) -> Form:
-    """What a file is, by the end of its name; one document a line if that says nothing.
+@dataclass(frozen=True)
+class Bounds:
+    """What reading a file may cost.
 
-    Example:
-        >>> form_of("reviews.CSV"), form_of("notes.txt")
-        ('csv', 'lines')
+    Attributes:
+        line: Characters that a line, or a row of a table, may have; a longer one ends the reading.
+        decompressed: Bytes that a compressed file may have when it is decompressed; None: any number.
+        between: Called before each block that is read; what it raises ends the reading.
     """
-    return SUFFIXES.get(Path(name.rpartition("/")[2]).suffix.lower(), "lines")
+
+    line: int = MAX_LINE
+    decompressed: int | None = None
+    between: Callable[[], object] | None = None
 
 
 def documents(
     path: Path,
-    form: Form,
+    form: Form | None = None,
     column: str = "text",
-    longest: int = LONGEST_LINE,
-    between: Callable[[], object] = lambda: None,
+    written: Mapping[str, str] | None = None,
+    name: str = "",
+    bounds: Bounds = Bounds(),
 ) -> Iterator[tuple[int, str]]:
-    """Line number (from 1) and text of each document, in constant memory.
+    """Line number (from 1) and text of each document, in constant memory; the file's form is found.
 
     Args:
-        path: The file, UTF-8.
-        form: One document a line, CSV or TSV with a header, or JSON Lines.
+        path: The file.
+        form: What it is, if that is given.
         column: Column or key that holds the text.
-        longest: Characters that a line, or a row of a table, may have; a longer one ends the reading.
-        between: Called now and then while the file is read; what it raises ends the reading.
+        written: How it is written, as far as that is given: the fields of `Options`.
+        name: What its sender calls it: its extension counts.
+        bounds: What reading it may cost.
 
     Raises:
         VolantError: If a line can't be read; names it.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), longest))  # of the whole process: 131,072 at first
-    with path.open(encoding="utf-8-sig", newline="" if form in ("csv", "tsv") else None) as stream:
-        lines = bounded_lines(stream, longest, LIMIT, between)
-        try:
-            if form == "lines":
-                yield from ((number, line.rstrip("\n")) for number, line in enumerate(lines, 1))
-            elif form == "jsonl":
-                yield from _json(lines, column)
-            else:
-                yield from _table(RowLines(lines, longest, LIMIT), column, "\t" if form == "tsv" else ",")
-        except UnicodeDecodeError as error:
-            raise VolantError(f"The file is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
-
-
-def _json(lines: Iterator[str], column: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        require_simple(line, number)
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise VolantError(f"Line {number} is no JSON: {error}.") from error
-        if not isinstance(row, dict) or not isinstance(row.get(column), str):
-            raise VolantError(f"Line {number} is no JSON object that has a text under '{column}'.")
-        yield number, row[column]
-
-
-def _table(lines: RowLines, column: str, delimiter: str) -> Iterator[tuple[int, str]]:
-    reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
+    options = Options(**{**(written or {}), "format": form})
+    known = replace(options.form(), max_line=bounds.line)
+    reading = Reading(
+        (column,), known, opener=refuse, kinds=KINDS, most_bytes=bounds.decompressed, between=bounds.between
+    )
     try:
-        at = _column(next(reader, []), column)
-        lines.begin(reader.line_num + 1)
-        for row in reader:
-            if row and len(row) <= at:
-                raise VolantError(f"Line {lines.start} has {len(row)} cells, and '{column}' is number {at + 1}.")
-            if row:
-                yield lines.start, row[at]
-            lines.begin(reader.line_num + 1)
-    except csv.Error as error:
-        raise VolantError(f"Near line {reader.line_num}: {error}. Mend the line.") from error
+        yield from numbered_texts(str(path), safe_name(name), reading)
+    except VolantError as error:
+        raise VolantError(str(error).replace(str(path), "The file").replace("`max_line`", SETTING)) from error
 
 
-def _column(names: Sequence[str], column: str) -> int:
-    require_names(names)
-    if column not in names:
-        shown = ", ".join(name[:50] for name in names[:20])
-        raise VolantError(f"No column is called '{column}'.{did_you_mean(column, names)} There are: {shown or 'none'}.")
-    return list(names).index(column)
+def safe_name(name: str) -> str:
+    """The last part of a file's name, for its extension and for messages.
+
+    Example:
+        >>> safe_name("s3://bucket/a/reviews.CSV"), safe_name("../up"), safe_name("")
+        ('reviews.CSV', 'up', 'The file')
+    """
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return "".join(character for character in last[-100:] if character.isprintable()) or "The file"

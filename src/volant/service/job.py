@@ -1,6 +1,6 @@
 """One batch job: what was asked for, and how far it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
@@ -18,7 +18,7 @@ class Job:
     Attributes:
         id: Ours.
         model: Name of the deployment that answers.
-        form: Of the file.
+        form: Of the file; None: found.
         column: Or key that holds the text.
         all_scores: Whether each answer has the probability of every label.
         owner: Which client sent it, as a keyed hash.
@@ -32,11 +32,13 @@ class Job:
         started: When.
         ended: When.
         error: Why it failed.
+        name: What its sender calls the file.
+        written: How the file is written, as far as that was given: the fields of `Options`.
     """
 
     id: str
     model: str
-    form: Form
+    form: Form | None
     column: str
     all_scores: bool
     owner: str
@@ -50,6 +52,8 @@ class Job:
     started: str | None = None
     ended: str | None = None
     error: str | None = None
+    name: str = ""
+    written: dict[str, str] = field(default_factory=dict)
 
     @property
     def percent(self) -> float:
@@ -64,7 +68,7 @@ class Job:
         return self.state == "COMPLETED" or (self.state == "FAILED" and bool(self.total) and self.done == self.total)
 
 
-def new(model: str, form: Form, column: str, owner: str, all_scores: bool = False) -> Job:
+def new(model: str, form: Form | None, column: str, owner: str, all_scores: bool = False) -> Job:
     """A job with an id and a time of its own."""
     return Job(uuid4().hex, model, form, column, all_scores, owner, now())
 

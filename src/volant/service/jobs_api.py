@@ -8,12 +8,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
+from volant.errors import VolantError
 from volant.service.clients import client, client_key
-from volant.service.documents import form_of
+from volant.service.documents import safe_name
 from volant.service.job import Job, new
 from volant.service.jobs import Jobs
 from volant.service.jobs_answer import Answer, answerer
-from volant.service.jobs_forms import JobState, asked_for, body, copying, shown
+from volant.service.jobs_forms import JobState, asked_for, body, copying, shown, written
 from volant.service.refused import RefusedError, on_disk
 from volant.service.schemas import problems
 from volant.service.tokens import token
@@ -55,9 +56,13 @@ class Desk:
             raise RefusedError("Send a `file` (multipart/form-data), or the `uri` of one (application/json).")
         name = self._state.models.named(asked.model)
         self._state.models.current(name)
-        form = asked.format or form_of(asked.uri or (file.filename if file else None) or "")
-        job = new(name, form, asked.column, self._client(request), asked.all_scores)
-        job = replace(job, source=asked.uri, output=asked.output)
+        try:
+            how = written(asked)
+        except VolantError as error:
+            raise RefusedError(str(error)) from error
+        job = new(name, asked.format, asked.column, self._client(request), asked.all_scores)
+        named = safe_name(asked.uri or (file.filename if file else None) or "")
+        job = replace(job, source=asked.uri, output=asked.output, name=named, written=how)
         with on_disk("the job"):
             return await run_in_threadpool(self._jobs.submit, job, copying(file) if file else None)
 

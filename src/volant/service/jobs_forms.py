@@ -15,8 +15,13 @@ from volant.service.job import Job
 from volant.service.job import State as Work
 from volant.service.refused import RefusedError
 from volant.service.schemas import NAME, Strict, explain
+from volant.sources.formats.options import Options
+from volant.sources.formats.sniff import encoding_of
 
 Address = Annotated[str | None, Field(max_length=2000)]
+Option = Annotated[str | None, Field(max_length=40)]
+Names = Annotated[str | None, Field(max_length=2000)]
+WRITTEN = ("encoding", "delimiter", "quote", "escape", "header")
 
 
 class JobRequest(Strict):
@@ -26,14 +31,31 @@ class JobRequest(Strict):
         None
     )
     uri: Annotated[Address, Field(description="An object on S3, under an allowed prefix.")] = None
-    format: Annotated[Form | None, Field(description="By the file's name if left out.")] = None
+    format: Annotated[Form | None, Field(description="Found if left out.")] = None
     column: Annotated[str, Field(max_length=200, description="Column or key that holds the text.")] = "text"
+    encoding: Annotated[Option, Field(description="An order; else byte-order mark, UTF-8, or western.")] = None
+    delimiter: Annotated[Option, Field(description="Between the cells of a row (`tab`); found if left out.")] = None
+    quote: Annotated[Option, Field(description='Around a cell, " if left out; `none`: quotes mean nothing.')] = None
+    escape: Annotated[Option, Field(description="Before a quote inside of a cell; found if left out.")] = None
+    header: Annotated[Names, Field(description="Names of the columns, such as text,id, if the file has none.")] = None
     all_scores: Annotated[bool, Field(description="The scores of all labels.")] = False
     output: Annotated[Address, Field(description="A folder under an allowed prefix; the result goes there too.")] = None
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"uri": "s3://bucket/inbox/reviews.csv", "model": "reviews"}}
     )
+
+
+def written(asked: JobRequest) -> dict[str, str]:
+    """How the file is written, as far as it is asked for.
+
+    Raises:
+        VolantError: If a sign has several characters, or an encoding is not known.
+    """
+    found = {name: value for name in WRITTEN if (value := getattr(asked, name)) is not None}
+    form = Options(**found).form()
+    encoding_of(b"", form.encoding)
+    return found
 
 
 class JobState(BaseModel):
@@ -88,7 +110,7 @@ def copying(file: UploadFile) -> Callable[[Path], None]:
 def body() -> dict[str, Any]:
     """What the OpenAPI page says of the body: a form with the file, or JSON that names one."""
     form, named = JobRequest.model_json_schema(), JobRequest.model_json_schema()
-    file = {"type": "string", "format": "binary", "description": "One document a line, CSV, TSV or JSON Lines."}
+    file = {"type": "string", "format": "binary", "description": "CSV, TSV, JSON, or one document a line."}
     form["properties"] = {"file": file} | {name: one for name, one in form["properties"].items() if name != "uri"}
     form["required"], form["example"] = ["file"], {"file": "A fine film.\nDull.\n"}
     content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": named}}

@@ -9,13 +9,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from volant import schema
+from volant.batch import reading_of
 from volant.bundle import Bundle
 from volant.errors import VolantError
-from volant.service.documents import FORMS, Form, documents, form_of
 from volant.service.jobs_answer import Progress, answer_all, answerer
 from volant.service.jobs_remote import download, endpoint, upload
 from volant.service.settings import Settings
 from volant.service.store import split
+from volant.sources.formats.options import Options
+from volant.sources.texts import numbered_texts
 
 HOME = Path(".volant/batch")  # where the work on an object is, as nothing can be appended to one
 
@@ -25,10 +27,10 @@ class Asked:
     """What is to be answered, and how.
 
     Attributes:
-        file: One document a line, CSV, TSV or JSON Lines; a path, or an object such as `s3://bucket/in/a.csv`.
+        file: Of any form that is read; a path, or an object such as `s3://bucket/in/a.csv`.
         out: JSON Lines, written whole or not at all; a path or an object.
-        column: Column or key that holds the text.
-        form: Of the file; by its name if left out.
+        column: Column or key that holds the text; the flywheel's own, or `text`, if left out.
+        written: How the file is written, as far as that is given; the rest is found.
         all_scores: Whether each answer has the probability of every label.
         version: Of the bundle; each answer names it.
         settings: Limits.
@@ -36,8 +38,8 @@ class Asked:
 
     file: str
     out: str
-    column: str = "text"
-    form: str | None = None
+    column: str | None = None
+    written: Options = field(default_factory=Options)
     all_scores: bool = False
     version: str | None = None
     settings: Settings = field(default_factory=Settings)
@@ -58,27 +60,33 @@ class Done:
     out: str
 
 
-def answer_file(bundle: Bundle, asked: Asked, progress: Callable[[int], object] = lambda _: None) -> Done:
+def answer_file(
+    bundle: Bundle,
+    asked: Asked,
+    progress: Callable[[int], object] = lambda _: None,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Done:
     """Answer every document of a file, as a batch job does.
 
     Args:
         bundle: What answers.
         asked: The file, where its answers go, and what they hold.
         progress: Called with the number of documents that are done.
+        tell: Called with a sentence on what the file was found to be, where that is not plain.
 
     Raises:
         VolantError: If the file can't be read; names the line. Or if an object can't be read or written.
     """
-    form, work = _form(asked), _work(asked)
+    reading, work = reading_of(bundle, asked.column, written=asked.written), _work(asked)
     part, notes = work.with_name(f".{work.name}.batch.part"), work.with_name(f".{work.name}.batch.json")
     work.parent.mkdir(parents=True, exist_ok=True)
-    limits, longest = asked.settings.limits, asked.settings.jobs.line_characters
+    limits = asked.settings.limits
     answer = answerer(bundle, asked.version, asked.all_scores)
     with _local(asked, work) as (file, state):
-        task = [bundle.manifest["digest"], asked.file, state, form, asked.column]
+        task = [bundle.manifest["digest"], asked.file, state, asdict(asked.written), list(reading.columns)]
         task += [asked.all_scores, asked.version, limits.characters_per_text]
         before = at = _before(notes, part, task)
-        found = documents(file, form, asked.column, longest)
+        found = numbered_texts(str(file), asked.file, reading, tell)
         for at in answer_all(found, answer, part, limits.characters_per_text, before):
             schema.write_text(json.dumps({"task": task, **asdict(at)}), notes)
             progress(at.done)
@@ -89,12 +97,6 @@ def answer_file(bundle: Bundle, asked: Asked, progress: Callable[[int], object] 
         os.replace(part, work)
     notes.unlink()
     return Done(at.done, before.done, asked.out)
-
-
-def _form(asked: Asked) -> Form:
-    if asked.form is not None and asked.form not in FORMS:
-        raise VolantError(f"--format {asked.form} is not known. Allowed: {', '.join(FORMS)}.")
-    return form_of(asked.file) if asked.form is None else asked.form  # type: ignore[return-value]
 
 
 def _work(asked: Asked) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from volant.errors import VolantError
-from volant.service.documents import documents
+from volant.service.documents import GROWTH, Bounds, documents
 from volant.service.job import Job, now
 from volant.service.jobs_answer import START, Answer, Progress, answer_all
 from volant.service.jobs_remote import download, endpoint, upload
@@ -68,7 +68,8 @@ class Worker:
             if job.source is None:
                 raise VolantError("The file of this job is gone. Send it again.")
             download(job.source, path, limits.upload_bytes, place)
-        found = documents(path, job.form, job.column, limits.line_characters, lambda: self._go_on(job))
+        bounds = Bounds(limits.line_characters, GROWTH * limits.upload_bytes, lambda: self._go_on(job))
+        found = documents(path, job.form, job.column, job.written, job.name, bounds)
         total = 0
         try:
             for count in spool(found, self._store.documents(job.id), limits.kept_bytes):

@@ -13,7 +13,8 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT, did_you_mean
 from volant.errors import VolantError
 from volant.sources.formats.jsonl import MIXED
-from volant.sources.labels import plain, read_labels, rename_labels
+from volant.sources.labels import held, marked, plain, read_labels, rename_labels
+from volant.sources.unmatched import note, unmatched_values
 
 TARGETS = {"classify": "label", "multilabel": "labels"}
 RESERVED = {"id", "text", *TARGETS.values()}
@@ -25,6 +26,7 @@ class Columns:
 
     Attributes:
         label: One name, or several of which the first present counts (a mirror may name it otherwise).
+        label_columns: Columns of 0 and 1, one for each label, in place of `label`.
         separator: What stands between the labels of one cell (multilabel); a list written as text needs none.
         label_map: Value in the source to label; a value that already is one of the labels stays.
         drop_labels: Labels, as in the source or as mapped, whose rows are left out; "" stands for no value at all.
@@ -34,12 +36,19 @@ class Columns:
 
     text: str = "text"
     label: str | list[str] = "label"
+    label_columns: list[str] = Field(default_factory=list)
     id: str | None = None
     separator: str | None = Field(default=None, min_length=1)
     label_map: dict[str | int, str] = Field(default_factory=dict)
     drop_labels: list[str | int] = Field(default_factory=list)
     where: dict[str, str | int | list[str | int]] = Field(default_factory=dict)
     keep: list[str] | None = None
+
+    @property
+    def attributes(self) -> list[str]:
+        """The label attributes of a manifest by preference; none where `label` is left at what it usually is."""
+        names = [self.label] if isinstance(self.label, str) else self.label
+        return [] if names in (["label"], ["labels"]) else names
 
 
 def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Table:
@@ -58,14 +67,28 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
         near = did_you_mean(kind, TARGETS)
         raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(TARGETS)}.")
     pick(table, mapping.text, where)
-    label = pick(table, mapping.label, where)
-    rows = np.flatnonzero(_chosen(table, mapping, where))
-    place = f"{where}, column '{label}'"
-    found = read_labels(table[label].take(rows), kind, mapping.separator, place)
+    rows = np.flatnonzero(chosen_rows(table, mapping, where))
+    found, place = labels_of(table.take(rows), mapping, kind, where)
     names = {str(old): new for old, new in mapping.label_map.items()}
     named = rename_labels(found, rows, names, {str(label) for label in mapping.drop_labels}, place)
     kept = [i for i, labels in enumerate(named) if labels is not None]
-    return _assemble(table.take(rows[kept]), mapping, kind, [named[i] or () for i in kept], where)
+    made = _assemble(table.take(rows[kept]), mapping, kind, [named[i] or () for i in kept], where)
+    return note(made, unmatched_values(table, found, mapping.where, names, mapping.drop_labels))
+
+
+def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple[list[tuple[str, ...] | None], str]:
+    """The labels of each row as the source has them (None: no value), and what their column is, for messages.
+
+    Raises:
+        VolantError: If a column is missing, or can't hold labels of this kind.
+    """
+    if mapping.label_columns:
+        names = [pick(table, name, where) for name in mapping.label_columns]
+        place = f"{where}, columns {', '.join(names[:10])}"
+        return marked({name: table[name] for name in names}, kind, where), place
+    label = pick(table, mapping.label, where)
+    place = f"{where}, column '{label}'"
+    return read_labels(table[label], kind, mapping.separator, place), place
 
 
 def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
@@ -87,12 +110,19 @@ def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
     )
 
 
-def _chosen(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
+def chosen_rows(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
+    """Whether each row has the values that `columns.where` asks for.
+
+    Raises:
+        VolantError: If a column that it names is missing.
+    """
     chosen = np.ones(table.num_rows, dtype=bool)
     for name, wanted in mapping.where.items():
         pick(table, name, f"{where}, columns.where")
         values = {plain(v) for v in (wanted if isinstance(wanted, list) else [wanted])}
-        chosen &= np.fromiter((plain(v) in values for v in table[name].to_pylist()), dtype=bool, count=len(chosen))
+        cells = map(held, table[name].to_pylist())
+        # a list, as of the states of several annotators, counts where all of it does
+        chosen &= np.fromiter((bool(cell) and cell <= values for cell in cells), dtype=bool, count=len(chosen))
     return chosen
 
 
@@ -139,7 +169,8 @@ def _hashed_ids(texts: list[str], labels: list[tuple[str, ...]]) -> list[str]:
 
 def _riders(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
     """The columns that ride along; one that is called like ours becomes `source_<name>`."""
-    used = {mapping.text, mapping.id, pick(table, mapping.label, where)}
+    target = mapping.label_columns or [pick(table, mapping.label, where)]
+    used = {mapping.text, mapping.id, *target}
     names = [name for name in table.column_names if name not in used] if mapping.keep is None else mapping.keep
     riders = {}
     for name in names:

@@ -1,7 +1,8 @@
 """Your own files: CSV, TSV, JSON Lines or Parquet, on this disk or at any address that fsspec opens (s3://…)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -12,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT, did_you_mean
 from volant.errors import VolantError
 from volant.sources.columns import Columns, to_rows
-from volant.sources.formats import MAX_LINE, Format, read_stream
+from volant.sources.formats import MAX_LINE, Format, Sheet, read_sheet
 
 CODE = "src/volant/sources/files.py"
 
@@ -28,6 +29,7 @@ class Files:
     quote: str | None = Field(default='"', min_length=1, max_length=1)
     encoding: str | None = None
     header: list[str] | None = None
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
     max_line: int = Field(default=MAX_LINE, ge=1024)
     columns: Columns = Field(default_factory=Columns)
     watch: dict[str, str] = Field(default_factory=dict)
@@ -52,11 +54,13 @@ class Files:
         Raises:
             VolantError: If a file can't be found or read, or its columns or labels aren't as configured.
         """
-        form = Format(self.delimiter, self.quote, self.encoding, self.header, self.max_line)
+        form = Format(self.delimiter, self.quote, None, self.header, self.max_line, self.escape, fallback=self.encoding)
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {
-            split: to_rows(read_file(path, form), self.columns, kind, path) for split, path in paths.items() if path
-        }
+        return {split: self._rows(path, form, kind) for split, path in paths.items() if path}
+
+    def _rows(self, path: str, form: Format, kind: str) -> pa.Table:
+        sheet = read_sheet_of(path, form, self.columns.attributes, kind)
+        return to_rows(sheet.table, self.columns, kind, path)
 
 
 def read_file(path: str, form: Format | None = None) -> pa.Table:
@@ -65,8 +69,25 @@ def read_file(path: str, form: Format | None = None) -> pa.Table:
     Raises:
         VolantError: If it can't be found or read.
     """
+    return read_sheet_of(path, form or Format()).table
+
+
+def read_sheet_of(path: str, form: Format, labels: Sequence[str] = (), kind: str | None = None) -> Sheet:
+    """Read one local or remote file as a table, with its lines and what it was found to be.
+
+    Args:
+        path: Local, or any address that fsspec opens.
+        form: What is known of the file.
+        labels: Label attributes of a manifest, by preference.
+        kind: Of the flywheel, if that is known.
+
+    Raises:
+        VolantError: If it can't be found or read.
+    """
     with opened(path) as raw:
-        return read_stream(raw, path, form or Format())
+        # a remote file is read several times, and fetched once
+        data = cast(BinaryIO, BytesIO(raw.read())) if "://" in path else raw
+        return read_sheet(data, path, form, opened, labels, kind)
 
 
 @contextmanager
@@ -93,6 +114,19 @@ def opened(path: str) -> Iterator[BinaryIO]:
         ) from error
     with file:
         yield file
+
+
+def require_plain(path: str) -> None:
+    """Refuse an address that storage takes for a pattern or a query: DVC would look for another object.
+
+    Raises:
+        VolantError: If it holds `?`, `*`, `[` or `#`.
+    """
+    if "://" in path and (sign := next((sign for sign in "?*[]#" if sign in path), None)):
+        raise VolantError(
+            f"{path}: '{sign}' can't stand in an address: storage takes it for a pattern or a query. "
+            "Name one object without it; rename the object if it is called so."
+        )
 
 
 def _remote(path: str) -> BinaryIO:

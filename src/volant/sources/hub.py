@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT, did_you_mean
 from volant.errors import VolantError
 from volant.sources.columns import Columns, to_rows
+from volant.sources.formats.class_names import name_of, with_class_names
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -109,18 +110,11 @@ def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: st
 def _named(split: "Split") -> pa.Table:
     """A split as a table, with the names of its class labels instead of their numbers."""
     if isinstance(split, Path):
-        return pq.read_table(split)
+        return with_class_names(pq.read_table(split))
     table = cast(pa.Table, split.with_format("arrow")[:])
     for i, (column, feature) in enumerate(split.features.items()):
         inner = getattr(feature, "feature", feature)
         if hasattr(inner, "int2str"):
-            values = [_name_of(value, inner.names) for value in table[column].to_pylist()]
+            values = [name_of(value, inner.names) for value in table[column].to_pylist()]
             table = table.set_column(i, column, pa.array(values))
     return table
-
-
-def _name_of(value: list | int | None, names: list[str]) -> list | str | None:
-    if isinstance(value, list):
-        return [_name_of(item, names) for item in value]
-    # -1 is what publishers write where the label is kept secret.
-    return None if value is None or value < 0 else names[value]

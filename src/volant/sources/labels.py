@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from volant.config import did_you_mean
 from volant.errors import VolantError
+from volant.sources.formats.exports import choices
 
 LONGEST_LIST = 4096
+MARKS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 NONE = "null|None|nan"
 NUMBER = r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
 VALUE = rf"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|{NUMBER}|true|false|True|False|{NONE})"""
@@ -23,24 +25,65 @@ LIST = re.compile(rf"\[\s*(?:{VALUE}(?:(?:\s*,\s*|\s+){VALUE})*\s*,?)?\s*\]", re
 def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where: str) -> list[tuple[str, ...] | None]:
     """The labels of each row as the source has them; None where it has no value at all.
 
-    A cell that holds a list as text (see `listed`) counts as that list, whatever the separator is.
+    A cell that holds a list as text (see `listed`) counts as that list, whatever the separator is. Lists that all
+    hold one label are one label a text.
 
     Raises:
         VolantError: If the column can't hold labels of this kind.
     """
     lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-    if kind == "classify" and (lists or separator):
-        what = "holds lists" if lists else f"is split at '{separator}'"
-        raise VolantError(f"{where} {what}, but kind classify has one label a text. Set `kind: multilabel`.")
+    if kind == "classify" and separator:
+        raise VolantError(
+            f"{where} is split at '{separator}', but kind classify has one label per text. Set `kind: multilabel`."
+        )
     if pa.types.is_nested(column.type.value_type if lists else column.type):
         raise VolantError(f"{where} holds {column.type}; labels are text, numbers, or (multilabel) lists of them.")
     cells = column.to_pylist()
     if lists:
-        return [None if cell is None else _unique(cell) for cell in cells]
-    texts = [plain(cell) for cell in cells]
-    if kind == "classify":
-        return [(text,) if text else None for text in texts]
-    return [None if text is None else _unique(_parts(text, separator)) for text in texts]
+        found = [None if cell is None else _unique(cell) for cell in cells]
+    else:
+        texts = [plain(cell) for cell in cells]
+        found = [None if text is None else _unique(_parts(text, separator)) for text in texts]
+    return _single(found, where) if kind == "classify" else found
+
+
+def _single(found: list[tuple[str, ...] | None], where: str) -> list[tuple[str, ...] | None]:
+    """The labels of rows that may have one each; an empty list is no value.
+
+    Raises:
+        VolantError: If a row has several.
+    """
+    for row, labels in enumerate(found, 1):
+        if len(labels or ()) > 1:
+            raise VolantError(
+                f"{where}, row {row} holds lists of labels ({', '.join(labels or ())}), but kind classify has one "
+                "label per text. Set `kind: multilabel`."
+            )
+    return [labels or None for labels in found]
+
+
+def marked(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[tuple[str, ...] | None]:
+    """The labels of each row, from a column for each label that holds 1 where it applies and 0 where it doesn't.
+
+    Raises:
+        VolantError: If a cell is neither 0 nor 1, or a row has several labels where its kind has one.
+
+    Example:
+        >>> marked({"toxic": pa.chunked_array([["1", "0"]]), "rude": pa.chunked_array([[1, 0]])}, "multilabel", "here")
+        [('toxic', 'rude'), ()]
+    """
+    applied = []
+    for name, column in columns.items():
+        cells = [MARKS.get((plain(cell) or "").casefold()) for cell in column.to_pylist()]
+        if None in cells:
+            row = cells.index(None)
+            raise VolantError(
+                f"{where}, column '{name}', row {row + 1}: '{column[row].as_py()}' is neither 0 nor 1. Columns of "
+                "labels hold 1 where the label applies, 0 where it doesn't. Take this column off the list."
+            )
+        applied.append([name if cell else None for cell in cells])
+    found: list[tuple[str, ...] | None] = [tuple(filter(None, row)) for row in zip(*applied, strict=True)]
+    return _single(found, where) if kind == "classify" else found
 
 
 def rename_labels(
@@ -85,10 +128,21 @@ def plain(value: object) -> str | None:
     return None if value is None else str(value).strip()
 
 
+def held(value: object) -> set[str | None]:
+    """The values of a cell as config names them: one, or those of a list.
+
+    Example:
+        >>> held(4.0), sorted(held(["a", "b"])), held(None)
+        ({'4'}, ['a', 'b'], {None})
+    """
+    return set(map(plain, value)) if isinstance(value, list) else {plain(value)}
+
+
 def listed(cell: str) -> list[object] | None:
     """The values of a list that stands as text in a cell, as JSON, Python and NumPy write it; None if it is none.
 
-    pandas writes such cells into CSV. NumPy leaves the commas out, and Python would join texts without one.
+    pandas writes such cells into CSV, Label Studio `{"choices": [...]}`. NumPy leaves the commas out, and Python would
+    join texts without one.
 
     Example:
         >>> [listed(cell) for cell in ('["a", "b"]', "['a', 'b']", "['a' 'b']", "[1 2]", "[]", "[a]", "a|b")]
@@ -101,7 +155,7 @@ def listed(cell: str) -> list[object] | None:
         # Python warns of a backslash that escapes nothing
         with suppress(ValueError, SyntaxError), warnings.catch_warnings(action="ignore"):
             return [ast.literal_eval(value) for value in re.findall(VALUE, cell) if value not in NONE.split("|")]
-    return None
+    return choices(cell) if len(cell) <= LONGEST_LIST else None
 
 
 def _parts(cell: str, separator: str | None) -> list[object]:

@@ -1,5 +1,6 @@
 """Stage `prepare`: read the source and the lake, cut train, validation and test, and say what the data is like."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from volant import config
@@ -9,6 +10,7 @@ from volant.datasets.merge import added, gather
 from volant.kinds import KINDS
 from volant.schema import write_table
 from volant.sources.columns import check_rows
+from volant.sources.unmatched import take_notes
 from volant.splits import Cut, cut
 from volant.stages import run_stage
 from volant.terminal import Console
@@ -21,13 +23,22 @@ def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[
         VolantError: If the source or a dataset can't be read, or the rows can't be learned from.
     """
     kind = KINDS[flywheel.kind]
-    found = gather(name, config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind), root)
-    warnings = check_rows(added(found.source["train"], found.lake.get("train")), flywheel.kind, name)
+    read = config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind)
+    source, unmatched = take_notes(read)
+    found = gather(name, source, root)
+    warnings = unmatched + check_rows(added(found.source["train"], found.lake.get("train")), flywheel.kind, name)
     if flywheel.labels:
         for table in found.all:
             kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that the config doesn't know
+        warnings += _without_rows(flywheel.labels, [kind.count(kind.gold(table)) for table in found.all])
     done = cut(found.source, kind, flywheel.split, found.lake)
     return done, warnings + alike(done.report)
+
+
+def _without_rows(labels: Sequence[str], counts: Sequence[Mapping[str, int]]) -> list[str]:
+    """A sentence on the labels of config that no row has."""
+    none = [label for label in labels if not any(label in counted for counted in counts)]
+    return [f"labels: no row has {', '.join(map(repr, none[:10]))}. Check their spelling."] if none else []
 
 
 def main(name: str) -> None:

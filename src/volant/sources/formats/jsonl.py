@@ -1,56 +1,43 @@
-"""JSON Lines as tables."""
+"""JSON Lines, and lists of JSON objects, as tables."""
 
-import json
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.sources.formats.lines import Format, read_lines
+from volant.sources.formats.lines import Format
+from volant.sources.formats.objects import read_objects
 
 MIXED = "volant mixed types: "  # before the name of a column in the metadata
 
 
-def read_jsonl(data: BinaryIO, name: str, form: Format) -> pa.Table:
-    """Read one JSON object a line; a key that a line lacks is a missing value there.
+def read_json(data: BinaryIO, name: str, form: Format, kind: str = "jsonl") -> tuple[pa.Table, Sequence[int]]:
+    """Read objects as rows, with the line where each begins (or, where a line holds several, the number of each).
+
+    A key that a row lacks is a missing value there.
 
     A key whose values are of several types becomes no column; the schema's metadata say why (see `MIXED`).
     """
     columns: dict[str, list[Any]] = {}
-    count = 0
-    for number, line in enumerate(read_lines(data, name, form), 1):
-        if not line.strip():
-            continue
-        for key, value in json_object(line, name, number).items():
+    numbers: list[int] = []
+    for number, row in read_objects(data, name, form, kind):
+        for key, value in row.items():
             column = columns.setdefault(key, [])
-            column.extend([None] * (count - len(column)))
+            column.extend([None] * (len(numbers) - len(column)))
             column.append(value)
-        count += 1
+        numbers.append(number)
     for column in columns.values():
-        column.extend([None] * (count - len(column)))
+        column.extend([None] * (len(numbers) - len(column)))
     arrays, mixed = {}, {}
     for key, values in columns.items():
         try:
             arrays[key] = _column(values, f"{name}, column '{key}'")
         except VolantError as error:
             mixed[MIXED + key] = str(error)
-    return pa.table(arrays, metadata=mixed)
-
-
-def json_object(line: str, name: str, number: int) -> dict[str, Any]:
-    """The object that a line holds.
-
-    Raises:
-        VolantError: If it holds none; names file and line.
-    """
-    hint = "If the file is one JSON list or spread over lines, write one object a line."
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise VolantError(f"{name}, line {number}: broken JSON ({error}). {hint}") from error
-    if not isinstance(value, dict):
-        raise VolantError(f"{name}, line {number}: {type(value).__name__}, but expected an object. {hint}")
-    return value
+    if len(set(numbers)) < len(numbers):  # a task with several annotations
+        numbers = list(range(1, len(numbers) + 1))
+    return pa.table(arrays, metadata=mixed), numbers
 
 
 def _column(values: list[Any], where: str) -> pa.Array:
@@ -59,11 +46,22 @@ def _column(values: list[Any], where: str) -> pa.Array:
     except UnicodeEncodeError:
         return _column([whole(value) for value in values], where)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        if all(value is None or isinstance(value, str | list) for value in values):  # one label, or several
+            return _lists([[value] if isinstance(value, str) else value for value in values], where)
         if any(isinstance(value, list | dict) for value in values):
-            raise VolantError(
-                f"{where}: its values are of several types ({error}). Write them all the same way."
-            ) from error
+            raise _several_types(where, error) from error
         return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _lists(values: list[Any], where: str) -> pa.Array:
+    try:
+        return pa.array(values, pa.list_(pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _several_types(where, error) from error
+
+
+def _several_types(where: str, error: Exception) -> VolantError:
+    return VolantError(f"{where}: its values are of several types ({error}). Write them all the same way.")
 
 
 def whole(value: object) -> object:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -17,9 +18,14 @@ class Format:
     Attributes:
         delimiter: Between the cells of a row.
         quote: Around a cell that holds a delimiter or a line end; None: quotes mean nothing.
-        encoding: Python's name of it; None: UTF-8, or what a byte-order mark says.
+        encoding: Python's name of it, which is an order; None: by byte-order mark, then UTF-8 if every byte is,
+            then `fallback`.
         header: Names of the columns where the first line is data already.
         max_line: Characters a row may have.
+        escape: Before a quote or delimiter that is part of a cell, as Spark and MySQL write it; None: found.
+        fallback: Encoding of the flywheel's source, for a file that is not UTF-8.
+        western: Whether a file that is not UTF-8 may be read as cp1252 where it looks like a western language.
+        kind: `csv`, `jsonl`, `parquet` or `lines`, where the name of the file is not to decide.
     """
 
     delimiter: str | None = None
@@ -27,12 +33,24 @@ class Format:
     encoding: str | None = None
     header: list[str] | None = None
     max_line: int = MAX_LINE
+    escape: str | None = None
+    fallback: str | None = None
+    western: bool = False
+    kind: str | None = None
 
 
 def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:
     """Lines with their ends, each held up to `max_line` characters; decoding errors name line and byte."""
     encoding, max_line = form.encoding or "utf-8", form.max_line
     text = io.TextIOWrapper(data, encoding=encoding, newline="")
+    try:
+        yield from _bounded(text, name, encoding, max_line)
+    finally:
+        with suppress(ValueError):  # whoever opened the bytes closes them
+            text.detach()
+
+
+def _bounded(text: io.TextIOWrapper, name: str, encoding: str, max_line: int) -> Iterator[str]:
     number = 0
     while True:
         number += 1
@@ -51,7 +69,7 @@ def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:
         if len(line) > max_line:
             raise VolantError(
                 f"{name}, line {number}: longer than {max_line:,} characters. Is this the right file? "
-                "Cut it into one row a line, or raise `max_line`."
+                "Write one row a line, or raise `max_line`."
             )
         if "\0" in line:
             raise VolantError(f"{name}, line {number}: holds a NUL character, so the file is binary or damaged there.")

@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import re
+from collections.abc import Collection
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -19,8 +20,11 @@ DELIMITERS = ",;\t|"
 EXCEL = re.compile(r"sep=([^\w\s]|\t)")  # a first line that is for Excel only, and says the delimiter
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv",
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".manifest": "jsonl",
     ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+TEXT_NAMES = {
+    "text", "review", "sentence", "content", "body", "message", "comment", "tweet", "document", "utterance",
 }  # fmt: skip
 # First bytes of what people hand in by mistake; https://www.garykessler.net/library/file_sigs.html
 BINARY = {
@@ -48,30 +52,99 @@ def decompressed(raw: BinaryIO) -> BinaryIO:
     return raw
 
 
-def format_of(name: str, head: bytes, encoding: str | None = None) -> str:
-    """`csv`, `jsonl` or `parquet`.
+def format_of(name: str, head: bytes, encoding: str | None = None) -> str | None:
+    """`csv`, `jsonl`, `array` (of JSON objects) or `parquet`; None: text that says nothing of its form.
 
     Raises:
         VolantError: If the first bytes are no text that we can read.
 
     Example:
-        >>> format_of("a.csv.gz", b"text,label"), format_of("a.txt", b'{"text": "a"}')
-        ('csv', 'jsonl')
+        >>> format_of("a.csv.gz", b"text,label"), format_of("a.txt", b'{"text": "a"}'), format_of("a.txt", b"a")
+        ('csv', 'jsonl', None)
     """
     if head.startswith(b"PAR1"):
         return "parquet"
     what = next((what for magic, what in BINARY.items() if head.startswith(magic)), None)
     suffixes = [s.lower() for s in PurePosixPath(name).suffixes if s.lower() in FORMATS]
     if suffixes and FORMATS[suffixes[-1]] == "parquet":
-        raise VolantError(f"{name} is called Parquet, but is {what or 'not'}. Export it again, or mend its extension.")
+        raise VolantError(f"{name} is called Parquet, but is {what or 'not'}. Export it again, or fix its extension.")
     wide = encoding_of(head, encoding).startswith(("utf-16", "utf-32", "utf16", "utf32"))
     if what is None and b"\0" in head and not wide:
-        what = "binary, or UTF-16 without a byte-order mark (then set `encoding: utf-16-le`)"
+        what = "binary, or UTF-16 without a byte-order mark (then give its encoding, as utf-16-le)"
     if what:
         raise VolantError(f"{name} is {what}. Allowed: CSV, TSV, JSON Lines or Parquet, also compressed.")
-    if suffixes:
-        return FORMATS[suffixes[-1]]
-    return "jsonl" if head.lstrip().startswith(b"{") else "csv"
+    begins = decoded(head, encoding_of(head, encoding)).lstrip()
+    if suffixes and FORMATS[suffixes[-1]] == "csv":
+        return "csv"
+    if re.match(r"\[\s*(\{|\]\s*$)", begins):
+        return "array"
+    return "jsonl" if suffixes or begins.startswith("{") else None
+
+
+def decoded(head: bytes, encoding: str) -> str:
+    """The beginning of a file as text; a character that is cut off at its end is left out."""
+    return codecs.getincrementaldecoder(encoding)("ignore").decode(head)
+
+
+def is_table(head: str, delimiter: str, names: Collection[str], form: Format) -> bool:
+    r"""Whether lines of text are the rows of a table: the same cells in all, and the names of columns or tabs.
+
+    Args:
+        head: The beginning of the file.
+        delimiter: The one that its first rows agree on.
+        names: Of the column that holds the text.
+        form: What is known of the file.
+
+    Example:
+        >>> is_table("id,text\n1,fine\n", ",", ["text"], Format())
+        True
+        >>> is_table("well, well\nfine, then\n", ",", ["text"], Format())
+        False
+    """
+    rows = sample(head, delimiter, form)
+    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        return False
+    first = {cell.strip().casefold() for cell in rows[0]}
+    return delimiter == "\t" or bool(first & ({name.casefold() for name in names} | TEXT_NAMES))
+
+
+def sample(head: str, delimiter: str, form: Format, most: int = 50) -> list[list[str]]:
+    """The first whole rows of a file; none where they are broken."""
+    try:
+        reader = csv.reader(_whole_lines(head), delimiter=delimiter, **quoting(form.quote, form.escape))
+        return [row for row in islice(reader, most) if row]
+    except csv.Error:
+        return []
+
+
+def find_escape(head: str, delimiter: str, form: Format) -> str | None:
+    r"""A backslash, where the first rows can only be read if it stands before quotes that belong to a cell.
+
+    Example:
+        >>> find_escape('text,label\n"he said \\"well\\", and left",good\n', ",", Format())
+        '\\'
+        >>> find_escape('text,label\n"he said ""well"", and left",good\n', ",", Format()) is None
+        True
+    """
+    if form.quote is None or f"\\{form.quote}" not in head:
+        return None
+    return "\\" if _broken(head, delimiter, form) and not _broken(head, delimiter, form, "\\") else None
+
+
+def _broken(head: str, delimiter: str, form: Format, escape: str | None = None) -> bool:
+    try:
+        rows = [row for row in csv.reader(
+            _whole_lines(head), delimiter=delimiter, strict=True, **quoting(form.quote, escape)
+        ) if row]  # fmt: skip
+    except csv.Error as error:
+        return "unexpected end" not in str(error) or len(head) < HEAD // 4  # the sample may end inside of a cell
+    return any(len(row) != len(rows[0]) for row in rows)
+
+
+def _whole_lines(head: str) -> list[str]:
+    """The lines of a sample; the last one may be cut off where it ends."""
+    lines = list(io.StringIO(head, newline=""))
+    return lines[:-1] if len(lines) > 1 and not head.endswith(("\n", "\r")) else lines
 
 
 def encoding_of(head: bytes, given: str | None = None) -> str:
@@ -95,7 +168,7 @@ def encoding_of(head: bytes, given: str | None = None) -> str:
 
 def delimiter_of(name: str, head: bytes, form: Format) -> str:
     """The delimiter that Excel's first line says, else the name (.tsv), else the one that the first rows agree on."""
-    text = codecs.getincrementaldecoder(form.encoding or "utf-8")("ignore").decode(head)
+    text = decoded(head, form.encoding or "utf-8")
     first, _, _ = text.partition("\n")
     if said := EXCEL.fullmatch(first.rstrip("\r").strip('"')):
         return said[1]
@@ -111,9 +184,7 @@ def sniff_delimiter(head: str, quote: str | None = '"') -> str:
         >>> sniff_delimiter("text\nonly one, column\n")
         ','
     """
-    lines = list(io.StringIO(head, newline=""))
-    # The last line may be cut off where the sample ends.
-    whole = lines[:-1] if len(lines) > 1 and not head.endswith(("\n", "\r")) else lines
+    whole = _whole_lines(head)
 
     def score(delimiter: str) -> tuple[float, int]:
         try:
@@ -126,6 +197,6 @@ def sniff_delimiter(head: str, quote: str | None = '"') -> str:
     return max(DELIMITERS, key=score)
 
 
-def quoting(quote: str | None) -> dict[str, Any]:
-    """The arguments of `csv.reader` for a quote character, or for none."""
-    return {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
+def quoting(quote: str | None, escape: str | None = None) -> dict[str, Any]:
+    """The arguments of `csv.reader` for a quote character, or for none, and for an escape character."""
+    return {"escapechar": escape} | ({"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE, "quotechar": None})

@@ -1,0 +1,104 @@
+"""The encoding of a file, looked for in all of it before its first row is used."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from volant.errors import VolantError
+from volant.sources.formats.lines import Format, read_lines
+from volant.sources.formats.sniff import HEAD, decompressed, encoding_of
+from volant.sources.formats.western import western
+
+BLOCK = 1 << 17
+ASCII = bytes(range(32, 127))
+CELLS = re.compile(r'[",;|:{}\t]+')  # roughly: names of columns and other cells would thin out another script
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Python's name of an encoding, and why it was chosen where that is neither an order, nor a mark, nor UTF-8."""
+
+    name: str
+    why: str = ""
+
+
+def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
+    """The encoding of a file: an order, its byte-order mark, UTF-8 if every byte is, its source's, western.
+
+    Args:
+        raw: Seekable bytes, compressed or not; rewound.
+        name: Path or address, for messages.
+        form: What is known of the file.
+
+    Raises:
+        VolantError: If none fits; names the line with the byte that UTF-8 can't read.
+    """
+    head = decompressed(raw).read(HEAD)
+    raw.seek(0)
+    found = encoding_of(head, form.encoding)
+    if form.encoding or found != "utf-8":
+        return Encoding(found)
+    source = encoding_of(b"", form.fallback)
+    if not _extends_ascii(source):
+        return Encoding(source, "as the flywheel's source")
+    if _is_utf8(raw):
+        return Encoding("utf-8")
+    if form.fallback:
+        return Encoding(source, "as the flywheel's source")
+    return _western(raw, name, form)
+
+
+def _extends_ascii(encoding: str) -> bool:
+    """Whether ASCII is written the same in it: bytes of any other may be UTF-8 by accident."""
+    if encoding in ("utf-7", "hz") or encoding.startswith("iso2022"):
+        return False
+    try:
+        return ASCII.decode(encoding) == ASCII.decode("ascii")
+    except (UnicodeError, LookupError):
+        return False
+
+
+def _is_utf8(raw: BinaryIO) -> bool:
+    """Whether every byte is: a bad one near the end is told before an hour's work, not after."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    data = decompressed(raw)
+    try:
+        while block := data.read(BLOCK):
+            if not (block.isascii() and decoder.getstate()[0] == b""):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    finally:
+        raw.seek(0)
+    return True
+
+
+def _western(raw: BinaryIO, name: str, form: Format) -> Encoding:
+    """Windows' western encoding, where what comes out looks like a western language.
+
+    Raises:
+        VolantError: If it does not, or if that is not to be guessed: it is named then.
+    """
+    try:
+        example = western(piece for line in _lines(raw, name, form, "cp1252") for piece in CELLS.split(line))
+    except VolantError:  # a byte that means nothing in it
+        example = None
+    if example is not None and form.western:
+        raw.seek(0)
+        return Encoding("cp1252", f"'{example}'")
+    try:
+        for _ in _lines(raw, name, form, "utf-8"):
+            pass
+    except VolantError as error:
+        hint = f" It looks like cp1252 ('{example}'): --encoding cp1252." if example is not None else ""
+        raise VolantError(f"{error}{hint}") from error.__cause__
+    raw.seek(0)
+    return Encoding("utf-8")
+
+
+def _lines(raw: BinaryIO, name: str, form: Format, encoding: str) -> Iterator[str]:
+    raw.seek(0)
+    yield from read_lines(decompressed(raw), name, Format(encoding=encoding, max_line=form.max_line))

@@ -1,0 +1,147 @@
+"""JSON objects one after the other in constant memory: one a line, or in a list as labelling tools export them."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from volant.errors import VolantError
+from volant.sources.formats.bounds import require_simple
+from volant.sources.formats.exports import rows_of
+from volant.sources.formats.lines import Format, read_lines
+
+BLOCK = 1 << 16
+SIGNS = re.compile(r'["\\\[\]{}\n]')
+HINT = "If the file is one JSON list or spread over lines, write one object a line."
+
+
+def read_objects(data: BinaryIO, name: str, form: Format, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Objects with the line where each begins, or in a list with the number of each; a tool's tasks as flat rows.
+
+    Args:
+        data: Decompressed bytes.
+        name: Of the file, for messages.
+        form: How it is written.
+        kind: `array`, or `jsonl`: one object a line.
+
+    Raises:
+        VolantError: If a line or an item of the list is broken, no object, or too long; names the line.
+    """
+    if kind == "array":  # all of a list may stand on one line
+        return enumerate((row for _, value in _items(data, name, form) for row in rows_of(value)), 1)
+    return ((number, row) for number, value in _per_line(data, name, form) for row in rows_of(value))
+
+
+def json_object(text: str, name: str, number: int) -> dict[str, Any]:
+    """The object that a text holds.
+
+    Raises:
+        VolantError: If it holds none, or too much; names file and line.
+    """
+    require_simple(text, f"{name}, line {number}")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise VolantError(f"{name}, line {number}: broken JSON ({error}). {HINT}") from error
+    if not isinstance(value, dict):
+        raise VolantError(f"{name}, line {number}: {type(value).__name__}, but expected an object. {HINT}")
+    return value
+
+
+def _per_line(data: BinaryIO, name: str, form: Format) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(read_lines(data, name, form), 1):
+        if line.strip():
+            yield number, json_object(line, name, number)
+
+
+def _items(data: BinaryIO, name: str, form: Format) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of one JSON list, each held up to `max_line` characters."""
+    text = io.TextIOWrapper(data, encoding=form.encoding or "utf-8", newline="")
+    scanner = Scanner(name, form.max_line)
+    try:
+        while block := text.read(BLOCK):
+            for number, item in scanner.items(block):
+                yield number, json_object(item, name, number)
+        scanner.end()
+    finally:
+        with suppress(ValueError):  # whoever opened the bytes closes them
+            text.detach()
+
+
+class Scanner:
+    """Cuts a JSON list into the texts of its objects, block by block.
+
+    Args:
+        name: Of the file, for messages.
+        longest: Characters that an object may have.
+    """
+
+    def __init__(self, name: str, longest: int) -> None:
+        self._name, self._longest = name, longest
+        self._line = self._start = 1
+        self._depth = 0
+        self._quoted = False
+        self._skip = -1  # the place of a character after a backslash
+        self._parts: list[str] = []
+
+    def items(self, block: str) -> Iterator[tuple[int, str]]:
+        """The objects that end in a block, with the line where each begins.
+
+        Raises:
+            VolantError: If an object is too long, or something else stands between them.
+        """
+        begin = 0
+        for found in SIGNS.finditer(block):
+            at, sign = found.start(), found[0]
+            if self._is_text(at, sign):
+                continue
+            if sign in "[{":
+                self._depth += 1
+                if self._depth == 2:
+                    self._between(block[begin:at])
+                    begin, self._start = at, self._line
+            elif sign in "]}":
+                self._depth -= 1
+                if self._depth == 1:
+                    yield self._start, "".join([*self._parts, block[begin : at + 1]])
+                    self._parts, begin = [], at + 1
+        self._keep(block[begin:])
+        self._skip = self._skip - len(block) if self._skip >= len(block) else -1
+
+    def _is_text(self, at: int, sign: str) -> bool:
+        """Whether a sign is part of a text, or begins one, or ends a line: it opens and closes nothing."""
+        if at == self._skip:
+            return True
+        self._line += sign == "\n"
+        if self._quoted:
+            self._quoted = sign != '"'
+            self._skip = at + 1 if sign == "\\" else self._skip
+            return True
+        self._quoted = sign == '"'
+        return sign in '"\n\\'
+
+    def end(self) -> None:
+        """Refuse a list that is cut off, or followed by something.
+
+        Raises:
+            VolantError: If it is.
+        """
+        rest = "".join(self._parts).strip()
+        if self._depth or rest not in ("", "]", "[]"):
+            raise VolantError(f"{self._name}, line {self._line}: the JSON list does not end here. Is the file cut off?")
+
+    def _between(self, text: str) -> None:
+        said = "".join([*self._parts, text]).strip(" \t\r\n,[\ufeff")
+        if said:
+            raise VolantError(f"{self._name}, line {self._line}: '{said[:40]}' in a list of objects. {HINT}")
+        self._parts = []
+
+    def _keep(self, text: str) -> None:
+        self._parts.append(text)
+        if sum(map(len, self._parts)) > self._longest:
+            raise VolantError(
+                f"{self._name}, line {self._start}: an object longer than {self._longest:,} characters. "
+                "Is this the right file? Or raise `max_line`."
+            )

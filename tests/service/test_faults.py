@@ -131,7 +131,7 @@ def test_overload_is_refused_quickly_and_what_is_taken_is_answered(small: Server
 
 def slow(server: Server, sent: bytes) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port), 20)
-    connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + sent)
+    connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + sent)
     return connection
 
 

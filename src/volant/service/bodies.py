@@ -20,6 +20,7 @@ DEPTH = 64  # of nested arrays and objects
 DIGITS = 100  # of a number, or letters of a word that is no string
 PER_TEXT = 8  # values and keys that may come with each text of a request
 BESIDE = 2000  # values and keys beside those
+QUICK = 4096  # bytes that cannot hold too much of anything but depth
 SMALL = 64 * 1024  # bytes that are worked on where they are; of more a thread takes care
 SLOWEST = 10_000  # bytes a second that a client must send, after `limits.body_seconds`
 
@@ -58,6 +59,15 @@ def screen(body: bytes, limits: Limits) -> None:
         Traceback (most recent call last):
         volant.service.refused.RefusedError: The body is nested more than 64 deep. Send what the API page shows.
     """
+    if len(body) > QUICK or body.count(b"[") + body.count(b"{") > DEPTH:
+        _count(body, limits)
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"The body is not valid UTF-8 (byte {error.start}). Send JSON in UTF-8.") from error
+
+
+def _count(body: bytes, limits: Limits) -> None:
     most = values(limits)
     outside = _outside(body, most)
     if outside is None or any(outside.count(bytes([mark])) > most for mark in MARKS):
@@ -70,10 +80,6 @@ def screen(body: bytes, limits: Limits) -> None:
         raise RefusedError(f"The body is nested more than {DEPTH} deep. Send what the API page shows.")
     if b"x" * (DIGITS + 1) in outside.translate(WORDS):
         raise RefusedError(f"The body has a number or a word of more than {DIGITS} characters. Send texts in quotes.")
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RefusedError(f"The body is not valid UTF-8 (byte {error.start}). Send JSON in UTF-8.") from error
 
 
 def _outside(body: bytes, most: int) -> bytes | None:

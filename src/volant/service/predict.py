@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from volant.schema import Annotation
-from volant.service.clients import client, client_key
+from volant.service.clients import caller, client_key
 from volant.service.deployments import Deployment
 from volant.service.models import Models, Slot
 from volant.service.schemas import ModelList, PredictRequest, PredictResponse, body, problems, read
@@ -27,7 +27,7 @@ def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
     async def predict(request: Request) -> Response:
         """Answer one or many texts, in their order."""
         asked = await read(request, PredictRequest)
-        reply = await state.answer(asked.model, asked.texts, client(request, state, key))
+        reply = await state.answer(asked.model, asked.texts, caller(request, state, key))
         best = None if asked.all_scores else asked.top_k
         rows = [row(i, a, best) for i, a in zip(reply.ids, reply.annotations, strict=True)]
         return json({"model": reply.model, "version": reply.version, "predictions": rows})

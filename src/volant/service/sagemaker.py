@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from volant.service.bodies import aside
-from volant.service.clients import client, client_key
+from volant.service.clients import caller, client_key
 from volant.service.predict import row
 from volant.service.refused import RefusedError
 from volant.service.schemas import problems
@@ -73,7 +73,7 @@ def router(state: "State") -> APIRouter:
         texts = await aside(len(body), READ[sent], body, state.settings.limits.texts_per_request)
         if not texts:
             raise RefusedError("No texts were sent.")
-        reply = await state.answer(request.headers.get(TARGET), texts, client(request, state, key))
+        reply = await state.answer(request.headers.get(TARGET), texts, caller(request, state, key))
         return Response(WRITE[wanted](reply), media_type=wanted)
 
     return routes

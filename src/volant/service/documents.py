@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from volant.config import did_you_mean
 from volant.errors import VolantError
 from volant.sources.formats.bounds import LONGEST_LINE, RowLines, bounded_lines, require_names, require_simple
+from volant.sources.formats.cells import bare
 
 Form = Literal["lines", "csv", "tsv", "jsonl"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -82,7 +83,7 @@ def _table(lines: RowLines, column: str, delimiter: str) -> Iterator[tuple[int, 
             if row and len(row) <= at:
                 raise VolantError(f"Line {lines.start} has {len(row)} cells, and '{column}' is number {at + 1}.")
             if row:
-                yield lines.start, row[at]
+                yield lines.start, bare(row[at])
             lines.begin(reader.line_num + 1)
     except csv.Error as error:
         raise VolantError(f"Near line {reader.line_num}: {error}. Mend the line.") from error

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.schema import whole
+from volant.sources.formats.cells import guarded
 from volant.terminal import json_line
 
 Row = dict[str, Any]
@@ -75,7 +76,7 @@ def _csv_file(path: Path, schema: pa.Schema) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="") as stream:
         lines = csv.writer(stream)
         lines.writerow(schema.names)
-        yield lambda rows: lines.writerows([shown(value) for value in row.values()] for row in rows)
+        yield lambda rows: lines.writerows([guarded(shown(value)) for value in row.values()] for row in rows)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from volant.kinds.calibration import score_matrix
 from volant.learning.pool import Pool, read_pool
 from volant.models.linear import TOKEN
 from volant.schema import Annotation, write_text
+from volant.sources.formats.cells import guarded
 
 WIDER = 10  # times as many uncertain rows as are wanted are clustered
 DIMENSIONS = 50
@@ -153,9 +154,9 @@ def write_suggested(found: Suggested, out: Path) -> None:
     """
     refuse_existing(out)
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)  # with other line ends than its own it leaves a text that holds "\r" without quotes
     writer.writerow(HEAD)
-    writer.writerows((row["text"], "", row["suggested"], row["score"]) for row in found.rows)
+    writer.writerows((guarded(row["text"]), "", guarded(row["suggested"]), row["score"]) for row in found.rows)
     write_text(buffer.getvalue(), out)
 
 

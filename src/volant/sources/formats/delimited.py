@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from volant.errors import VolantError
+from volant.sources.formats.cells import bare
 from volant.sources.formats.lines import Format, read_lines
 from volant.sources.formats.sniff import EXCEL, quoting
 
@@ -75,7 +76,7 @@ def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> It
                 "if quotes mean nothing in this file, set `quote: null` (--quote none)."
             ) from error
         if row and not (start == 1 and EXCEL.fullmatch(delimiter.join(row))):
-            yield start, row
+            yield start, [bare(cell) for cell in row]
 
 
 def _header(records: Iterator[tuple[int, list[str]]], name: str) -> list[str]:

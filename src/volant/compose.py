@@ -8,6 +8,7 @@ import yaml
 
 from volant import config
 from volant.errors import VolantError
+from volant.yaml_traps import check_traps
 
 
 def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
@@ -20,6 +21,7 @@ def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
     Raises:
         VolantError: If Hydra can't compose it, or a key is unknown, missing or of the wrong type.
     """
+    check_traps(root / config.CONF)
     text = _composed(root, overrides)
     config.check(yaml.safe_load(text))
     return text

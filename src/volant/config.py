@@ -122,7 +122,35 @@ def load(params: Path = PARAMS) -> Config:
     """
     if not params.exists():
         raise VolantError(f"{params} does not exist here. Run volant in the project's root; `volant params` makes it.")
-    return check(yaml.safe_load(params.read_text(encoding="utf-8")))
+    return check(read_params(params))
+
+
+def read_params(params: Path = PARAMS) -> Any:
+    """The tree of `params.yaml`, unchecked.
+
+    Raises:
+        VolantError: If it is no YAML, as in the middle of a merge; names the line.
+    """
+    try:
+        text = params.read_text(encoding="utf-8")
+        tree = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise VolantError(
+            f"{params} is not valid YAML ({trouble(params, error)}). `volant params` writes it anew."
+        ) from error
+    if not isinstance(tree, dict):
+        raise VolantError(f"{params} holds no flywheels. `volant params` writes it anew.")
+    return tree
+
+
+def trouble(path: Path, error: Exception) -> str:
+    """Where a file is no YAML: the line of a merge conflict if there is one, else what the parser says."""
+    lines = path.read_bytes().splitlines()
+    marks = (b"<<<<<<<", b"=======", b">>>>>>>")
+    if number := next((n for n, line in enumerate(lines, 1) if line.startswith(marks)), 0):
+        return f"line {number}: a merge conflict"
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {getattr(error, 'problem', error)}" if mark else " ".join(str(error).split())
 
 
 def check(tree: dict[str, Any]) -> Config:

@@ -78,7 +78,10 @@ def _rows(found: Survey, report: Mapping[str, Any]) -> str:
     total = sum(side.rows for side in found.sides.values())
     ingested = ", ".join(f"{rows:,} of {side}" for side, rows in report.get("ingested", {}).items() if rows)
     size = f"{total:,} rows, {len(found.labels)} labels." + (f" Ingested: {ingested}." if ingested else "")
-    return "\n\n".join([size, _grid(head, rows, left=2), why, "![Data](data.png)"])
+    from volant.plots import legend  # here: matplotlib is slow to import
+
+    plot = ["![Data](data.png)", *filter(None, [legend(found.labels)])]
+    return "\n\n".join([size, _grid(head, rows, left=2), why, *plot])
 
 
 def _origin(split: str, published: Iterable[str], splits: Iterable[str], subset: int | None) -> str:

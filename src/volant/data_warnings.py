@@ -39,15 +39,15 @@ def alike(report: Mapping[str, Any]) -> list[str]:
 
     Example:
         >>> alike({"alike": {"rows": 40, "of": 100, "near_duplicates": 0.8}})[0][:52]
-        '40 of 100 rows are near-duplicates of each other, or'
+        '40 of 100 rows with text are near-duplicates of each'
     """
     found = report.get("alike", {"rows": 0, "of": 0})
     if found["rows"] <= CHAINED * found["of"]:
         return []
     return [
-        f"{found['rows']:,} of {found['of']:,} rows are near-duplicates of each other, or of one in between, at "
-        f"split.near_duplicates={found['near_duplicates']:g}. They stand in one split, or are left out of the others: "
-        "sizes may be far from the shares that `split` names. If they say different things, raise "
+        f"{found['rows']:,} of {found['of']:,} rows with text are near-duplicates of each other, or of one in between, "
+        f"at split.near_duplicates={found['near_duplicates']:g}. They stand in one split, or are left out of the "
+        "others: sizes may be far from the shares that `split` names. If they say different things, raise "
         "split.near_duplicates towards 1; if they say the same, give more of the others."
     ]
 

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,19 @@ def canvas(width: float, height: float, panels: int = 1) -> tuple["Figure", list
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, whole or not at all, without the software's version in its bytes."""
+    _choose_fonts(figure)
     with whole(path) as part:
         figure.savefig(part, format="png", metadata={"Software": None})
+
+
+def _choose_fonts(figure: "Figure") -> None:
+    """Give each text whose letters matplotlib's own font lacks one of this machine that has them."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        missing = frozenset(text.get_text()) - _letters(_own_font())  # type: ignore[union-attr]
+        if missing and (font := _font_for(missing)):
+            text.set_fontfamily(["DejaVu Sans", font])  # type: ignore[union-attr]
 
 
 def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figure":
@@ -53,9 +65,9 @@ def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figur
     figure, (axis,) = canvas(side + 1, side)
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axis.spines[:].set_visible(False)
-    names = [short(label) for label in labels]
-    axis.set_xticks(range(len(labels)), names, rotation=90 if len(labels) > 4 else 0)
-    axis.set_yticks(range(len(labels)), names)
+    shown = names(labels)
+    axis.set_xticks(range(len(labels)), [shown[label] for label in labels], rotation=90 if len(labels) > 4 else 0)
+    axis.set_yticks(range(len(labels)), [shown[label] for label in labels])
     axis.set(xlabel="predicted", ylabel="gold", title="Confusion: % of each gold label")
     if len(labels) <= WRITTEN:
         _write_cells(axis, shares, counts)
@@ -73,7 +85,8 @@ def per_class(labels: Sequence[dict]) -> "Figure":
     axis.barh(places, shown["f1"], color=COLOURS[5], label="F1")
     axis.plot(shown["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
     axis.plot(shown["recall"], places, "o", color=COLOURS[6], label="recall", **marks)
-    axis.set_yticks(places, [f"{short(row['label'])} ({row['support']})" for row in rows])
+    said = names([row["label"] for row in rows])
+    axis.set_yticks(places, [f"{said[row['label']]} ({row['support']})" for row in rows])
     axis.set(xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="share", title="Per label (test rows)")
     axis.grid(axis="x", alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
@@ -105,9 +118,9 @@ def calibration(before: "Reliability", after: "Reliability") -> "Figure":
 def curves(roc: Sequence[dict], pr: Sequence[dict]) -> "Figure":
     """ROC curves and precision-recall curves, a line for each label."""
     figure, (left, right) = canvas(12, 4.8, panels=2)
-    names = list(dict.fromkeys(row["label"] for row in [*pr, *roc]))
+    labels = list(dict.fromkeys(row["label"] for row in [*pr, *roc]))
     for axis, rows, x, y in ((left, roc, "fpr", "tpr"), (right, pr, "recall", "precision")):
-        for k, name in enumerate(names):
+        for k, name in enumerate(labels):
             points = [(row[x], row[y]) for row in rows if row["label"] == name]
             colour, dash = COLOURS[k % len(COLOURS)], DASHES[k // len(COLOURS) % len(DASHES)]
             axis.plot(*zip(*points, strict=True), dash, color=colour) if points else None
@@ -116,7 +129,7 @@ def curves(roc: Sequence[dict], pr: Sequence[dict]) -> "Figure":
     left.plot([0, 1], [0, 1], ":", color=COLOURS[7])
     left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
     right.set(xlabel="recall", ylabel="precision", title="Precision-recall")
-    _legend(right, names)
+    _legend(right, labels)
     return figure
 
 
@@ -142,7 +155,8 @@ def data(
     if held and max(held) > 50 * min(held):
         top.set_xscale("symlog", linthresh=1)  # unlike log it has a place for 0
     top.xaxis.set_major_formatter("{x:,.0f}")
-    top.set_yticks(places, [short(label) for label in labels[:shown]])
+    said = names(labels)
+    top.set_yticks(places, [said[label] for label in labels[:shown]])
     rest = f" (the {shown} most frequent of {len(labels)})" if shown < len(labels) else ""
     top.set(
         xlim=(0, None),
@@ -170,6 +184,58 @@ def _histogram(axis: "Axes", lengths: Mapping[str, np.ndarray], unit: str) -> No
     axis.set(xlim=(0, edges[-1]), xlabel=unit, ylabel="% of rows", title=f"Length in {unit}")
 
 
+def names(labels: Sequence[str]) -> dict[str, str]:
+    """Each label as it stands in a plot: itself, or a number in brackets where no font here has its letters.
+
+    Numbers count the labels in their order, so that every plot of the same labels has the same; `legend` says which.
+
+    Example:
+        >>> names(["good", "a very long label that goes on and on"])
+        {'good': 'good', 'a very long label that goes on and on': 'a very long label that …'}
+    """
+    numbers = {label: k for k, label in enumerate(sorted(set(labels)), 1)}
+    return {label: short(label) if drawable(label) else f"[{numbers[label]}]" for label in labels}
+
+
+def legend(labels: Sequence[str]) -> str:
+    """Which number in the plots stands for which label; empty where all labels can be drawn."""
+    shown = names(sorted(set(labels)))
+    pairs = [f"{name} {label}" for label, name in shown.items() if name.startswith("[") and not drawable(label)]
+    return f"In the plots, for lack of a font: {', '.join(pairs)}." if pairs else ""
+
+
+@cache
+def drawable(label: str) -> bool:
+    """Whether matplotlib's font, or one of this machine, has every letter of a label."""
+    return _font_for(frozenset(label) - _letters(_own_font())) is not None
+
+
+def _font_for(missing: frozenset[str]) -> str | None:
+    """The name of a font that has all these letters; empty where none is missing, None where there is none."""
+    from matplotlib.font_manager import fontManager
+
+    if not missing:
+        return ""
+    fonts = sorted({(font.name, font.fname) for font in fontManager.ttflist if font.name != "Last Resort"})
+    return next((name for name, path in fonts if missing <= _letters(path)), None)
+
+
+def _own_font() -> str:
+    from matplotlib.font_manager import findfont
+
+    return str(findfont("DejaVu Sans"))
+
+
+@cache
+def _letters(path: str) -> frozenset[str]:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(map(chr, FT2Font(path).get_charmap())) | {"\n", "\u200d", "\u200c", "\ufe0f"}
+    except (OSError, RuntimeError):  # a font that can't be read
+        return frozenset()
+
+
 def short(label: str, longest: int = 24) -> str:
     """A label that fits beside an axis, and that matplotlib does not read as mathematics.
 
@@ -181,14 +247,14 @@ def short(label: str, longest: int = 24) -> str:
     return cut.replace("$", r"\$")
 
 
-def _legend(axis: "Axes", names: Sequence[str]) -> None:
+def _legend(axis: "Axes", labels: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
     lines = [
         Line2D([], [], color=COLOURS[k % len(COLOURS)], linestyle=DASHES[k // len(COLOURS) % len(DASHES)])
-        for k in range(len(names))
+        for k in range(len(labels))
     ]
-    texts = [short(name) for name in names]
+    texts = list(names(labels).values())
     axis.legend(lines, texts, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
 
 

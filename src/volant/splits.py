@@ -63,6 +63,7 @@ def cut(
     if lake:
         tables["test"] = added(tables["test"], lake.get("test"))
         same = _clusters_of(tables, split.near_duplicates)
+    alike = _largest(same, tables, split.near_duplicates)
     dropped = _drop_straddlers(tables, same, split.group)
     if split.train_subset_size and split.train_subset_size < len(tables["train"]):
         tables["train"] = _subset(tables["train"], kind, split)
@@ -72,7 +73,7 @@ def cut(
     rows = {name: len(tables[name]) for name in reversed(ORDER)}
     ingested = {name: len(table) for name, table in lake.items()}
     report = {"published": given, "rows": rows, "dropped": dropped, "subset": split.train_subset_size}
-    report |= {"ingested": ingested, "alike": _largest(same, split.near_duplicates)}
+    report |= {"ingested": ingested, "alike": alike}
     return Cut({n: tables[n] for n in reversed(ORDER)}, report)
 
 
@@ -84,10 +85,12 @@ def _clusters_of(tables: Mapping[str, pa.Table], threshold: float) -> dict[str, 
     return dict(zip(tables, np.split(numbers, ends[:-1]), strict=True))
 
 
-def _largest(same: Mapping[str, np.ndarray], threshold: float) -> dict[str, float]:
-    """How many rows the largest near-duplicate cluster holds, and of how many, before any was dropped."""
-    numbers = np.concatenate(list(same.values()))
-    return {"rows": int(np.bincount(numbers).max()), "of": len(numbers), "near_duplicates": threshold}
+def _largest(same: Mapping[str, np.ndarray], tables: Mapping[str, pa.Table], threshold: float) -> dict[str, float]:
+    """How many rows with text the largest near-duplicate cluster holds, and of how many, before any was dropped."""
+    filled = [[bool(text.strip()) for text in tables[name]["text"].to_pylist()] for name in same]
+    numbers = np.concatenate([same[name][keep] for name, keep in zip(same, filled, strict=True)])
+    rows = int(np.bincount(numbers).max()) if len(numbers) else 0
+    return {"rows": rows, "of": len(numbers), "near_duplicates": threshold}
 
 
 def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:

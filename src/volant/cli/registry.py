@@ -10,6 +10,7 @@ import typer
 
 from volant.cli.app import AsJson, app, require_known
 from volant.errors import VolantError
+from volant.flywheel.lost import deleted
 from volant.terminal import Console, json_line
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ def versions(name: Name, as_json: AsJson = False) -> None:
     from volant.tracking.show import show_versions
 
     with opened(name) as found:
-        every = found.versions(name)
+        every, lost = found.versions(name), found.lost(name)
     if as_json:
         _print([version.to_json() for version in every])
     elif every:
         show_versions(every, Console())
-    else:
+    if lost:
+        Console(stderr=True).print(deleted(name, *lost), style="yellow", markup=False, highlight=False, soft_wrap=True)
+    elif not every and not as_json:
         print(f"{name} has no versions yet: `volant iterate {name}` makes the first.")  # noqa: T201
 
 

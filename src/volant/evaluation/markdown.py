@@ -3,6 +3,7 @@
 from volant.evaluation.report import LOSSES, Report
 from volant.evaluation.slices import ENOUGH, Slices
 from volant.markdown import cell, table
+from volant.plots import legend
 
 
 def markdown(report: Report) -> str:
@@ -42,6 +43,7 @@ def _head(report: Report) -> str:
             f"Intervals: percentile bootstrap, {task.samples} samples{drawn}. *majority* always gives train's most "
             "frequent answer; *chance* guesses each label as often as train holds it.",
             "![Confusion](plots/confusion.png)",
+            *filter(None, [legend(task.labels)]),
         ]
     )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from volant.dvc_busy import patiently
 from volant.errors import VolantError
 
@@ -130,6 +132,7 @@ def _repo(root: Path) -> Iterator[Any]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    _require_lock(root)
     # the stages find the Python that runs this
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     before = dict(os.environ)
@@ -139,9 +142,48 @@ def _repo(root: Path) -> Iterator[Any]:
             yield repo
     except DvcException as error:
         raise VolantError(f"DVC can't work in {root.resolve()}: {error}.") from error
+    except VolantError:
+        raise
+    except Exception as error:
+        # DVC looks at sources on S3 itself: each storage has its own exceptions for credentials and network
+        if not (remote := _remote_error(error)):
+            raise
+        raise VolantError(
+            f"A source can't be reached ({remote}): {error}. Check its address, your rights and AWS_* settings "
+            "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
+        ) from error
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _require_lock(root: Path) -> None:
+    """Refuse a dvc.lock that is no YAML, as in the middle of a merge.
+
+    Raises:
+        VolantError: If it is; names the line.
+    """
+    from volant.config import trouble
+
+    path = root / "dvc.lock"
+    try:
+        if path.exists():
+            yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise VolantError(
+            f"{path} is not valid YAML ({trouble(path, error)}). Take one side (`git checkout --theirs dvc.lock`), "
+            "and run this again: DVC writes what differs anew."
+        ) from error
+
+
+def _remote_error(error: Exception) -> str | None:
+    """The name of an exception of botocore, aiohttp, fsspec or of the network; None for a fault of our own."""
+    held = [error, error.__cause__, error.__context__]
+    modules = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec", "boto3")
+    for one in held:
+        if one is not None and (isinstance(one, OSError) or type(one).__module__.split(".")[0] in modules):
+            return type(one).__name__
+    return None
 
 
 @contextmanager

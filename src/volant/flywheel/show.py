@@ -12,6 +12,7 @@ CASES = {
     "both": "new TRAIN and TEST rows: a new version is trained; it and the active one answer the same fresh rows",
     "first": "the first turn here: a version is trained on what the source and the lake hold",
     "resumed": "the last turn was cut off after its stages: it goes on",
+    "lost": "the champion was deleted from the registry: the bundle in models/ is registered again",
     "changed": "code, config or source changed: what depends on it runs again",
 }
 OUTCOMES = {

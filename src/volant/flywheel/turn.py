@@ -10,6 +10,7 @@ from volant.datasets.locking import locked as lake
 from volant.datasets.locking import recover
 from volant.flywheel import journal, pipeline
 from volant.flywheel.deciding import decide
+from volant.flywheel.lost import lost_champion
 from volant.flywheel.pipeline import News
 from volant.flywheel.record import Turn
 from volant.flywheel.start import start_from
@@ -61,6 +62,8 @@ def iterate(
         if start is not None:
             start_from(name, start, root)
         turn = _look(name, overrides, root)
+        if turn.case == "nothing" and lost_champion(name, root):
+            turn.case = "lost"
         if planned:
             planned(turn)
         if turn.case == "nothing":

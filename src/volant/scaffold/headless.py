@@ -22,7 +22,7 @@ def check_names(table: pa.Table, guess: Guess, named: set[str], where: str) -> N
     names = table.column_names
     if names == [str(i) for i in range(len(names))]:  # pandas numbers columns that have no name
         return
-    if guess.label not in named and _is_label(table, guess, where):
+    if not guess.label_columns and guess.label not in named and _is_label(table, guess, where):
         told, option = f"column '{guess.label}' is called like one of its labels", f"--label '{guess.label}'"
     elif guess.text not in named and len(guess.text.split()) > 5 and not guess.text.endswith("?"):
         told, option = f"column '{guess.text}' is called like a text", f"--text '{guess.text}'"

@@ -13,6 +13,7 @@ import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 WORKERS = "VOLANT_WORKERS"  # as in settings, which is too much to import here
+ROOT = ("params.yaml", "conf", "service.yaml", "mlflow.db", "models")  # one of them is in every project that serves
 
 
 class Late:
@@ -58,7 +59,13 @@ class Volant:
     @bentoml.on_deployment
     @staticmethod
     def _check() -> None:
-        """Say what is wrong with the settings once, before workers would end for it again and again."""
+        """Say what is wrong with the folder or the settings once, before workers would end for it again and again."""
+        if Volant.bento is None and not os.environ.get("MLFLOW_TRACKING_URI") and not any(map(os.path.exists, ROOT)):
+            raise SystemExit(
+                f"Error: {os.getcwd()} is no project of Volant: it has none of {', '.join(ROOT)}, so there would be no "
+                "model to serve. Run this in the project's root (cd PROJECT), or `bentoml serve volant:latest` for a "
+                "service that `volant package` built."
+            )
         if os.path.exists("service.yaml") or os.environ.get("VOLANT_HOSTS"):
             from volant.errors import VolantError
             from volant.service import settings

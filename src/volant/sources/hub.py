@@ -14,6 +14,7 @@ from volant.config import STRICT, did_you_mean
 from volant.errors import VolantError
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats.class_names import name_of, with_class_names
+from volant.sources.labels import plain
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -57,7 +58,10 @@ class Hub:
         tables = {}
         for role, split in wanted.items():
             if split is not None and _is_there(role, split, published, where):
-                tables[role] = to_rows(_named(published[split]), self.columns, kind, f"{where}, split {split}")
+                table = _named(published[split])
+                if role != "train":
+                    _require_labels(table, self.columns, role, f"{where}, split {split}")
+                tables[role] = to_rows(table, self.columns, kind, f"{where}, split {split}")
         return tables
 
 
@@ -105,6 +109,21 @@ def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: st
         return False
     near = did_you_mean(split, published)
     raise VolantError(f"{where} has no split '{split}' (splits.{role}).{near} It has: {', '.join(published)}.")
+
+
+def _require_labels(table: pa.Table, columns: Columns, role: str, where: str) -> None:
+    """Refuse a split whose labels the publisher keeps secret.
+
+    Raises:
+        VolantError: If no row has a label, or all have -1.
+    """
+    names = [columns.label] if isinstance(columns.label, str) else columns.label
+    column = next((name for name in names if name in table.column_names), None)
+    if column and table.num_rows and {plain(value) for value in table[column].to_pylist()} <= {None, "-1", "-1.0"}:
+        raise VolantError(
+            f"{where}: no row has a label (all are empty or -1), as where a publisher keeps them secret. Set "
+            f"`splits.{role}: null` under `source`: {role} rows are then taken from train."
+        )
 
 
 def _named(split: "Split") -> pa.Table:

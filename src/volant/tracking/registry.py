@@ -135,6 +135,16 @@ class Registry:
         number = self._state(flywheel).champion
         return next((version for version in self.versions(flywheel) if version.number == number), None)
 
+    def lost(self, flywheel: str) -> tuple[int, int | None] | None:
+        """The champion by the ledger, where somebody deleted it in MLflow's pages, and where a rollback would go.
+
+        None: there is no champion, or it is there.
+        """
+        now, there = self._state(flywheel), {version.number for version in self.versions(flywheel)}
+        if now.champion is None or now.champion in there:
+            return None
+        return now.champion, now.fallback if now.fallback in there else None
+
     def line(self, flywheel: str) -> list[Version]:
         """The champions that a rollback can go back to, the oldest first, and the active one."""
         champions = self._state(flywheel).champions

@@ -57,7 +57,7 @@ class Detected:
         if self.kind == "lines" and form.header:
             said.append(f"after the header '{form.header[0]}'")
         if self.kind == "csv" and form.escape:
-            said.append(f"escape {form.escape}")
+            said.append(f"escape '{form.escape}'")
         if self.kind != "parquet" and form.encoding not in (None, "utf-8", "utf-8-sig"):
             said.append(f"encoding {form.encoding}" + (f" ({self.why})" if self.why else ""))
         return ", ".join(said)

@@ -64,9 +64,9 @@ class Gate:
 
     Attributes:
         min: Metric to the lowest test score that is accepted.
-        require: `not_worse` than the active version on the same rows, within `margin`; or `better`.
+        require: `not_worse` than the champion on the same rows: a loss over `margin` is excluded; or `better`.
         margin: How much of the flywheel's metric counts as nothing.
-        confidence: Of the paired bootstrap interval that decides.
+        confidence: That no version passes wrongly, over all comparisons until one is shown to be better.
         max_label_drop: How much F1 of one label may fall against the active version.
         max_slice_drop: How much the metric may fall on one slice of the test rows.
         min_support: Labels and slices with fewer test rows are reported, and decide nothing.

@@ -123,8 +123,6 @@ class Contest:
                 past = self._recorded(version)
                 found += [past] if past else []
                 notes += [] if past else [f"{error}, and it has no recorded score on these rows; it was skipped"]
-            except VolantError as error:  # nothing that both can answer
-                notes.append(f"version {version.number} was skipped: {error}")
         # of those with the same difference, one that answered comes first: it has a lower end
         return min(found, key=lambda past: (past.difference or 0.0, past.low is None), default=None), notes
 
@@ -134,7 +132,10 @@ class Contest:
         if excluded and len(kept) < wheel.gate.min_support:
             raise SilentError(self._too_few(version, len(kept)))
         new, said = _some(self.new, kept), _some(old, kept)
-        pair = paired(KINDS[wheel.kind], wheel.metric, self.test.take(kept), new, said, wheel.split.group)
+        try:
+            pair = paired(KINDS[wheel.kind], wheel.metric, self.test.take(kept), new, said, wheel.split.group)
+        except VolantError as error:  # nothing that both can answer
+            raise SilentError(f"version {version.number} can't be compared: {error}") from error
         draws = (wheel.evaluation.bootstrap_samples, wheel.seed)
         return Past.answering(version.number, pair, wheel.gate.confidence, look, draws)
 

@@ -42,12 +42,13 @@ def mean_difference(gained: Any, units: np.ndarray | None = None) -> tuple[Any, 
         >>> mean_difference(np.array([1.0, 0.0, 0.0, -1.0]))
         (np.float64(0.0), np.float64(0.3535533905932738))
     """
-    gained = np.asarray(gained, dtype=float)
-    rows, mean = gained.shape[-1], gained.mean(axis=-1)
-    centred = gained - mean[..., None]
-    if units is not None:
-        centred = np.apply_along_axis(lambda row: np.bincount(units, row), -1, centred)
-    return mean, np.sqrt((centred**2).sum(axis=-1)) / rows
+    gained = np.asarray(gained)
+    rows, mean = gained.shape[-1], gained.mean(axis=-1, dtype=float)
+    if units is None:
+        squares = np.einsum("...i,...i", gained, gained, dtype=float, casting="same_kind")
+        return mean, np.sqrt(np.maximum(squares - rows * mean**2, 0)) / rows
+    whole = np.apply_along_axis(lambda row: np.bincount(units, row), -1, gained - mean[..., None])
+    return mean, np.sqrt((whole**2).sum(axis=-1)) / rows
 
 
 def quantile(alpha: Any, units: int) -> Any:

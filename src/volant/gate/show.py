@@ -4,7 +4,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from volant.gate.comparison import Comparison
-from volant.gate.decision import CHAMPION, Condition, Decision
+from volant.gate.condition import Condition
+from volant.gate.decision import Decision
+from volant.gate.requirements import CHAMPION
 from volant.terminal import Console
 
 MARKS = ("[red]fail[/red]", "[green]pass[/green]", "[yellow]wait[/yellow]")

@@ -13,7 +13,7 @@ from volant import config
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.models import Examples, Task
-from volant.models.auto import Auto, decide
+from volant.models.auto import Auto, decide, recurring
 from volant.models.blend import stack
 from volant.models.folds import deal
 from volant.runtime.blend import BlendRuntime
@@ -106,10 +106,22 @@ def test_what_costs_too_much_is_left_out_and_said(tiny_encoder: Path, capsys: py
     assert "full is left out: fewer than 1000 train rows a label" in printed
 
 
-def test_a_label_of_one_row_can_not_be_judged(tiny_encoder: Path) -> None:
+def test_a_label_of_one_row_can_not_be_judged_and_bars_no_other(tiny_encoder: Path) -> None:
     made = rows(20)
+    assert recurring(Examples(made.texts, made.gold, np.array([0] * 19 + [1])), 2) is None
+    some = recurring(Examples(made.texts, made.gold, np.array([0] * 9 + [1] * 10 + [2])), 2)
+    assert some is not None
+    assert some.targets.tolist() == [0] * 9 + [1] * 10
     lone = Examples(made.texts, made.gold, np.array([0] * 19 + [1]))
     assert config.build(tree(tiny_encoder), "model").choose(lone, TASK)["option"] == "frozen"
+
+
+def test_processes_of_torchrun_do_not_cross_validate_each_by_itself(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(VolantError, match="Train without torchrun"):
+        config.build(tree(tiny_encoder), "model").choose(rows(20), TASK)
 
 
 def test_the_best_sum_is_taken_and_an_idle_part_is_left_out() -> None:

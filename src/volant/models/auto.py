@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from volant.config import STRICT, build
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
 from volant.models.blend import beside, stack
-from volant.models.folds import deal
+from volant.models.folds import deal, pick
 from volant.models.linear import Linear
 from volant.models.transformer import Transformer
 
@@ -89,21 +90,29 @@ class Auto:
         return replace(fitted, choice={**choice, "family": models[choice["option"]].family})
 
     def choose(self, train: Examples, task: Task) -> Choice:
-        """Which option is taken and why, with the scores of cross-validation and the weights of a blend, if any."""
+        """Which option is taken and why, with the scores of cross-validation and the weights of a blend, if any.
+
+        Raises:
+            VolantError: If several processes of torchrun would cross-validate.
+        """
         rows = len(train.texts)
         if rows > self.most_rows:
             return {"option": "full", "why": f"{rows:,} train rows are more than {self.most_rows:,} (most_rows)."}
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise VolantError("model: auto cross-validates in one process. Train without torchrun, or set a model.")
+        judged = recurring(train, self.folds)
+        if judged is None:
+            return {"option": "frozen", "why": f"No two labels have {self.folds} train rows, too few to judge by."}
+        train = judged
         folds = deal(train.targets, self.folds, task.seed)
-        if train.targets.ndim == 1 and any(len({*train.targets} - {*train.targets[fold]}) for fold in folds):
-            return {"option": "frozen", "why": f"A label has fewer train rows than {self.folds}, too few to judge by."}
         answers, scores = {}, {}
         for name in (*CHEAP, *DEAR):
             if name in DEAR and not self._is_candidate(name, train, task, answers):
                 continue
             answers[name] = self.models[name].out_of_fold(train, folds, task)
             scores[name] = round(task.score(answers[name], train)[task.metric], 4)
-            tell(f"{rows} train rows in {self.folds} folds: {name} {task.metric} {scores[name]:.3f}")
-        return {**decide(answers, train, task), "rows": rows, "folds": self.folds, "scores": scores}
+            tell(f"{len(train.texts)} train rows in {self.folds} folds: {name} {task.metric} {scores[name]:.3f}")
+        return {**decide(answers, train, task), "rows": len(train.texts), "folds": self.folds, "scores": scores}
 
     def _is_candidate(self, name: str, train: Examples, task: Task, answers: Mapping[str, Any]) -> bool:
         """Whether an option that costs minutes may be worth them."""
@@ -118,6 +127,17 @@ class Auto:
         if tokens > self.most_tokens:
             tell(f"{name} is left out: it would read {tokens:,} tokens, more than {self.most_tokens:,} (most_tokens)")
         return tokens <= self.most_tokens
+
+
+def recurring(rows: Examples, count: int) -> Examples | None:
+    """The rows whose label has `count` rows or more, as only those can be in each fold; None where no two labels do.
+
+    Rows of several labels all stay: each of their labels is a problem of its own.
+    """
+    if rows.targets.ndim > 1:
+        return rows if len(rows.texts) >= count else None
+    often = np.flatnonzero(np.bincount(rows.targets)[rows.targets] >= count)
+    return pick(rows, often) if len(np.unique(rows.targets[often])) > 1 else None
 
 
 def decide(answers: Mapping[str, Any], train: Examples, task: Task) -> Choice:

@@ -84,7 +84,8 @@ class Soak:
 async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: Any) -> Any:
     """One request on an open connection; the JSON of its answer."""
     data = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(data)}\r\n\r\n"
     writer.write(head.encode() + data)
     headers = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])

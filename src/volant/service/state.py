@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import Depends
 from fastapi.security import HTTPBearer
@@ -16,6 +15,7 @@ from volant.service import settings as told
 from volant.service.answered import Sink
 from volant.service.deployments import Deployments
 from volant.service.following import Following
+from volant.service.identifiers import Identifiers
 from volant.service.limits import check_texts
 from volant.service.metrics import Metrics
 from volant.service.models import Models, Target
@@ -50,6 +50,7 @@ class State:
         self.deployments = Deployments(root)
         self.models = Models(self.settings, self.metrics)
         self.following: Following | None = None
+        self._identifiers = Identifiers()
         self.teller = Teller([self.metrics, *sinks], self.metrics)
 
     def follow(self) -> None:
@@ -103,7 +104,7 @@ class State:
         except Exception:  # whatever a model raises
             self._refused(name, 500)
             raise
-        ids = [uuid4().hex for _ in texts]
+        ids = self._identifiers.take(len(texts))
         now, said = datetime.now(UTC), answers.annotations
         reply = Reply(name, answers.version, texts, ids, said, now, answers.bundle, answers.flywheel)
         self.metrics.request(name, len(texts), time.perf_counter() - start)

@@ -15,7 +15,7 @@ from volant.lake import Lake
 from volant.service import clients, feedback, settings
 from volant.service.capture import Capture
 from volant.service.clients import client_key
-from volant.service.event_ids import new_id
+from volant.service.event_ids import EventIds
 from volant.service.feedback import Deployed, Feedback, Said
 from volant.service.feedback_api import router
 from volant.service.feedback_book import HOME
@@ -65,7 +65,8 @@ def test_one_client_cannot_shut_the_others_out(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_id_is_kept_only_if_the_service_gave_it(client: TestClient, state: State) -> None:
-    ours, anothers = new_id(client_key(state.root)), new_id(b"another service's key")
+    ours = EventIds(client_key(state.root)).take(1)[0]
+    anothers = EventIds(b"another service's key").take(1)[0]
     ids = []
     for number, identity in enumerate(("made-up", anothers, "0" * 32, ours)):
         asked = {"id": identity, "text": f"text {number}", "label": "fresh", "model": "films"}

@@ -87,11 +87,13 @@ class Batcher:
     def _require_room(self, client: str, asked: Asked) -> None:
         """Whatever the limits, a request that comes to an empty queue is answered."""
         waiting, limits, costs = self._queue.texts, self._limits, sum(asked.costs)
+        if not waiting:
+            return
         room = self._queue.share(client, limits.queue_texts)
         over = min(waiting, len(asked.texts) - room)
         takes = self._pace.seconds(self._running + self._queue.ahead(client, costs, self._budget()))
         late = takes - limits.queue_seconds
-        if not waiting or (over <= 0 and late <= 0):
+        if over <= 0 and late <= 0:
             return
         why = f"limits.queue_texts is {limits.queue_texts}, of which each client has its share"
         if over <= 0:

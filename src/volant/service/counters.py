@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-EVERY = 0.2  # seconds between two writes
+from volant.service.settings import WORKERS
+
+EVERY = 0.2  # seconds between two writes where other workers read them
+ALONE = 10.0  # seconds where only a worker that takes this one's place after a crash does
 SEEN = 2.5 * EVERY  # seconds after which other workers surely see a number
 HEAD = struct.Struct("i4x")  # bytes that are used; the format of prometheus_client.mmap_dict
 LENGTH, PAIR = struct.Struct("i"), struct.Struct("dd")
@@ -101,7 +104,8 @@ def use() -> None:
 
     for module in (prometheus_client.mmap_dict, prometheus_client.multiprocess, prometheus_client.values):
         module.MmapedDict = Counters  # type: ignore[assignment, misc]
-    threading.Thread(target=_save_often, name="counters", daemon=True).start()
+    every = EVERY if several() else ALONE
+    threading.Thread(target=_save_often, args=(every,), name="counters", daemon=True).start()
     atexit.register(save)
 
 
@@ -111,9 +115,14 @@ def save() -> None:
         counters.save()
 
 
-def _save_often() -> None:
+def several() -> bool:
+    """Whether other workers answer beside this one."""
+    return int(os.environ.get(WORKERS, "1")) > 1
+
+
+def _save_often(every: float) -> None:
     pause = threading.Event()
-    while not pause.wait(EVERY):
+    while not pause.wait(every):
         save()
 
 

@@ -5,20 +5,41 @@ import re
 import secrets
 
 RANDOM, PROOF = 10, 6  # bytes
+AT_ONCE = 256
 ID = re.compile(rf"[0-9a-f]{{{2 * (RANDOM + PROOF)}}}")
 
 
-def new_id(key: bytes) -> str:
-    """An id that nobody can guess: 80 random bits, and 48 bits of their keyed hash."""
-    random = secrets.token_bytes(RANDOM)
-    return (random + _proof(random, key)).hex()
+class EventIds:
+    """Gives ids that nobody can guess: 80 random bits, and 48 bits of their keyed hash; for one thread.
+
+    Random bits are drawn many at a time, as each call of the system gives the interpreter up to other threads.
+
+    Args:
+        key: Of the service.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._left = b""
+
+    def take(self, count: int) -> list[str]:
+        """Return so many ids, which nobody got before."""
+        return [self._next() for _ in range(count)]
+
+    def _next(self) -> str:
+        if not self._left:
+            self._left = secrets.token_bytes(RANDOM * AT_ONCE)
+        random = self._left[:RANDOM]
+        self._left = self._left[RANDOM:]
+        return (random + _proof(random, self._key)).hex()
 
 
 def is_ours(identity: str, key: bytes) -> bool:
     """Whether a service with this key made the id.
 
     Example:
-        >>> is_ours(new_id(b"a key"), b"a key"), is_ours(new_id(b"a key"), b"another"), is_ours("made-up", b"a key")
+        >>> [identity] = EventIds(b"a key").take(1)
+        >>> is_ours(identity, b"a key"), is_ours(identity, b"another"), is_ours("made-up", b"a key")
         (True, False, False)
     """
     if not ID.fullmatch(identity):

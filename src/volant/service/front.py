@@ -6,21 +6,19 @@ layers, and BentoML's own routes go through them. Where tracing is asked for, ev
 """
 
 import asyncio
-import os
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from volant.service.clients import client_key
 from volant.service.collecting import Collecting
-from volant.service.counters import SEEN
+from volant.service.counters import SEEN, several
 from volant.service.limits import Guard, refuse
 from volant.service.origins import Hosts, OriginGuard
 from volant.service.predict import endpoint
 from volant.service.problems import refused
 from volant.service.refused import RefusedError
 from volant.service.routes import build
-from volant.service.settings import WORKERS
 from volant.service.state import State
 from volant.service.tracing import Tracing
 from volant.service.ui.beside import Beside, installed
@@ -50,7 +48,6 @@ class Front:
         self._others, self._predict = others, endpoint(state)
         self._proxy = Proxy(state.root, client_key(state.root), self.pages)
         self.tracing = Tracing(self._route, lambda: (*OTHERS, *self.app.openapi()["paths"]))
-        self._several = int(os.environ.get(WORKERS, "1")) > 1
         guard = Guard(self.tracing, state.settings, state.tokens)
         self._inside = OriginGuard(guard, Hosts(state.settings.hosts), state.tokens)
 
@@ -79,6 +76,6 @@ class Front:
             told = f"{scope['method'][:20]} is not allowed at {scope['path']}. Allowed: {', '.join(LOOK)}."
             await refuse(scope, send, 405, told, {"Allow": ", ".join(LOOK)})
             return
-        if scope["path"] == "/metrics" and self._several:  # so that what the others counted before is in it
+        if scope["path"] == "/metrics" and several():  # so that what the others counted before is in it
             await asyncio.sleep(SEEN)
         await self._others(scope, receive, send)

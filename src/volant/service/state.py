@@ -15,7 +15,7 @@ from volant.service import settings as told
 from volant.service.answered import Sink
 from volant.service.clients import client_key
 from volant.service.deployments import Deployments
-from volant.service.event_ids import new_id
+from volant.service.event_ids import EventIds
 from volant.service.following import Following
 from volant.service.limits import check_texts
 from volant.service.metrics import Metrics
@@ -47,11 +47,11 @@ class State:
         self.root = root
         self.settings = told.load(root)
         self.tokens = Tokens(root)
-        self._key = client_key(root)
         self.metrics = metrics or Metrics()
         self.deployments = Deployments(root)
         self.models = Models(self.settings, self.metrics)
         self.following: Following | None = None
+        self._ids = EventIds(client_key(root))
         self.teller = Teller([self.metrics, *sinks], self.metrics)
 
     def follow(self) -> None:
@@ -105,7 +105,7 @@ class State:
         except Exception:  # whatever a model raises
             self._refused(name, 500)
             raise
-        ids = [new_id(self._key) for _ in texts]
+        ids = self._ids.take(len(texts))
         now, said = datetime.now(UTC), answers.annotations
         reply = Reply(name, answers.version, texts, ids, said, now, answers.bundle, answers.flywheel)
         self.metrics.request(name, len(texts), time.perf_counter() - start)

@@ -95,7 +95,10 @@ def require_simple(line: str, number: int) -> None:
         return
     bare = STRING.sub("0", line)
     if bare.count(",") + bare.count("[") + bare.count("{") > MOST_VALUES:
-        raise VolantError(f"Line {number} has more than {MOST_VALUES:,} values. Write one flat JSON object per line.")
+        raise VolantError(
+            f"Line {number} has more than {MOST_VALUES:,} values, lists and objects. "
+            "Write one flat JSON object per line."
+        )
     depth = 0
     for bracket in BRACKETS.findall(bare):
         depth += 1 if bracket in "[{" else -1

@@ -103,11 +103,17 @@ def test_a_job_reads_its_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(jobs_work, "documents", lambda *a: read.append(a) or documents(*a))
     jobs = Jobs(echo, root=tmp_path)
     job = jobs.submit(new("films", "csv", "text", "me"), written("text\nfine\n"))
+    (jobs.store.folder(job.id) / ".documents.jsonl.part").write_text("what a kill left")
+    gone = jobs.submit(new("films", "csv", "text", "me"), written("text\nfine\n"))
+    (jobs.store.folder(gone.id) / ".documents.jsonl.part").write_text("what a kill left")
+    jobs.stop(gone.id)
     jobs.start()
     assert ended(jobs, job).state == "COMPLETED"
+    assert ended(jobs, gone).state == "STOPPED"
     jobs.close()
     assert len(read) == 1
     assert sorted(path.name for path in jobs.store.folder(job.id).iterdir()) == ["job.json", "result.jsonl"]
+    assert sorted(path.name for path in jobs.store.folder(gone.id).iterdir()) == ["job.json", "stop"]
 
 
 @pytest.mark.parametrize("body", ["\n" * 300_000, "text\n" + "x" * 70_000 + "\n" * 5000, "txt\n" + "x" * 70_000])

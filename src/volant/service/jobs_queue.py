@@ -122,8 +122,7 @@ class Queue:
             job = replace(job, error=f"{error} The result can be had here: GET /jobs/{{id}}/result.")
         with suppress(FileNotFoundError):  # it was removed this moment
             self._store.write(job)
-        for path in (self._store.input(identity), self._store.documents(identity)):
-            path.unlink(missing_ok=True)  # others' texts are kept no longer than is needed
+        self._store.forget_documents(identity)  # others' texts are kept no longer than is needed
 
 
 def _held(lock: IO[str]) -> bool:

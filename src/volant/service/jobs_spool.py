@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from volant.schema import part_path
-
 PAUSE = 1.0  # seconds of reading after which others may have their turn
 
 
@@ -22,7 +20,7 @@ def spool(documents: Iterator[tuple[int, str]], path: Path, most: int) -> Iterat
     Raises:
         OverflowError: If it would have more.
     """
-    part = part_path(path)
+    part = part_of(path)
     count = 0
     paused = time.monotonic()
     try:
@@ -49,3 +47,8 @@ def spooled(path: Path) -> Iterator[tuple[int, str]]:
         for line in file:
             number, text = json.loads(line)
             yield number, text
+
+
+def part_of(path: Path) -> Path:
+    """Where such a file grows: always the same, since one process works on jobs, so that a crash leaves at most one."""
+    return path.with_name(f".{path.name}.part")

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from volant.schema import part_path, private
 from volant.service.job import FINAL, Job
+from volant.service.jobs_spool import part_of
 from volant.service.refused import RefusedError
 
 HOME = Path(".volant/service/jobs")
@@ -107,7 +108,13 @@ class JobStore:
 
     def drop(self, identity: str) -> None:
         """Forget the documents of a job, and the part of them that is answered."""
-        for path in (self.result(identity), self.input(identity), self.documents(identity)):
+        self.result(identity).unlink(missing_ok=True)
+        self.forget_documents(identity)
+
+    def forget_documents(self, identity: str) -> None:
+        """Forget the file that was sent and its documents, also what a crash left of them."""
+        documents = self.documents(identity)
+        for path in (self.input(identity), documents, part_of(documents)):
             path.unlink(missing_ok=True)
 
     def bytes_of(self, identity: str) -> int:

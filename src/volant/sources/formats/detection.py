@@ -6,13 +6,14 @@ from typing import BinaryIO
 
 from volant.errors import VolantError
 from volant.sources.formats import manifest
-from volant.sources.formats.encodings import find_encoding
+from volant.sources.formats.encodings import extends_ascii, find_encoding
 from volant.sources.formats.lines import Format
 from volant.sources.formats.sniff import (
     HEAD,
     decoded,
     decompressed,
     delimiter_of,
+    encoding_of,
     find_escape,
     format_of,
     is_table,
@@ -78,7 +79,8 @@ def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None
     """
     head = decompressed(raw).read(HEAD)
     raw.seek(0)
-    kind = form.kind or format_of(name, head, form.encoding)
+    own = encoding_of(b"", form.fallback)
+    kind = form.kind or format_of(name, head, form.encoding or (None if extends_ascii(own) else own))
     if not head.strip() and (texts is None or kind == "csv"):
         raise VolantError(f"{name} is empty. Expected rows as CSV, TSV, JSON Lines or Parquet.")
     if kind == "parquet":

@@ -41,7 +41,7 @@ def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
     if form.encoding or found != "utf-8":
         return Encoding(found)
     source = encoding_of(b"", form.fallback)
-    if not _extends_ascii(source):
+    if not extends_ascii(source):
         return Encoding(source, "as the flywheel's source")
     if _is_utf8(raw):
         return Encoding("utf-8")
@@ -50,8 +50,13 @@ def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
     return _western(raw, name, form)
 
 
-def _extends_ascii(encoding: str) -> bool:
-    """Whether ASCII is written the same in it: bytes of any other may be UTF-8 by accident."""
+def extends_ascii(encoding: str) -> bool:
+    """Whether ASCII is written the same in it: bytes of any other may be UTF-8 by accident.
+
+    Example:
+        >>> extends_ascii("cp1252"), extends_ascii("utf-16-le")
+        (True, False)
+    """
     if encoding in ("utf-7", "hz") or encoding.startswith("iso2022"):
         return False
     try:

@@ -117,14 +117,14 @@ class Chains:
         quality = np.clip(challengers(self.draw, self.active), 0.01, 0.99)
         new = answer(self.draw, self.difficulty, quality)
         self.look += 1
-        ends = [low_ends(new, old, self.look) for old in (self.champion, self.best)]
-        promoted = np.flatnonzero(evidence.passes(*ends, MARGIN))
+        over_champion, over_best = (low_ends(new, old, self.look) for old in (self.champion, self.best))
+        promoted = np.flatnonzero(evidence.passes(over_champion, over_best, MARGIN))
         for chain in promoted:
             self.qualities[chain].append(float(quality[chain]))
             self.answers[chain].append(new[chain])
             self.champion[chain] = new[chain]
             self.best[chain] = max(self.best[chain], new[chain], key=np.sum)
-            if ends[0][chain] > 0:  # shown to be better: a new budget
+            if over_champion[chain] > 0:  # shown to be better: a new budget
                 self.look[chain] = 0
         return len(promoted)
 
@@ -178,8 +178,8 @@ def agreement(count: int = 40, rows: int = 359) -> int:
         pair = paired(KINDS["classify"], "accuracy", test, said[0], said[2], None)
         best = Past.answering(1, pair, CONFIDENCE, look, (50, 1))
         decided = judge(gate, {}, {}, found, Champions(exists=True, best=best)).passed
-        ends = [low_ends(right[:1], right[k : k + 1], np.array([look])) for k in (1, 2)]
-        differ += decided != bool(evidence.passes(*ends, MARGIN)[0])
+        over_champion, over_best = (low_ends(right[:1], right[k : k + 1], np.array([look])) for k in (1, 2))
+        differ += decided != bool(evidence.passes(over_champion, over_best, MARGIN)[0])
     return differ
 
 

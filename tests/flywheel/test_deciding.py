@@ -218,7 +218,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
 def test_a_promotion_during_the_comparison_is_not_overwritten_unseen(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decided(root, made(root, noisy(400, 1, 0.9)))
+    decided(root, made(root, noisy(400, 1, 0.5)))
     made(root, opinions(1500, 3))
     (root / "models/mine").rename(root / "other")
 
@@ -229,7 +229,8 @@ def test_a_promotion_during_the_comparison_is_not_overwritten_unseen(
             other.promote("mine", number, by="machine B")
 
     meanwhile(monkeypatch, promote_another)
-    turn = decided(root, made(root, noisy(400, 2, 0.85)), "train")  # much like version 1, and far below version 3
+    gate = {**LAX, "margin": 0.2}  # much like version 1, and far below version 3
+    turn = decided(root, made(root, noisy(400, 2, 0.5), gate=gate), "train")
     assert (turn.outcome, turn.version, turn.active) == ("rejected", 2, 3)
     with registry(root) as opened:
         assert opened.state("mine").champion == 3
@@ -305,7 +306,7 @@ def test_rows_that_one_of_the_two_learned_from_are_excluded(root: Path) -> None:
     assert turn.comparison
     assert (turn.comparison["rows"], turn.comparison["learned"]) == (300, 100)
     put_test(root, pa.concat_tables([opinions(40, 9), shouted]))
-    undecided = decided(root, made(root, opinions(400, 3)), "train")
+    undecided = decided(root, made(root, pa.concat_tables([known, opinions(300, 3)])), "train")
     assert (undecided.outcome, undecided.comparison and list(undecided.comparison)) == ("undecided", ["why"])
     assert "only 40 of 140 test rows are left" in undecided.comparison["why"] if undecided.comparison else False
 
@@ -326,7 +327,7 @@ def test_new_test_rows_and_promotions_by_people_are_no_way_around_the_best_forme
 
 
 def test_comparisons_are_counted_in_the_ledger_and_a_better_version_earns_a_new_budget(root: Path) -> None:
-    decided(root, made(root, noisy(400, 1, 0.9)))
+    decided(root, made(root, noisy(400, 1, 0.5)))
     for seed in (2, 3):
         turn = decided(root, made(root, noisy(400, seed, 1.0), gate={**LAX, "margin": 0.01}), "train")
         assert (turn.comparison or {}).get("look") == seed - 1

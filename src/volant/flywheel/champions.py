@@ -31,10 +31,10 @@ class SilentError(VolantError):
 
 @dataclass(frozen=True)
 class Answered:
-    """Answers to all test rows, and which of the rows (N,) the version learned from."""
+    """Answers to all test rows, and which of the rows (N,) the version learned from; None if it kept no record."""
 
     answers: Answers
-    learned: np.ndarray
+    learned: np.ndarray | None
 
 
 def rows_digest(test: pa.Table, kind: Kind) -> str:
@@ -78,11 +78,11 @@ def ask(registry: "Registry", version: "Version", test: pa.Table, name: str, gro
     return answered
 
 
-def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray:
-    """Return which test rows (N,) a verified bundle learned from; none for a bundle without a record."""
+def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray | None:
+    """Return which test rows (N,) a verified bundle learned from; None for a bundle without a record."""
     found = learned.read(folder)
     if found is None:
-        return np.zeros(len(test), dtype=bool)
+        return None
     steps = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["cleaning"]
     groups = test[group].to_pylist() if group in test.column_names else None
     return found.holds(clean_texts(test["text"].to_pylist(), parse_steps(steps)), groups)
@@ -110,7 +110,7 @@ def _keep(answered: Answered, test: pa.Table, path: Path) -> None:
             "id": test["id"],
             "predicted": [a.label if a.label is not None else list(a.labels) for a in said],
             "scores": pa.StructArray.from_arrays(columns, names=list(labels)),
-            "learned": answered.learned,
+            "learned": pa.array([None] * len(test) if answered.learned is None else answered.learned, pa.bool_()),
         }
     )
     write_table(table, path)
@@ -122,7 +122,8 @@ def _kept(path: Path, test: pa.Table) -> Answered:
     rows = {row["id"]: row for row in table.to_pylist()}
     kept = [rows[key] for key in test["id"].to_pylist()]
     said = [annotation(row["predicted"], row["scores"]) for row in kept]
-    return Answered(Answers(labels, said), np.array([row["learned"] for row in kept], dtype=bool))
+    known = all(row["learned"] is not None for row in kept)
+    return Answered(Answers(labels, said), np.array([row["learned"] for row in kept], dtype=bool) if known else None)
 
 
 def _silent(version: "Version", error: Exception) -> str:

@@ -102,6 +102,9 @@ class Contest:
             found = self._compare(kept, old, look)
         except VolantError as error:
             return None, replace(told, trouble=f"version {champion.number} can't be compared: {error}")
+        if old.learned is None:
+            note = f"version {champion.number} keeps no record of the rows it learned from, so none could be excluded"
+            told = replace(told, notes=(*told.notes, note))
         return replace(found, learned=excluded), told
 
     def _compare(self, kept: np.ndarray, old: Answered, look: int) -> Comparison:
@@ -144,7 +147,10 @@ class Contest:
 
     def _unlearned(self, old: Answered) -> tuple[np.ndarray, int]:
         """Positions of the rows that neither has learned from, and how many are excluded."""
-        kept = np.flatnonzero(~(self.new.learned | old.learned))
+        learned = np.zeros(len(self.test), dtype=bool)
+        for side in (self.new, old):
+            learned |= side.learned if side.learned is not None else False
+        kept = np.flatnonzero(~learned)
         return kept, len(self.test) - len(kept)
 
     def _too_few(self, version: "Version", left: int) -> str:

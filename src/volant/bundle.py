@@ -85,9 +85,10 @@ class Bundle:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """Temperature and thresholds, fitted on validation."""
+        """Temperature, thresholds and lines, fitted on validation; bundles of before have no lines."""
         found = self.manifest["calibration"]
-        return Calibration(found["temperature"], tuple(found["thresholds"]))
+        lines = (tuple(found.get(name, ())) for name in ("slopes", "offsets"))
+        return Calibration(found["temperature"], tuple(found["thresholds"]), *lines)
 
     @cached_property
     def _steps(self) -> Any:

@@ -47,7 +47,7 @@ def metrics(report: Report) -> dict:
         ends = report.intervals.get(name, ())
         values |= {f"{name}_{which}": round(end, 4) for which, end in zip(("low", "high"), ends, strict=False)}
     values |= {"lift": round(report.lift, 4), "ece": round(report.after.error, 4)}
-    values["ece_before"] = round(report.before.error, 4)
+    values |= {"ece_before": round(report.before.error, 4), **_rounded(report.calibration)}
     for name, scores in report.baselines.items():
         values[name] = _rounded({metric: scores[metric] for metric in main if metric in scores})
     if len(report.labels) <= FEW:
@@ -75,6 +75,7 @@ def details(report: Report) -> dict:
             "thresholds": dict(zip(report.task.labels, report.task.calibration.thresholds, strict=False)),
             "ece_before": round(report.before.error, 6),
             "ece": round(report.after.error, 6),
+            **_rounded(report.calibration, 6),
         },
         "labels": [_rounded(row, 6) for row in report.labels],
         "slices": {cut.column: _slices(cut) for cut in report.slices},
@@ -106,5 +107,9 @@ def _bins(which: str, found: Reliability) -> list[dict]:
 
 
 def _slices(cut: Slices) -> dict:
-    listed = [{"value": s.value, "rows": s.rows, **_rounded(s.scores, 6)} for s in cut.listed]
-    return {"values": cut.values, "spread": _rounded(cut.spread, 6), "listed": listed}
+    listed = [
+        {"value": s.value, "rows": s.rows, **_rounded(s.scores, 6)}
+        | ({"interval": [round(end, 6) for end in s.interval]} if s.interval else {})
+        for s in cut.listed
+    ]
+    return {"values": cut.values, "spread": _rounded(cut.spread, 6), "worse": cut.worse, "listed": listed}

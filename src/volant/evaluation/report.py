@@ -10,8 +10,8 @@ from volant.config import did_you_mean
 from volant.errors import VolantError
 from volant.evaluation.bootstrap import drawn_whole, intervals, units_of
 from volant.evaluation.curves import pr_rows, roc_rows
-from volant.evaluation.reliability import Reliability, reliability
-from volant.evaluation.slices import Slices, cut, measure_parts, summarise
+from volant.evaluation.reliability import Reliability, floor, proper_scores, reliability
+from volant.evaluation.slices import Slices, cut, measure_parts, summarise, with_intervals
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
 from volant.kinds.rates import AVERAGED, LOSSES, by_label, measure, roc_auc
@@ -57,7 +57,9 @@ class Report:
         baselines: `majority` and `chance` → metric → value.
         labels: For each label: precision, recall, f1, roc_auc, support, predicted.
         before: Calibration at temperature 1.
-        after: Calibration as served.
+        after: Calibration as served; of several labels a text, of those claimed (answered, or likely).
+        calibration: `ece_perfect`: the error that a perfect model shows on as many claims; `log_loss`; `brier`; of
+            several labels a text `ece_cells`, over every label of every row.
         slices: The metrics by length and by column.
         confusion: Gold and predicted label of every row (multilabel: of every hit and every mistake).
         roc: Points of the ROC curves.
@@ -75,6 +77,7 @@ class Report:
     labels: list[dict]
     before: Reliability
     after: Reliability
+    calibration: dict[str, float]
     slices: list[Slices]
     confusion: list[tuple[str, str]]
     roc: list[dict]
@@ -125,10 +128,11 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
         intervals=intervals(list(measured), tallies, scores, task.samples, task.seed, units),
         baselines=kind.baselines(train_gold, gold, task.labels),
         labels=label_rows(task.labels, tallies, scores),
-        before=reliability(*kind.claims(raw, targets)),
-        after=reliability(*kind.claims(scores, targets)),
+        before=reliability(*kind.claims(raw, targets, tallies.predicted > 0)),
+        after=reliability(*kind.claims(scores, targets, tallies.predicted > 0)),
+        calibration=_calibration(task, targets, tallies, scores),
         slices=[
-            summarise(name, measure_parts(part, list(measured), tallies, scores), task.metric, task.metric in LOSSES)
+            _sliced(task, name, part, list(measured), (tallies, scores))
             for name, part in cut(test, task.slices).items()
         ],
         confusion=confusion_pairs(task.labels, tallies),
@@ -138,6 +142,26 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
         worst=worst_errors(predictions, tallies, scores, task.worst),
         groups=int(units.max()) + 1 if task.group and units.max() + 1 < len(units) else 0,
     )
+
+
+def _sliced(
+    task: Task,
+    column: str,
+    part: tuple[list[str], np.ndarray],
+    names: Sequence[str],
+    judged: tuple[Tallies, np.ndarray],
+) -> Slices:
+    """The slices of one column, with intervals of those that are listed."""
+    slices = summarise(column, measure_parts(part, names, *judged), task.metric, task.metric in LOSSES)
+    return with_intervals(slices, part, task.metric, judged, task.seed)
+
+
+def _calibration(task: Task, targets: np.ndarray, tallies: Tallies, scores: np.ndarray) -> dict[str, float]:
+    """What is to be known beside the calibration error; see `Report.calibration`."""
+    claimed, _ = task.kind.claims(scores, targets, tallies.predicted > 0)
+    exclusive = targets.ndim == 1
+    values = {"ece_perfect": floor(claimed, task.seed), **proper_scores(scores, tallies.gold, exclusive)}
+    return values if exclusive else values | {"ece_cells": reliability(*task.kind.claims(scores, targets)).error}
 
 
 def lift(score: float, chance: float, perfect: float = 1.0) -> float:

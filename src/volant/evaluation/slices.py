@@ -1,28 +1,41 @@
 """The same metrics on parts of the test rows: by length of text, and by the columns that config names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
 from volant.config import did_you_mean
 from volant.errors import VolantError
+from volant.evaluation.bootstrap import intervals
 from volant.kinds.rates import Tallies, measure
 
 MANY = 20  # values of a column above which only the largest and the worst are listed
 ENOUGH = 20  # rows below which a slice's score is mostly luck
 LENGTH = "length in words"
 CELLS = 4_000_000
+SURE = 0.05  # of a single slice being called worse by luck, over all slices (Bonferroni)
+DRAWS = 300  # bootstrap samples of a slice's interval
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the test rows: its value, its size, its metrics."""
+    """A part of the test rows.
+
+    Attributes:
+        value: What its rows have in common.
+        rows: Its size.
+        scores: Its metrics.
+        right: How many of its rows are right as a whole.
+        interval: 95 % interval of the flywheel's metric; of listed slices only.
+    """
 
     value: str
     rows: int
     scores: dict[str, float]
+    right: float = 0.0
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,15 +44,18 @@ class Slices:
 
     Attributes:
         column: The column, or `length in words`.
-        listed: The slices to show: all; of more than 20, the largest and then the worst that have 20 rows.
+        listed: The slices to show: all; of more than 20, the largest, then of those with 20 rows the ten that chance
+            explains least.
         values: How many there are.
         spread: Lowest, quartiles and highest score over the slices that have 20 rows.
+        worse: Values of the slices that are worse than chance explains, the clearest first.
     """
 
     column: str
     listed: list[Slice]
     values: int
     spread: dict[str, float]
+    worse: list[str] = field(default_factory=list)
 
 
 def cut(table: pa.Table, columns: Sequence[str]) -> dict[str, tuple[list[str], np.ndarray]]:
@@ -87,9 +103,10 @@ def measure_parts(
         places = np.arange(start, min(start + size, len(values)))
         inside = (codes[None, :] == places[:, None]).astype(np.float32)
         scored = measure(names, tallies, scores, inside)
+        right = inside @ np.asarray(tallies.exact, dtype=np.float32)
         for k, place in enumerate(places):
             named = {name: float(v[k]) for name, v in scored.items() if not np.isnan(v[k])}
-            found.append(Slice(values[place], int(inside[k].sum()), named))
+            found.append(Slice(values[place], int(inside[k].sum()), named, float(right[k])))
     return found
 
 
@@ -102,16 +119,58 @@ def summarise(column: str, found: list[Slice], metric: str, lower_is_better: boo
         metric: The metric that says which are worst.
         lower_is_better: Whether a high value of it is bad.
     """
-    sign = -1 if lower_is_better else 1
     trusted = [s for s in found if s.rows >= ENOUGH and metric in s.scores]
+    worst = _worst(found, trusted, metric, lower_is_better)
     listed = found
     if len(found) > MANY:
         largest = sorted(found, key=lambda s: (-s.rows, s.value))[:10]
-        worst = sorted(trusted, key=lambda s: (sign * s.scores[metric], s.value))[:10]
-        listed = largest + [s for s in worst if s not in largest]
+        listed = largest + [s for s, _ in worst[:10] if s not in largest]
     ends = np.percentile([s.scores[metric] for s in trusted], [0, 25, 50, 75, 100]).tolist() if trusted else []
     names = ("lowest", "quarter", "median", "three_quarters", "highest")
-    return Slices(column, listed, len(found), dict(zip(names, ends, strict=False)))
+    worse = [s.value for s, chance in worst if chance * len(trusted) < SURE]
+    return Slices(column, listed, len(found), dict(zip(names, ends, strict=False)), worse)
+
+
+def with_intervals(
+    slices: Slices, part: tuple[list[str], np.ndarray], metric: str, judged: tuple[Tallies, np.ndarray], seed: int
+) -> Slices:
+    """Add the 95 % interval of the metric to the slices that are listed.
+
+    Args:
+        slices: What `summarise` chose.
+        part: Names of the parts, and the part of each row.
+        metric: The flywheel's.
+        judged: Tallies, and the probability of each label, of all rows.
+        seed: Of the draws.
+    """
+    tallies, scores = judged
+    listed = []
+    for one in slices.listed:
+        rows = np.flatnonzero(part[1] == part[0].index(one.value))
+        own = Tallies(tallies.hits[rows], tallies.predicted[rows], tallies.gold[rows], tallies.exact[rows])
+        ends = intervals([metric], own, scores[rows], DRAWS, seed) if metric in one.scores else {}
+        listed.append(replace(one, interval=ends.get(metric)))
+    return replace(slices, listed=listed)
+
+
+def _worst(
+    found: Sequence[Slice], trusted: Sequence[Slice], metric: str, lower_is_better: bool
+) -> list[tuple[Slice, float]]:
+    """The slices below the middle one, each with how likely chance alone makes as few of its rows right, or as many.
+
+    The lowest of a hundred equal slices is far below the others by luck, and a small one more so.
+    """
+    from scipy.stats import binom
+
+    if not trusted:
+        return []
+    share = sum(s.right for s in found) / max(sum(s.rows for s in found), 1)
+    sign = -1 if lower_is_better else 1
+    middle = np.median([s.scores[metric] for s in trusted])
+    below = [s for s in trusted if sign * s.scores[metric] <= sign * middle]
+    tails = [min(binom.cdf(s.right, s.rows, share), binom.sf(s.right - 1, s.rows, share)) for s in below]
+    ranked = zip(below, (float(2 * tail) for tail in tails), strict=True)
+    return sorted(ranked, key=lambda pair: (pair[1], sign * pair[0].scores[metric], pair[0].value))
 
 
 def _values(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:

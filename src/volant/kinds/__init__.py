@@ -68,8 +68,13 @@ class Kind(Protocol):
         """The answers, with the probability of every label in `scores`."""
         ...
 
-    def claims(self, probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities that the model claims, and whether each came true: what calibration is judged on."""
+    def claims(
+        self, probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities that the model claims, and whether each came true: what calibration is judged on.
+
+        With `predicted` (N, L), of several labels a text only those answered, or likely enough to be.
+        """
         ...
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:

@@ -88,7 +88,12 @@ class Classify:
             for k, row in zip(best, rows, strict=True)
         ]
 
-    def claims(self, probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def claims(
+        self,
+        probabilities: np.ndarray,
+        targets: np.ndarray,
+        predicted: np.ndarray | None = None,  # noqa: ARG002
+    ) -> tuple[np.ndarray, np.ndarray]:
         """How sure each answer is, and whether it is right, (N,)."""
         return probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
 

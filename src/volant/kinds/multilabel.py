@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from volant.kinds.calibration import TINY, Calibration, fit_temperature, score_matrix
+from volant.kinds.calibration import TINY, Calibration, fit_lines, fit_temperature, score_matrix
 from volant.kinds.classify import column, constant_auc, place, plain
 from volant.kinds.rates import Tallies, by_label, measure, overall, tally
 from volant.schema import Annotation
 
+CLAIM = 0.2  # probability from which a label is claimed, though it isn't answered
 GRID = np.arange(2, 99) / 100  # thresholds tried; two decimals read well in a manifest
 TRUSTED = 20  # positives at which a label's own best threshold weighs as much as that of all labels
 
 
 @dataclass(frozen=True)
 class Multilabel:
-    """Any number of labels a text: sigmoid, one temperature, a threshold a label."""
+    """Any number of labels a text: sigmoid, one temperature; a slope, an offset and a threshold a label."""
 
     name: str = "multilabel"
     column: str = "labels"
@@ -59,21 +60,22 @@ class Multilabel:
         return matrix
 
     def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
-        """One temperature, then the thresholds best on validation for `metric` (macro F1 by default)."""
+        """One temperature, a line a label, then the thresholds best for `metric` (macro F1 by default)."""
         if len(targets) == 0:
             return Calibration(thresholds=(0.5,) * logits.shape[1])
         temperature = fit_temperature(lambda t: self.loss(logits / t, targets), len(targets))
-        probabilities = self.probabilities(logits, Calibration(temperature))
+        slopes, offsets = fit_lines(logits / temperature, targets)
+        probabilities = self.probabilities(logits, Calibration(temperature, (), slopes, offsets))
         shared = metric in ("micro_f1", "subset_accuracy", "hamming_loss")
         chosen = _shared(probabilities, targets, str(metric)) if shared else _by_label(probabilities, targets)
-        return Calibration(temperature, tuple(float(t) for t in chosen))
+        return Calibration(temperature, tuple(float(t) for t in chosen), slopes, offsets)
 
     def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
         """Mean negative log-likelihood of independent labels, from logits so that it never takes log 0."""
         return float((np.logaddexp(0, logits) - targets * logits).mean())
 
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Sigmoid of logits / temperature, (N, L) float32.
+        """Sigmoid of logits / temperature x slope + offset, (N, L) float32.
 
         Example:
             >>> MULTILABEL.probabilities(np.array([[0.0, 100.0]]), Calibration()).tolist()
@@ -81,12 +83,14 @@ class Multilabel:
         """
         from scipy.special import expit
 
-        return expit(logits.astype(np.float64) / calibration.temperature).astype(np.float32)
+        slopes, offsets = _lines(calibration)
+        return expit(logits.astype(np.float64) / calibration.temperature * slopes + offsets).astype(np.float32)
 
     def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Logits that give these probabilities: the way back."""
         p = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
-        return (np.log(p) - np.log1p(-p)) * calibration.temperature
+        slopes, offsets = _lines(calibration)
+        return (np.log(p) - np.log1p(-p) - offsets) / slopes * calibration.temperature
 
     def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
         """Every label at or over its threshold, in the order of the label set; none where none is."""
@@ -99,9 +103,19 @@ class Multilabel:
             for row, scores in zip(holds.tolist(), probabilities.tolist(), strict=True)
         ]
 
-    def claims(self, probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The probability of each label of each row, and whether it holds, (N * L,)."""
-        return probabilities.ravel(), targets.ravel() > 0
+    def claims(
+        self, probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The probability of each label of each row, and whether it holds, (claims,).
+
+        Args:
+            probabilities: (N, L).
+            targets: (N, L).
+            predicted: Which labels were answered, (N, L): then those alone, and those that are `CLAIM` sure or more.
+                Nearly all others are near 0 and right, which hides how far off the rest is.
+        """
+        cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
+        return probabilities[cells], targets[cells] > 0
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
         """A hit for every gold label that was predicted."""
@@ -138,6 +152,11 @@ class Multilabel:
         chance = plain(measure(self.metrics, Tallies(gold * guess, guess, gold, exact), None))
         ranks = constant_auc(gold)
         return {"majority": majority | ranks, "chance": chance | ranks}
+
+
+def _lines(calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset of each label, (L,); one for all where there are none."""
+    return np.array(calibration.slopes or (1.0,)), np.array(calibration.offsets or (0.0,))
 
 
 def _by_label(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Texts that are longer than what a model reads: how much is cut is said, and training and bundle read the same."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,8 @@ def test_what_is_cut_is_counted_without_what_the_tokenizer_adds(tokenizer: Token
 def long_rows(count: int, seed: int) -> pa.Table:
     """Reviews whose verdict comes last."""
     table = reviews(count, seed)
-    texts = [f"{'the film was seen . ' * 4}{text}" for text in table["text"].to_pylist()]
+    verdicts = [re.sub(r" n\d+.*", "", text) for text in table["text"].to_pylist()]
+    texts = [f"{'the film was seen . ' * 4}{verdict}" for verdict in verdicts]
     return table.set_column(table.column_names.index("text"), "text", pa.array(texts))
 
 

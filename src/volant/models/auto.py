@@ -23,7 +23,7 @@ from volant.models.linear import Linear
 from volant.models.transformer import Transformer
 
 Choice = dict[str, Any]
-ALONE = 0.05  # weight below which a part adds nothing: it is left out
+ALONE = 0.1  # weight below which a part adds nothing: it is left out
 PULL = 1.0  # rows that a plain sum of encoder and n-grams counts for where they are weighed
 LETTERS = 4  # a token, about
 CHEAP = ("linear", "frozen")  # cross-validated in seconds

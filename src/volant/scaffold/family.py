@@ -18,14 +18,8 @@ def family_for(texts: Sequence[str]) -> tuple[str, list[str]]:
         texts: All texts of the file.
     """
     share = unread(texts[:: max(1, len(texts) // SAMPLE)])
-    if share <= UNREAD and len(texts) < FEW_ROWS:
-        return "auto", [
-            f"Few rows: with {len(texts):,} it is open which model is best, so `auto` is chosen: at training, it "
-            "cross-validates a linear model, a frozen encoder and fine-tuned ones on the train rows, takes the best, "
-            "and says so. It takes a minute or two; MODEL=linear takes seconds."
-        ]
     if share <= UNREAD:
-        return "transformer", []
+        return "auto" if len(texts) < FEW_ROWS else "transformer", []
     return "linear", [
         f"Script: the packaged encoder, made for English, has no words for {share:.0%} of these texts, so `linear` is "
         "chosen, which reads every script. A multilingual encoder may be better: MODEL=transformer, its hub id as "

@@ -8,6 +8,12 @@ from rich.table import Table
 from volant.scaffold.infer import Guess
 from volant.terminal import Console
 
+AUTO = (
+    "With few rows it is open which model is best. At training, `auto` cross-validates a linear model, a frozen "
+    "encoder and fine-tuned ones on the train rows, takes the best, and says so. It takes a minute or two; "
+    "MODEL=linear takes seconds."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -54,6 +60,8 @@ def show_report(report: Report, console: Console | None = None) -> None:
     grouped = f", never parting a '{guess.group}'" if guess.group else ""
     read = f"; read as {report.format}" if report.format else ""
     console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}{read}\n"))
+    if report.model == "auto":
+        console.print(f"{AUTO}\n", markup=False, highlight=False)
     console.print(table)
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)

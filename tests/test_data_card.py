@@ -167,7 +167,7 @@ def test_rows_that_are_mostly_alike_are_told(reviews: dict) -> None:
     found = survey(CLASSIFY, reviews)
     largest = {"rows": 40, "of": 116, "near_duplicates": 0.8}
     told = card("films", "made up", found, {**REPORT, "alike": largest})
-    assert r"40 of 116 rows are near-duplicates of each other" in section(told, "Warnings")
+    assert r"40 of 116 rows with text are near-duplicates of each other" in section(told, "Warnings")
     few = card("films", "made up", found, {**REPORT, "alike": {**largest, "rows": 38}})
     assert "near-duplicates" not in section(few, "Warnings")
 

@@ -203,7 +203,7 @@ def test_the_largest_cluster_is_reported() -> None:
     texts = template(30) + [f"a{i} b{i} c{i}" for i in range(30)]
     report = cut({"train": told_apart(["a", "b"] * 30, texts)}, CLASSIFY, Split(seed=1)).report
     assert report["alike"] == {"rows": 30, "of": 60, "near_duplicates": 0.8}
-    assert alike(report)[0].startswith("30 of 60 rows are near-duplicates")
+    assert alike(report)[0].startswith("30 of 60 rows with text are near-duplicates")
 
 
 def test_multilabel_rows_are_cut_by_their_rarest_label() -> None:

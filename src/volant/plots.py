@@ -216,7 +216,7 @@ def _font_for(missing: frozenset[str]) -> str | None:
 
     if not missing:
         return ""
-    fonts = sorted({(font.name, font.fname) for font in fontManager.ttflist if font.name != "Last Resort"})
+    fonts = sorted({(font.name, font.fname) for font in fontManager.ttflist if "resort" not in font.fname.casefold()})
     return next((name for name, path in fonts if missing <= _letters(path)), None)
 
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from models.conftest import TINY, flywheel
 from texts import reviews, topics
 from volant import config
+from volant.compose import compose
 from volant.errors import VolantError
 from volant.kinds import KINDS
+from volant.model_choice import flywheel_tree, model_tree
 from volant.models import Examples, Task
 from volant.models.auto import Auto, decide, recurring
 from volant.models.blend import stack
@@ -171,3 +174,15 @@ def test_a_blend_has_the_weights_of_cross_validation(tiny_encoder: Path, tmp_pat
     fitted = model.fit(rows(40), rows(20, 1), TASK, tmp_path / "files", tmp_path / "work")
     assert all(c["weights"] == [0.75, 0.25] for c in fitted.candidates)
     assert BlendRuntime(tmp_path / "files", fitted.candidates[0]).logits(["the film was lovely"]).argmax() == 0
+
+
+def test_the_option_read_alone_is_as_hydra_composes_it() -> None:
+    """Its parts are other options, each under a name."""
+    root = Path(__file__).parents[2]
+    composed = yaml.safe_load(compose(root, ["model@flywheels.reviews.model=auto"]))["flywheels"]["reviews"]["model"]
+    own = flywheel_tree(root, "reviews")
+    assert not own
+    assert model_tree(root, "auto") == composed
+    made = config.build(composed, "model")
+    assert made.models["contrastive"].contrastive.steps == 40
+    assert made.models["full"].training.train_batch_size == 16

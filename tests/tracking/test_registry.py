@@ -13,6 +13,7 @@ from projects import free_port
 from tracking.conftest import record
 from volant import bundle, tracking
 from volant.errors import VolantError
+from volant.flywheel.lost import deleted
 from volant.tracking.registry import Registry, registry
 
 
@@ -170,3 +171,18 @@ def test_runs_and_versions_in_postgresql(
     kept = [path for path in root.rglob("*") if path.is_file()]
     assert root / "mlflow.db" in kept
     assert not [path for path in kept if b"hush" in path.read_bytes()]
+
+
+def test_a_champion_that_was_deleted_in_mlflow_is_told_with_the_way_back(filled: Registry, root: Path) -> None:
+    assert filled.lost("reviews") is None
+    for number in (1, 2):
+        filled.approve("reviews", number, by="bob")
+        filled.promote("reviews", number, by="bob")
+    assert filled.lost("reviews") is None
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    client.delete_model_version("reviews", "2")
+    assert filled.lost("reviews") == (2, 1)
+    assert "volant rollback reviews" in deleted("reviews", 2, 1)
+    client.delete_model_version("reviews", "1")
+    assert filled.lost("reviews") == (2, None)
+    assert "volant iterate reviews" in deleted("reviews", 2, None)

@@ -9,7 +9,8 @@ FUZZ = Path(__file__).parents[2] / "bench/fuzz.py"
 
 
 def test_no_call_breaks_the_service_or_keeps_it_from_answering() -> None:
-    command = [sys.executable, str(FUZZ), "--calls", "600", "--every", "6", "--seed", "7", "--json"]
+    command = [sys.executable, str(FUZZ), "--calls", "600", "--every", "6", "--seed", "7"]
+    command += ["--connections", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     found = json.loads(done.stdout)
     assert (done.returncode, found["wrong"], found["tracebacks"]) == (0, [], 0), found

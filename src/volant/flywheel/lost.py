@@ -9,7 +9,7 @@ def deleted(name: str, champion: int, fallback: int | None) -> str:
     """What to say of a champion that was deleted in MLflow's pages, and what to do.
 
     Example:
-        >>> deleted("mine", 2, 1)[-69:]
+        >>> deleted("mine", 2, 1)[-68:]
         '`volant rollback mine` makes version 1 the champion, which is there.'
     """
     said = (

@@ -10,7 +10,6 @@ import typer
 
 from volant.cli.app import AsJson, app, require_known
 from volant.errors import VolantError
-from volant.flywheel.lost import deleted
 from volant.terminal import Console, json_line
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ def opened(*names: str) -> "Iterator[Registry]":
 @app.command(rich_help_panel="Versions")
 def versions(name: Name, as_json: AsJson = False) -> None:
     """List the versions of a flywheel, the newest first."""
+    from volant.flywheel.lost import deleted
     from volant.tracking.show import show_versions
 
     with opened(name) as found:

@@ -4,14 +4,17 @@ import asyncio
 import json
 import struct
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope, Send
 
 from volant.service import bodies, sagemaker, tensors
+from volant.service.limits import Guard
 from volant.service.refused import RefusedError
-from volant.service.settings import Limits
+from volant.service.settings import Limits, Settings
+from volant.service.tokens import Tokens
 
 MIB = 2**20
 TEXTS = [f'a "film", that: [costs] {{much}} \\ é {number}\n' for number in range(1000)]
@@ -150,3 +153,24 @@ def test_a_client_that_leaves_is_noticed() -> None:
         return {"type": "http.disconnect"}
 
     assert asyncio.run(bodies.read(gone)) is None
+
+
+@pytest.mark.parametrize("path", ["/ui/gradio_api/queue/join", "/ui/gradio_api/component_server/", "/predict"])
+def test_what_the_web_ui_is_sent_is_counted_before_its_process_parses_it(path: str, tmp_path: Path) -> None:
+    reached: list[str] = []
+    sent: list[Message] = []
+    body = b"[" + b"[]," * MIB + b"[]]"
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        reached.append(scope["path"])
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": ("127.0.0.1", 1)}
+    asyncio.run(Guard(app, Settings(), Tokens(tmp_path))(scope, receive, send))
+    assert (reached, sent[0]["status"]) == ([], 422)

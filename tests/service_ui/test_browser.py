@@ -181,7 +181,7 @@ def test_a_waiting_version_is_approved(opening: Opening, served: Server) -> None
     page = opening()
     as_admin(page, "Deploy")
     expect(page.get_by_label("Waiting version")).to_have_value("reviews version 4")
-    expect(page.locator("#gate")).to_contain_text("The gate lets it pass.")
+    expect(page.locator("#gate")).to_contain_text("Gate: passed")
     expect(page.locator("#gate")).to_contain_text("0.8710 against 0.8460 on 400 rows")
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("#approve-said")).to_contain_text("Fill in 'Your name'")

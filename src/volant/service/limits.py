@@ -86,7 +86,7 @@ class Guard:
         elif scope["type"] != "http" or not (length or b"transfer-encoding" in headers):
             await self.app(scope, receive, send)
         else:
-            await self._counted(scope, receive, send, largest, screened=not form and not _is_page(path))
+            await self._counted(scope, receive, send, largest, screened=not form)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, largest: int, screened: bool) -> None:
         """A body is counted as it comes, since its length may not be said, and must come; nobody waits for more."""
@@ -138,10 +138,6 @@ class Guard:
 
 def _is_open(path: str) -> bool:
     return path in OPEN or path == FIRST
-
-
-def _is_page(path: str) -> bool:
-    return path in (FIRST, "/ui") or path.startswith("/ui/")
 
 
 def _is_form(path: str, kind: str) -> bool:

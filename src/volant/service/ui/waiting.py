@@ -111,8 +111,8 @@ def _report(flywheel: str, counted: int) -> str:
         for row in gate["conditions"]
     ]
     undecided = gate.get("outcome") == "waits"
-    failed = "The gate could not decide: a person has to." if undecided else "The gate says no."
-    verdict = note("The gate lets it pass." if gate["passed"] else failed, gate["passed"])
+    failed = "Gate: not decided; a person has to." if undecided else "Gate: failed"
+    verdict = note("Gate: passed" if gate["passed"] else failed, gate["passed"])
     return about + verdict + table("Gate report", ["Condition", "Value", "Asked", "Met", "Note"], rows)
 
 

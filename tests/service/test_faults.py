@@ -1,6 +1,7 @@
 """Limits name themselves, overload is refused quickly, a slow client harms nobody, and no text gets into a log."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -238,6 +239,19 @@ def test_a_service_that_is_told_nonsense_does_not_start(tmp_path: Path) -> None:
     assert "Error: service.yaml: limits.texts_per_requests (given: 2)" in done.stderr
     assert "Did you mean 'texts_per_request'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_service_outside_of_a_project_does_not_start_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bentoml", "serve", "volant.service:Volant", "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert f"{tmp_path} is no project of Volant" in done.stderr
+    assert "Run this in the project's root" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_service_yaml_or_with_an_empty_one_all_is_default(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from service_data.conftest import answered
-from volant.service.recent import FILE, TRIM, Recent
+from volant.service.recent import FILE, LOOKING, TRIM, Recent
+from volant.service.refused import RefusedError
 
 
 @pytest.fixture
@@ -32,6 +36,23 @@ def test_another_worker_finds_what_this_one_answered(recent: Recent, tmp_path: P
     assert recent.find("e2") == answered("e2")
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     assert b"ann@example.com" not in (tmp_path / FILE).read_bytes()
+
+
+def test_unknown_ids_hold_few_threads_however_many_ask(recent: Recent) -> None:
+    def ask(number: int) -> int:
+        try:
+            recent.find(f"unknown-{number}")
+        except RefusedError as error:
+            return error.status
+        return 404
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(80) as pool:
+        statuses = Counter(pool.map(ask, range(80)))
+    assert statuses[404] >= LOOKING
+    assert statuses[503] > 40
+    assert time.monotonic() - begun < 5  # 80 that each hold a thread
+    assert recent.find("unknown") is None  # and those who come later are looked up again
 
 
 def test_one_worker_claims_an_answer(recent: Recent, tmp_path: Path) -> None:

@@ -101,24 +101,24 @@ def router(state: "State") -> APIRouter:
     routes = APIRouter(prefix="/deployments", tags=["deployments"], dependencies=[state.admin()])
     admin = Deploying(state)
 
-    @routes.post("", status_code=201, response_model=ModelState, responses=problems(401, 409, 413, 422))
+    @routes.post("", status_code=201, response_model=ModelState, responses=problems(401, 409, 413, 422, 507))
     def deploy(asked: DeployRequest) -> Any:
         """Let a version of a flywheel answer under a new name."""
         return admin.deploy(asked.name, asked.flywheel, asked.version)
 
-    @routes.patch("/{name}", response_model=ModelState, responses=problems(401, 404, 409, 413, 422))
+    @routes.patch("/{name}", response_model=ModelState, responses=problems(401, 404, 409, 413, 422, 507))
     def change(name: str, asked: ChangeRequest) -> Any:
         """Rename, pin another version, or follow the active one again."""
         if asked.follow and asked.version:
             raise RefusedError("`follow` and `version` exclude each other: give one.")
         return admin.change(name, asked.name, asked.version, asked.follow is not None)
 
-    @routes.post("/{name}/rollback", response_model=ModelState, responses=problems(401, 404, 409, 422))
+    @routes.post("/{name}/rollback", response_model=ModelState, responses=problems(401, 404, 409, 422, 507))
     def rollback(name: str) -> Any:
         """Go back at once to the version that answered before."""
         return admin.rollback(name)
 
-    @routes.delete("/{name}", status_code=GONE, responses=problems(401, 404, 409, 422))
+    @routes.delete("/{name}", status_code=GONE, responses=problems(401, 404, 409, 422, 507))
     def remove(name: str) -> None:
         """Let nothing answer under this name any more."""
         admin.remove(name)

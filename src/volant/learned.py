@@ -6,21 +6,20 @@ other file of a bundle it is listed in the manifest with its hash.
 """
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from volant.errors import VolantError
+from volant.words import plain
 
-FILE = "learned.bin"
-MAGIC = b"VOLANT-LEARNED-1"
+FILE = "learned.safetensors"
 HASH = np.dtype("<u8")
-WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,11 @@ class Learned:
             texts: Cleaned by the bundle's own steps, as its training rows were.
             groups: Value of the group column of each row, if rows are grouped.
         """
-        found = np.isin(_hashes(key(text) for text in texts), self.texts)
+        found = np.isin(_hashes(plain(text) for text in texts), self.texts)
         if groups is None or not len(self.groups):
             return found
         named = np.array([value not in (None, "") for value in groups], dtype=bool)
         return found | (named & np.isin(_hashes(str(value) for value in groups), self.groups))
-
-
-def key(text: str) -> str:
-    """Return what two texts share that differ in case, marks and white space only.
-
-    Example:
-        >>> key("A  fine film!"), key(":-)")
-        ('a fine film', ':-)')
-    """
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(WORD.findall(plain)) or " ".join(plain.split())
 
 
 def record(tables: Iterable[pa.Table], group: str | None, folder: Path) -> Learned:
@@ -69,9 +57,8 @@ def record(tables: Iterable[pa.Table], group: str | None, folder: Path) -> Learn
         texts += table["text"].to_pylist()
         if group in table.column_names:
             groups += [str(value) for value in table[group].to_pylist() if value not in (None, "")]
-    learned = Learned(np.unique(_hashes(map(key, texts))), np.unique(_hashes(groups)))
-    sizes = np.array([len(learned.texts), len(learned.groups)], dtype=HASH)
-    (folder / FILE).write_bytes(MAGIC + sizes.tobytes() + learned.texts.tobytes() + learned.groups.tobytes())
+    learned = Learned(np.unique(_hashes(map(plain, texts))), np.unique(_hashes(groups)))
+    save_file({"texts": learned.texts, "groups": learned.groups}, folder / FILE)
     return learned
 
 
@@ -84,14 +71,13 @@ def read(folder: Path) -> Learned | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    content = path.read_bytes()
-    start = len(MAGIC) + 2 * HASH.itemsize
-    if content[: len(MAGIC)] == MAGIC and len(content) >= start and len(content) % HASH.itemsize == 0:
-        texts, groups = (int(size) for size in np.frombuffer(content[len(MAGIC) : start], HASH))
-        hashes = np.frombuffer(content[start:], HASH)
-        if len(hashes) == texts + groups:
-            return Learned(hashes[:texts], hashes[texts:])
-    raise VolantError(f"{path} is not a record of learned rows. Train the bundle again, or `dvc pull` it.")
+    try:
+        hashes = load_file(path)
+        return Learned(hashes["texts"].astype(HASH, casting="no"), hashes["groups"].astype(HASH, casting="no"))
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise VolantError(
+            f"{path} is not a record of learned rows ({error}). Train the bundle again, or `dvc pull` it."
+        ) from error
 
 
 def _hashes(keys: Iterable[str]) -> np.ndarray:

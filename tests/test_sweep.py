@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import optuna
 import pyarrow as pa
@@ -332,7 +333,7 @@ def test_a_study_of_somebody_else_is_not_taken_over(tmp_path: Path) -> None:
     ],
 )
 def test_a_trial_that_is_worse_than_the_model_in_place_is_refused(
-    tmp_path: Path, direction: str, metric: str, now: float, refused: bool
+    tmp_path: Path, direction: Literal["minimize", "maximize"], metric: str, now: float, refused: bool
 ) -> None:
     objective = "val_loss" if direction == "minimize" else "val_macro_f1"
     study = optuna.create_study(study_name="toy", direction=direction)

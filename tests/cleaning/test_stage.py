@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from rich.console import Console
 
 from volant.schema import read_table, write_table
 from volant.stages.clean import SPLITS, clean, show
+from volant.terminal import Console
 
 STEPS = ["html", "urls", "whitespace", "drop_empty", "drop_leaks"]
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from rich.console import Console
 
 from models.conftest import TINY, flywheel
 from texts import reviews
@@ -17,6 +16,7 @@ from volant.schema import write_table
 from volant.stages import run_stage
 from volant.stages.evaluate import main, run, served_rows
 from volant.stages.train import train
+from volant.terminal import Console
 
 
 def test_the_kept_rows_get_their_text_back_as_it_came() -> None:

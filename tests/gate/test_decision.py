@@ -5,12 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from gate.test_comparison import LABELS, against, answers, rows
 from volant.config import Gate
 from volant.gate import Answers, Champions, Decision, Past, judge, show
 from volant.schema import Annotation
+from volant.terminal import Console
 
 DETAILS = {
     "metric": "accuracy",

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,7 +157,7 @@ def sealed(folder: Path, golden: list[str] | None = None, **values: object) -> N
     ],
 )
 def test_a_manifest_that_somebody_else_wrote_is_refused_in_words(
-    folder: Path, values: dict[str, object], says: str
+    folder: Path, values: dict[str, Any], says: str
 ) -> None:
     sealed(folder, **values)
     with pytest.raises(VolantError) as error:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from volant.errors import VolantError
 from volant.scaffold import write as writing
@@ -19,6 +18,7 @@ from volant.scaffold.load import form_of
 from volant.scaffold.report import Report, show_report
 from volant.sources.files import Files
 from volant.sources.formats import Format
+from volant.terminal import Console
 
 CONFIG = """\
 # one line for each live flywheel

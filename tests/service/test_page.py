@@ -139,5 +139,5 @@ def test_the_address_is_printed_and_answers(guarded: Server, capsys: pytest.Capt
     said = (guarded.root / "said").read_text()
     [address] = re.findall(r"^Volant: API at (\S+/docs)$", said, re.MULTILINE)
     assert httpx.get(address, headers={"Authorization": "Bearer one"}).status_code == 200
-    pages.announce(has_ui=True)
+    pages.announce(has_ui=True, is_open=False)
     assert capsys.readouterr().out == "Volant: pages at http://localhost:3000/ui, API at http://localhost:3000/docs\n"

@@ -54,12 +54,13 @@ def intervals(
     drawn = {name: np.concatenate(parts) for name, parts in found.items()}
     whole = measure(names, tallies, scores)
     count = int(units.max()) + 1
-    slack = _wilson(tallies, units)
-    return {
-        name: ends
-        for name, values in drawn.items()
-        if (ends := _ends(values, whole[name].item(), count, slack[:: -1 if name in LOSSES else 1]))
-    }
+    below, above = _wilson(tallies, units)
+    intervals = {}
+    for name, values in drawn.items():
+        slack = (above, below) if name in LOSSES else (below, above)
+        if ends := _ends(values, whole[name].item(), count, slack):
+            intervals[name] = ends
+    return intervals
 
 
 def resamples(units: np.ndarray, samples: int, draw: np.random.Generator) -> np.ndarray:
@@ -124,7 +125,7 @@ def _ends(values: np.ndarray, value: float, units: int, slack: tuple[float, floa
     defined = values[~np.isnan(values)]
     if not len(defined) or np.isnan(value):
         return None
-    level = norm.cdf(t.ppf(0.025, units - 1) * np.sqrt(units / (units - 1))) if units > 1 else 0.025
+    level = float(norm.cdf(t.ppf(0.025, units - 1) * np.sqrt(units / (units - 1)))) if units > 1 else 0.025
     low, high = np.percentile(defined, [100 * level, 100 * (1 - level)])
     bias = defined.mean() - value
     if abs(bias) > BIASED * defined.std():

@@ -57,7 +57,7 @@ def export(
     to_onnx(net, folder / FP32)
     if model is not None:
         fuse(folder / FP32, model.config)
-        some = [texts[row] for row in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)]
+        some = [texts[row] for row in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int).tolist()]
         quantise(folder / FP32, folder / INT8, Reader(tokenizer, max_length, truncation).ids(some))
     else:
         quantise_weights(folder / FP32, folder / INT8)

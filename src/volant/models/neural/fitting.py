@@ -127,10 +127,10 @@ def learn(
         solve(net, ids[0], rows.targets, parts, task)
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in goal.score(answer(net, ids[1])).items()}}
         return net, [best], best
-    read = tuple(_rows(net, parts, i, side.targets) for i, side in zip(ids, sides, strict=True))
+    learned, judged = (_rows(net, parts, i, side.targets) for i, side in zip(ids, sides, strict=True))
     trained = HeadOnly(head) if parts.precompute else net
-    with seen_tokens(net.encoder, chain(*read)):
-        history, best = train(trained, *read, goal, options, work)
+    with seen_tokens(net.encoder, chain(learned, judged)):
+        history, best = train(trained, learned, judged, goal, options, work)
     return net, history, best
 
 

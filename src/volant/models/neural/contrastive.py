@@ -17,10 +17,11 @@ from tqdm import trange
 
 from volant.models.folds import rarest
 from volant.models.neural.batches import pad
+from volant.models.neural.hardware import has_bf16
 from volant.models.neural.heads import Net
 from volant.models.neural.options import Contrastive
 from volant.models.neural.thrift import seen_tokens
-from volant.models.neural.training import has_bf16, rate_of
+from volant.models.neural.training import rate_of
 
 
 def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, options: Contrastive, seed: int) -> None:

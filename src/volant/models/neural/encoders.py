@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from volant.errors import VolantError
+from volant.models.neural.hardware import has_bf16
 from volant.models.neural.thrift import quicken
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -46,13 +47,22 @@ class RecurrentEncoder(nn.Module):
         states = self.dropout(self.embedding(input_ids))
         flip = flip_within_length(attention_mask)
         for index, forwards in enumerate(self.forwards):
-            outputs = forwards(states)[0]
+            outputs = run(forwards, states)
             if self.backwards:
                 order = flip.unsqueeze(-1)
-                reverse = self.backwards[index](states.gather(1, order.expand_as(states)))[0]
+                reverse = run(self.backwards[index], states.gather(1, order.expand_as(states)))
                 outputs = torch.cat([outputs, reverse.gather(1, order.expand_as(reverse))], dim=-1)
             states = self.dropout(outputs)
         return states
+
+
+def run(layer: nn.Module, states: Tensor) -> Tensor:
+    """Return the outputs (B, T, D) of a recurrent layer; in fp32 where a CPU lacks bf16, as torch refuses it there."""
+    kind = states.device.type
+    if torch.is_autocast_enabled(kind) and not has_bf16():
+        with torch.autocast(kind, enabled=False):
+            return layer(states.float())[0]
+    return layer(states)[0]
 
 
 def flip_within_length(mask: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from volant.models.neural.checkpoints import (
     state_of,
     together,
 )
+from volant.models.neural.hardware import has_bf16
 from volant.models.neural.options import Training
 
 
@@ -176,13 +177,6 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
     )
     made._n_gpu = min(made.n_gpu, 1)  # or one process feeds all GPUs, with steps of another size; torchrun uses all
     return made
-
-
-def has_bf16() -> bool:
-    """Whether bf16 is multiplied in hardware; elsewhere it is emulated and many times slower than fp32."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
 def history(

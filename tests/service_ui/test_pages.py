@@ -103,8 +103,10 @@ def test_a_page_names_nobody_else_and_says_what_it_may_load(served: Server) -> N
 
 
 def test_an_upload_has_a_limit(served: Server) -> None:
-    for path, limit, size in (("upload", "jobs.upload_bytes", 2), ("queue/join", "limits.body_bytes", 11)):
-        status, told, _ = served.call("POST", f"/ui/gradio_api/{path}", b"x" * size * 2**20)
+    form, tree = "multipart/form-data; boundary=x", "application/json"
+    cases = (("upload", form, "jobs.upload_bytes", 2), ("queue/join", tree, "limits.body_bytes", 11))
+    for path, kind, limit, size in cases:
+        status, told, _ = served.call("POST", f"/ui/gradio_api/{path}", b"x" * size * 2**20, Content_Type=kind)
         assert (status, limit in told["error"]) == (413, True)
 
 

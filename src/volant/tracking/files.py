@@ -4,6 +4,7 @@ They lie in the folder `model` of the run that trained the bundle, so in the lak
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -121,14 +122,26 @@ def _model(folder: Path, work: Path) -> Path:
 
     # MLflow names an artifact's folder after the one it comes from; the same files need no second copy
     shutil.copytree(folder, work / "bundle", copy_function=_link)
-    mlflow.pyfunc.save_model(
-        path=work / "model",
-        python_model=str(SERVED),
-        artifacts={"bundle": str(work / "bundle")},
-        code_paths=[str(Path(volant.__file__).parent)],  # no index has this very code
-        pip_requirements=[*requirements(), f"mlflow=={mlflow.__version__}"],
-    )
+    with _without_warnings("mlflow.pyfunc"):  # of a missing signature, which would refuse lists and series of texts
+        mlflow.pyfunc.save_model(
+            path=work / "model",
+            python_model=str(SERVED),
+            artifacts={"bundle": str(work / "bundle")},
+            code_paths=[str(Path(volant.__file__).parent)],  # no index has this very code
+            pip_requirements=[*requirements(), f"mlflow=={mlflow.__version__}"],
+        )
     return work / "model"
+
+
+@contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _link(source: str, target: str) -> None:

@@ -79,7 +79,7 @@ def curve(name: str, seed: int, chosen: bool) -> list[float]:
             return scores
         if chosen:
             unsure = uncertainty(CLASSIFY, answers[len(test.texts) :], labels, ())
-            taken = rest[spread([pool.texts[k] for k in rest.tolist()], unsure, BATCH, seed)]
+            taken = rest[spread(list(pick(pool, rest).texts), unsure, BATCH, seed)]
         else:
             taken = np.array([k for k in order if k not in set(held.tolist())][:BATCH])
         held = np.concatenate([held, taken])

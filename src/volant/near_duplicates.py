@@ -77,7 +77,8 @@ def _of_letters(texts: Sequence[str], threshold: float) -> np.ndarray:
     short = np.array([row for row, text in enumerate(texts) if len(text) <= LETTERS and SHAPED.search(text)], dtype=int)
     if not len(short):
         return np.empty((0, 2), dtype=np.int64)
-    single = [DOUBLED.sub(r"\1", texts[row]) for row in short.tolist()]
+    places: list[int] = short.tolist()
+    single = [DOUBLED.sub(r"\1", texts[place]) for place in places]
     pairs = np.concatenate(_pairs(_fours(single), threshold, threshold))
     pairs = short[pairs]
     signs = [[word for word in text.split() if not SHAPED.search(word)] for text in texts]

@@ -54,7 +54,7 @@ def test_idle_connections_make_room(strict: Server) -> None:
 
 
 def test_where_all_are_at_work_a_connection_is_refused_in_words(strict: Server) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
     busy = [socket.create_connection(("127.0.0.1", strict.port), 20) for _ in range(20)]
     for one in busy:
         one.sendall(head)
@@ -92,16 +92,16 @@ def test_a_header_has_limits(strict: Server, data: bytes, pieces: int, status: i
 
 
 def test_a_header_of_usual_size_and_several_requests_at_once_pass(strict: Server) -> None:
-    large = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n"
+    large = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n"
     body = json.dumps({"texts": [FILM] * 100, "model": "reviews"}).encode()
-    post = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    post = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     answer = sent(strict, large + post + large + post + b"GET /livez HTTP/1.0\r\n\r\n")
     assert re.findall(rb"HTTP/1.[01] (\d+)", answer) == [b"200"] * 5
 
 
 def test_a_body_that_drips_is_let_go(strict: Server) -> None:
     with socket.create_connection(("127.0.0.1", strict.port), 20) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         begun = time.monotonic()
         connection.settimeout(0.3)
         answer = b""
@@ -119,7 +119,7 @@ def test_a_client_that_leaves_in_a_body_is_no_error(strict: Server) -> None:
     for path in ("/predict", "/feedback", "/jobs", "/deployments", "/invocations"):
         for kind in ("application/json", "multipart/form-data; boundary=x"):
             with socket.create_connection(("127.0.0.1", strict.port), 20) as connection:
-                head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n{{"
+                head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n{{"
                 connection.sendall(head.encode())
                 time.sleep(0.05)
     assert strict.call("GET", "/livez")[0] == 200
@@ -158,7 +158,7 @@ def test_every_error_has_one_shape(strict: Server) -> None:
 
 def test_two_content_types_are_not_two_readings(strict: Server) -> None:
     body = b"[" + b'"",' * 20_000 + b'""]'
-    head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+    head = f"POST /invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
     for first, second in (("application/json", "text/csv"), ("text/csv", "application/json")):
         types = f"Content-Type: {first}\r\nContent-Type: {second}\r\n\r\n"
         answer = sent(strict, head.encode() + types.encode() + body)

@@ -57,7 +57,8 @@ def export(
     to_onnx(net, folder / FP32)
     if model is not None:
         fuse(folder / FP32, model.config)
-        some = [texts[row] for row in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int).tolist()]
+        places: list[int] = np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int).tolist()
+        some = [texts[place] for place in places]
         quantise(folder / FP32, folder / INT8, Reader(tokenizer, max_length, truncation).ids(some))
     else:
         quantise_weights(folder / FP32, folder / INT8)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import regex
 
-FEW_ROWS = 1000  # below, it is open which model is best, and cross-validation takes a minute or two
+FEW_ROWS = 1000  # below, it is open which model is best, and cross-validation takes minutes, not hours
 SAMPLE = 500
 UNREAD = 0.1
 OTHER_SCRIPT = regex.compile(r"[\p{L}--\p{Latin}]", regex.V1)

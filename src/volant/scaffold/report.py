@@ -10,7 +10,7 @@ from volant.terminal import Console
 
 AUTO = (
     "With few rows it is open which model is best. At training, `auto` cross-validates a linear model, a frozen "
-    "encoder and fine-tuned ones on the train rows, takes the best, and says so. It takes a minute or two; "
+    "encoder and fine-tuned ones on the train rows, takes the best, and says so. It takes some minutes on two cores; "
     "MODEL=linear takes seconds."
 )
 

@@ -1,6 +1,6 @@
 """Cleaning: Volant beside pandas + BeautifulSoup doing the same to the same rows, in one run.
 
-    VOLANT_MIRROR=../shared/data python bench/cleaning.py --rows 5000 [--json]
+    VOLANT_MIRROR=FOLDER python bench/cleaning.py --rows 5000 [--json]
 
 Both remove HTML and decode entities, repair Unicode, replace URLs and collapse white space; every row of the
 two results is compared. The peer is what a notebook does, one pandas column operation a step. It is given

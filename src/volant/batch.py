@@ -1,7 +1,6 @@
 """Answering many texts from a file, in constant memory, and a few from the command line."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -105,15 +104,12 @@ def predict_file(
         Console(markup=False).print(f"{done:,} rows answered: {out}", highlight=False)
 
 
-def reading_of(
-    bundle: Bundle, column: str | None = None, encoding: str | None = None, written: Options | None = None
-) -> Reading:
+def reading_of(bundle: Bundle, column: str | None = None, written: Options | None = None) -> Reading:
     """How texts are read for a bundle: as its flywheel's source says where that is live here, else the usual way.
 
     Args:
         bundle: What answers.
         column: Column that holds the text; else the flywheel's own, or `text`.
-        encoding: Of the file, as an order; else by byte-order mark, UTF-8, or the flywheel's own.
         written: How the file is written, as far as it is given.
 
     Raises:
@@ -123,10 +119,9 @@ def reading_of(
     flywheel = live.get(bundle.manifest["flywheel"])
     source = flywheel.source if flywheel else {}
     own = (source.get("columns") or {}).get("text", "text")
-    written = written or Options()
     return Reading(
         columns=(column,) if column else tuple(dict.fromkeys([own, "text"])),
-        form=replace(written, encoding=encoding or written.encoding).form(source),
+        form=(written or Options()).form(source),
         labels=bundle.labels,
     )
 

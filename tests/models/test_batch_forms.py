@@ -14,6 +14,7 @@ import pytest
 from volant.batch import predict_file, read_texts, reading_of
 from volant.bundle import CHUNK, Bundle
 from volant.errors import VolantError
+from volant.sources.formats.options import Options
 from volant.stages.train import Trained
 
 SOURCE = """
@@ -162,5 +163,5 @@ def test_the_flywheel_says_what_it_expects(bundle: Bundle, tmp_path: Path, monke
         Path("in.csv").write_bytes(f"{head}\nПривет,мир\n".encode("cp1251"))
         predict_file(bundle, Path("in.csv"), Path("out.jsonl"))
         assert json.loads(Path("out.jsonl").read_text())["text"] == "Привет", number
-    predict_file(bundle, Path("in.csv"), Path("out.jsonl"), reading_of(bundle, "n", "cp1251"))
+    predict_file(bundle, Path("in.csv"), Path("out.jsonl"), reading_of(bundle, "n", Options("cp1251")))
     assert json.loads(Path("out.jsonl").read_text())["text"] == "мир"

@@ -14,10 +14,10 @@ from volant.errors import VolantError
 from volant.scaffold import write as writing
 from volant.scaffold.create import new
 from volant.scaffold.listing import flywheels, show_flywheels
-from volant.scaffold.load import form_of
 from volant.scaffold.report import Report, show_report
 from volant.sources.files import Files
 from volant.sources.formats import Format
+from volant.sources.formats.options import Options
 from volant.terminal import Console
 
 CONFIG = """\
@@ -247,7 +247,7 @@ def test_a_file_without_names_of_columns_loses_no_row(project: Path) -> None:
     with pytest.raises(VolantError, match="Column 'this was number 0 and fine' is called like a text"):
         new("mine", path, label="good", root=project)
     assert snapshot(project) == before
-    assert new("mine", path, root=project, form=form_of(None, None, '"', "text, label")).rows == 40
+    assert new("mine", path, root=project, form=Options(quote='"', header="text, label").form()).rows == 40
     assert source_of(project, "mine")["header"] == ["text", "label"]
 
 
@@ -262,13 +262,13 @@ def test_names_that_only_look_odd_are_names(project: Path, names: str) -> None:
 def test_delimiter_and_quotes_as_given_are_written_down(project: Path) -> None:
     path = Path(csv(project / "a.csv", [(f'"so" {text}, said, he', label) for text, label in rows(20, 20)], "~"))
     with pytest.raises(VolantError, match=r"quote: null.*--quote none"):
-        new("mine", str(path), root=project, form=form_of(None, "~", '"', None))
-    new("mine", str(path), root=project, form=form_of(None, "~", "none", None))
+        new("mine", str(path), root=project, form=Options(delimiter="~", quote='"').form())
+    new("mine", str(path), root=project, form=Options(delimiter="~", quote="none").form())
     source = source_of(project, "mine")
     assert (source["delimiter"], source["quote"]) == ("~", None)
     assert Files(str(path), delimiter="~", quote=None).read("classify")["train"].num_rows == 40
     with pytest.raises(VolantError, match=r"--quote 'qq' is too long. Allowed: one character, or `none`"):
-        form_of(None, None, "qq", None)
+        Options(quote="qq").form()
 
 
 def test_rows_without_a_label_are_counted_and_left_out(project: Path) -> None:

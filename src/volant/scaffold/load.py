@@ -8,23 +8,6 @@ import pyarrow as pa
 from volant.sources.files import opened, read_sheet_of
 from volant.sources.formats import Format, Sheet, detect
 from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
-from volant.sources.formats.options import Options
-
-
-def form_of(
-    encoding: str | None, delimiter: str | None, quote: str | None, header: str | None, escape: str | None = None
-) -> Format:
-    r"""The format as the options of the command say it; what they leave open is found out.
-
-    Example:
-        >>> form = form_of(None, "tab", "none", "text, label")
-        >>> form.delimiter, form.quote, form.header
-        ('\t', None, ['text', 'label'])
-
-    Raises:
-        VolantError: If a sign has several characters.
-    """
-    return Options(encoding, delimiter, quote, escape, header).form()
 
 
 @dataclass(frozen=True)

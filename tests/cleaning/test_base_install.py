@@ -30,7 +30,7 @@ for name in STEPS:
 
 
 def base_install() -> set[str]:
-    """The packages that `pip install volant` brings, without any extra."""
+    """The packages that `pip install volant-nlp` brings, without any extra."""
     tree = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     waiting, found = [Requirement(line) for line in tree["project"]["dependencies"]], set[str]()
     while waiting:
@@ -43,7 +43,7 @@ def base_install() -> set[str]:
 
 
 def test_every_step_runs_on_the_base_install() -> None:
-    base, modules = {*base_install(), "volant"}, packages_distributions()
+    base, modules = {*base_install(), "volant-nlp"}, packages_distributions()
     allowed = [module for module, owners in modules.items() if base & set(map(canonicalize_name, owners))]
     assert {"torch", "mlflow", "dvc"}.isdisjoint(allowed)
     given = json.dumps([allowed, list(modules)])

@@ -184,5 +184,5 @@ def test_the_option_read_alone_is_as_hydra_composes_it() -> None:
     assert not own
     assert model_tree(root, "auto") == composed
     made = config.build(composed, "model")
-    assert made.models["contrastive"].contrastive.steps == 40
+    assert made.models["contrastive"].contrastive.steps == composed["contrastive"]["contrastive"]["steps"]
     assert made.models["full"].training.train_batch_size == 16

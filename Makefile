@@ -38,7 +38,7 @@ sweep: params  ## search hyper-parameters of FLYWHEEL in family MODEL
 	@python -m volant.sweep -m flywheel=$(FLYWHEEL) sweep=$(or $(MODEL),transformer)
 
 compare: params  ## the three families side by side on FLYWHEEL
-	@python -m volant.compare $(FLYWHEEL)
+	@python -m volant.sweep.compare $(FLYWHEEL)
 
 serve: $(VENV)/.train  ## answer texts over HTTP, by the active version of every flywheel; HOST=0.0.0.0: to other machines too
 	@BENTOML_DO_NOT_TRACK=True bentoml serve volant.service:Volant --host $(HOST)
@@ -47,7 +47,7 @@ mlflow: $(VENV)/.train  ## open the runs in a browser
 	@python -m volant.tracking
 
 s3: $(VENV)/.dev  ## a real S3 server on this machine, with the lake on it
-	@python -m volant.s3_server
+	@python -m volant.workspace.s3_server
 
 bench: $(VENV)/.dev  ## measure against peers, side by side
 	@for name in cleaning training prediction serving start; do python bench/$$name.py || exit 1; done

@@ -19,12 +19,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from volant.config import build
+from volant.config.model_choice import model_tree
+from volant.flywheel.advice.rows import pick, refit
+from volant.flywheel.advice.suggest import spread, uncertainty
 from volant.kinds import KINDS, Calibration
-from volant.learning.rows import pick, refit
-from volant.learning.suggest import spread, uncertainty
-from volant.model_choice import model_tree
+from volant.kinds.record import Annotation
 from volant.models import Examples, Task
-from volant.schema import Annotation
 
 BATCH = 50
 POOL, TEST = 3000, 2000

@@ -23,13 +23,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from volant.bundle.runtime import load
+from volant.config.model_choice import model_tree
 from volant.kinds import KINDS
-from volant.model_choice import model_tree
+from volant.kinds.record import Annotation
 from volant.models import Examples, Task
 from volant.models.auto import CHEAP, DEAR, Auto
 from volant.models.linear import Linear
-from volant.runtime import load
-from volant.schema import Annotation
 
 OPTIONS = (*CHEAP, *DEAR)
 EMOTIONS = ("admiration", "amusement", "anger", "curiosity", "gratitude", "love")

@@ -3,8 +3,10 @@
     python bench/gate.py [--iterations N] [--chains N] [--json]
 
 A version has a true quality, a row a difficulty; two equal versions differ on about 8.6 % of the rows, as two trainings
-do. Each iteration one challenger answers the test rows, and `volant.gate.evidence` decides with the number of the
-comparison, against the champion and the best former champion. Exit code 1 if a bound is broken: true quality more than
+do. Each iteration one challenger answers the test rows, and `volant.flywheel.gate.evidence` decides with the
+number of the comparison, against the champion and the best former champion.
+
+Exit code 1 if a bound is broken: true quality more than
 one margin below the best champion, at any iteration of any chain; a challenger better by 0.02 promoted within ten
 iterations on 1,000 rows in fewer than 90 % of the cases; one worse by 0.05 promoted on 100 rows in 1 % or more.
 """
@@ -25,9 +27,9 @@ from rich.table import Table
 from scipy.special import ndtri
 
 from volant.config import Gate
-from volant.gate import Answers, Champions, Past, compare, evidence, judge, paired
+from volant.flywheel.gate import Answers, Champions, Past, compare, evidence, judge, paired
 from volant.kinds import KINDS
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 MARGIN, CONFIDENCE, START = 0.01, 0.95, 0.84
 SHARED = 0.9019  # share of a row's difficulty that all versions have in common: two of 0.84 differ on 8.6 %

@@ -17,9 +17,9 @@ from statistics import median
 from typing import Any
 
 from serving import bundle
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
 from volant.models.transformer import packaged_minilm
-from volant.schema import read_table
+from volant.workspace.files import read_table
 
 REPEATS = 9
 

@@ -26,11 +26,12 @@ import numpy as np
 import psutil
 
 from load import load, running
-from volant import config, packing
-from volant.bundle import Bundle
+from volant import config
+from volant.bundle.bundle import Bundle
 from volant.config import Flywheel
-from volant.schema import read_table, write_table
+from volant.models import packing
 from volant.stages.train import train
+from volant.workspace.files import read_table, write_table
 
 DATA = Path("data/reviews/clean")
 CLEANING = ["html", "unicode", "control", "urls", "whitespace"]  # as flywheel reviews has it
@@ -80,7 +81,7 @@ class Server:
 
 def volant(work: Path) -> Server:
     """Both bundles in one packaged service."""
-    from volant.service.packing import pack
+    from volant.service.package import pack
 
     (work / "service.yaml").write_text("ui: false\n")  # the peers have no pages either
     packed = pack({name: (bundle(name, work), "1") for name in MODELS}, work)

@@ -23,9 +23,9 @@ import pyarrow as pa
 from load import running
 from volant import config
 from volant.config import Flywheel
-from volant.schema import write_table
 from volant.stages.train import train
 from volant.tracking.registry import Record, registry
+from volant.workspace.files import write_table
 
 TREE = {
     "kind": "classify",

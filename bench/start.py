@@ -40,7 +40,7 @@ def main() -> None:
         bundle = given.bundle.resolve() if given.bundle else small(work)
         (work / "project").mkdir()
         name = project(work / "project", bundle)
-        from volant.service.packing import pack
+        from volant.service.package import pack
 
         packed = pack({name: (bundle, "1")}, work / "project")
         commands = {"project": SERVE, "packaged": ("-m", "bentoml", "serve", packed.tag)}

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from volant import config
-from volant.compose import compose
+from volant.bundle.runtime import load
+from volant.config.compose import compose
 from volant.kinds import KINDS
 from volant.models import Examples, Task
-from volant.runtime import load
-from volant.schema import read_table
+from volant.workspace.files import read_table
 
 LABELS = ("fresh", "rotten")
 OPTIONS = {"num_train_epochs": 3, "learning_rate": 5e-5, "train_batch_size": 32}

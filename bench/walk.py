@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from volant.schema import read_table
 from volant.sources.hub import mirrored
+from volant.workspace.files import read_table
 
 CONF = """# Film reviews; everything comes from what is ingested.
 defaults:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from volant.schema import write_table
+from volant.workspace.files import write_table
 
 CONF = Path(__file__).parents[1] / "conf"
 TOY = """\

@@ -10,13 +10,14 @@ import pytest
 
 from sweeps import make_project, rows
 from volant import config
-from volant.compare import compare, main, markdown, read
-from volant.compose import write_params
+from volant.config.compose import write_params
 from volant.errors import VolantError
 from volant.evaluation import Task, evaluate
 from volant.evaluation.files import write, write_json
 from volant.kinds import KINDS
-from volant.schema import Annotation, write_table
+from volant.kinds.record import Annotation
+from volant.sweep.compare import compare, main, markdown, read
+from volant.workspace.files import write_table
 
 SPEED = {"size_bytes": 2_500_000, "latency_p50_ms": 1.234, "load_seconds": 0.1}
 DVC = """\

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from volant import config
-from volant.compose import check_params, compose, write_params
+from volant.config.compose import check_params, compose, write_params
+from volant.config.model_choice import expand
 from volant.errors import VolantError
-from volant.model_choice import expand
 
 ROOT = Path(__file__).parent.parent
 FLYWHEELS = sorted(path.stem for path in (ROOT / "conf/flywheel").glob("*.yaml"))
@@ -76,7 +76,7 @@ def test_another_model_takes_back_an_option_that_is_a_mapping(project: Path) -> 
 
 
 def test_that_params_are_fresh_is_known_without_loading_what_they_name() -> None:
-    code = "import sys; from volant.compose import check_params; check_params()"
+    code = "import sys; from volant.config.compose import check_params; check_params()"
     code += "; print({'numpy', 'pyarrow'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "set()"

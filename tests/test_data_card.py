@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from volant.data_card import card, write_card
-from volant.data_survey import survey
-from volant.data_warnings import warnings
+from volant.datasets.describe.card import card, write_card
+from volant.datasets.describe.survey import survey
+from volant.datasets.describe.warnings import warnings
 from volant.kinds import KINDS, Kind
 
 CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]

@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from volant.distribution import NAME, installed_version, requirements
+from volant.workspace.distribution import NAME, installed_version, requirements
 
 ROOT = Path(__file__).parents[1]
 READ = (*ROOT.glob("src/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("conf/**/*.yaml"), ROOT / "README.md")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from dvc.config import Config
 
-from volant import lake
 from volant.errors import VolantError
-from volant.lake import Lake
+from volant.workspace import lake
+from volant.workspace.lake import Lake
 
 CASES = {
     "as shipped": "[core]\n    remote = lake\n['remote \"lake\"']\n    url = ../.lake\n[hydra]\n    enabled = true\n",
@@ -97,7 +97,7 @@ def test_what_can_not_be_read_is_named(text: str, outside: Path) -> None:
 def test_it_needs_no_dvc(outside: Path) -> None:
     wrote(outside / ".dvc/config", CASES["s3 and its address"])
     code = (
-        "import sys; from pathlib import Path; from volant.service.store import store; "
+        "import sys; from pathlib import Path; from volant.workspace.objects import store; "
         f"print(store(Path({str(outside)!r})).lake.url, sorted({{'dvc', 'configobj'}} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

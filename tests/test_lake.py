@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from projects import free_port
-from volant import lake, s3_server
 from volant.errors import VolantError
-from volant.lake import Lake
+from volant.workspace import lake, s3_server
+from volant.workspace.lake import Lake
 
 # as `dvc init` and the project ship it, with a comment that must survive
 CONFIG = "# ours\n[core]\n    remote = lake\n    autostage = false\n['remote \"lake\"']\n    url = ../.lake\n"
@@ -173,7 +173,7 @@ def test_not_an_s3_server(project: Path, keys: S3) -> None:
 def test_what_amazon_answers_and_rclone_can_not(code: str, status: int, says: str) -> None:
     from botocore.exceptions import ClientError
 
-    from volant import s3 as module
+    from volant.workspace import s3 as module
 
     answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     with pytest.raises(VolantError, match=says), module.explained("bucket"):
@@ -223,7 +223,7 @@ def test_folder_that_can_not_be_written(project: Path) -> None:
 
 
 def test_without_the_extra_says_what_to_install(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("volant.s3.find_spec", lambda name: None if name == "dvc_s3" else name)
+    monkeypatch.setattr("volant.workspace.s3.find_spec", lambda name: None if name == "dvc_s3" else name)
     assert "S3 needs dvc_s3. Install it with `pip install 'volant-nlp[s3]'`" in refused("s3://bucket/p", None, project)
 
 
@@ -262,7 +262,7 @@ def test_serve_makes_keys_points_the_lake_and_ends_with_its_server(project: Path
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     served = subprocess.Popen(
-        [sys.executable, "-um", "volant.s3_server", str(port)],
+        [sys.executable, "-um", "volant.workspace.s3_server", str(port)],
         # a shell that runs the tests in the background has Ctrl-C ignored, and children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=project,
@@ -280,7 +280,7 @@ def test_serve_makes_keys_points_the_lake_and_ends_with_its_server(project: Path
         assert "set -a; . .s3/env; set +a" in said
         assert lake.current(project) == Lake("s3://volant/lake", f"http://127.0.0.1:{port}")
         assert (project / ".s3" / "env").stat().st_mode & 0o777 == 0o600
-        code = "from volant.lake import command; print(command(None))"
+        code = "from volant.workspace.lake import command; print(command(None))"
         shell = f"set -a; . .s3/env; set +a; {sys.executable} -c '{code}'"
         shown = subprocess.run(
             ["sh", "-c", shell], cwd=project, env=environment, capture_output=True, text=True, check=True

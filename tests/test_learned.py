@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from safetensors.numpy import save
 
-from volant import learned
+from volant.bundle import learned
 from volant.errors import VolantError
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from volant.errors import VolantError
-from volant.locking import held
 from volant.stages import run_stage
+from volant.workspace.locks import held
 
-HOLD = "import sys\nfrom pathlib import Path\nfrom volant.locking import held\n"
+HOLD = "import sys\nfrom pathlib import Path\nfrom volant.workspace.locks import held\n"
 HOLD += "with held(Path(sys.argv[1]), 'long work', 0, '', ''):\n print(flush=True)\n sys.stdin.readline()"
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from volant.readme import with_table
+from stage_table import with_table
 
 ROOT = Path(__file__).parent.parent
 

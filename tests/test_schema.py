@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 
 from texts import reviews
-from volant.schema import read_table, whole, write_table, write_text
+from volant.workspace.files import read_table, whole, write_table, write_text
 
 WRITE = """
 import resource, signal, sys
 import pyarrow as pa
 from pathlib import Path
-from volant.schema import write_table, write_text
+from volant.workspace.files import write_table, write_text
 path, rows, limit = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 if limit:  # what a full disk is to the process: a write that fails half-way
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -14,13 +14,13 @@ from scipy.sparse import csr_array
 from projects import ROOT
 from volant.cleaning import clean_tables
 from volant.config import Split
-from volant.data_warnings import alike
+from volant.datasets.describe.warnings import alike
+from volant.datasets.splits.near_duplicates import clusters
+from volant.datasets.splits.positions import positions
+from volant.datasets.splits.split import cut
+from volant.datasets.splits.stratified import spread
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.near_duplicates import clusters
-from volant.positions import positions
-from volant.splits import cut
-from volant.stratified import spread
 
 CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]
 

@@ -11,21 +11,23 @@ from typing import Literal
 import optuna
 import pyarrow as pa
 import pytest
+import yaml
 from mlflow.tracking import MlflowClient
 
 from sweeps import CONF, TOY, make_project, sweep
-from volant import config, model_choice
-from volant.compose import compose
+from volant import config
+from volant.config import model_choice
+from volant.config.compose import compose
+from volant.config.rewrite import rewrite
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.schema import write_text
 from volant.sweep.apply import apply, choose, pick, require_gain
 from volant.sweep.plan import plan
-from volant.sweep.rewrite import rewrite
 from volant.sweep.sampling import sampling
 from volant.sweep.study import Goal, done, open_study, overrides, storage_url
 from volant.sweep.trial import pick as pick_objectives
 from volant.sweep.trial import sample
+from volant.workspace.files import write_text
 
 
 def study_of(root: Path, name: str) -> optuna.Study:
@@ -95,7 +97,7 @@ def test_the_applied_config_gives_the_value_of_the_trial_again(swept: Path, tmp_
     best = study_of(swept, "toy-linear").best_trial
     assert applied.values == {"val_accuracy": best.value}
     assert applied.differs is None
-    tree = config.yaml.safe_load(compose(root))
+    tree = yaml.safe_load(compose(root))
     flywheel = config.check(tree).flywheels["toy"]
     assert flywheel.model["c"] == best.params["flywheel.model.c"]
     assert flywheel.model["max_iter"] == 200  # given on the command line, so part of the trial
@@ -211,7 +213,7 @@ def test_the_switch_takes_back_what_was_set_for_another_family(project: Path) ->
         "~flywheels.toy.model.cell",
         f"flywheels.toy.model.training.num_train_epochs={wanted['training']['num_train_epochs']}",
     ]
-    composed = config.check(config.yaml.safe_load(compose(project, swapped))).flywheels["toy"].model
+    composed = config.check(yaml.safe_load(compose(project, swapped))).flywheels["toy"].model
     assert composed == wanted
 
 
@@ -311,7 +313,7 @@ def test_settings_that_fit_no_more_leave_the_file_as_it_was(project: Path) -> No
 
 def test_importing_a_sweep_imports_nothing_heavy() -> None:
     heavy = "{'torch', 'transformers', 'sklearn', 'mlflow', 'optuna', 'hydra', 'matplotlib'}"
-    code = f"import sys, volant.sweep.run, volant.sweep.apply, volant.compare; print({heavy} & set(sys.modules))"
+    code = f"import sys, volant.sweep.run, volant.sweep.apply, volant.sweep.compare; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from volant.service.client import show as show_answers
-from volant.service.feedback_items import Item
-from volant.service.feedback_show import show as show_feedback
-from volant.terminal import HIDDEN, Console, json_line, plain
+from volant.cli.client import show as show_answers
+from volant.service.feedback.items import Item
+from volant.service.feedback.table import show as show_feedback
+from volant.workspace.terminal import HIDDEN, Console, json_line, plain
 
 EVIL = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\r\u202eb\u2066\u200b\ufeff\U000e0041 \ud800\x00 end"
 SOURCES = Path(__file__).parent.parent / "src/volant"
@@ -96,7 +96,7 @@ def test_nothing_is_printed_past_it() -> None:
     seen = 0
     for path in sorted(SOURCES.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        seen += "volant.terminal import" in text
+        seen += "volant.workspace.terminal import" in text
         if path.name != "terminal.py":
             assert not re.search(r"from rich\.console import|import rich\.console|rich import print", text), path
             assert not re.search(r"print\(json\.dumps", text), path

@@ -4,8 +4,11 @@ VolantError        given, allowed, what to do next; exit code 2
 OSError            of a disk that takes no more, as `disk_trouble` tells it; exit code 1
 """
 
+import difflib
 import errno
 import os
+from itertools import islice
+from typing import Any
 
 DISK = {
     errno.ENOSPC: "Free some space on that disk",
@@ -33,3 +36,22 @@ def disk_trouble(error: OSError) -> str | None:
         return None
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{os.strerror(error.errno)}. {DISK[error.errno]}, and run the same command again."
+
+
+NEAR_SHOWN = 200  # characters of a name that is proposed
+NEAR_NAMES, NEAR_CHARACTERS = 1000, 40  # that are compared: each comparison takes the square of the length
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """` Did you mean 'x'?` when a known name is near, else nothing.
+
+    The first 40 characters of the first 1,000 names are compared: names come from files and requests too, and a
+    comparison of long ones takes milliseconds.
+
+    Example:
+        >>> did_you_mean("lable", ["label", "text"])
+        " Did you mean 'label'?"
+    """
+    names = {str(one)[:NEAR_CHARACTERS]: str(one) for one in islice(known, NEAR_NAMES)}
+    near = difflib.get_close_matches(str(name)[:NEAR_CHARACTERS], names, n=1)
+    return f" Did you mean '{names[near[0]][:NEAR_SHOWN]}'?" if near else ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from volant.cleaning import STEPS, clean_batch, parse_steps
 from volant.cleaning.edits import Edit, align, move
 from volant.errors import VolantError
-from volant.schema import SPANS, Span
+from volant.kinds.record import SPANS, Span
 
 TEXT_STEPS = [name for name in STEPS if not name.startswith("drop_")]
 # Words that no step changes, and what may stand between them; a word inside a tag is the trap.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from volant.cleaning import clean_batch, clean_tables, clean_texts, engine
+from volant.cleaning import clean_batch, clean_tables, clean_texts, run
 from volant.errors import VolantError
 
 STEPS = ["html", "lower", "whitespace", "drop_empty", "drop_duplicates", "drop_leaks"]
@@ -30,7 +30,7 @@ def splits(*train: tuple[str, str]) -> dict[str, pa.Table]:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BATCH_ROWS", 2)
+    monkeypatch.setattr(run, "BATCH_ROWS", 2)
 
 
 def table_of(texts: list[str]) -> pa.Table:

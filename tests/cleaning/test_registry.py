@@ -3,7 +3,7 @@
 import pytest
 
 from volant.cleaning import STEPS, parse_steps
-from volant.cleaning.registry import RANK
+from volant.cleaning.parse import RANK
 from volant.errors import VolantError
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from volant.schema import read_table, write_table
 from volant.stages.clean import SPLITS, clean, show
-from volant.terminal import Console
+from volant.workspace.files import read_table, write_table
+from volant.workspace.terminal import Console
 
 STEPS = ["html", "urls", "whitespace", "drop_empty", "drop_leaks"]
 

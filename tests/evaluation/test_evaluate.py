@@ -9,7 +9,7 @@ from volant.errors import VolantError
 from volant.evaluation import Report, Task, evaluate
 from volant.evaluation.files import write
 from volant.kinds import KINDS
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]
 

@@ -10,13 +10,14 @@ from texts import reviews
 from volant.errors import VolantError
 from volant.evaluation import Report
 from volant.evaluation.files import details
+from volant.evaluation.results import DETAILS, show_results
+from volant.evaluation.rows import served_rows
 from volant.evaluation.speed import speed_metrics
-from volant.results import DETAILS, show_results
-from volant.schema import write_table
 from volant.stages import run_stage
-from volant.stages.evaluate import main, run, served_rows
+from volant.stages.evaluate import main, run
 from volant.stages.train import train
-from volant.terminal import Console
+from volant.workspace.files import write_table
+from volant.workspace.terminal import Console
 
 
 def test_the_kept_rows_get_their_text_back_as_it_came() -> None:

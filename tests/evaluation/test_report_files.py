@@ -91,7 +91,8 @@ def test_nothing_wrong_is_said_plainly(report: Report, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", ["$x$", "_^", "a" * 200])
 def test_labels_that_look_like_mathematics_can_be_drawn(mark: str, tmp_path: Path) -> None:
-    from volant import plots
+    from volant.evaluation.plots import confusion
+    from volant.rendering.canvas import save
 
-    plots.save(plots.confusion([(mark, "b")], [mark, "b"]), tmp_path / "c.png")
+    save(confusion([(mark, "b")], [mark, "b"]), tmp_path / "c.png")
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")

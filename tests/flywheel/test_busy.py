@@ -10,8 +10,8 @@ import pytest
 
 from flywheel.conftest import Project, make_project
 from projects import ENVIRONMENT
-from volant.dvc_busy import patiently
 from volant.errors import VolantError
+from volant.workspace.dvc import patiently
 
 HOLD = "from dvc.repo import Repo, lock_repo\nwith Repo() as repo, lock_repo(repo):\n print(flush=True)\n input()"
 

@@ -11,19 +11,19 @@ import pytest
 
 from texts import opinions
 from volant import config
-from volant.bundle import Bundle, BundleError
+from volant.bundle.bundle import Bundle, BundleError
 from volant.config import Flywheel
 from volant.errors import VolantError
-from volant.flywheel import journal, scores
+from volant.flywheel import against_champion, last_iteration
 from volant.flywheel.champions import rows_digest
-from volant.flywheel.deciding import decide
-from volant.flywheel.pipeline import News, Ran
+from volant.flywheel.decide import decide
+from volant.flywheel.dvc import News, Ran
 from volant.flywheel.record import Turn
 from volant.kinds import KINDS
-from volant.schema import write_table, write_text
 from volant.stages import evaluate
 from volant.stages.train import report, train
 from volant.tracking.registry import Registry, registry
+from volant.workspace.files import write_table, write_text
 
 LAX = {"margin": 0.5, "max_label_drop": None, "max_slice_drop": None}
 STRICT = {**LAX, "min": {"accuracy": 0.99}}
@@ -84,7 +84,7 @@ def decided(root: Path, flywheel: Flywheel, *executed: str) -> Turn:
 
 def ended(root: Path, flywheel: Flywheel) -> None:
     """As a turn ends that was not cut off."""
-    journal.write("mine", journal.now("mine", flywheel, root), root)
+    last_iteration.write("mine", last_iteration.now("mine", flywheel, root), root)
 
 
 def events(opened: Registry) -> list[tuple[str, int]]:
@@ -204,15 +204,15 @@ def record_of(opened: Registry) -> Any:
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Do something once, after a comparison was made and before it is acted on."""
-    compared, acts = scores.Contest.against, [act]
+    compared, acts = against_champion.Contest.against, [act]
 
-    def against(self: scores.Contest, *arguments: Any) -> Any:
+    def against(self: against_champion.Contest, *arguments: Any) -> Any:
         found = compared(self, *arguments)
         if acts:
             acts.pop()()
         return found
 
-    monkeypatch.setattr(scores.Contest, "against", against)
+    monkeypatch.setattr(against_champion.Contest, "against", against)
 
 
 def test_a_promotion_during_the_comparison_is_not_overwritten_unseen(

@@ -14,8 +14,8 @@ import pytest
 from flywheel.conftest import make_project
 from projects import ENVIRONMENT
 from volant.errors import VolantError
-from volant.flywheel.pipeline import read_status
-from volant.locking import turn_lock
+from volant.flywheel.dvc import read_status
+from volant.workspace.locks import turn_lock
 
 RECURRENT = """model:
   vocabulary_size: 500
@@ -28,7 +28,9 @@ RECURRENT = """model:
 
 
 def test_a_second_turn_is_told_who_is_at_it(tmp_path: Path) -> None:
-    code = "from volant.locking import turn_lock\nwith turn_lock('a turn'):\n print('held', flush=True)\n input()"
+    code = (
+        "from volant.workspace.locks import turn_lock\nwith turn_lock('a turn'):\n print('held', flush=True)\n input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -46,14 +48,14 @@ def test_what_the_pipeline_made_is_not_news() -> None:
     status = {
         "prepare@f": [{"changed deps": {"data/f/lake/train": "modified", "params.yaml": {"flywheels.f.seed": "new"}}}],
         "clean@f": [
-            {"changed deps": {"data/f/prepared/train.parquet": "modified", "src/volant/schema.py": "modified"}}
+            {"changed deps": {"data/f/prepared/train.parquet": "modified", "src/volant/workspace/files.py": "modified"}}
         ],
         "train@f": [{"changed outs": {"models/f": "deleted"}}, "changed command"],
     }
     found = read_status("f", status)
     assert (found.train, found.test) == (True, False)
     assert found.config == ("flywheels.f.seed",)
-    assert found.files == ("changed command", "src/volant/schema.py")
+    assert found.files == ("changed command", "src/volant/workspace/files.py")
     assert found.missing == ("models/f",)
 
 

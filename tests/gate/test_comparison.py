@@ -9,9 +9,9 @@ import pytest
 
 from volant.config import Gate
 from volant.errors import VolantError
-from volant.gate import Answers, Comparison, compare
+from volant.flywheel.gate import Answers, Comparison, compare
 from volant.kinds import KINDS
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 LABELS = ("a", "b", "c")
 

@@ -8,9 +8,9 @@ import pytest
 
 from gate.test_comparison import LABELS, against, answers, rows
 from volant.config import Gate
-from volant.gate import Answers, Champions, Decision, Past, judge, show
-from volant.schema import Annotation
-from volant.terminal import Console
+from volant.flywheel.gate import Answers, Champions, Decision, Past, judge, show
+from volant.kinds.record import Annotation
+from volant.workspace.terminal import Console
 
 DETAILS = {
     "metric": "accuracy",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from volant.kinds import KINDS, Calibration
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 CLASSIFY, MULTILABEL = KINDS["classify"], KINDS["multilabel"]
 

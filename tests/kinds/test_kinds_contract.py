@@ -6,7 +6,7 @@ import pytest
 
 from volant.errors import VolantError
 from volant.kinds import KINDS, Calibration, Kind
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 LABELS = ("calm", "glad", "sad")
 ROWS = 60

@@ -4,7 +4,7 @@ from sklearn import metrics as sk
 
 from volant.kinds import KINDS
 from volant.kinds.rates import by_label, overall, roc_auc, tally
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 
 @pytest.fixture

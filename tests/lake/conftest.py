@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from volant.compose import write_params
+from volant.config.compose import write_params
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
-from volant.schema import sha256
+from volant.workspace.files import sha256
 
 ROOT = Path(__file__).parent.parent.parent
 MINE = """\

@@ -14,16 +14,17 @@ import pytest
 from lake.conftest import rows_csv, written
 from texts import reviews
 from volant.datasets import catalogue
-from volant.datasets.ingest import Options, ingest
-from volant.datasets.locking import locked, recover
-from volant.datasets.widen import widen
+from volant.datasets.ingest.ingest import Options, ingest
+from volant.datasets.ingest.labels import widen
+from volant.datasets.ingest.lock import locked, recover
 from volant.errors import VolantError
 
 pytestmark = pytest.mark.slow
 # a fork of a process that has imported everything: what is timed is the ingest, not Python's start
 SERVER = """
 import os, sys, time
-import dvc.repo, dvc.repo.add, volant.datasets.ingest as m, volant.near_duplicates, sklearn.feature_extraction.text
+import dvc.repo, dvc.repo.add, sklearn.feature_extraction.text
+import volant.datasets.ingest.ingest as m, volant.datasets.splits.near_duplicates
 for line in sys.stdin:
     delay, *files = line.split()
     child = os.fork()
@@ -100,7 +101,7 @@ def test_several_at_once_lose_nothing(project: Path) -> None:
 
 def test_who_holds_the_lake_is_said(project: Path) -> None:
     file = rows_csv(project / "rows/a.csv", [("a film", "fresh")])
-    code = "import sys, volant.datasets.locking as m\nwith m.locked('mine'): print(flush=True), sys.stdin.read()"
+    code = "import sys, volant.datasets.ingest.lock as m\nwith m.locked('mine'): print(flush=True), sys.stdin.read()"
     holder = subprocess.Popen(
         [sys.executable, "-c", code], cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -122,7 +123,7 @@ def test_killed_between_conf_and_card_the_label_is_taken_back(project: Path) -> 
     before = (conf.read_text(), params.read_text())
     new = rows_csv(project / "rows/new.csv", [("a film like others", "so-so")])
     killed = (
-        "import os, volant.datasets.ingest as m\nfrom volant.datasets import catalogue\n"
+        "import os, volant.datasets.ingest.ingest as m\nfrom volant.datasets import catalogue\n"
         "catalogue.write = lambda *_: os.kill(os.getpid(), 9)\n"
         f"m.ingest('mine', [{new!r}], 'train', m.Options(new_labels=True))"
     )

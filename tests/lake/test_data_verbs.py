@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from lake.conftest import rows_csv, snapshot, written
 from projects import free_port
 from texts import reviews
-from volant import s3_server
 from volant.cli import data  # noqa: F401  (its verbs)
 from volant.cli.app import app
 from volant.datasets import catalogue
-from volant.datasets.ingest import ingest
+from volant.datasets.ingest.ingest import ingest
+from volant.workspace import s3_server
 
 ROWS = [("a lovely film", "fresh"), ("a dull film", "rotten")]
 

@@ -11,10 +11,10 @@ import pytest
 from lake.conftest import put, rows_csv, snapshot, written
 from texts import reviews
 from volant.datasets import catalogue
-from volant.datasets.ingest import Options, ingest
+from volant.datasets.ingest.ingest import Options, ingest
 from volant.datasets.overview import remove
 from volant.errors import VolantError
-from volant.schema import write_table
+from volant.workspace.files import write_table
 
 GOOD = [("a lovely film about trains and rain", "fresh"), ("a dull film about boats and snow", "rotten")]
 

@@ -14,8 +14,8 @@ from volant.config import Flywheel
 from volant.datasets import catalogue
 from volant.datasets.merge import gather, join
 from volant.errors import VolantError
-from volant.schema import write_table
 from volant.stages.prepare import prepare
+from volant.workspace.files import write_table
 
 INGESTED = {"_target_": "volant.sources.ingested.Ingested"}
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake.conftest import rows_csv
-from volant.datasets.checks import check, rows_of
-from volant.datasets.reading import LINE, Form, form_of, read
+from volant.datasets.ingest.checks import check, rows_of
+from volant.datasets.ingest.reading import LINE, Form, form_of, read
 from volant.errors import VolantError
 
 LABELS = ("fresh", "rotten")

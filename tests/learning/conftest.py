@@ -8,8 +8,8 @@ import pytest
 from texts import reviews, topics
 from volant import config
 from volant.config import Flywheel
-from volant.schema import write_table
 from volant.stages.train import train
+from volant.workspace.files import write_table
 
 SIZES = {"train": 400, "validation": 120, "test": 120}
 DETAILS = {

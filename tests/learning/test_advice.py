@@ -13,14 +13,14 @@ import pytest
 from learning.conftest import flywheel
 from texts import reviews, topics
 from volant.errors import VolantError
+from volant.flywheel.advice import learn
+from volant.flywheel.advice.mislabelled import confident, out_of_fold, suspects
+from volant.flywheel.advice.rows import fair_order, folds, refit, strata
+from volant.flywheel.advice.weak import weak_labels
 from volant.kinds import KINDS
-from volant.learning import learn
-from volant.learning.mislabelled import confident, out_of_fold, suspects
-from volant.learning.rows import fair_order, folds, refit, strata
-from volant.learning.weak import weak_labels
 from volant.models import Examples, Task
 from volant.models.linear import Linear
-from volant.schema import write_table
+from volant.workspace.files import write_table
 
 
 def examples(table: pa.Table, kind_name: str, labels: tuple[str, ...]) -> Examples:

@@ -11,13 +11,13 @@ import pytest
 
 from learning.conftest import flywheel
 from texts import reviews, topics
+from volant.flywheel.advice import learn
+from volant.flywheel.advice.advice import linear_model
+from volant.flywheel.advice.label_errors import label_errors
+from volant.flywheel.advice.mislabelled import Suspect
 from volant.kinds import KINDS
-from volant.learning import learn
-from volant.learning.advice import linear_model
-from volant.learning.label_errors import label_errors
-from volant.learning.mislabelled import Suspect
 from volant.models.linear import Linear
-from volant.schema import write_table
+from volant.workspace.files import write_table
 
 ROOT = Path(__file__).parents[2]
 TRANSFORMER = {"_target_": "volant.models.transformer.Transformer", "family": "transformer"}

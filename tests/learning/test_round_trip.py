@@ -8,11 +8,11 @@ import pytest
 from lake.conftest import project, template  # noqa: F401  (fixtures)
 from texts import reviews
 from volant import config
-from volant.datasets.ingest import ingest
-from volant.learning import suggest
-from volant.learning.suggest import write_suggested
-from volant.schema import write_table
+from volant.datasets.ingest.ingest import ingest
+from volant.flywheel.advice import suggest
+from volant.flywheel.advice.suggest import write_suggested
 from volant.stages.train import train
+from volant.workspace.files import write_table
 
 
 @pytest.mark.slow

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from learning.conftest import flywheel
 from texts import BAD, GOOD, reviews, topics
 from volant import config
-from volant.cli import advice
+from volant.cli import iterate
 from volant.cli.app import app
 from volant.errors import VolantError
-from volant.learning import suggest
-from volant.learning.suggest import spread, write_suggested
-from volant.schema import write_table
+from volant.flywheel.advice import suggest
+from volant.flywheel.advice.suggest import spread, write_suggested
 from volant.sources.files import read_file
+from volant.workspace.files import write_table
 
 
 def write_pool(path: Path, texts: list[str], column: str = "text") -> str:
@@ -107,7 +107,7 @@ def test_the_file_is_read_back_and_never_overwritten(root: Path, tmp_path: Path)
 
 
 def test_verbs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert advice.app is app
+    assert iterate.app is app
     monkeypatch.chdir(root)
     monkeypatch.setattr(config, "flywheel", lambda name: flywheel({"reviews": "classify"}[name]))
     pool = write_pool(tmp_path / "pool.csv", reviews(50, seed=31)["text"].to_pylist())

@@ -9,8 +9,8 @@ import pytest
 from texts import reviews, topics
 from volant import config
 from volant.config import Flywheel
-from volant.schema import write_table
 from volant.stages.train import Trained, train
+from volant.workspace.files import write_table
 
 TINY_TRAINING = {"num_train_epochs": 4, "train_batch_size": 16, "learning_rate": 0.01, "progress": False}
 TINY: dict[str, dict[str, Any]] = {

@@ -11,17 +11,17 @@ import yaml
 from models.conftest import TINY, flywheel
 from texts import reviews, topics
 from volant import config
-from volant.compose import compose
+from volant.bundle.runtime.blend import BlendRuntime
+from volant.config.compose import compose
+from volant.config.model_choice import flywheel_tree, model_tree
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.model_choice import flywheel_tree, model_tree
 from volant.models import Examples, Task
 from volant.models.auto import Auto, decide, recurring
 from volant.models.blend import stack
 from volant.models.folds import deal
-from volant.runtime.blend import BlendRuntime
-from volant.schema import write_table
 from volant.stages.train import report, train
+from volant.workspace.files import write_table
 
 PAIRS = {"steps": 10, "learning_rate": 0.01}
 TASK = Task(KINDS["classify"], ("fresh", "rotten"), "macro_f1", 5)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from volant.batch import load, predict_file, predict_texts
-from volant.bundle import Bundle
+from volant.bundle.batch.predicting import load, predict_file, predict_texts
+from volant.bundle.bundle import Bundle
 from volant.errors import VolantError
 from volant.stages.train import Trained
 

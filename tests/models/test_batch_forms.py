@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from volant.batch import predict_file, read_texts, reading_of
-from volant.bundle import CHUNK, Bundle
+from volant.bundle.batch.predicting import predict_file, read_texts, reading_of
+from volant.bundle.bundle import CHUNK, Bundle
 from volant.errors import VolantError
 from volant.sources.formats.options import Options
 from volant.stages.train import Trained

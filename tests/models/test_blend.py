@@ -13,16 +13,16 @@ from mlflow.tracking import MlflowClient
 from models.conftest import TINY, flywheel
 from texts import reviews, topics
 from volant import config
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
+from volant.bundle.runtime import load
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.models import Examples, Fitted, Task
 from volant.models.blend import beside, weigh
 from volant.models.linear import Linear
 from volant.models.transformer import Transformer
-from volant.runtime import load
-from volant.schema import write_text
 from volant.stages.train import Trained, curves, record, train
+from volant.workspace.files import write_text
 
 TEXTS = ["the film was lovely", "the plot was awful and dull", ""]
 CLASSIFY = Task(KINDS["classify"], ("fresh", "rotten"), "macro_f1", 5)

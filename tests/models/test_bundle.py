@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from volant.bundle import GOLDEN, MANIFEST, Bundle, BundleError, digest, seal, verify
+from volant.bundle.bundle import GOLDEN, MANIFEST, Bundle, BundleError, digest, seal, verify
 from volant.errors import VolantError
 from volant.kinds import Calibration
-from volant.service.models import warm
+from volant.service.deployments.loaded import warm
 from volant.stages.train import Trained
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from volant.runtime.onnx import asked_threads, cores, quota
+from volant.bundle.runtime.onnx import asked_threads, cores, quota
 
 
 @pytest.mark.parametrize(

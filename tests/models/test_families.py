@@ -11,10 +11,10 @@ import pytest
 
 from models.conftest import TINY, flywheel
 from texts import reviews
+from volant.bundle.runtime import load
 from volant.kinds import KINDS
-from volant.runtime import load
-from volant.schema import read_table
 from volant.stages.train import Trained, curves, report, train
+from volant.workspace.files import read_table
 
 CASES = [(kind, family) for kind in KINDS for family in TINY]
 
@@ -102,7 +102,7 @@ class Refused:
             raise ImportError(name + " is not part of the base install")
 sys.meta_path.insert(0, Refused())
 from pathlib import Path
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
 for folder in sys.argv[1:]:
     print(Bundle.load(Path(folder)).predict(["the film was lovely"])[0].label)
 """

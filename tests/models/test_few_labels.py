@@ -20,8 +20,8 @@ from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.training import Goal, arguments
 from volant.models.transformer import Transformer
-from volant.schema import write_table
 from volant.stages.train import report, train
+from volant.workspace.files import write_table
 
 PAIRS = {"steps": 20, "batch_size": 16, "learning_rate": 0.01}
 GOAL = Goal(lambda _: {}, "accuracy", 1)

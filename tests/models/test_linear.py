@@ -20,14 +20,15 @@ from sklearn.pipeline import FeatureUnion
 
 from models.conftest import flywheel
 from volant import config
+from volant.bundle.runtime import load
+from volant.bundle.runtime.linear import LinearRuntime, save_linear
 from volant.errors import VolantError
 from volant.kinds import KINDS
+from volant.kinds.record import Annotation
 from volant.models import Examples, Task
 from volant.models.linear import TOKEN, Linear
-from volant.runtime import load
-from volant.runtime.linear import LinearRuntime, save_linear
-from volant.schema import Annotation, write_table
 from volant.stages.train import Trained, train
+from volant.workspace.files import write_table
 
 CHINESE = [
     "这部电影真好看",
@@ -130,7 +131,9 @@ def test_a_bundle_weighs_ngrams_as_scikit_learn_does(
 @pytest.mark.parametrize("kind", ["classify", "multilabel"])
 def test_a_linear_bundle_is_run_without_scikit_learn(trained: Callable[..., Trained], kind: str) -> None:
     folder = trained(kind, "linear").bundle.folder
-    code = f"import sys; from pathlib import Path; from volant.bundle import Bundle; Bundle.load(Path('{folder}'))"
+    code = (
+        f"import sys; from pathlib import Path; from volant.bundle.bundle import Bundle; Bundle.load(Path('{folder}'))"
+    )
     code += "; print({'sklearn'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

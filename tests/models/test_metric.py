@@ -12,9 +12,9 @@ from texts import reviews, topics
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.models import Examples, Task
-from volant.packing import choose, require_metric
-from volant.schema import read_table, write_table
+from volant.models.packing import choose, require_metric
 from volant.stages.train import train
+from volant.workspace.files import read_table, write_table
 
 
 def test_int8_that_loses_is_not_taken() -> None:

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
 
 from texts import reviews, topics
+from volant.bundle.runtime import load
 from volant.kinds import KINDS
 from volant.models import Examples, Fitted, Task
 from volant.models.neural.encoders import CELLS, RecurrentEncoder, TransformerEncoder, first_token_only
@@ -22,7 +23,6 @@ from volant.models.neural.options import Training
 from volant.models.neural.weights import WEIGHTS
 from volant.models.recurrent import Recurrent
 from volant.models.transformer import Transformer, load_encoder
-from volant.runtime import load
 
 POOLINGS = ["mean", "max", "cls", "last"]
 TEXTS = ["the film was lovely", "", "the plot was dull and the cast was boring", "lovely"]

@@ -11,10 +11,10 @@ from tokenizers import Tokenizer
 
 from models.conftest import TINY, flywheel
 from texts import reviews
-from volant.runtime import load
-from volant.runtime.reader import Reader
-from volant.schema import write_table
+from volant.bundle.runtime import load
+from volant.bundle.runtime.reader import Reader
 from volant.stages.train import Trained, cut_texts, report, train
+from volant.workspace.files import write_table
 
 WORDS = "the film was lovely and the cast was dull"
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.conftest import TINY, flywheel
 from models.test_resume import CODE
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
 
 
 @pytest.mark.slow
@@ -33,7 +33,7 @@ def test_two_processes_share_the_batches(data: dict[str, Path], tmp_path: Path) 
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), *arguments]
     done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
-    from volant.schema import read_table
+    from volant.workspace.files import read_table
 
     rows = len(read_table(data["classify"] / "train.parquet"))
     both = -(-rows // (2 * model["training"]["train_batch_size"]))

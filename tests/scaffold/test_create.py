@@ -10,15 +10,16 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from volant.config import edit
+from volant.config.listing import flywheels, show_flywheels
 from volant.errors import VolantError
-from volant.scaffold import write as writing
-from volant.scaffold.create import new
-from volant.scaffold.listing import flywheels, show_flywheels
-from volant.scaffold.report import Report, show_report
+from volant.flywheel.new import conf as writing
+from volant.flywheel.new.create import new
+from volant.flywheel.new.report import Report, show_report
 from volant.sources.files import Files
 from volant.sources.formats import Format
 from volant.sources.formats.options import Options
-from volant.terminal import Console
+from volant.workspace.terminal import Console
 
 CONFIG = """\
 # one line for each live flywheel
@@ -291,14 +292,14 @@ def test_force_writes_over_and_adds_no_second_line(project: Path) -> None:
 def test_a_failure_between_the_two_files_undoes_the_first(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = csv(project / "a.csv", rows(20, 20))
     before = snapshot(project)
-    real = writing.write_text
+    real = edit.write_text
 
     def full_disk(text: str, path: Path) -> None:
         if path.name == "config.yaml":
             raise OSError(28, "No space left on device")
         real(text, path)
 
-    monkeypatch.setattr(writing, "write_text", full_disk)
+    monkeypatch.setattr(edit, "write_text", full_disk)
     with pytest.raises(OSError, match="No space left"):
         new("mine", data, root=project)
     assert snapshot(project) == before

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from volant.errors import VolantError
-from volant.scaffold.infer import Guess, infer
+from volant.sources.guess.infer import Guess, infer
 
 TEXTS = [f"the film number {i} was rather {'good' if i % 2 else 'bad'} I think" for i in range(40)]
 CLASSES = ["good" if i % 2 else "bad" for i in range(40)]

@@ -20,13 +20,14 @@ import pytest
 
 from texts import reviews, topics
 from tracking.conftest import TREE, another, record
-from volant import bundle, config
-from volant.bundle import GOLDEN
+from volant import config
+from volant.bundle import bundle
+from volant.bundle.bundle import GOLDEN
 from volant.config import Flywheel
-from volant.schema import write_table
-from volant.service.watching import Watcher
+from volant.service.deployments.watching import Watcher
 from volant.stages.train import train
 from volant.tracking.registry import registry
+from volant.workspace.files import write_table
 
 OFFLINE = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "BENTOML_DO_NOT_TRACK": "True"}
 FOREIGN = ("VOLANT_", "MLFLOW_", "AWS_", "BENTOML_", "PROMETHEUS_")

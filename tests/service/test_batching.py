@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from volant.bundle import Bundle
-from volant.schema import Annotation
-from volant.service import batching
-from volant.service.batching import Batcher, ClosedError
-from volant.service.refused import RefusedError
+from volant.bundle.bundle import Bundle
+from volant.kinds.record import Annotation
+from volant.service.deployments import batching
+from volant.service.deployments.batching import Batcher, ClosedError
+from volant.service.errors import RefusedError
 from volant.service.settings import Batching, Limits
 
 

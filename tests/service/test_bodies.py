@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from volant.service import bodies, sagemaker, tensors
-from volant.service.limits import Guard
-from volant.service.refused import RefusedError
+from volant.service.access import bodies
+from volant.service.access.guard import Guard
+from volant.service.access.tokens import Tokens
+from volant.service.api import sagemaker, tensors
+from volant.service.errors import RefusedError
 from volant.service.settings import Limits, Settings
-from volant.service.tokens import Tokens
 
 MIB = 2**20
 TEXTS = [f'a "film", that: [costs] {{much}} \\ é {number}\n' for number in range(1000)]

@@ -17,15 +17,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service.conftest import FILM, Server, kill, serving, workers
-from volant.schema import Annotation
-from volant.service import watching
-from volant.service.deploying import Deploying
-from volant.service.deployments import Deployment
-from volant.service.metrics import Metrics
-from volant.service.models import Models, Target
-from volant.service.refused import RefusedError
+from volant.kinds.record import Annotation
+from volant.service.api.deployments import Deploying
+from volant.service.deployments import watching
+from volant.service.deployments.deployments import Deployment
+from volant.service.deployments.loaded import Models, Target
+from volant.service.errors import RefusedError
 from volant.service.settings import Settings
 from volant.service.state import State
+from volant.service.telemetry.metrics import Metrics
 from volant.tracking.registry import registry
 
 FETCHED = Path(".volant/versions")

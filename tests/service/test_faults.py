@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from service.conftest import DULL, FILM, Server, serving
+from volant.cli import client
 from volant.errors import VolantError
-from volant.service import client, settings
-from volant.service.feedback_book import HOME as FEEDBACK
-from volant.service.recent import FILE as RECENT
+from volant.service import settings
+from volant.service.capture.recent import FILE as RECENT
+from volant.service.feedback.book import HOME as FEEDBACK
 
 MARKER = "zanzibarmarker"
 LONG = "superb " * 2800  # some milliseconds of work

@@ -15,7 +15,7 @@ import pytest
 
 from projects import ENVIRONMENT
 from service.conftest import ADMIN, FILM, Server, serving, workers
-from volant.service import counters
+from volant.service.telemetry import counters
 
 COUNTING = """
 import os, sys

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from service.conftest import DULL, FILM, Server, kill, serving, workers
-from volant.service.capture_rows import read, sampled
+from volant.monitor.captures import read, sampled
 
 LINES, FLUSH, PERCENT = 100_000, 1, 50
 SETTINGS = f"ui: false\ncapture: {{flush_seconds: {FLUSH}, percent: {PERCENT}}}\n"

@@ -11,8 +11,8 @@ import pytest
 
 from service.conftest import ADMIN, FILM, Server, serving
 from volant.errors import VolantError
-from volant.service import pages
-from volant.service.origins import VARIABLE, Hosts
+from volant.service.access.origins import VARIABLE, Hosts
+from volant.service.api import docs
 
 EVIL = "http://evil.example"
 FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nA fine film.\r\n--x--\r\n'
@@ -148,7 +148,7 @@ def test_a_service_that_everybody_may_use_says_so(
 ) -> None:
     # `localhost` is what BentoML says for 0.0.0.0, its default
     monkeypatch.setenv("BENTOML_RUNNER_MAP", f'{{"volant": "http://{host}:3000"}}')
-    pages.announce(has_ui=True, is_open=is_open)
+    docs.announce(has_ui=True, is_open=is_open)
     said = capsys.readouterr()
     assert f"http://{host}:3000/ui" in said.out
     assert ("WARNING" in said.err, "--host 127.0.0.1" in said.err) == (warned, warned)

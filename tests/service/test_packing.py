@@ -17,9 +17,9 @@ import pytest
 from service import clean
 from service.conftest import DULL, FILM, Server, serving, workers
 from service.test_tracing import receiving
-from volant import s3_server
 from volant.errors import VolantError
-from volant.service import packing
+from volant.service import package as packing
+from volant.workspace import s3_server
 
 VOLANT = [sys.executable, "-c", "from volant.cli import app, serving; app()"]
 

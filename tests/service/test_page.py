@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from service.conftest import ADMIN, FILM, Server, serving
-from volant import s3_server
-from volant.service import pages
-from volant.service.examples import IDENTITY
+from volant.service.api import docs
+from volant.service.api.examples import IDENTITY
+from volant.workspace import s3_server
 
 SETTINGS = "ui: false\njobs: {prefixes: [s3://bucket/in/]}\n"
 TOKENS = {"admin": ADMIN, "token": "one"}
@@ -139,5 +139,5 @@ def test_the_address_is_printed_and_answers(guarded: Server, capsys: pytest.Capt
     said = (guarded.root / "said").read_text()
     [address] = re.findall(r"^Volant: API at (\S+/docs)$", said, re.MULTILINE)
     assert httpx.get(address, headers={"Authorization": "Bearer one"}).status_code == 200
-    pages.announce(has_ui=True, is_open=False)
+    docs.announce(has_ui=True, is_open=False)
     assert capsys.readouterr().out == "Volant: pages at http://localhost:3000/ui, API at http://localhost:3000/docs\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.conftest import DULL, FILM, Server, serving
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
 
 
 def test_texts_are_answered_in_their_order_as_the_bundle_answers_them(server: Server, project: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from volant.errors import VolantError
-from volant.service.tokens import FILE, Tokens
+from volant.service.access.tokens import FILE, Tokens
 
 
 def test_workers_that_start_at_once_have_one_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

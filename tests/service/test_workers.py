@@ -16,7 +16,7 @@ import pytest
 
 from service.conftest import ADMIN, DULL, FILM, Server, serving, workers
 from service.test_killed import captured, done, result, send
-from volant.service.capture_rows import sampled
+from volant.monitor.captures import sampled
 from volant.tracking.registry import registry
 
 PERCENT = 50

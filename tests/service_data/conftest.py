@@ -16,15 +16,15 @@ from starlette.responses import JSONResponse
 from lake.conftest import project, template  # noqa: F401  (fixtures)
 from models.conftest import TINY, flywheel
 from texts import reviews
-from volant import s3_server
-from volant.bundle import Bundle
-from volant.schema import write_table
-from volant.service.answered import Answered
-from volant.service.metrics import Metrics
-from volant.service.models import Target
-from volant.service.refused import RefusedError
+from volant.bundle.bundle import Bundle
+from volant.monitor.captures import Answered
+from volant.service.deployments.loaded import Target
+from volant.service.errors import RefusedError
 from volant.service.state import State
+from volant.service.telemetry.metrics import Metrics
 from volant.stages.train import train
+from volant.workspace import s3_server
+from volant.workspace.files import write_table
 
 TIME = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

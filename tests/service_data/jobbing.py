@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from volant.service.job import FINAL, Job
-from volant.service.jobs import Jobs
+from volant.service.jobs.job import FINAL, Job
+from volant.service.jobs.jobs import Jobs
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
 
 LINES = 50_000
 # Arrow's own allocator, and malloc's of many threads, keep what was freed, now more and now less of it.

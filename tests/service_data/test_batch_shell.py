@@ -11,13 +11,13 @@ from typer.testing import CliRunner, Result
 from service_data.conftest import lake_on
 from service_data.jobbing import lines
 from tracking.conftest import another, record
-from volant.bundle import Bundle
-from volant.cli import batches  # noqa: F401  (its verb)
+from volant.bundle.bundle import Bundle
+from volant.cli import predict  # noqa: F401  (its verb)
 from volant.cli.app import app as cli
-from volant.lake import Lake
-from volant.s3 import client as client_of
-from volant.service.store import Store
 from volant.tracking.registry import registry
+from volant.workspace.lake import Lake
+from volant.workspace.objects import Store
+from volant.workspace.s3 import client as client_of
 
 
 def batch(*command: str) -> Result:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from service_data.conftest import answered, lake_on
+from volant.monitor.captures import find, read, sampled
+from volant.monitor.redact import redact
 from volant.service import settings
-from volant.service.capture import UNSENT, Capture
-from volant.service.capture_rows import find, read, sampled
-from volant.service.redact import redact
-from volant.service.store import Store, store
+from volant.service.capture.capture import UNSENT, Capture
+from volant.workspace.objects import Store, store
 
 
 def lines(root: Path, folder: str = ".lake") -> list[str]:
@@ -130,7 +130,7 @@ import sys, time
 from pathlib import Path
 from service_data.conftest import answered
 from volant.service import settings
-from volant.service.capture import Capture
+from volant.service.capture.capture import Capture
 capture = Capture(settings.Capture(flush_rows=50, flush_seconds=0.05), Path(sys.argv[1]))
 number = 0
 while True:

@@ -16,11 +16,11 @@ from schemathesis.core.result import Ok
 
 from service_data.conftest import ADMIN, app
 from texts import reviews
-from volant.schema import write_table
-from volant.service.capture_rows import read
-from volant.service.collecting import Collecting
-from volant.service.models import Target
+from volant.monitor.captures import read
+from volant.service.deployments.loaded import Target
+from volant.service.parts import Collecting
 from volant.service.state import State
+from volant.workspace.files import write_table
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_the_flywheel_is_remembered_and_what_is_forgotten_is_told_to_prometheus(
         assert time.monotonic() < deadline
     [item] = client.get("/feedback?flywheel=mine", headers=ADMIN).json()
     assert (item["model"], item["text"]) == ("films", "a lovely film")
-    monkeypatch.setattr("volant.service.recent.WAITING", 3)
-    monkeypatch.setattr("volant.service.database.TIMEOUT", 0)
+    monkeypatch.setattr("volant.service.capture.recent.WAITING", 3)
+    monkeypatch.setattr("volant.workspace.sqlite.TIMEOUT", 0)
     asyncio.run(state.answer("movies", [f"film {number}" for number in range(10)]))
     state.teller.close()
     assert b'volant_sink_answers_total{outcome="forgotten",sink="capture"} 7.0' in state.metrics.page()

@@ -16,19 +16,19 @@ import pytest
 
 from service_data.conftest import answered
 from texts import reviews
-from volant.schema import write_table
 from volant.service import settings
-from volant.service.capture import Capture
-from volant.service.database import opened
-from volant.service.feedback import Deployed, Feedback, Said
-from volant.service.feedback_book import HOME, Book
-from volant.service.feedback_items import Item
-from volant.service.feedback_review import accept, reject
-from volant.service.feedback_truth import publish
-from volant.service.firewall import Known
-from volant.service.journal import Journal
-from volant.service.rate import FILE, TABLE, Rate
-from volant.service.refused import RefusedError
+from volant.service.access.rate import FILE, TABLE, Rate
+from volant.service.capture.capture import Capture
+from volant.service.errors import RefusedError
+from volant.service.feedback.book import HOME, Book
+from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.items import Item
+from volant.service.feedback.review import accept, reject
+from volant.service.feedback.screening import Known
+from volant.service.feedback.truth import publish
+from volant.workspace.files import write_table
+from volant.workspace.journal import Journal
+from volant.workspace.sqlite import opened
 
 MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
 TOPICS = Deployed("topics", "topics", "multilabel", ("cast", "film", "plot"))
@@ -299,7 +299,7 @@ def test_rate_is_counted_for_all_workers_together_and_over_a_restart(tmp_path: P
 
 def test_rate_comes_back_with_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, rate = time.time(), Rate(2, tmp_path)
-    monkeypatch.setattr("volant.service.rate.time.time", lambda: now)
+    monkeypatch.setattr("volant.service.access.rate.time.time", lambda: now)
     assert [rate.wait("c"), rate.wait("c"), rate.wait("c")] == [0, 0, 30]
     now += 30
     assert [rate.wait("c"), rate.wait("c")] == [0, 30]
@@ -341,7 +341,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from volant.service import settings
-from volant.service.feedback import Deployed, Feedback, Said
+from volant.service.feedback.intake import Deployed, Feedback, Said
 feedback = Feedback(settings.Feedback(), root=Path(sys.argv[1]))
 model = Deployed("films", "mine", "classify", ("fresh", "rotten"))
 for number in range(100_000):

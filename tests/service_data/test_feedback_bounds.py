@@ -11,21 +11,23 @@ from fastapi.testclient import TestClient
 from service_data.conftest import ADMIN, answered, app
 from service_data.test_jobs_faults import files_up_to
 from volant.errors import VolantError
-from volant.lake import Lake
-from volant.service import clients, feedback, settings
-from volant.service.capture import Capture
-from volant.service.clients import client_key
-from volant.service.event_ids import EventIds
-from volant.service.feedback import Deployed, Feedback, Said
-from volant.service.feedback_api import router
-from volant.service.feedback_book import HOME
-from volant.service.jobs_api import jobs_of
-from volant.service.jobs_api import router as jobs_router
-from volant.service.journal import Journal
-from volant.service.refused import RefusedError, on_disk
+from volant.service import settings
+from volant.service.access import clients
+from volant.service.access.clients import client_key
+from volant.service.access.tokens import Tokens, make_secret
+from volant.service.capture.capture import Capture
+from volant.service.capture.event_ids import EventIds
+from volant.service.errors import RefusedError, on_disk
+from volant.service.feedback import intake
+from volant.service.feedback.api import router
+from volant.service.feedback.book import HOME
+from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.jobs.api import jobs_of
+from volant.service.jobs.api import router as jobs_router
 from volant.service.state import State
-from volant.service.store import Store
-from volant.service.tokens import Tokens, make_secret
+from volant.workspace.journal import Journal
+from volant.workspace.lake import Lake
+from volant.workspace.objects import Store
 
 MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
 
@@ -38,8 +40,8 @@ def client(state: State) -> TestClient:
 
 
 def test_one_client_cannot_shut_the_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback, "MOST_WAITING", 30)
-    monkeypatch.setattr(feedback, "FEW", 3)
+    monkeypatch.setattr(intake, "MOST_WAITING", 30)
+    monkeypatch.setattr(intake, "FEW", 3)
     taking = Feedback(settings.Feedback(waiting_per_client=20, per_client_per_minute=1000), root=tmp_path)
 
     def give(client: str, number: int) -> None:

@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 from lake.conftest import put
 from service_data.conftest import ADMIN, answered, app
 from texts import reviews
-from volant.bundle import Bundle
-from volant.cli import feedback as verbs  # noqa: F401  (its verbs)
+from volant.bundle.bundle import Bundle
+from volant.cli import data as verbs  # noqa: F401  (its verbs)
 from volant.cli.app import app as cli
 from volant.datasets import catalogue
 from volant.service import settings
-from volant.service.capture import Capture
-from volant.service.feedback import Deployed, Feedback, Said
-from volant.service.feedback_api import router
-from volant.service.feedback_book import Book
-from volant.service.models import Target
+from volant.service.capture.capture import Capture
+from volant.service.deployments.loaded import Target
+from volant.service.feedback.api import router
+from volant.service.feedback.book import Book
+from volant.service.feedback.intake import Deployed, Feedback, Said
 from volant.service.state import State
 
 MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))

@@ -21,24 +21,24 @@ from typer.testing import CliRunner
 from service_data.conftest import ADMIN, app, lake_on
 from service_data.jobbing import echo, ended, lines, written
 from texts import reviews
-from volant.bundle import Bundle
-from volant.cli import batches  # noqa: F401  (its verb)
+from volant.bundle.batch import answering as jobs_answer
+from volant.bundle.batch.answering import answer_all, answerer
+from volant.bundle.batch.reading import documents
+from volant.bundle.bundle import Bundle
+from volant.cli import predict  # noqa: F401  (its verb)
 from volant.cli.app import app as cli
 from volant.errors import VolantError
-from volant.lake import Lake
-from volant.service import jobs_answer, settings
-from volant.service.documents import documents
-from volant.service.job import Job, new
-from volant.service.jobs import MOST_OF_ONE, Jobs
-from volant.service.jobs_answer import answer_all, answerer
-from volant.service.jobs_api import jobs_of, router
-from volant.service.jobs_remote import allowed
-from volant.service.jobs_store import JobStore
-from volant.service.metrics import Metrics
-from volant.service.models import Target
-from volant.service.refused import RefusedError
+from volant.service import settings
+from volant.service.deployments.loaded import Target
+from volant.service.errors import RefusedError
+from volant.service.jobs.api import jobs_of, router
+from volant.service.jobs.job import Job, new
+from volant.service.jobs.jobs import MOST_OF_ONE, Jobs, allowed
+from volant.service.jobs.store import JobStore
 from volant.service.state import State
-from volant.service.store import Store
+from volant.service.telemetry.metrics import Metrics
+from volant.workspace.lake import Lake
+from volant.workspace.objects import Store
 
 TEXTS = reviews(600, 7)["text"].to_pylist()
 
@@ -196,8 +196,8 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from volant.service import jobs_answer
-from volant.service.jobs import Jobs
-from volant.service.job import FINAL
+from volant.service.jobs.jobs import Jobs
+from volant.service.jobs.job import FINAL
 jobs_answer.CHECKPOINT = 0.01
 def answering(job):
     def answer(texts):
@@ -402,7 +402,7 @@ def test_batch_from_the_shell(bundle: Bundle, tmp_path: Path, monkeypatch: pytes
     assert [row["line"] for row in lines(tmp_path / "out/b.jsonl")] == list(range(1, 601))
     assert os.listdir(tmp_path / "out") == ["b.jsonl"]
     # cut off, and run again
-    from volant.service.jobs_shell import Asked, answer_file
+    from volant.bundle.batch.run import Asked, answer_file
 
     monkeypatch.setattr(jobs_answer, "CHECKPOINT", 0.0)
     with pytest.raises(KeyboardInterrupt):

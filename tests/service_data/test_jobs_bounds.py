@@ -12,14 +12,15 @@ from typing import Any, cast
 import pytest
 
 from service_data.jobbing import echo, ended, lines, written
-from volant import config
-from volant.errors import VolantError
-from volant.service import jobs_answer, jobs_work, settings
-from volant.service.documents import Bounds, Form, documents
-from volant.service.job import Job, new
-from volant.service.jobs import Jobs
-from volant.service.jobs_answer import answer_all
-from volant.service.jobs_spool import spool, spooled
+from volant.bundle.batch import answering as jobs_answer
+from volant.bundle.batch.answering import answer_all
+from volant.bundle.batch.reading import Bounds, Form, documents
+from volant.errors import VolantError, did_you_mean
+from volant.service import settings
+from volant.service.jobs import work
+from volant.service.jobs.job import Job, new
+from volant.service.jobs.jobs import Jobs
+from volant.service.jobs.spool import spool, spooled
 
 MIB = 1024 * 1024
 
@@ -72,10 +73,10 @@ def test_near_names_are_found_in_bounded_time() -> None:
         random.Random(seed).shuffle(letters)
         names.append("".join(letters))
     start = time.monotonic()
-    config.did_you_mean("".join(sorted(letters)), names)
+    did_you_mean("".join(sorted(letters)), names)
     assert time.monotonic() - start < 5  # 40 s without bounds
-    assert config.did_you_mean("lable", {"label": 1, "text": 2}) == " Did you mean 'label'?"
-    assert len(config.did_you_mean("x" * 5000, ["x" * 5000])) < 300
+    assert did_you_mean("lable", {"label": 1, "text": 2}) == " Did you mean 'label'?"
+    assert len(did_you_mean("x" * 5000, ["x" * 5000])) < 300
 
 
 def test_a_chunk_of_long_texts_is_bounded(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_documents_are_read_once_and_kept_as_they_are(tmp_path: Path) -> None:
 
 def test_a_job_reads_its_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    monkeypatch.setattr(jobs_work, "documents", lambda *a: read.append(a) or documents(*a))
+    monkeypatch.setattr(work, "documents", lambda *a: read.append(a) or documents(*a))
     jobs = Jobs(echo, root=tmp_path)
     job = jobs.submit(new("films", "csv", "text", "me"), written("text\nfine\n"))
     (jobs.store.folder(job.id) / ".documents.jsonl.part").write_text("what a kill left")
@@ -127,7 +128,7 @@ def test_a_stop_is_heard_while_the_file_is_read_and_never_becomes_a_failure(
         assert go_on.wait(10)
         yield from documents(*given)
 
-    monkeypatch.setattr(jobs_work, "documents", slowly)
+    monkeypatch.setattr(work, "documents", slowly)
     jobs = Jobs(echo, root=tmp_path)
     job = jobs.submit(new("films", "csv", "text", "me"), written(body))
     jobs.start()

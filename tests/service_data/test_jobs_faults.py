@@ -15,18 +15,21 @@ from fastapi.testclient import TestClient
 
 from service_data.conftest import app, free_port, lake_on
 from service_data.jobbing import echo, ended, lines, written
-from volant import s3_server
+from volant.bundle.batch import answering as jobs_answer
+from volant.bundle.batch.reading import Form
 from volant.errors import VolantError
-from volant.lake import Lake
-from volant.service import jobs_answer, jobs_queue, jobs_store, jobs_tries, settings
-from volant.service.documents import Form
-from volant.service.job import Job, new
-from volant.service.jobs import Jobs
-from volant.service.jobs_api import jobs_of, router
-from volant.service.jobs_store import JobStore
-from volant.service.refused import RefusedError
+from volant.service import settings
+from volant.service.errors import RefusedError
+from volant.service.jobs import queue, tries
+from volant.service.jobs import store as jobs_store
+from volant.service.jobs.api import jobs_of, router
+from volant.service.jobs.job import Job, new
+from volant.service.jobs.jobs import Jobs
+from volant.service.jobs.store import JobStore
 from volant.service.state import State
-from volant.service.store import Store
+from volant.workspace import s3_server
+from volant.workspace.lake import Lake
+from volant.workspace.objects import Store
 
 MANY = 20_000  # texts whose answers have more than 0.5 MiB
 
@@ -81,7 +84,7 @@ def test_a_job_that_cannot_be_read_harms_no_other(tmp_path: Path, text: str) -> 
 
 
 def test_what_no_job_accounts_for_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_queue, "BREATH", 0.05)
+    monkeypatch.setattr(queue, "BREATH", 0.05)
     jobs = Jobs(echo, root=tmp_path)
     jobs.store.home.rmdir()
     with working(jobs):
@@ -91,7 +94,7 @@ def test_what_no_job_accounts_for_is_waited_for(tmp_path: Path, monkeypatch: pyt
 
 
 def test_old_jobs_are_forgotten_while_the_service_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_queue, "TIDY", 0.1)
+    monkeypatch.setattr(queue, "TIDY", 0.1)
     jobs = Jobs(echo, root=tmp_path)
     with working(jobs):
         old, fresh = (ended(jobs, jobs.submit(asked(), written("a\n"))) for _ in range(2))
@@ -154,8 +157,8 @@ def files_up_to(size: int) -> Iterator[None]:
 def test_a_result_that_finds_no_room_fails_and_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_tries, "PAUSES", (0.1, 0.3))
-    monkeypatch.setattr(jobs_queue, "BREATH", 0.05)
+    monkeypatch.setattr(tries, "PAUSES", (0.1, 0.3))
+    monkeypatch.setattr(queue, "BREATH", 0.05)
     order = []
 
     def answering(job: Job) -> Any:
@@ -178,8 +181,8 @@ def test_a_result_that_finds_no_room_fails_and_holds_up_no_other(
 
 
 def test_a_short_trouble_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_tries, "PAUSES", (0.2, 0.2, 0.2, 0.2, 0.2))
-    monkeypatch.setattr(jobs_queue, "BREATH", 0.05)
+    monkeypatch.setattr(tries, "PAUSES", (0.2, 0.2, 0.2, 0.2, 0.2))
+    monkeypatch.setattr(queue, "BREATH", 0.05)
     jobs = Jobs(echo, root=tmp_path)
     job = jobs.submit(asked(), written("a text\n" * MANY))
     with files_up_to(settings.MIB // 2), working(jobs):
@@ -237,7 +240,7 @@ CONFIG = settings.Settings(jobs=settings.Jobs(prefixes=["s3://bucket/in/", "s3:/
 def test_a_result_waits_for_a_store_that_is_down(
     own_s3: tuple[ExitStack, Callable[[], str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_tries, "PAUSES", (0.2,) * 50)
+    monkeypatch.setattr(tries, "PAUSES", (0.2,) * 50)
     running, start = own_s3
     job = on_s3(tmp_path, endpoint := start())
     answered = []
@@ -262,7 +265,7 @@ def test_a_result_waits_for_a_store_that_is_down(
 def test_a_result_that_cannot_be_sent_can_be_fetched(
     own_s3: tuple[ExitStack, Callable[[], str]], state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_tries, "PAUSES", (0.05, 0.05))
+    monkeypatch.setattr(tries, "PAUSES", (0.05, 0.05))
     monkeypatch.setattr(jobs_answer, "CHECKPOINT", 0.0)
     running, start = own_s3
     (state.root / "service.yaml").write_text("jobs: {prefixes: ['s3://bucket/']}\n")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from service_data.conftest import answered
-from volant.service.recent import FILE, LOOKING, TRIM, Recent
-from volant.service.refused import RefusedError
+from volant.service.capture.recent import FILE, LOOKING, TRIM, Recent
+from volant.service.errors import RefusedError
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from service_data.conftest import answered
-from volant.service.recent import Recent
+from volant.service.capture.recent import Recent
 recent = Recent(Path(sys.argv[1]))
 recent.add([answered("e1")])
 time.sleep(1)
@@ -122,8 +122,8 @@ def test_a_kill_harms_nothing_that_was_written(tmp_path: Path) -> None:
 
 
 def test_what_is_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("volant.service.recent.WAITING", 10)
-    monkeypatch.setattr("volant.service.recent.EVERY", 60)  # so that all wait
+    monkeypatch.setattr("volant.service.capture.recent.WAITING", 10)
+    monkeypatch.setattr("volant.service.capture.recent.EVERY", 60)  # so that all wait
     recent = Recent(tmp_path)
     recent.add([answered(f"e{number}") for number in range(8)])
     assert recent.dropped == 0

@@ -16,10 +16,10 @@ from service.conftest import ADMIN, Server, serving
 from tracking.conftest import TREE, another, record
 from volant import config
 from volant.config import Flywheel
-from volant.schema import write_table
-from volant.service.watching import Watcher
+from volant.service.deployments.watching import Watcher
 from volant.stages.train import train
 from volant.tracking.registry import Registry, registry
+from volant.workspace.files import write_table
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SHOTS = os.environ.get("VOLANT_SCREENSHOTS")

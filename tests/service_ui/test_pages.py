@@ -11,13 +11,13 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from service.conftest import ADMIN, Server, serving
 from service_ui.conftest import pages
-from volant.distribution import requirements
-from volant.service.clients import HEADER, client_key, vouch
+from volant.service.access.clients import HEADER, client_key, vouch
 from volant.service.settings import Settings
 from volant.service.ui import files
 from volant.service.ui.actions import Actions
 from volant.service.ui.blocks import build
 from volant.service.ui.markup import bars, note, table
+from volant.workspace.distribution import requirements
 
 CSV = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nA fine film.\r\n--x--\r\n'
 

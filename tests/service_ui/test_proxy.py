@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from volant.service.clients import HEADER, LASTS, vouch, vouched
-from volant.service.ui import beside
+from volant.service.access.clients import HEADER, LASTS, vouch, vouched
+from volant.service.ui import process
 from volant.service.ui.__main__ import listening
 from volant.service.ui.proxy import Proxy
 
@@ -68,14 +68,14 @@ def run(app: ASGIApp, listener: socket.socket) -> tuple[uvicorn.Server, threadin
 class Front:
     """The proxy on a port of this machine; the pages behind it, once they are started."""
 
-    def __init__(self, root: Path, pages: beside.Beside | None) -> None:
+    def __init__(self, root: Path, pages: process.Beside | None) -> None:
         self._root = root
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._running = [run(Proxy(root, KEY, pages), self._listener)]
 
     def start_pages(self) -> None:
-        self._running.append(run(PAGES, listening(self._root / beside.SOCKET)))
+        self._running.append(run(PAGES, listening(self._root / process.SOCKET)))
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes, list[tuple[str, str]]]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -93,7 +93,7 @@ class Front:
 @pytest.fixture
 def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     monkeypatch.chdir(tmp_path)  # the path of a socket must be short
-    made = Front(Path(), beside.Beside(Path()))
+    made = Front(Path(), process.Beside(Path()))
     yield made
     made.close()
 
@@ -143,7 +143,7 @@ def test_pages_that_are_not_there_yet_say_so(front: Front) -> None:
 def test_pages_that_are_not_installed_or_switched_off(
     front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beside, "installed", lambda: False)
+    monkeypatch.setattr(process, "installed", lambda: False)
     status, body, _ = front.ask("GET", "/ui", Accept="text/html")
     assert (status, b"pip install &#x27;volant-nlp[ui]&#x27;" in body) == (200, True)
     off = Front(tmp_path, None)
@@ -154,7 +154,7 @@ def test_pages_that_are_not_installed_or_switched_off(
 
 def test_only_the_user_of_the_service_reaches_the_pages(front: Front) -> None:
     front.start_pages()
-    assert os.stat(beside.SOCKET).st_mode & 0o777 == 0o600
+    assert os.stat(process.SOCKET).st_mode & 0o777 == 0o600
 
 
 def test_a_word_that_is_not_the_services_is_nothing() -> None:

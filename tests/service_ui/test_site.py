@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from volant.service.clients import HEADER
-from volant.service.refused import RefusedError
-from volant.service.ui import bodies, sessions, uploads
+from volant.service.access.clients import HEADER
+from volant.service.errors import RefusedError
+from volant.service.ui import forms, sessions, uploads
 from volant.service.ui.policy import Policy
 from volant.service.ui.site import site
 from volant.service.ui.uploads import Uploads
@@ -109,7 +109,7 @@ def test_no_reference_to_another_file_gets_to_gradio(pages: Site) -> None:
 def test_texts_and_uploaded_files_are_no_such_references(pages: Site) -> None:
     path = pages.upload().json()[0]
     for fine in ('{"path": "/etc/passwd"}', '{"a": 1', "[1, 2]", '"path"', "path: /etc/passwd", reference(path)):
-        bodies.check_files({"data": [fine, [fine]]}, pages.folder)
+        forms.check_files({"data": [fine, [fine]]}, pages.folder)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from volant.answer_files import schema_of, writer
-from volant.learning.suggest import Suggested, write_suggested
-from volant.service.documents import documents
+from volant.bundle.batch.reading import documents
+from volant.bundle.batch.writing import schema_of, writer
+from volant.flywheel.advice.suggest import Suggested, write_suggested
 from volant.sources.formats.cells import bare, guarded
 from volant.sources.texts import Reading, read_texts
 

@@ -8,22 +8,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from volant.batch import read_texts
+from volant.bundle.batch.predicting import read_texts
+from volant.bundle.batch.reading import documents
 from volant.config import read_params
-from volant.datasets.checks import rows_of
-from volant.datasets.reading import Raw, form_of, read
+from volant.config.yaml_traps import check_traps
+from volant.datasets.ingest.checks import rows_of
+from volant.datasets.ingest.reading import Raw, form_of, read
 from volant.errors import VolantError
-from volant.scaffold.infer import infer
-from volant.scaffold.load import load
-from volant.service.documents import documents
 from volant.sources.columns import Columns, to_rows
 from volant.sources.files import Files, read_file, require_plain
 from volant.sources.formats import Format
 from volant.sources.formats.options import Options, parse_where
+from volant.sources.guess.infer import infer
+from volant.sources.guess.load import load
 from volant.sources.hub import Hub
 from volant.sources.states import require_answered
 from volant.sources.unmatched import take_notes
-from volant.yaml_traps import check_traps
 
 TEXTS = ["a warm, tidy lamp", "a dull drawer", "a müde chair"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from projects import ENVIRONMENT, copy_project, free_port
 from texts import reviews
-from volant.schema import read_table
+from volant.workspace.files import read_table
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def environment() -> dict[str, str]:
 def served(project: Path, port: int) -> Iterator[str]:
     """`make s3` in the project, until the block ends; what it said."""
     with subprocess.Popen(
-        [sys.executable, "-um", "volant.s3_server", str(port)],
+        [sys.executable, "-um", "volant.workspace.s3_server", str(port)],
         # a shell that runs the tests in the background has Ctrl-C ignored, and children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=project,

@@ -10,8 +10,8 @@ import pytest
 
 from projects import ENVIRONMENT, ROOT
 from texts import reviews
-from volant.schema import write_table
 from volant.stages.clean import SPLITS
+from volant.workspace.files import write_table
 
 
 def limited(*command: str, cwd: Path, most: int) -> subprocess.CompletedProcess[str]:

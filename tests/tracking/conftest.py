@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from texts import reviews
-from volant import bundle, config
+from volant import config
+from volant.bundle import bundle
 from volant.config import Flywheel
-from volant.schema import write_table
 from volant.stages.train import train
 from volant.tracking.registry import Record, Registry, registry
+from volant.workspace.files import write_table
 
 TREE: dict[str, Any] = {
     "kind": "classify",

@@ -17,11 +17,11 @@ from mlflow.protos import databricks_pb2
 from mlflow.tracking import MlflowClient
 
 from tracking.conftest import record
-from volant.provenance import digest
-from volant.tracking import entries, following
-from volant.tracking.decisions import Rules, Seen, StaleError
+from volant.tracking import aliases, ledger_store
 from volant.tracking.ledger import Entry, LedgerError, chain, now, sealed, state
 from volant.tracking.registry import Registry, registry
+from volant.tracking.rules import Rules, Seen, StaleError
+from volant.workspace.provenance import digest
 
 CROWD = Path(__file__).with_name("crowd.py")
 
@@ -196,7 +196,7 @@ def test_a_registration_cut_off_is_finished_by_the_next_verb(
 ) -> None:
     opened.register("reviews", bundles(1), record())
     with monkeypatch.context() as cut:
-        cut.setattr(following, "_registered", crash)
+        cut.setattr(aliases, "_registered", crash)
         with pytest.raises(Crash):
             opened.register("reviews", bundles(2), record(), by="ann")
     assert [entry.version for entry in opened.history("reviews")] == [1]
@@ -260,7 +260,7 @@ def test_many_processes_lose_nothing(what: str, root: Path, three: Path) -> None
     shutil.copy(three / "mlflow.db", root / "mlflow.db")
     uri = f"sqlite:///{root / 'mlflow.db'}"
     crowd(root, what, "8", "3", **({"MLFLOW_TRACKING_URI": uri} if what == "apart" else {}))
-    appended = len(entries.stored(MlflowClient(uri), "reviews"))
+    appended = len(ledger_store.stored(MlflowClient(uri), "reviews"))
     found = require_intact(root)
     assert len(found) > 4
     assert appended == len(found) or what == "apart"

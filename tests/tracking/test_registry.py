@@ -11,7 +11,8 @@ from mlflow.tracking import MlflowClient
 
 from projects import free_port
 from tracking.conftest import record
-from volant import bundle, tracking
+from volant import tracking
+from volant.bundle import bundle
 from volant.errors import VolantError
 from volant.flywheel.lost import deleted
 from volant.tracking.registry import Registry, registry

@@ -19,9 +19,10 @@ from mlflow.entities import Run as Recorded
 from mlflow.tracking import MlflowClient
 
 from projects import free_port
-from volant import s3_server, tracking
+from volant import tracking
 from volant.errors import VolantError
-from volant.provenance import git_commit
+from volant.workspace import s3_server
+from volant.workspace.provenance import git_commit
 
 PARAMS = {"seed": 1, "model": {"learning_rate": 0.1, "layers": [1, 2]}}
 
@@ -208,7 +209,7 @@ def test_a_dead_server_costs_seconds_and_the_run_is_kept_here(
     assert f"this run is recorded in sqlite:///{root}/mlflow.db" in caplog.text
     assert "(connection refused)." in caplog.text.lower().replace("[errno 111] ", "")
     assert "hush" not in caplog.text
-    assert {record.name for record in caplog.records} == {"volant.tracking.runs", "volant.tracking.store"}
+    assert {record.name for record in caplog.records} == {"volant.tracking.runs", "volant.tracking.stores"}
 
 
 def test_nothing_to_write_to_and_the_training_goes_on(root: Path, caplog: pytest.LogCaptureFixture) -> None:

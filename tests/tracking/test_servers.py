@@ -19,9 +19,10 @@ from mlflow.tracking import MlflowClient
 
 from projects import free_port
 from tracking.conftest import another, record
-from volant import bundle, s3_server
+from volant.bundle import bundle
 from volant.errors import VolantError
 from volant.tracking.registry import Registry, registry
+from volant.workspace import s3_server
 
 
 @contextmanager

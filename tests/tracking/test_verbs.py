@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 import volant.cli  # noqa: F401  (its verbs)
 from texts import reviews
 from tracking.conftest import TREE, record
-from volant import bundle, tracking
+from volant import tracking
+from volant.bundle import bundle
 from volant.cli.app import app
-from volant.schema import write_table
 from volant.tracking.registry import Registry
+from volant.workspace.files import write_table
 
 
 def volant_(*words: str, code: int = 0) -> str:

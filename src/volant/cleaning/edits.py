@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from volant.schema import Span
+from volant.kinds.record import Span
 
 Word = re.Match[str]
 

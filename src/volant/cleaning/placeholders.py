@@ -6,7 +6,7 @@ from typing import Literal
 
 import regex
 
-from volant.cleaning.steps import Match, TextStep, rewrite
+from volant.cleaning.rewrites import Match, TextStep, rewrite
 
 URL = re.compile(
     r"""(?<![a-z0-9])(?:(?:https?|ftp)://|www\.)[!#-;=?-~\u00a1-\u024f]*[!#-;=?-~\u00a1-\u024f](?<![.,;:!?'()\[\]{}])""",

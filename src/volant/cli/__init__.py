@@ -1,6 +1,6 @@
 """The `volant` command: verbs only, a file for each group of them."""
 
-from volant.cli import advice, batches, data, feedback, models, projects, registry, serving, turns
+from volant.cli import data, iterate, predict, project, service, versions
 from volant.cli.app import app
 
-__all__ = ["advice", "app", "batches", "data", "feedback", "models", "projects", "registry", "serving", "turns"]
+__all__ = ["app", "data", "iterate", "predict", "project", "service", "versions"]

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from volant.errors import VolantError, disk_trouble
-from volant.terminal import Console
+from volant.workspace.terminal import Console
 
 
 class Verbs(TyperGroup):
@@ -55,8 +55,8 @@ def require_known(name: str, others: Iterable[str] = ()) -> None:
     Raises:
         VolantError: With the nearest name, and those that there are.
     """
-    from volant.config import did_you_mean
-    from volant.scaffold.listing import live_flywheels
+    from volant.config.listing import live_flywheels
+    from volant.errors import did_you_mean
 
     live = live_flywheels(Path())
     known = sorted({*live, *others})

@@ -1,14 +1,15 @@
 """Verbs of the lake's datasets: bring rows in, list what is there, take one out of use."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from volant.cli.app import AsJson, Listing, app, require_known
-from volant.cli.files import Delimiter, Encoding, Escape, Header, Quote, Where
+from volant.cli.reading import Delimiter, Encoding, Escape, Header, Quote, Where
 from volant.errors import VolantError
-from volant.terminal import Console, json_line
+from volant.workspace.terminal import Console, json_line
 
 datasets = typer.Typer(
     cls=Listing,
@@ -52,9 +53,9 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     """Bring labelled rows into the lake, as one validated, immutable dataset."""
     from dataclasses import asdict
 
-    from volant.datasets.ingest import Options
-    from volant.datasets.ingest import ingest as bring
-    from volant.datasets.report import show
+    from volant.datasets.ingest.ingest import Options
+    from volant.datasets.ingest.ingest import ingest as bring
+    from volant.datasets.ingest.report import show
     from volant.sources.formats.options import Options as Written
     from volant.sources.formats.options import parse_where
 
@@ -81,7 +82,7 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     if not (Path("data") / name / "lake").exists():  # one that is live no more keeps its datasets
         require_known(name)
     try:
-        used = overview.versions_using(name)
+        used = versions_using(name)
     except VolantError as error:  # a registry that is down hides nothing of the lake
         said = f"Which versions used them is not known: {error}"
         Console(stderr=True).print(said, style="yellow", markup=False, highlight=False)
@@ -114,3 +115,98 @@ def remove(
         Console(markup=False).print(
             f"{card.name} is marked unused: {card.unused}. Next: volant iterate {name}", highlight=False
         )
+
+
+def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] | None:
+    """Dataset to the versions that were trained or tested on it; None where there is no registry to ask.
+
+    Raises:
+        VolantError: If there is one, and it can't be asked.
+    """
+    from volant.tracking.stores import known
+
+    if not known(root):
+        return None
+    from volant.tracking.registry import registry
+
+    used: defaultdict[str, list[int]] = defaultdict(list)
+    with registry(root) as opened:
+        for version in opened.versions(flywheel):
+            for name in version.datasets:
+                used[name].append(version.number)
+    return {name: sorted(numbers) for name, numbers in used.items()}
+
+
+feedback = typer.Typer(
+    cls=Listing,
+    help="List what users said of answers (volant feedback NAME), accept it or reject it.",
+    no_args_is_help=True,
+)
+app.add_typer(feedback, name="feedback", rich_help_panel="Data")
+
+
+@feedback.command("list", hidden=True)
+def list_feedback(
+    name: Name,
+    status: Annotated[str | None, typer.Option(help="Only quarantined, accepted or rejected.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the feedback of a flywheel, the oldest first."""
+    from dataclasses import asdict
+
+    from volant.service.feedback import table
+    from volant.service.feedback.book import Book
+
+    items = Book().items(name, status)
+    if not items and not Book().items(name):  # one that is live no more keeps what was said of it
+        require_known(name)
+    if as_json:
+        print(json_line([asdict(item) for item in items]))  # noqa: T201
+    else:
+        table.show(name, items, Console())
+
+
+@feedback.command()
+def accept(
+    name: Name,
+    ids: Annotated[list[str] | None, typer.Argument(help="Of feedback; none: what was accepted before.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="The right label, instead of the client's; repeat.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accept feedback; all that is accepted becomes a TRAIN dataset, and ground truth in the lake."""
+    from dataclasses import asdict
+
+    from volant import config
+    from volant.service.feedback import review, table, truth
+    from volant.service.feedback.book import Book
+    from volant.service.feedback.training import bring
+
+    config.flywheel(name)
+    book = Book()
+    if ids:
+        review.accept(book, name, ids, table.who(), label)
+    brought = bring(book, name)
+    truth.publish(book, name)
+    if as_json:
+        print(json_line(asdict(brought)))  # noqa: T201
+    else:
+        table.show_brought(name, brought, Console())
+
+
+@feedback.command()
+def reject(
+    name: Name,
+    ids: Annotated[list[str], typer.Argument(help="Of feedback, as `volant feedback FLYWHEEL` lists them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Reject feedback: no model learns from it, and no quorum brings the same back."""
+    from dataclasses import asdict
+
+    from volant.service.feedback import review, table
+    from volant.service.feedback.book import Book
+
+    items = review.reject(Book(), name, ids, table.who())
+    if as_json:
+        print(json_line([asdict(item) for item in items]))  # noqa: T201
+    else:
+        Console().print(f"Rejected: {len(items):,} of {name}.", highlight=False)

@@ -1,10 +1,8 @@
 """Which datasets a flywheel's lake holds, and their rows. A dataset exists if, and only if, its card does."""
 
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
@@ -12,13 +10,8 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError
-from volant.schema import read_table, sha256, write_text
-
-Side = Literal["train", "test"]
-SIDES: tuple[Side, ...] = ("train", "test")
-# Rows belong to DVC; cards and .dvc files to git, which also keeps the folder by this file.
-IGNORED = "/*.parquet\n"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+from volant.workspace.files import read_table, sha256, write_text
+from volant.workspace.paths import SIDES, Side, checked, home
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -55,33 +48,6 @@ class Card:
     def order(self) -> tuple[str, int, str]:
         """By which datasets are sorted, the oldest first."""
         return self.time, self.number, self.name
-
-
-def home(flywheel: str, split: str, root: Path = Path()) -> Path:
-    """The folder of a flywheel's datasets of one side, made with its `.gitignore` if it is missing.
-
-    Raises:
-        VolantError: If either can't name a folder.
-    """
-    if split not in SIDES:
-        raise VolantError(f"--split {split} is no side of the lake. Allowed: {', '.join(SIDES)}.")
-    folder = root / "data" / checked(flywheel, "flywheel") / "lake" / split
-    if not (folder / ".gitignore").exists():
-        write_text(IGNORED, folder / ".gitignore")
-    return folder
-
-
-def checked(name: str, what: str) -> str:
-    """The name, if it can be part of a path.
-
-    Raises:
-        VolantError: If it has other signs than letters, digits, `.`, `_` and `-`, or doesn't begin as it must.
-    """
-    if not NAME.fullmatch(name):
-        raise VolantError(
-            f"'{name}' can't name a {what}. Allowed: letters, digits, '.', '_' and '-', the first a letter or digit."
-        )
-    return name
 
 
 def cards(flywheel: str, root: Path = Path()) -> list[Card]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from volant.datasets.catalogue import SIDES, Card, cards, tables
+from volant.datasets.catalogue import Card, cards, tables
 from volant.errors import VolantError
+from volant.workspace.paths import SIDES
 
 COLUMN = "dataset"
 SOURCE = "source"

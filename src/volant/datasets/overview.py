@@ -1,22 +1,18 @@
 """Which datasets a flywheel has, which versions used them, and marking one as not to be used any more."""
 
-import os
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from volant.config import did_you_mean
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
-from volant.datasets.locking import PATIENCE, locked
-from volant.errors import VolantError
-from volant.locking import turn_lock
-from volant.terminal import Console
+from volant.datasets.ingest.lock import PATIENCE, locked
+from volant.errors import VolantError, did_you_mean
+from volant.workspace.locks import turn_lock
+from volant.workspace.terminal import Console
 
 
 def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
@@ -38,26 +34,6 @@ def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
         card = replace(found[name], unused=" ".join(reason.split()))
         catalogue.write(card, root)
     return card
-
-
-def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] | None:
-    """Dataset to the versions that were trained or tested on it; None where there is no registry to ask.
-
-    Raises:
-        VolantError: If there is one, and it can't be asked.
-    """
-    if not (os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").exists()):
-        return None
-    if not find_spec("volant.tracking.registry"):
-        return None
-    from volant.tracking.registry import registry
-
-    used: defaultdict[str, list[int]] = defaultdict(list)
-    with registry(root) as known:
-        for version in known.versions(flywheel):
-            for name in version.datasets:
-                used[name].append(version.number)
-    return {name: sorted(numbers) for name, numbers in used.items()}
 
 
 def show(found: list[Card], used: Mapping[str, list[int]] | None, console: Console) -> None:

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from volant import plots
-from volant.evaluation.markdown import markdown
+from volant.evaluation import plots
+from volant.evaluation.page import markdown
 from volant.evaluation.reliability import Reliability
 from volant.evaluation.report import NOTHING, Report
 from volant.evaluation.slices import Slices
-from volant.schema import write_table, write_text
+from volant.rendering.canvas import save
+from volant.workspace.files import write_table, write_text
 
 FEW = 10  # labels up to which metrics.json holds F1 by label: more would drown the table of experiments
 
@@ -31,10 +32,10 @@ def write(report: Report, folder: Path) -> None:
     write_csv(report.pr, ("label", "recall", "precision"), charts / "pr.csv")
     write_csv(bins, ("label", "confidence", "accuracy", "count"), charts / "calibration.csv")
     names = [*report.task.labels, *([NOTHING] if any(NOTHING in pair for pair in report.confusion) else [])]
-    plots.save(plots.confusion(report.confusion, names), charts / "confusion.png")
-    plots.save(plots.per_class(report.labels), charts / "per_class.png")
-    plots.save(plots.calibration(report.before, report.after), charts / "calibration.png")
-    plots.save(plots.curves(report.roc, report.pr), charts / "curves.png")
+    save(plots.confusion(report.confusion, names), charts / "confusion.png")
+    save(plots.per_class(report.labels), charts / "per_class.png")
+    save(plots.calibration(report.before, report.after), charts / "calibration.png")
+    save(plots.curves(report.roc, report.pr), charts / "curves.png")
 
 
 def metrics(report: Report) -> dict:

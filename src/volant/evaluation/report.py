@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 from volant.evaluation.bootstrap import drawn_whole, intervals, units_of
 from volant.evaluation.curves import pr_rows, roc_rows
 from volant.evaluation.reliability import Reliability, floor, proper_scores, reliability
@@ -15,8 +14,8 @@ from volant.evaluation.slices import Slices, cut, measure_parts, summarise, with
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
 from volant.kinds.rates import AVERAGED, LOSSES, by_label, measure, roc_auc
-from volant.markdown import NOTHING
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
+from volant.rendering.markdown import NOTHING
 
 
 @dataclass(frozen=True)

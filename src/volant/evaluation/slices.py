@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 from volant.evaluation.bootstrap import intervals
 from volant.kinds.rates import Tallies, measure
 

@@ -4,7 +4,7 @@ DVC's change detection decides what runs; everything that touches the outside (r
 never in a stage, so that a turn that was cut off goes on where it stopped.
 """
 
+from volant.flywheel.iteration import iterate, plan
 from volant.flywheel.record import Turn
-from volant.flywheel.turn import iterate, plan
 
 __all__ = ["Turn", "iterate", "plan"]

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from volant import learned
-from volant.bundle import MANIFEST, Bundle, BundleError
+from volant.bundle import learned
+from volant.bundle.bundle import MANIFEST, Bundle, BundleError
 from volant.cleaning import clean_texts, parse_steps
 from volant.errors import VolantError
-from volant.gate import Answers
+from volant.flywheel.gate import Answers
 from volant.kinds import Kind
-from volant.locking import STATE
-from volant.provenance import digest
-from volant.schema import Annotation, read_table, write_table
+from volant.kinds.record import Annotation
+from volant.workspace.files import read_table, write_table
+from volant.workspace.locks import STATE
+from volant.workspace.provenance import digest
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry, Version

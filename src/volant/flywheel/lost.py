@@ -26,8 +26,8 @@ def lost_champion(name: str, root: Path = Path()) -> bool:
     Raises:
         VolantError: If there is a version to go back to, which is for a person to decide.
     """
-    from volant.service.registry import known
     from volant.tracking.registry import registry
+    from volant.tracking.stores import known
 
     if not known(root):
         return False

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from volant.flywheel.pipeline import News, Ran
-from volant.gate import Comparison, Decision
+from volant.flywheel.dvc import News, Ran
+from volant.flywheel.gate import Comparison, Decision
 
 Outcome = Literal["nothing", "evaluated", "promoted", "waiting", "undecided", "rejected"]
 

@@ -1,9 +1,9 @@
 """A turn for people: what was new, what ran, both scores, the gate's decision, the next command."""
 
-from volant.flywheel.pipeline import News
+from volant.flywheel.dvc import News
+from volant.flywheel.gate import show
 from volant.flywheel.record import Turn
-from volant.gate import show
-from volant.terminal import Console
+from volant.workspace.terminal import Console
 
 CASES = {
     "nothing": "nothing new: nothing runs",

@@ -15,7 +15,7 @@ from volant.kinds.calibration import Calibration
 from volant.kinds.classify import CLASSIFY
 from volant.kinds.multilabel import MULTILABEL
 from volant.kinds.rates import Tallies
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 __all__ = ["KINDS", "Calibration", "Kind", "Tallies"]
 

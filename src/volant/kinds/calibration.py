@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 LOWEST, HIGHEST = 0.1, 10.0  # a few separable validation rows must not make every answer 100 % sure
 # A temperature fitted on fewer rows than FEW may be luck, so it is held near 1, as if its logarithm had this spread.

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 from volant.kinds.calibration import FEW, TINY, Calibration, fit_temperature, log_softmax, score_matrix
 from volant.kinds.rates import Tallies, measure, tally
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 
 @dataclass(frozen=True)

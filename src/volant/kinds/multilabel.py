@@ -10,7 +10,7 @@ import pyarrow as pa
 from volant.kinds.calibration import TINY, Calibration, fit_lines, fit_temperature, score_matrix
 from volant.kinds.classify import column, constant_auc, place, plain
 from volant.kinds.rates import Tallies, by_label, measure, overall, tally
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 CLAIM = 0.2  # probability from which a label is claimed, though it isn't answered
 GRID = np.arange(2, 99) / 100  # thresholds tried; two decimals read well in a manifest

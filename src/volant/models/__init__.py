@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from volant.kinds import Kind
-from volant.schema import Annotation
+from volant.kinds.record import Annotation
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Fitted:
     """A fitted model on its way into a bundle.
 
     Attributes:
-        candidates: Ways to run it, best accuracy first: what `volant.runtime.load` takes. More than one when a
+        candidates: Ways to run it, best accuracy first: what `volant.bundle.runtime.load` takes. More than one when a
             smaller one (int8) may be taken instead; the choice is made on validation.
         history: One mapping of figures an epoch.
         best: Figures of the epoch that was kept.

@@ -172,7 +172,7 @@ def _tokens(model: Transformer, train: Examples) -> int:
 
 def tell(line: str) -> None:
     """Print a line on how the choice goes; under `torchrun` the first process does."""
-    from volant.terminal import Console
+    from volant.workspace.terminal import Console
 
     if int(os.environ.get("RANK", "0")) == 0:
         Console().print(f"auto: {line}", markup=False, highlight=False, soft_wrap=True)

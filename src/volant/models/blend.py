@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from volant.bundle.runtime import load
 from volant.models import Examples, Fitted, Task
-from volant.runtime import load
 
 
 def beside(

@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from volant.bundle.runtime.linear import LinearRuntime, save_linear
+from volant.cleaning.words import MARKS
 from volant.config import STRICT
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
-from volant.runtime.linear import LinearRuntime, save_linear
-from volant.words import MARKS
 
 NEVER = -20.0  # logit of a label that no train row has
 # one-letter words and marks such as "!" carry feeling and intent: scikit-learn's own pattern drops them

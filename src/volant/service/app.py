@@ -37,8 +37,9 @@ class Fronted(bentoml.Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The app that a worker serves."""
-        from volant.service import connections, settings
-        from volant.service.metrics import settle
+        from volant.service import settings
+        from volant.service.access import connections
+        from volant.service.telemetry.metrics import settle
 
         settle()  # before BentoML makes its own counters
         connections.use(settings.load().limits)
@@ -69,7 +70,7 @@ class Volant:
         if os.path.exists("service.yaml") or os.environ.get("VOLANT_HOSTS"):
             from volant.errors import VolantError
             from volant.service import settings
-            from volant.service.origins import Hosts
+            from volant.service.access.origins import Hosts
 
             try:
                 Hosts(settings.load().hosts)
@@ -77,8 +78,8 @@ class Volant:
                 raise SystemExit(f"Error: {error}") from error
 
     def __init__(self) -> None:
-        from volant.runtime.onnx import cores
-        from volant.service.packing import packaged
+        from volant.bundle.runtime.onnx import cores
+        from volant.service.package import packaged
         from volant.service.state import State
 
         # the workers share the cores; else each would begin a thread for every one of them
@@ -87,7 +88,7 @@ class Volant:
         bundles = packaged(late.service)
         with ThreadPoolExecutor(1) as beside:  # models are loaded while the rest is imported
             loaded = beside.submit(self._state.load, bundles) if bundles else beside.submit(self._state.follow)
-            from volant.service import pages
+            from volant.service.api import docs
             from volant.service.front import Front
 
             front = Front(self._state, late.others)
@@ -95,10 +96,10 @@ class Volant:
         late.front = front
         front.collecting.start()
         self._collecting, self._tracing = front.collecting, front.tracing
-        pages.announce(pages.has_ui(front.app), self._state.tokens.open)
-        self._pages = front.pages if pages.has_ui(front.app) else None
+        docs.announce(docs.has_ui(front.app), self._state.tokens.open)
+        self._pages = front.pages if docs.has_ui(front.app) else None
         if self._pages:
-            self._pages.start(pages.address(), packaged=bool(bundles))
+            self._pages.start(docs.address(), packaged=bool(bundles))
 
     def __is_ready__(self) -> bool:
         """What BentoML asks for /readyz."""

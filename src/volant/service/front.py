@@ -10,18 +10,18 @@ import asyncio
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from volant.service.clients import client_key
-from volant.service.collecting import Collecting
-from volant.service.counters import SEEN, several
-from volant.service.limits import Guard, refuse
-from volant.service.origins import Hosts, OriginGuard
-from volant.service.predict import endpoint
-from volant.service.problems import refused
-from volant.service.refused import RefusedError
-from volant.service.routes import build
+from volant.service.access.clients import client_key
+from volant.service.access.guard import Guard, refuse
+from volant.service.access.origins import Hosts, OriginGuard
+from volant.service.api.predict import endpoint
+from volant.service.api.problems import refused
+from volant.service.api.routes import build
+from volant.service.errors import RefusedError
+from volant.service.parts import Collecting
 from volant.service.state import State
-from volant.service.tracing import Tracing
-from volant.service.ui.beside import Beside, installed
+from volant.service.telemetry.counters import SEEN, several
+from volant.service.telemetry.tracing import Tracing
+from volant.service.ui.process import Beside, installed
 from volant.service.ui.proxy import Proxy, is_page
 
 # BentoML's own

@@ -11,18 +11,18 @@ from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
 from volant.errors import VolantError
+from volant.monitor.captures import Sink
 from volant.service import settings as told
-from volant.service.answered import Sink
-from volant.service.clients import client_key
-from volant.service.deployments import Deployments
-from volant.service.event_ids import EventIds
-from volant.service.following import Following
-from volant.service.limits import check_texts
-from volant.service.metrics import Metrics
-from volant.service.models import Models, Target
-from volant.service.refused import RefusedError
-from volant.service.telling import Reply, Teller
-from volant.service.tokens import Tokens, token
+from volant.service.access.clients import client_key
+from volant.service.access.guard import check_texts
+from volant.service.access.tokens import Tokens, token
+from volant.service.capture.event_ids import EventIds
+from volant.service.deployments.deployments import Deployments
+from volant.service.deployments.following import Following
+from volant.service.deployments.loaded import Models, Target
+from volant.service.errors import RefusedError
+from volant.service.telemetry.metrics import Metrics
+from volant.service.telemetry.sinks import Reply, Teller
 
 
 class State:

@@ -10,8 +10,8 @@ import pyarrow as pa
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from volant.config import STRICT, did_you_mean
-from volant.errors import VolantError
+from volant.config import STRICT
+from volant.errors import VolantError, did_you_mean
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import held, marked, plain, read_labels, rename_labels
 from volant.sources.unmatched import note, unmatched_values

@@ -10,8 +10,8 @@ import pyarrow as pa
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from volant.config import STRICT, did_you_mean
-from volant.errors import VolantError
+from volant.config import STRICT
+from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats import MAX_LINE, Format, Sheet, read_sheet
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from volant.config import STRICT, did_you_mean
-from volant.errors import VolantError
+from volant.config import STRICT
+from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats.class_names import name_of, with_class_names
 from volant.sources.labels import plain

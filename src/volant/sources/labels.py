@@ -10,8 +10,7 @@ from contextlib import suppress
 import numpy as np
 import pyarrow as pa
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 from volant.sources.formats.exports import choices
 
 LONGEST_LIST = 4096

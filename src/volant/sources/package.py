@@ -13,8 +13,8 @@ import pyarrow as pa
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from volant.config import STRICT, did_you_mean
-from volant.errors import VolantError
+from volant.config import STRICT
+from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats import FORMATS, Format, read_stream
 

@@ -7,8 +7,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 from volant.sources.files import opened
 from volant.sources.formats import FORMATS, Detected, Format, detect, to_the_end
 from volant.sources.formats.delimited import MOST_COLUMNS, named_rows, shown

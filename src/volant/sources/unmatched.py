@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from volant.config import did_you_mean
+from volant.errors import did_you_mean
 from volant.sources.labels import held, plain
 
 KEY = b"volant unmatched"

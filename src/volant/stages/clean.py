@@ -9,9 +9,9 @@ from rich.table import Table
 
 from volant import config
 from volant.cleaning import clean_tables
-from volant.schema import read_table, write_table, write_text
 from volant.stages import run_stage
-from volant.terminal import Console
+from volant.workspace.files import read_table, write_table, write_text
+from volant.workspace.terminal import Console
 
 SPLITS = ("train", "validation", "test")
 

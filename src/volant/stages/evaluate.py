@@ -10,19 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from volant import config
-from volant.errors import VolantError
 from volant.evaluation import Report, Task, evaluate
 from volant.evaluation.files import write, write_json
+from volant.evaluation.rows import answerable, served_rows
 from volant.evaluation.speed import folder_size, latencies, speed_metrics, timed
-from volant.schema import read_table
 from volant.stages import run_stage
-from volant.terminal import Console
+from volant.workspace.files import read_table
+from volant.workspace.terminal import Console
 
 if TYPE_CHECKING:
-    from volant.bundle import Bundle
+    from volant.bundle.bundle import Bundle
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
         flywheel: Its config.
         root: Folder that holds `data`, `models` and `reports`.
     """
-    from volant.bundle import Bundle
+    from volant.bundle.bundle import Bundle
 
     data, reports = root / "data" / name, root / "reports" / name
     test = served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
@@ -51,39 +49,6 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
     write(report, reports)
     write_json(speed, reports / "speed.json")
     return report, speed
-
-
-def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
-    """The rows that cleaning kept, with the text as it came: the bundle cleans it itself, as in service.
-
-    Raises:
-        VolantError: If a clean row was never prepared.
-    """
-    places = {key: row for row, key in enumerate(prepared.column("id").to_pylist())}
-    wanted = clean.column("id").to_pylist()
-    if lost := [key for key in wanted if key not in places]:
-        raise VolantError(
-            f"{len(lost)} of the clean test rows are not among the prepared ones, such as id '{lost[0]}'. "
-            "One of the two is of another run: make both again with `dvc repro`."
-        )
-    kept = prepared.take([places[key] for key in wanted])
-    return clean.set_column(clean.column_names.index("text"), "text", kept.column("text"))
-
-
-def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:
-    """The rows whose labels the bundle knows: new ones can come with TEST rows before any TRAIN row teaches them."""
-    known = set(bundle.labels)
-    held = [{a.label} if a.label is not None else set(a.labels) for a in bundle.kind.gold(test)]
-    foreign = sorted(set().union(*held) - known)
-    if foreign:
-        kept = [labels <= known for labels in held]
-        log.warning(
-            "%d test rows are left out: this bundle was not taught their labels (%s). Ingest TRAIN rows of those.",
-            kept.count(False),
-            ", ".join(foreign[:10]),
-        )
-        return test.filter(pa.array(kept))
-    return test
 
 
 def task(flywheel: config.Flywheel, bundle: "Bundle") -> Task:
@@ -116,7 +81,7 @@ def main(name: str) -> None:
 def record(name: str, report: Report, speed: dict[str, float]) -> None:
     """Add test figures and plots to the MLflow run that trained this bundle."""
     from volant import tracking
-    from volant.bundle import MANIFEST
+    from volant.bundle.bundle import MANIFEST
 
     manifest = json.loads((Path("models") / name / MANIFEST).read_text(encoding="utf-8"))
     with tracking.resume(name, {"bundle": manifest["digest"]}) as run:

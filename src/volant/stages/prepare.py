@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from volant import config
-from volant.data_card import write_card
-from volant.data_warnings import alike
+from volant.datasets.describe.card import write_card
+from volant.datasets.describe.warnings import alike
 from volant.datasets.merge import added, gather
+from volant.datasets.splits.split import Cut, cut
 from volant.kinds import KINDS
-from volant.schema import write_table
 from volant.sources.columns import check_rows
 from volant.sources.unmatched import take_notes
-from volant.splits import Cut, cut
 from volant.stages import run_stage
-from volant.terminal import Console
+from volant.workspace.files import write_table
+from volant.workspace.terminal import Console
 
 
 def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Cut, list[str]]:

@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from volant import config, learned
-from volant.bundle import Bundle
+from volant import config
+from volant.bundle import learned
+from volant.bundle.bundle import Bundle
 from volant.kinds import KINDS, Kind
 from volant.models import Examples, Fitted, Task
-from volant.packing import Origin, pack, require_metric
-from volant.provenance import digest, git_commit
-from volant.schema import read_table, write_text
+from volant.models.packing import Origin, pack, require_metric
 from volant.stages import run_stage
-from volant.terminal import Console
+from volant.workspace.files import read_table, write_text
+from volant.workspace.provenance import digest, git_commit
+from volant.workspace.terminal import Console
 
 WORK = Path(".cache/train")
 WORTH_A_WORD = 0.01  # share of texts that are cut

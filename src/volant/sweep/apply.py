@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from volant import config, model_choice
-from volant.errors import VolantError
-from volant.schema import write_text
-from volant.sweep.rewrite import rewrite
+from volant import config
+from volant.config import model_choice
+from volant.config.rewrite import rewrite
+from volant.errors import VolantError, did_you_mean
 from volant.sweep.study import MODEL, done, overrides, short, storage_url, studies
-from volant.terminal import Console
+from volant.workspace.files import write_text
+from volant.workspace.terminal import Console
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -115,7 +116,7 @@ def choose(found: Sequence["Study"], name: str, wanted: str | None) -> "Study":
         said = f"'{wanted}' is no study of {name} with results." if wanted else f"No study of {name} has a result."
         there = f" There are: {', '.join(names)}." if names else ""
         raise VolantError(
-            f"{said}{config.did_you_mean(str(wanted), names)}{there} Run one: "
+            f"{said}{did_you_mean(str(wanted), names)}{there} Run one: "
             f"`python -m volant.sweep -m flywheel={name} sweep=linear`."
         )
     if len(found) == 1:
@@ -183,7 +184,7 @@ def whole_lists(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[s
 
 def _check(root: Path, path: Path, before: str) -> None:
     """Take the file back if it can't be composed."""
-    from volant.compose import compose
+    from volant.config.compose import compose
 
     try:
         compose(root)

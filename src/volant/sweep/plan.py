@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from volant import config, model_choice
-from volant.errors import VolantError
+from volant import config
+from volant.config import model_choice
+from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
-from volant.provenance import digest
-from volant.schema import sha256
 from volant.sweep import study as studies
 from volant.sweep.sampling import first, grid, sampling
 from volant.sweep.study import COSTS, MODEL, Goal, direction
 from volant.sweep.trial import TRAINED_ON, flywheel_of
+from volant.workspace.files import sha256
+from volant.workspace.provenance import digest
 
 MISSING = object()
 
@@ -131,7 +132,7 @@ def _known(settings: "DictConfig", swept: Sequence[str]) -> None:
             there = OmegaConf.select(settings, parent) or {}
             names = [str(name) for name in there]
             raise VolantError(
-                f"{key} is swept, but is no key of the flywheel.{config.did_you_mean(last, names)} "
+                f"{key} is swept, but is no key of the flywheel.{did_you_mean(last, names)} "
                 f"{parent} has: {', '.join(names) or 'none'}."
             )
 
@@ -146,7 +147,7 @@ def _goal(name: str, settings: "DictConfig", given: bool) -> Goal:
         if objective not in allowed:
             raise VolantError(
                 f"The objective '{objective}' is not among what a trial of kind {flywheel.kind} returns: "
-                f"{', '.join(allowed)}.{config.did_you_mean(objective, allowed)} "
+                f"{', '.join(allowed)}.{did_you_mean(objective, allowed)} "
                 f"Change `objectives`, or `metric` in conf/flywheel/{name}.yaml."
             )
     if not given:

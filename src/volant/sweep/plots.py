@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from volant.schema import whole
 from volant.sweep.study import leaf
+from volant.workspace.files import whole
 
 if TYPE_CHECKING:
     from optuna import Study

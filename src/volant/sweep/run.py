@@ -13,8 +13,8 @@ from volant.sweep import study as studies
 from volant.sweep.plan import Plan, plan
 from volant.sweep.study import FOLDER
 from volant.sweep.trial import run
-from volant.terminal import Console
-from volant.tracking.store import shown
+from volant.tracking.stores import shown
+from volant.workspace.terminal import Console
 
 
 def main(arguments: Sequence[str], root: Path | None = None) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from volant.sweep.study import Goal, done, overrides, short
-from volant.terminal import Console
+from volant.workspace.terminal import Console
 
 if TYPE_CHECKING:
     from optuna import Study

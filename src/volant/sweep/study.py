@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from volant import config
 from volant.errors import VolantError
 from volant.evaluation.report import LOSSES
-from volant.tracking.store import shown
+from volant.tracking.stores import shown
 
 if TYPE_CHECKING:
     from optuna import Study

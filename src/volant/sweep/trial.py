@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from volant import config
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS, Kind
-from volant.schema import read_table, write_table, write_text
 from volant.sweep.study import COSTS, short
+from volant.workspace.files import read_table, write_table, write_text
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -140,6 +140,6 @@ def pick(objectives: Sequence[str], figures: dict[str, float]) -> dict[str, floa
         if name not in figures:
             raise VolantError(
                 f"The objective '{name}' is not among what this trial returned: {', '.join(figures)}."
-                f"{config.did_you_mean(name, figures)} Costs are {', '.join(COSTS)}."
+                f"{did_you_mean(name, figures)} Costs are {', '.join(COSTS)}."
             )
     return {name: figures[name] for name in objectives}

@@ -1,6 +1,6 @@
 """`python -m volant.tracking [PORT]`: MLflow's pages."""
 
-from volant import child
-from volant.tracking.pages import ui
+from volant.tracking.ui import ui
+from volant.workspace import servers
 
-child.main(lambda port: ui(port=port), 5000)
+servers.main(lambda port: ui(port=port), 5000)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
-from volant.tracking.versions import Version
+from volant.errors import VolantError, did_you_mean
+from volant.tracking.version import Version
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

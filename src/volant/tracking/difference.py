@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from volant.bundle import Bundle
+from volant.bundle.bundle import Bundle
 from volant.kinds import Kind
-from volant.provenance import flatten
-from volant.schema import Annotation, read_table
+from volant.kinds.record import Annotation
 from volant.tracking.registry import Registry
+from volant.workspace.files import read_table
+from volant.workspace.provenance import flatten
 
 Pair = tuple[Any, Any]
 

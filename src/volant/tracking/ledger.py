@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from volant.errors import VolantError
-from volant.provenance import digest
+from volant.workspace.provenance import digest
 
 Event = Literal["register", "compare", "approve", "reject", "promote", "rollback"]
 Status = Literal["pending", "approved", "rejected"]

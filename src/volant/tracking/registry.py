@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from volant.errors import VolantError
-from volant.locking import LOCKS, STATE, held
-from volant.tracking import entries, files, following, versions
+from volant.tracking import aliases, artifacts, ledger_store
+from volant.tracking import version as versions
 from volant.tracking.best import Best, best
-from volant.tracking.clients import client as connect
-from volant.tracking.decisions import Rules, Seen, StaleError, person
-from volant.tracking.entries import Decision
+from volant.tracking.client import client as connect
 from volant.tracking.ledger import Entry, State, state, until
-from volant.tracking.store import Store, reason, session, shown
-from volant.tracking.versions import Record, Version
+from volant.tracking.ledger_store import Decision
+from volant.tracking.rules import Rules, Seen, StaleError, person
+from volant.tracking.stores import Store, reason, session, shown
+from volant.tracking.version import Record, Version
+from volant.workspace.locks import LOCKS, STATE, held
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -87,26 +88,28 @@ class Registry:
         manifest = versions.checked(bundle, flywheel)
         told = versions.tags(manifest, record, versions.bundle_size(manifest), by or person())
         # minutes for a large model: before the lock is taken
-        run = None if self._same(flywheel, told) else files.keep(self._client, self._store, bundle, manifest, record)
+        run = (
+            None if self._same(flywheel, told) else artifacts.keep(self._client, self._store, bundle, manifest, record)
+        )
         with self._turn(flywheel):
             if run and not self._same(flywheel, told):
-                entries.ensure(self._client, flywheel)
-                place = f"{run.info.artifact_uri}/{files.FOLDER}"
+                ledger_store.ensure(self._client, flywheel)
+                place = f"{run.info.artifact_uri}/{artifacts.FOLDER}"
                 self._client.create_model_version(flywheel, place, run.info.run_id, tags=told, await_creation_for=0)
-            following.adopt(self._client, flywheel)
-            following.follow(self._client, flywheel)
+            aliases.adopt(self._client, flywheel)
+            aliases.follow(self._client, flywheel)
             return self.get(flywheel, self._same(flywheel, told))
 
     def knows(self, flywheel: str) -> bool:
         """Whether it holds anything of that flywheel."""
-        return any(entries.find(self._client, name) for name in (named(flywheel), flywheel + entries.SUFFIX))
+        return any(ledger_store.find(self._client, name) for name in (named(flywheel), flywheel + ledger_store.SUFFIX))
 
     def flywheels(self) -> list[str]:
         """The names of all flywheels that it holds something of."""
         found, token = [], None
         while True:
             page = self._client.search_registered_models(page_token=token)
-            found += [model.name.removesuffix(entries.SUFFIX) for model in page]
+            found += [model.name.removesuffix(ledger_store.SUFFIX) for model in page]
             token = page.token
             if not token:
                 return sorted(set(found))
@@ -114,7 +117,7 @@ class Registry:
     def versions(self, flywheel: str) -> list[Version]:
         """All versions, the newest first."""
         now = self._state(flywheel)
-        return [versions.read(v, now) for v in reversed(following.made(self._client, named(flywheel)))]
+        return [versions.read(v, now) for v in reversed(aliases.made(self._client, named(flywheel)))]
 
     def get(self, flywheel: str, number: int) -> Version:
         """One version.
@@ -236,8 +239,8 @@ class Registry:
         rules = Rules(flywheel, by or person())
         with self._turn(flywheel) as cut_off:
             if not (cut_off and self._entries(flywheel)[-1].event == "rollback"):
-                entries.append(self._client, flywheel, lambda found: rules.rollback(state(found)))
-                following.follow(self._client, flywheel)
+                ledger_store.append(self._client, flywheel, lambda found: rules.rollback(state(found)))
+                aliases.follow(self._client, flywheel)
             return self.get(flywheel, self.number(flywheel, "champion"))
 
     def best(self, flywheel: str, metric: str) -> Best:
@@ -250,14 +253,14 @@ class Registry:
 
     def record(self, flywheel: str, number: int) -> Record:
         """What is kept with a version."""
-        return files.get_record(self._client, self.get(flywheel, number).run_id)
+        return artifacts.get_record(self._client, self.get(flywheel, number).run_id)
 
     def annotate(
         self, flywheel: str, number: int, gate: dict[str, Any] | None, measured: dict[str, Any] | None = None
     ) -> None:
         """Keep what the gate found with a version; what it measured also where no file has to be fetched for it."""
         if gate is not None:
-            files.put_gate(self._client, self.get(flywheel, number).run_id, gate)
+            artifacts.put_gate(self._client, self.get(flywheel, number).run_id, gate)
         if measured is not None:
             self._client.set_model_version_tag(flywheel, str(number), versions.GATED, json.dumps(measured))
 
@@ -271,9 +274,9 @@ class Registry:
         folder = self._root / FETCHED / flywheel / str(number)
         with self._locked(f"{flywheel}.fetch"):
             try:
-                files.require(folder, version.digest)
+                artifacts.require(folder, version.digest)
             except VolantError:
-                files.get_bundle(self._client, version.run_id, version.digest, folder)
+                artifacts.get_bundle(self._client, version.run_id, version.digest, folder)
         return folder
 
     def weights(self, flywheel: str, number: int) -> Path:
@@ -285,7 +288,7 @@ class Registry:
         folder = self._root / WEIGHTS / flywheel / str(number)
         with self._locked(f"{flywheel}.fetch"):
             if not folder.exists():
-                files.get_weights(self._client, self.get(flywheel, number).run_id, folder)
+                artifacts.get_weights(self._client, self.get(flywheel, number).run_id, folder)
         return folder
 
     def history(self, flywheel: str, at: datetime | None = None) -> list[Entry]:
@@ -303,8 +306,8 @@ class Registry:
 
     def _decide(self, flywheel: str, number: int, rule: Callable[[State], Decision | None]) -> Version:
         with self._turn(flywheel):
-            entries.append(self._client, flywheel, lambda found: rule(self._known(flywheel, number, state(found))))
-            following.follow(self._client, flywheel)
+            ledger_store.append(self._client, flywheel, lambda found: rule(self._known(flywheel, number, state(found))))
+            aliases.follow(self._client, flywheel)
             return self.get(flywheel, number)
 
     def _known(self, flywheel: str, number: int, now: State) -> State:
@@ -315,15 +318,15 @@ class Registry:
     def _turn(self, flywheel: str) -> Iterator[bool]:
         """One writer of this machine at a time, after what a crash left behind is put right: whether there was one."""
         with self._locked(f"{named(flywheel)}.ledger"):
-            yield following.heal(self._client, flywheel)
+            yield aliases.heal(self._client, flywheel)
 
     def _same(self, flywheel: str, told: Mapping[str, str]) -> int:
         """The number of the version with this bundle, 0 if there is none."""
-        same = [v for v in following.made(self._client, flywheel) if v.tags["bundle"] == told["bundle"]]
+        same = [v for v in aliases.made(self._client, flywheel) if v.tags["bundle"] == told["bundle"]]
         return int(same[0].version) if same else 0
 
     def _entries(self, flywheel: str) -> list[Entry]:
-        return entries.read(self._client, named(flywheel))
+        return ledger_store.read(self._client, named(flywheel))
 
     def _state(self, flywheel: str) -> State:
         return state(self._entries(flywheel))
@@ -344,8 +347,9 @@ def named(flywheel: str) -> str:
         >>> named("reviews")
         'reviews'
     """
-    if not NAME.fullmatch(flywheel) or flywheel.endswith(entries.SUFFIX):
+    if not NAME.fullmatch(flywheel) or flywheel.endswith(ledger_store.SUFFIX):
         raise VolantError(
-            f"'{flywheel}' can't be a flywheel: letters, digits, '.', '_' and '-', no '{entries.SUFFIX}' at its end."
+            f"'{flywheel}' can't be a flywheel: letters, digits, '.', '_' and '-', "
+            f"no '{ledger_store.SUFFIX}' at its end."
         )
     return flywheel

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from volant import lake
-from volant.provenance import flatten, git_commit
-from volant.tracking.clients import client as connect
-from volant.tracking.clients import experiment
-from volant.tracking.store import Store, batched, finite, session, shown, sqlite_file, takeable, warn
+from volant.tracking.client import client as connect
+from volant.tracking.client import experiment
+from volant.tracking.stores import Store, batched, finite, session, shown, sqlite_file, takeable, warn
+from volant.workspace import lake
+from volant.workspace.provenance import flatten, git_commit
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

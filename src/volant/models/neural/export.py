@@ -10,10 +10,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from volant.bundle.runtime.onnx import TOKENIZER
+from volant.bundle.runtime.reader import HEAD, Reader
 from volant.models.neural.heads import Net
 from volant.models.neural.quantisation import quantise, quantise_weights
-from volant.runtime.onnx import TOKENIZER
-from volant.runtime.reader import HEAD, Reader
 
 FP32, INT8 = "model.onnx", "model-int8.onnx"
 OPSET = 18

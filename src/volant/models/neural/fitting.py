@@ -15,6 +15,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from volant.bundle.runtime.onnx import batches
+from volant.bundle.runtime.reader import HEAD, Reader
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
 from volant.models.neural.batches import pad
@@ -27,8 +29,6 @@ from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
-from volant.runtime.onnx import batches
-from volant.runtime.reader import HEAD, Reader
 
 WAIT = 2.0  # seconds before a progress bar is worth a line
 Ids = Sequence[Sequence[int]]

@@ -14,9 +14,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from volant.service.deployments import HOME
-from volant.service.ui.beside import SOCKET
-from volant.service.watching import end_with_parent
+from volant.service.deployments.watching import end_with_parent
+from volant.service.settings import HOME
+from volant.service.ui.process import KEPT, SOCKET
 
 FILES = HOME / "ui"  # what is uploaded, until it is handed to the API
 NICER = 5  # predictions go first
@@ -48,7 +48,12 @@ def main(address: str, packaged: bool) -> None:
 
     app = site(address, packaged)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, proxy_headers=False, timeout_graceful_shutdown=1
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=KEPT,
     )
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening(SOCKET)])

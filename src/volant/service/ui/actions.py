@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from volant.errors import VolantError
-from volant.service.deployments import HOME
-from volant.service.journal import Entry, Journal
+from volant.service.settings import HOME
 from volant.service.ui.markup import table
+from volant.workspace.journal import Entry, Journal
 
 FILE = HOME / "actions.jsonl"
 SHOWN = 100

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from volant.errors import VolantError
-from volant.service.clients import HEADER
-from volant.service.refused import RefusedError
+from volant.service.access.clients import HEADER
+from volant.service.errors import RefusedError
 
 PATIENCE = 120  # seconds: to deploy a version may take as long
 

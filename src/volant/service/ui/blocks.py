@@ -7,17 +7,18 @@ import gradio as gr
 
 from volant.errors import VolantError
 from volant.service.settings import Settings
-from volant.service.ui import batch_tab, deploy_tab, feedback_tab, registry, try_tab, versions_tab
+from volant.service.ui import flywheels as registry
 from volant.service.ui.api import Api
 from volant.service.ui.markup import note
 from volant.service.ui.page import PRIVATE, Page, chosen
+from volant.service.ui.tabs import batch, deploy, feedback, predict, versions
 
 TABS: dict[str, Callable[[Page, gr.Tab], None]] = {
-    "Try": try_tab.add,
-    "Batch": batch_tab.add,
-    "Deploy": deploy_tab.add,
-    "Versions": versions_tab.add,
-    "Feedback": feedback_tab.add,
+    "Try": predict.add,
+    "Batch": batch.add,
+    "Deploy": deploy.add,
+    "Versions": versions.add,
+    "Feedback": feedback.add,
 }
 PACKAGED = ("Try", "Batch", "Feedback")  # what needs no registry
 

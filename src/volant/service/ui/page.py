@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 
 from volant.errors import VolantError
-from volant.service.clients import HEADER
-from volant.service.deployments import live
+from volant.service.access.clients import HEADER
+from volant.service.access.tokens import token as browser_token
+from volant.service.deployments.deployments import live
 from volant.service.settings import Settings
-from volant.service.tokens import token as browser_token
 from volant.service.ui.api import Api, Caller
 from volant.service.ui.markup import note
 

@@ -10,10 +10,10 @@ from gradio.utils import get_upload_folder
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from volant.service.clients import HEADER, network
-from volant.service.limits import refuse
-from volant.service.refused import RefusedError
-from volant.service.ui import bodies
+from volant.service.access.clients import HEADER, network
+from volant.service.access.guard import refuse
+from volant.service.errors import RefusedError
+from volant.service.ui import forms
 from volant.service.ui.proxy import PREFIX
 from volant.service.ui.sessions import Sessions
 from volant.service.ui.uploads import Upload, Uploads
@@ -85,11 +85,11 @@ class Policy:
     async def _checked(self, path: str, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """What was checked is what is passed on: written anew, so that no other parser reads it otherwise."""
         headers, body = Headers(scope=scope), await _whole(receive)
-        found = bodies.parse(body, headers.get("content-type", ""))
-        bodies.check(path, found, self.parts.servers, self.parts.functions)
-        bodies.check_files(found, Path(get_upload_folder()))
+        found = forms.parse(body, headers.get("content-type", ""))
+        forms.check(path, found, self.parts.servers, self.parts.functions)
+        forms.check_files(found, Path(get_upload_folder()))
         if "session_hash" in found:
-            self.sessions.touch(network(scope["client"][0]), str(found["session_hash"])[: bodies.SESSION])
+            self.sessions.touch(network(scope["client"][0]), str(found["session_hash"])[: forms.SESSION])
         written = json.dumps(found).encode()
         kept = [one for one in headers.raw if one[0] not in (b"content-length", b"transfer-encoding")]
         scope = {**scope, "headers": [*kept, (b"content-length", str(len(written)).encode())]}

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from volant.service.clients import HEADER, vouch
-from volant.service.refused import RefusedError
-from volant.service.schemas import Problem
-from volant.service.ui import beside, notices
-from volant.service.ui.ending import Ending
+from volant.service.access.clients import HEADER, vouch
+from volant.service.api.schemas import Problem
+from volant.service.errors import RefusedError
+from volant.service.ui import notices, process
+from volant.service.ui.stopping import Ending
 
 if TYPE_CHECKING:
     import httpx
@@ -54,8 +54,8 @@ class Proxy:
         pages: The process; None where the pages are switched off.
     """
 
-    def __init__(self, root: Path, key: bytes, pages: beside.Beside | None) -> None:
-        self._socket, self._key, self._pages = root / beside.SOCKET, key, pages
+    def __init__(self, root: Path, key: bytes, pages: process.Beside | None) -> None:
+        self._socket, self._key, self._pages = root / process.SOCKET, key, pages
         self._made: httpx.AsyncClient | None = None
         self._ending: Ending | None = None
 
@@ -71,7 +71,7 @@ class Proxy:
     async def _answer(self, request: Request) -> Response:
         if self._pages is None:
             raise RefusedError("The pages are switched off: `ui: false` in service.yaml.", 404)
-        if not beside.installed():
+        if not process.installed():
             return _notice(request, notices.MISSING)
         if request.url.path == PREFIX:  # relative, so that it holds behind any other proxy
             query = f"?{request.url.query}" if request.url.query else ""
@@ -124,7 +124,9 @@ class Proxy:
         import httpx
 
         if self._made is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+            # closed here before the pages do: a request on a connection that they just closed would fail
+            expiry = process.KEPT / 10
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=expiry)
             transport = httpx.AsyncHTTPTransport(uds=str(self._socket), limits=limits)
             timeout = httpx.Timeout(None, connect=5)
             self._made = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-from volant.service.refused import RefusedError
+from volant.service.errors import RefusedError
 
 PER_CLIENT = 50  # pages of one client that are kept at a time
 MOST = 1000  # of all; so their states take 150 MiB at most

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from volant.service.refused import RefusedError
+from volant.service.errors import RefusedError
 from volant.service.ui import files
 from volant.service.ui.files import DEAD, HOUR
 

@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from volant.config import did_you_mean
-from volant.errors import VolantError
+from volant.errors import VolantError, did_you_mean
 
 FORMAT = "augmented manifest (SageMaker Ground Truth)"
 META = "-metadata"

@@ -1,0 +1,1 @@
+"""Answer files of texts with a bundle."""

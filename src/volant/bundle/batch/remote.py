@@ -1,0 +1,82 @@
+"""Files to answer on S3."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from volant.errors import VolantError
+from volant.workspace import s3
+from volant.workspace.objects import split, store
+
+PIECE = 1024 * 1024
+
+
+class LaterError(VolantError):
+    """A store does not answer now; it may when it is asked again."""
+
+
+def endpoint(root: Path = Path()) -> str | None:
+    """Where S3 is: where the lake of a project is, if that is on S3, else where botocore finds it."""
+    with suppress(VolantError):
+        return store(root).lake.endpoint_url
+    return None
+
+
+def download(uri: str, path: Path, most: int | None, endpoint_url: str | None) -> None:
+    """Bring an object here, piece by piece.
+
+    Raises:
+        LaterError: If S3 does not answer now.
+        VolantError: If it is not there, can't be read, or is larger than `most` bytes.
+    """
+    bucket, key = split(uri)
+    part, size = path.with_name(f".{path.name}.part"), 0
+    try:
+        with _reached(bucket, endpoint_url), part.open("wb") as file:
+            client: Any = s3.client(endpoint_url)
+            for piece in client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(PIECE):
+                size += len(piece)
+                if most is not None and size > most:
+                    raise VolantError(f"{uri} has more than {most} bytes (jobs.upload_bytes). Send it in parts.")
+                file.write(piece)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def upload(path: Path, uri: str, endpoint_url: str | None) -> None:
+    """Put a file there.
+
+    Raises:
+        LaterError: If S3 does not answer now.
+        VolantError: If it can't be written.
+    """
+    bucket, key = split(uri)
+    with _reached(bucket, endpoint_url), path.open("rb") as file:
+        client: Any = s3.client(endpoint_url)
+        client.put_object(Bucket=bucket, Key=key, Body=file)
+
+
+@contextmanager
+def _reached(bucket: str, endpoint_url: str | None) -> Iterator[None]:
+    """Tell a store that is down, which may come back, from one that says no."""
+    try:
+        with s3.explained(bucket, endpoint_url):
+            yield
+    except VolantError as error:
+        if _passes(error.__cause__):
+            raise LaterError(str(error)) from error
+        raise
+
+
+def _passes(error: BaseException | None) -> bool:
+    if error is None:  # it was no answer of S3; botocore itself may be missing
+        return False
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status == 429 or status >= 500
+    away = (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError)
+    return isinstance(error, away)

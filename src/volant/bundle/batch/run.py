@@ -1,0 +1,146 @@
+"""A batch job without a server: the same work on the same files; run again, it goes on where it was cut off."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from volant.bundle.batch.answering import Progress, answer_all, answerer
+from volant.bundle.batch.predicting import reading_of
+from volant.bundle.batch.remote import download, endpoint, upload
+from volant.bundle.bundle import Bundle
+from volant.errors import VolantError
+from volant.sources.formats.options import Options
+from volant.sources.texts import numbered_texts
+from volant.workspace import files
+from volant.workspace.objects import split
+
+HOME = Path(".volant/batch")  # where the work on an object is, as nothing can be appended to one
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be answered, and how.
+
+    Attributes:
+        file: Of any form that is read; a path, or an object such as `s3://bucket/in/a.csv`.
+        out: JSON Lines, written whole or not at all; a path or an object.
+        column: Column or key that holds the text; the flywheel's own, or `text`, if left out.
+        written: How the file is written, as far as that is given; the rest is found.
+        all_scores: Whether each answer has the probability of every label.
+        version: Of the bundle; each answer names it.
+        longest: Characters of a text that are read; a longer one is refused.
+    """
+
+    file: str
+    out: str
+    column: str | None = None
+    written: Options = field(default_factory=Options)
+    all_scores: bool = False
+    version: str | None = None
+    longest: int = 20_000
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a file.
+
+    Attributes:
+        rows: Documents that it has.
+        resumed: How many of them an earlier run had answered.
+        out: Where the answers are.
+    """
+
+    rows: int
+    resumed: int
+    out: str
+
+
+def answer_file(
+    bundle: Bundle,
+    asked: Asked,
+    progress: Callable[[int], object] = lambda _: None,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Done:
+    """Answer every document of a file, as a batch job does.
+
+    Args:
+        bundle: What answers.
+        asked: The file, where its answers go, and what they hold.
+        progress: Called with the number of documents that are done.
+        tell: Called with a sentence on what the file was found to be, where that is not plain.
+
+    Raises:
+        VolantError: If the file can't be read; names the line. Or if an object can't be read or written.
+    """
+    reading, work = reading_of(bundle, asked.column, written=asked.written), _work(asked)
+    part, notes = work.with_name(f".{work.name}.batch.part"), work.with_name(f".{work.name}.batch.json")
+    work.parent.mkdir(parents=True, exist_ok=True)
+    answer = answerer(bundle, asked.version, asked.all_scores)
+    with _local(asked, work) as (file, state):
+        task = [bundle.manifest["digest"], asked.file, state, asdict(asked.written), list(reading.columns)]
+        task += [asked.all_scores, asked.version, asked.longest]
+        before = at = _before(notes, part, task)
+        found = numbered_texts(str(file), asked.file, reading, tell)
+        for at in answer_all(found, answer, part, asked.longest, before):
+            files.write_text(json.dumps({"task": task, **asdict(at)}), notes)
+            progress(at.done)
+    if _remote(asked.out):
+        upload(part, asked.out, endpoint())
+        part.unlink()
+    else:
+        os.replace(part, work)
+    notes.unlink()
+    return Done(at.done, before.done, asked.out)
+
+
+def _work(asked: Asked) -> Path:
+    """Where the answers grow: beside the file that they become, or in the project where that is an object."""
+    if not _remote(asked.out):
+        return Path(asked.out)
+    return files.private(HOME) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _local(asked: Asked, work: Path) -> Iterator[tuple[Path, list[object]]]:
+    """The file on this machine, and what tells whether it is the one of an earlier run."""
+    if not _remote(asked.file):
+        file = Path(asked.file)
+        if not file.is_file():
+            raise VolantError(f"{file} does not exist.")
+        about = file.stat()
+        yield file, [str(file.resolve()), about.st_size, about.st_mtime_ns]
+        return
+    file = work.with_name(f".{work.name}.batch.input")
+    try:
+        download(asked.file, file, None, endpoint())
+        yield file, [files.sha256(file)]
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _remote(place: str) -> bool:
+    """Whether a place is an object on S3.
+
+    Raises:
+        VolantError: If it is on S3, and no object.
+    """
+    if not place.startswith("s3://"):
+        return False
+    if not all(split(place)) or place.endswith("/"):
+        raise VolantError(f"{place} names no object. Give one such as s3://BUCKET/FOLDER/NAME.jsonl.")
+    return True
+
+
+def _before(notes: Path, part: Path, task: list[object]) -> Progress:
+    """How far an earlier run of the same task came."""
+    try:
+        said = json.loads(notes.read_text(encoding="utf-8"))
+        if said["task"] == task and part.stat().st_size >= said["size"]:
+            return Progress(said["done"], said["size"])
+    except (OSError, ValueError, KeyError):
+        pass  # there was none, or none that is of use
+    return Progress()

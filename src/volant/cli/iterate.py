@@ -1,0 +1,113 @@
+"""Verbs of what would help: where a flywheel stands to gain, and which texts to label next."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volant.cli.app import AsJson, app
+from volant.errors import VolantError
+from volant.workspace.terminal import Console, json_line, plain
+
+
+@app.command("next", rich_help_panel="The turn")
+def next_(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
+    """Show what would help next: more data, mended labels, weak spots (reports/NAME/next.md)."""
+    from rich.markdown import Markdown
+
+    from volant import config
+    from volant.flywheel import advice as learning
+
+    flywheel = config.flywheel(name)
+    with Console(stderr=True).status(f"finding out what would help {name}"):
+        advice = learning.learn(name, flywheel)
+    if as_json:
+        print(json_line(advice.to_json()))  # noqa: T201
+        return
+    path = Path("reports") / name / "next.md"
+    console = Console()
+    console.print(Markdown(plain(path.read_text(encoding="utf-8"))))
+    console.print(f"{path}", style="dim", markup=False)
+
+
+@app.command(rich_help_panel="Data")
+def suggest(
+    name: Annotated[str, typer.Argument(help="A flywheel.")],
+    pool: Annotated[str, typer.Option(help="Texts without labels: CSV, TSV, JSON Lines, Parquet, text; also s3://")],
+    out: Annotated[Path, typer.Option(help="CSV to fill in and ingest.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many rows to choose.")] = 100,
+    column: Annotated[str, typer.Option(help="Column of --pool that holds the text.")] = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Choose the texts of a pool that are most worth labelling next."""
+    from volant import config
+    from volant.flywheel import advice as learning
+    from volant.flywheel.advice.suggest import refuse_existing, write_suggested
+
+    refuse_existing(out)
+    flywheel = config.flywheel(name)
+    with Console(stderr=True).status(f"answering {pool}"):
+        found = learning.suggest(name, flywheel, pool, count, column)
+    write_suggested(found, out)
+    if as_json:
+        print(json_line({**found.to_json(), "out": str(out)}))  # noqa: T201
+        return
+    drawn = f"{found.answered:,} of its texts answered, {found.known:,} known already, {found.twins:,} twins left out"
+    lines = [
+        f"{pool}: {found.pool:,} rows; {drawn}.",
+        f"{out}: {len(found.rows):,} texts to label. Fill in the column `label`, then:",
+        f"  volant ingest {name} {out} --split train",
+    ]
+    Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel="The turn")
+def iterate(
+    name: Annotated[str, typer.Argument(help="A live flywheel.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides for this turn.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    from_version: Annotated[
+        int | None, typer.Option(help="Start from the weights of this version; 0: from the encoder's own again.")
+    ] = None,
+    advice: Annotated[bool, typer.Option(help="Also find out what would help next (reports/NAME/next.md).")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """One turn: train and evaluate what is new, gate, register, promote. Exit code 3: the gate said no."""
+    from volant import flywheel
+    from volant.config import model_choice
+    from volant.evaluation.results import read_results, show_next, show_results
+    from volant.flywheel.show import show_plan, show_turn
+
+    console = Console(stderr=as_json)
+    given = model_choice.expand(overrides or [])
+    if dry_run and from_version is not None:
+        raise VolantError("--dry-run changes nothing, and --from-version is written into conf/. Leave out one of them.")
+    if dry_run:
+        turn = flywheel.plan(name, given)
+        show_plan(turn, console)
+    else:
+        turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console), start=from_version)
+        if advice and turn.case != "nothing":
+            _advise(name, console)
+        if turn.ran.executed or turn.ran.restored:
+            show_results(name, read_results(name), console)
+        show_turn(turn, console)
+        if turn.case == "first":
+            show_next(name, console)
+    if as_json:
+        print(json_line(turn.to_json()))  # noqa: T201
+    if turn.outcome == "rejected":
+        raise typer.Exit(3)
+
+
+def _advise(name: str, console: Console) -> None:
+    """What would help next; the turn is done and stands whatever becomes of this."""
+    from volant import config
+    from volant.flywheel.advice import learn
+
+    try:
+        with console.status("looking for what would help next"):
+            learn(name, config.flywheel(name))
+        console.print(f"What would help next: reports/{name}/next.md", highlight=False)
+    except Exception as error:  # whatever becomes of it, the turn is done and is to be told
+        console.print(f"No advice: {error}", style="yellow", markup=False, highlight=False)

@@ -1,0 +1,159 @@
+"""The verb of a batch job without a server."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from volant.cli.app import AsJson, app
+from volant.cli.reading import Delimiter, Encoding, Escape, FileFormat, Header, Quote
+from volant.cli.versions import opened
+from volant.errors import VolantError
+from volant.workspace.terminal import Console, json_line
+
+if TYPE_CHECKING:
+    from volant.bundle.bundle import Bundle
+from dataclasses import asdict
+
+from volant.cli.app import require_known
+
+PLACE = "A path, or s3://BUCKET/KEY."
+
+
+@app.command(rich_help_panel="Service")
+def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle, such as models/NAME.")],
+    file: Annotated[str, typer.Argument(help=f"CSV, TSV, JSON, Parquet or one text a line. {PLACE}")],
+    out: Annotated[str, typer.Option(help=f"Where answers go: JSON Lines, in order, with line numbers. {PLACE}")],
+    column: Annotated[
+        str | None, typer.Option(help="Column or key that holds the text; the flywheel's own, or text, if left out.")
+    ] = None,
+    form: FileFormat = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    version: Annotated[
+        str | None, typer.Option(help="A registered version; the champion, else models/NAME, if left out.")
+    ] = None,
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer every document of a file, as a batch job of the service does; run again, it goes on where it stopped."""
+    from dataclasses import asdict
+
+    from volant.bundle.batch.predicting import tell
+    from volant.bundle.batch.run import Asked, answer_file
+    from volant.service import settings
+    from volant.sources.formats.options import Options
+
+    longest = settings.load().limits.characters_per_text
+    bundle, number, which = _found(name, version)
+    console, shown = Console(stderr=True), file.rpartition("/")[2]
+    console.print(which, highlight=False, markup=False, soft_wrap=True)
+    with console.status(f"{shown}: …") as status:
+        written = Options(encoding, delimiter, quote, escape, header, form)
+        asked = Asked(file, out, column, written, all_scores, number, longest)
+        done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"), tell)
+    if as_json:
+        print(json_line(asdict(done)))  # noqa: T201
+    else:
+        resumed = f" ({done.resumed:,} by an earlier run)" if done.resumed else ""
+        Console().print(f"{done.rows:,} documents answered{resumed}: {done.out}", highlight=False)
+
+
+def _found(name: str, version: str | None) -> "tuple[Bundle, str | None, str]":
+    """The bundle that answers, its version if it is registered, and what is said of it."""
+    from volant.bundle.batch.predicting import load
+    from volant.bundle.bundle import Bundle
+
+    registered = _registered(name, version) if version else _champion(name)
+    if registered is None:
+        bundle = load(name)
+        return bundle, None, f"Answered by the bundle in {bundle.folder}, which is no registered version."
+    folder, number = registered
+    what = "the champion" if version in (None, "champion") else "as asked for"
+    return Bundle.load(folder), str(number), f"Answered by {name} version {number}, {what}."
+
+
+def _registered(name: str, version: str) -> tuple[Path, int]:
+    with opened(name) as found:
+        number = found.number(name, version)
+        return found.fetch(name, number), number
+
+
+def _champion(name: str) -> tuple[Path, int] | None:
+    """The active version of a flywheel, as a job of the service has; None where there is none."""
+    from volant.tracking.existing import registry
+    from volant.tracking.stores import known
+
+    if "/" in name or (Path(name) / "manifest.json").is_file() or not known():
+        return None
+    try:
+        with registry(Path()) as found:
+            champion = found.champion(name) if found.knows(name) else None
+            return champion and (found.fetch(name, champion.number), champion.number)
+    except ModuleNotFoundError:  # a service alone has no MLflow
+        return None
+    except VolantError as error:
+        raise VolantError(f"{error} Or give models/{name}, for the bundle there.") from error
+
+
+@app.command(rich_help_panel="The turn")
+def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="CSV, TSV, JSON Lines, Parquet or text (a line each) to answer, also .gz")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the answers go: .jsonl, .csv or .parquet")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column of --file that holds the text; the flywheel's own, or text, if left out.")
+    ] = None,
+    form: FileFormat = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer texts, or every row of a file, with a trained bundle."""
+    from volant.bundle.batch import predicting
+    from volant.sources.formats.options import Options
+
+    if file is None and not texts:
+        raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
+    if file is not None and (texts or as_json):
+        raise VolantError(
+            f"--file {file} takes neither texts beside it nor --json. Put the texts into the file; --out FILE.jsonl "
+            "writes JSON."
+        )
+    written = Options(encoding, delimiter, quote, escape, header, form)
+    of_file = {"--out": out, "--column": column} | {f"--{name}": value for name, value in asdict(written).items()}
+    if file is None and (given := [f"{option} {value}" for option, value in of_file.items() if value is not None]):
+        raise VolantError(
+            f"{given[0]} goes with a --file. Put the texts into one (.txt: a line each), or leave the option out."
+        )
+    bundle = predicting.load(name)
+    if file is not None:
+        predicting.predict_file(bundle, file, out, predicting.reading_of(bundle, column, written=written), all_scores)
+    else:
+        predicting.predict_texts(bundle, texts or (), all_scores=all_scores, as_json=as_json)
+
+
+@app.command(rich_help_panel="The turn")
+def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
+    """Show what the last evaluation found, and what to try next."""
+    from volant.evaluation.results import read_results, show_next, show_results
+
+    if not (Path("reports") / name).exists():
+        require_known(name)
+    found = read_results(name)
+    if as_json:
+        print(json_line(found))  # noqa: T201
+    else:
+        show_results(name, found, Console())
+        show_next(name, Console())

@@ -1,0 +1,79 @@
+"""Verbs around the service: package it, ask it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volant.cli.app import AsJson, app
+from volant.cli.reading import Delimiter, Encoding, Escape, Header, Quote
+from volant.cli.versions import opened
+from volant.errors import VolantError
+from volant.workspace.terminal import Console, json_line
+
+
+@app.command(rich_help_panel="Service")
+def package(
+    names: Annotated[list[str], typer.Argument(help="Flywheels whose active versions go in.")],
+    version: Annotated[str, typer.Option(help="Another version: a number, or challenger.")] = "champion",
+    ui: Annotated[bool, typer.Option("--ui", help="With the pages for people: 12 packages, 200 MB more.")] = False,
+    extras: Annotated[
+        list[str] | None, typer.Option("--with", help="Also s3 (a lake there), otel, azure (tracing); repeat.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build a BentoML service of flywheels that runs anywhere: `bentoml serve volant:latest`."""
+    from volant.service.package import pack
+
+    with opened(*names) as found:
+        numbers = {name: found.number(name, version) for name in names}
+        bundles = {name: (found.fetch(name, number), str(number)) for name, number in numbers.items()}
+    packed = pack(bundles, extras=[*(["ui"] if ui else []), *(extras or [])])
+    if as_json:
+        print(json_line(asdict(packed)))  # noqa: T201
+        return
+    Console().print(
+        f"{packed.tag} serves {', '.join(f'{name} version {number}' for name, number in numbers.items())}.\n"
+        f"Run it anywhere: bentoml serve {packed.tag}\n"
+        f"As an image: bentoml containerize {packed.tag}  (from {packed.containerfile}, "
+        f"{len(packed.packages)} packages, none of them for training)",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command(rich_help_panel="Service")
+def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to send.")] = None,
+    url: Annotated[str, typer.Option(help="Where the service runs.")] = "http://localhost:3000",
+    model: Annotated[str | None, typer.Option(help="A deployed name; not needed if there is only one.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Send the rows of a file: CSV, TSV, JSON lines, text.")] = None,
+    column: Annotated[str, typer.Option(help="Column of --csv that holds the text.")] = "text",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    header: Header = None,
+    token: Annotated[str | None, typer.Option(envvar="VOLANT_TOKEN", help="If the service asks for one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send texts to a running service, and show its predictions."""
+    from volant.cli.client import ask, show
+
+    if csv is None and not texts:
+        raise VolantError('Nothing to send. Give texts (volant request "a text") or --csv FILE.')
+    if csv is not None and texts:
+        raise VolantError(f"Both texts and --csv {csv} are given. Send one of them, then the other.")
+    given = iter(texts or [])
+    if csv:
+        from volant.bundle.batch.predicting import read_texts  # it can load models, which costs half a second
+        from volant.sources.formats.options import Options
+
+        given = read_texts(csv, column, Options(encoding, delimiter, quote, escape, header))
+    answers = ask(url, given, model, token)
+    if as_json:
+        for answer in answers:
+            print(json_line(answer))  # noqa: T201
+    else:
+        show(answers, Console(markup=False))

@@ -1,0 +1,191 @@
+"""Verbs of the registry: versions, who let them become active, and what was active when."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from volant.cli.app import AsJson, app, require_known
+from volant.errors import VolantError
+from volant.workspace.terminal import Console, json_line
+
+if TYPE_CHECKING:
+    from volant.tracking.registry import Registry, Version
+
+Name = Annotated[str, typer.Argument(help="A flywheel.")]
+Number = Annotated[str, typer.Argument(help="A version's number, or champion or challenger.")]
+Note = Annotated[str, typer.Option(help="Why; kept for good.")]
+
+
+@contextmanager
+def opened(*names: str) -> "Iterator[Registry]":
+    """The registry, for flywheels that it or the config knows: one that is live no more keeps its versions.
+
+    Raises:
+        VolantError: If there is no such flywheel, or the registry is down.
+    """
+    from volant.tracking.registry import registry
+
+    with registry() as found:
+        for name in names:
+            if not found.knows(name):
+                require_known(name, found.flywheels())
+        yield found
+
+
+@app.command(rich_help_panel="Versions")
+def versions(name: Name, as_json: AsJson = False) -> None:
+    """List the versions of a flywheel, the newest first."""
+    from volant.flywheel.lost import deleted
+    from volant.tracking.tables import show_versions
+
+    with opened(name) as found:
+        every, lost = found.versions(name), found.lost(name)
+    if as_json:
+        _print([version.to_json() for version in every])
+    elif every:
+        show_versions(every, Console())
+    if lost:
+        Console(stderr=True).print(deleted(name, *lost), style="yellow", markup=False, highlight=False, soft_wrap=True)
+    elif not every and not as_json:
+        print(f"{name} has no versions yet: `volant iterate {name}` makes the first.")  # noqa: T201
+
+
+@app.command(rich_help_panel="Versions")
+def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
+    """Let a version become the active one."""
+    with opened(name) as found:
+        version = found.approve(name, found.number(name, number), note)
+    _decided(version, f"Make it active with `volant promote {name} {version.number}`.", as_json)
+
+
+@app.command(rich_help_panel="Versions")
+def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
+    """Keep a version from becoming the active one."""
+    with opened(name) as found:
+        version = found.reject(name, found.number(name, number), note)
+    _decided(version, f"`volant approve {name} {version.number}` takes that back.", as_json)
+
+
+@app.command(rich_help_panel="Versions")
+def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
+    """Make an approved version the active one."""
+    with opened(name) as found:
+        version = found.promote(name, found.number(name, number))
+    _decided(version, f"`volant rollback {name}` goes back.", as_json)
+
+
+@app.command(rich_help_panel="Versions")
+def rollback(name: Name, as_json: AsJson = False) -> None:
+    """Make the version active again that was active before."""
+    with opened(name) as found:
+        version = found.rollback(name)
+    _decided(version, f"`volant history {name}` says what was active when.", as_json)
+
+
+@app.command(rich_help_panel="Versions")
+def best(
+    name: Name,
+    metric: Annotated[str, typer.Option(help="Any metric that was logged, such as val_f1_weighted.")],
+    as_json: AsJson = False,
+) -> None:
+    """The best version by a metric, and the run that is better, if one became no version."""
+    from volant.tracking.tables import show_best
+
+    with opened(name) as registered:
+        found = registered.best(name, metric)
+    if as_json:
+        _print(found.to_json())
+    else:
+        show_best(found, name, Console())
+
+
+@app.command(rich_help_panel="Versions")
+def show(name: Name, number: Number, as_json: AsJson = False) -> None:
+    """Where a version comes from: data, commit, config, run, metrics, approvals."""
+    from dataclasses import asdict
+
+    from volant.tracking.tables import show_version
+
+    with opened(name) as found:
+        version = found.get(name, found.number(name, number))
+        record = found.record(name, version.number)
+        decided = [entry for entry in found.history(name) if entry.version == version.number]
+    if as_json:
+        _print({**version.to_json(), "record": asdict(record), "decided": [asdict(entry) for entry in decided]})
+    else:
+        show_version(version, record.config, decided, Console())
+
+
+@app.command(rich_help_panel="Versions")
+def diff(
+    name: Name,
+    first: Number,
+    second: Number,
+    texts: Annotated[int, typer.Option(min=0, help="How many of the texts that are answered differently.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What differs between two versions: metrics, config, data, and the texts answered differently."""
+    from volant.tracking.difference import difference
+    from volant.tracking.tables import show_difference
+
+    with opened(name) as registered:
+        numbers = (registered.number(name, first), registered.number(name, second))
+        found = difference(registered, name, numbers, texts, Path())
+    if as_json:
+        _print(found.to_json())
+    else:
+        show_difference(found, Console())
+
+
+@app.command(rich_help_panel="Versions")
+def history(
+    name: Name,
+    at: Annotated[str | None, typer.Option(help="A time, such as 2025-03-01T12:00 (UTC): what was active?")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was decided about versions, by whom and when; checked for tampering."""
+    from dataclasses import asdict
+
+    from volant.tracking.tables import show_history
+
+    moment = None if at is None else _time(at)
+    with opened(name) as found:
+        entries = found.history(name, moment)
+        active = found.active(name, moment or datetime.now(UTC))
+        approved = [e for e in entries if active and (e.event, e.version) == ("approve", active.version)]
+    if as_json:
+        by = {"approved": asdict(approved[-1]) if approved else None}
+        _print({"entries": [asdict(e) for e in entries], "active": {**asdict(active), **by} if active else None})
+        return
+    show_history(entries, Console())
+    then = "now" if moment is None else f"at {moment.isoformat(timespec='seconds')}"
+    if active is None:
+        print(f"Nothing is active {then}." if moment is None else f"Nothing was active {then}.")  # noqa: T201
+        return
+    who = f"approved by {approved[-1].by}, " if approved else ""
+    origin = f"trained on data {active.data[:8]} by commit {active.commit[:8]}"
+    print(f"Active {then}: version {active.version}, {who}{origin}.")  # noqa: T201
+
+
+def _decided(version: "Version", hint: str, as_json: bool) -> None:
+    if as_json:
+        _print(version.to_json())
+        return
+    now = ", ".join([version.status, *version.aliases])
+    print(f"{version.flywheel} version {version.number}: {now}. {hint}")  # noqa: T201
+
+
+def _print(tree: Any) -> None:
+    print(json_line(tree))  # noqa: T201
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise VolantError(f"--at {text} is no time. Give one such as 2025-03-01T12:00 or 2025-03-01.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

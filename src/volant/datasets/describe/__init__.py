@@ -1,0 +1,1 @@
+"""Describe the data of a flywheel: card, survey, warnings, plot."""

@@ -1,0 +1,86 @@
+"""What in the rows may spoil training or its judgement, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from volant.datasets.describe.survey import SHOWN_LABELS, Survey
+from volant.rendering.markdown import cell
+
+IMBALANCE = 10  # times as many rows as the rarest label from which accuracy misleads
+# Amazon Comprehend advises 50 rows a class:
+# https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
+FEW = 50
+CHAINED = 1 / 3  # of all rows in one near-duplicate cluster, from which the cut follows it and not the shares
+
+
+def warnings(found: Survey) -> list[str]:
+    """What may spoil training or its judgement, a sentence or two each."""
+    lines = [*_imbalance(found), *_few(found)]
+    for split, side in found.sides.items():
+        absent = [label for label in found.labels if not side.labels[label]]
+        cost = "it can't be learned" if split == "train" else f"its score on {split} is undefined"
+        if absent:
+            lines.append(f"No row in {split} for {_listed(absent)}: {cost}.")
+        if empty := int((side.words == 0).sum()):
+            lines.append(f"Empty texts in {split}: {empty:,}. The cleaning step `drop_empty` takes them out.")
+        if side.conflicts:
+            lines.append(
+                f"Texts in {split} that stand more than once with different labels: {side.conflicts:,}. "
+                "No model can get all of these rows right."
+            )
+    return lines
+
+
+def alike(report: Mapping[str, Any]) -> list[str]:
+    """Whether so many rows are near-duplicates of each other that they decide the cut.
+
+    Args:
+        report: What `volant.datasets.splits.split.cut` says of the splits.
+
+    Example:
+        >>> alike({"alike": {"rows": 40, "of": 100, "near_duplicates": 0.8}})[0][:52]
+        '40 of 100 rows with text are near-duplicates of each'
+    """
+    found = report.get("alike", {"rows": 0, "of": 0})
+    if found["rows"] <= CHAINED * found["of"]:
+        return []
+    return [
+        f"{found['rows']:,} of {found['of']:,} rows with text are near-duplicates of each other, or of one in between, "
+        f"at split.near_duplicates={found['near_duplicates']:g}. They stand in one split, or are left out of the "
+        "others: sizes may be far from the shares that `split` names. If they say different things, raise "
+        "split.near_duplicates towards 1; if they say the same, give more of the others."
+    ]
+
+
+def _imbalance(found: Survey) -> list[str]:
+    counts = {label: n for label, n in found.sides["train"].labels.items() if n}
+    if not counts:
+        return []
+    least, most = (end(counts, key=lambda label: (counts[label], label)) for end in (min, max))
+    if counts[most] <= IMBALANCE * counts[least]:
+        return []
+    return [
+        f"Imbalance: {cell(most)} has {counts[most]:,} rows in train, {cell(least)} {counts[least]:,} "
+        f"({counts[most] / counts[least]:.0f} : 1). Look at `macro_f1`, "
+        "not at accuracy; class weights may help."
+    ]
+
+
+def _few(found: Survey) -> list[str]:
+    counts = found.sides["train"].labels
+    few = sorted((label for label in found.labels if 0 < counts[label] < FEW), key=lambda x: (counts[x], x))
+    if not few:
+        return []
+    tested = min(found.sides["test"].labels[label] for label in few) if "test" in found.sides else 0
+    # 95 % of a share measured on n rows lies within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case
+    points = min(50, round(98 / max(tested, 1) ** 0.5))
+    return [
+        f"Fewer than {FEW} rows in train for {_listed([f'{label} ({counts[label]})' for label in few])}. "
+        "Expect it to be missed often and its scores to change with the seed: the rarest in test is "
+        f"tested on {tested}, so its recall may be off by {points} points."
+    ]
+
+
+def _listed(labels: list[str]) -> str:
+    more = f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
+    return ", ".join(cell(label) for label in labels[:SHOWN_LABELS]) + more

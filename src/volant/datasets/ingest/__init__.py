@@ -1,0 +1,1 @@
+"""Ingest: check new rows and add them to the lake of a flywheel."""

@@ -1,0 +1,104 @@
+"""A dataset comes to exist: rows, DVC, card, in this order; a crash between them leaves no dataset."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+
+from volant.datasets import catalogue
+from volant.datasets.catalogue import Card
+from volant.datasets.ingest.labels import settle, widen
+from volant.datasets.ingest.lock import recover
+from volant.datasets.ingest.report import Report
+from volant.errors import VolantError
+from volant.workspace.dvc import PATIENCE, patiently
+from volant.workspace.files import part_path, sha256, write_table
+from volant.workspace.locks import now, turn_lock
+
+
+def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root: Path) -> Card:
+    """Rows first, then DVC, then the card: the dataset exists from that moment on, and not before.
+
+    Args:
+        report: What is known of the rows.
+        table: The rows.
+        given: The name that they are given.
+        files: Where they come from.
+        root: The project.
+
+    Raises:
+        VolantError: If DVC can't track them, or a dataset of this name was marked unused.
+    """
+    folder = catalogue.home(report.flywheel, report.split, root)
+    part = part_path(folder / "rows.parquet")
+    write_table(table, part)
+    digest = sha256(part)
+    others = catalogue.cards(report.flywheel, root)
+    card = Card(
+        name=f"{given}-{digest[:8]}",
+        flywheel=report.flywheel,
+        split="train" if report.split == "train" else "test",
+        origin=", ".join(files),
+        format="; ".join(dict.fromkeys(report.formats.values())),
+        rows=len(table),
+        labels=report.labels,
+        # never before another's, whatever the clock says: which came first decides what is cut for test
+        time=max([now(), *(other.time for other in others)]),
+        number=1 + max([0, *(other.number for other in others)]),
+        sha256=digest,
+    )
+    if gone := next((other for other in others if other.name == card.name), None):
+        part.unlink()
+        raise VolantError(
+            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset is not put back under its old "
+            "name; ingest it with another --name."
+        )
+    path = catalogue.rows_path(card, root)
+    os.replace(part, path)
+
+    def finish() -> None:
+        if report.new_labels:
+            widen(report.flywheel, report.new_labels, path, root)
+        catalogue.write(card, root)
+        settle(report.flywheel, root)
+
+    # a turn that is on reads params.yaml again after each stage: its labels must not change under it
+    turn = turn_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
+    try:
+        with turn if report.new_labels else nullcontext():
+            track(path, root, finish)
+    except BaseException:
+        recover(report.flywheel, root)
+        raise
+    return card
+
+
+def track(path: Path, root: Path, finish: Callable[[], None]) -> None:
+    """Put a file under DVC, then `finish`, both while no stage can begin to read the lake.
+
+    DVC hashes what a stage has read after the stage ran: a dataset that came to exist in between would count as
+    used without being so. DVC's own locks keep that from happening.
+
+    Raises:
+        VolantError: If the project isn't under git and DVC, or DVC stays busy.
+    """
+    try:
+        from dvc.exceptions import DvcException
+    except ImportError as error:
+        raise VolantError("The lake needs DVC. Install it with `pip install 'volant-nlp[train]'`.") from error
+    try:
+        patiently(lambda: _add(path, root, finish), root)
+    except DvcException as error:
+        raise VolantError(f"DVC can't track {path}: {error} Run volant in the root of a project.") from error
+
+
+def _add(path: Path, root: Path, finish: Callable[[], None]) -> None:
+    from dvc.repo import Repo, lock_repo
+
+    with Repo(str(root.resolve())) as repo:
+        repo.scm_context.quiet = True  # what to give to git is said once, by us
+        with lock_repo(repo):
+            repo.add(str(path.resolve()))  # pyright: ignore[reportArgumentType]
+            finish()

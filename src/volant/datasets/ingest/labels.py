@@ -1,0 +1,71 @@
+"""New labels in a flywheel's conf file: added to its `labels`, all else keeps its bytes, comments included."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from volant import config
+from volant.config.edit import with_labels
+from volant.config.listing import live_flywheels
+from volant.errors import VolantError
+from volant.workspace.dvc import PATIENCE
+from volant.workspace.files import write_text
+from volant.workspace.locks import STATE, turn_lock
+
+
+def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path()) -> Path | None:
+    """Add labels to those that the conf file lists, and compose `params.yaml` anew; `settle` ends it.
+
+    Args:
+        flywheel: Whose conf.
+        labels: To be added.
+        rows: Of the dataset that brings them: until its card is there, `settle` takes the labels back.
+        root: The project.
+
+    Returns:
+        The file; None where it lists no labels, since train decides then.
+
+    Raises:
+        VolantError: If the config would not be valid; the file stays as it was.
+    """
+    from volant.config.compose import write_params
+
+    path = root / config.CONF / "flywheel" / f"{live_flywheels(root).get(flywheel, flywheel)}.yaml"
+    before = path.read_text(encoding="utf-8")
+    text = with_labels(before, labels)
+    if text is None:
+        return None
+    note = {"conf": str(path.relative_to(root)), "before": before, "after": text}
+    write_text(json.dumps({**note, "card": str(rows.relative_to(root).with_suffix(".json"))}), _note(flywheel, root))
+    write_text(text, path)
+    try:
+        write_params(root)
+    except VolantError:
+        write_text(before, path)
+        raise
+    return path
+
+
+def settle(flywheel: str, root: Path = Path()) -> None:
+    """End a widening: where it was cut off before the card came, conf is what it was, unless a person changed it.
+
+    Raises:
+        VolantError: If a turn is on for long, as the labels must not change under it.
+    """
+    from volant.config.compose import write_params
+
+    path = _note(flywheel, root)
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    conf = root / note["conf"]
+    if not (root / note["card"]).exists() and conf.exists() and conf.read_text(encoding="utf-8") == note["after"]:
+        with turn_lock(f"the labels of {flywheel} are taken back", root, PATIENCE):
+            write_text(note["before"], conf)
+            write_params(root)
+    path.unlink()
+
+
+def _note(flywheel: str, root: Path) -> Path:
+    return root / STATE / "widening" / f"{flywheel}.json"

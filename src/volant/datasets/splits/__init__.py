@@ -1,0 +1,1 @@
+"""Splits without leaks: groups, near-duplicates, stable positions."""

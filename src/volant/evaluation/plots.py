@@ -1,0 +1,116 @@
+"""Plots of an evaluation: confusion, figures by label, calibration, curves."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from volant.kinds.rates import AVERAGED
+from volant.rendering.canvas import COLOURS, DASHES, canvas, names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from volant.evaluation.reliability import Reliability
+WRITTEN = 15  # labels up to which a confusion cell has room for its number
+
+
+def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figure":
+    """Where the rows of each gold label went: a row sums to 100 %."""
+    places = {label: k for k, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)))
+    for (gold, said), count in Counter(pairs).items():
+        counts[places[gold], places[said]] = count
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(4 + 0.32 * len(labels), 24)
+    figure, (axis,) = canvas(side + 1, side)
+    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    axis.spines[:].set_visible(False)
+    shown = names(labels)
+    axis.set_xticks(range(len(labels)), [shown[label] for label in labels], rotation=90 if len(labels) > 4 else 0)
+    axis.set_yticks(range(len(labels)), [shown[label] for label in labels])
+    axis.set(xlabel="predicted", ylabel="gold", title="Confusion: % of each gold label")
+    if len(labels) <= WRITTEN:
+        _write_cells(axis, shares, counts)
+    figure.colorbar(image, ax=axis, shrink=0.7, label="%")
+    return figure
+
+
+def per_class(labels: Sequence[dict]) -> "Figure":
+    """F1 of each label as a bar, the best on top, with its precision and recall as marks."""
+    rows = sorted(labels, key=lambda row: -1.0 if row["f1"] is None else row["f1"])  # one without figures comes last
+    shown = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in AVERAGED}
+    places = np.arange(len(rows))
+    figure, (axis,) = canvas(8, min(1.6 + 0.3 * len(rows), 24))
+    marks: Any = {"markersize": 5, "clip_on": False}  # whole ones at 0 and 1 too
+    axis.barh(places, shown["f1"], color=COLOURS[5], label="F1")
+    axis.plot(shown["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
+    axis.plot(shown["recall"], places, "o", color=COLOURS[6], label="recall", **marks)
+    said = names([row["label"] for row in rows])
+    axis.set_yticks(places, [f"{said[row['label']]} ({row['support']})" for row in rows])
+    axis.set(xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="share", title="Per label (test rows)")
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    return figure
+
+
+def calibration(before: "Reliability", after: "Reliability") -> "Figure":
+    """Probability claimed against share that came true, and how often each is claimed."""
+    figure, (axis, counts) = canvas(10, 4.2, panels=2)
+    axis.plot([0, 1], [0, 1], ":", color=COLOURS[7], label="perfect")
+    styles = (("before", before, COLOURS[1], "s--"), ("after", after, COLOURS[0], "o-"))
+    for k, (name, found, colour, style) in enumerate(styles):
+        label = f"{name} scaling (ECE {found.error:.3f})"
+        axis.plot(found.confidence, found.accuracy, style, color=colour, markersize=5, label=label)
+        counts.bar(found.confidence + (k - 0.5) * 0.02, found.count, width=0.02, color=colour, label=name)
+    axis.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        xlabel="claimed probability",
+        ylabel="share that is true",
+        title="Calibration",
+    )
+    axis.legend(frameon=False)
+    counts.set(xlim=(0, 1), yscale="log", xlabel="claimed probability", ylabel="answers", title="How often")
+    counts.legend(frameon=False)
+    return figure
+
+
+def curves(roc: Sequence[dict], pr: Sequence[dict]) -> "Figure":
+    """ROC curves and precision-recall curves, a line for each label."""
+    figure, (left, right) = canvas(12, 4.8, panels=2)
+    labels = list(dict.fromkeys(row["label"] for row in [*pr, *roc]))
+    for axis, rows, x, y in ((left, roc, "fpr", "tpr"), (right, pr, "recall", "precision")):
+        for k, name in enumerate(labels):
+            points = [(row[x], row[y]) for row in rows if row["label"] == name]
+            colour, dash = COLOURS[k % len(COLOURS)], DASHES[k // len(COLOURS) % len(DASHES)]
+            axis.plot(*zip(*points, strict=True), dash, color=colour) if points else None
+        axis.set(xlim=(0, 1), ylim=(0, 1.01))
+        axis.grid(alpha=0.3)
+    left.plot([0, 1], [0, 1], ":", color=COLOURS[7])
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
+    right.set(xlabel="recall", ylabel="precision", title="Precision-recall")
+    _legend(right, labels)
+    return figure
+
+
+def _legend(axis: "Axes", labels: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [
+        Line2D([], [], color=COLOURS[k % len(COLOURS)], linestyle=DASHES[k // len(COLOURS) % len(DASHES)])
+        for k in range(len(labels))
+    ]
+    texts = list(names(labels).values())
+    axis.legend(lines, texts, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+
+
+def _write_cells(axis: "Axes", shares: np.ndarray, counts: np.ndarray) -> None:
+    roomy = len(shares) <= 6  # room for the count below the share
+    for row, column in np.ndindex(*shares.shape):
+        text = f"{shares[row, column]:.0f}" + (f"\n({counts[row, column]:.0f})" if roomy else "")
+        colour = "white" if shares[row, column] > 55 else "black"
+        axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)

@@ -1,0 +1,72 @@
+"""What an evaluation found, read back from its reports, and what to try next."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.filesize import decimal
+from rich.table import Table
+
+from volant.errors import VolantError
+from volant.workspace.terminal import Console
+
+NEXT = """
+Try next:
+  volant predict {name} "your text"         --file FILE --out FILE answers many
+  make serve                                an API and pages for people, which follow the active version
+  volant ingest {name} FILE --split train   new labelled rows; then `volant iterate {name}`
+  make run FLYWHEEL={name} MODEL=linear     another family: linear, recurrent, transformer
+  volant new mine --data my.csv             your own data: a flywheel of its own
+  dvc plots show                            confusion, curves, calibration in the browser
+  make mlflow                               every run so far
+(in .venv/bin, or after `. .venv/bin/activate`)"""
+# not on the terminal, only in reports: three of the four are what accuracy is, where a text has one label
+DETAILS = ("weighted_precision", "weighted_recall", "micro_precision", "micro_recall")
+PARTS = ("details", "speed", "train")
+
+
+def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
+    """`details.json`, `speed.json` and `train.json` of a flywheel's reports, by name.
+
+    Raises:
+        VolantError: If the flywheel was not evaluated yet.
+    """
+    folder = root / "reports" / name
+    try:
+        return {part: json.loads((folder / f"{part}.json").read_text("utf-8")) for part in PARTS}
+    except FileNotFoundError as error:
+        raise VolantError(
+            f"{name} has no evaluation yet ({error.filename}). Run `make run FLYWHEEL={name}`."
+        ) from error
+
+
+def show_results(name: str, found: dict[str, Any], console: Console) -> None:
+    """Print the test figures with their intervals, beside majority and chance; reports have more of them."""
+    details, speed = found["details"], found["speed"]
+    rows = sum(label["support"] for label in details["labels"]) if details["kind"] == "classify" else None
+    table = Table("metric", title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
+    for column in ("test", "95 % interval", "majority", "chance"):
+        table.add_column(column, justify="right")
+    for metric, value in details["scores"].items():
+        if metric in DETAILS and metric != details["metric"]:
+            continue
+        ends = " to ".join(f"{end:.3f}" for end in details["intervals"].get(metric, ()))
+        lines = [details["baselines"][line].get(metric) for line in ("majority", "chance")]
+        style = "bold" if metric == details["metric"] else None
+        table.add_row(metric, f"{value:.3f}", ends, *("" if v is None else f"{v:.3f}" for v in lines), style=style)
+    calibration = details["calibration"]
+    size = f"{decimal(speed['size_bytes'])}, {found['train']['precision']}"
+    console.print(table)
+    console.print(
+        f"Calibration error {calibration['ece']:.3f}, before scaling {calibration['ece_before']:.3f}.\n"
+        f"Model {size}: {speed['latency_p50_ms']:.1f} ms a text (p99 {speed['latency_p99_ms']:.1f}), "
+        f"{speed['texts_per_second']:,.0f} texts/s.\n"
+        f"Report with plots, slices and the worst errors: reports/{name}/report.md",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_next(name: str, console: Console) -> None:
+    """Print the commands that a newcomer wants next."""
+    console.print(NEXT.format(name=name), highlight=False, soft_wrap=True)

@@ -1,0 +1,46 @@
+"""The test rows that a bundle is evaluated on."""
+
+import logging
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from volant.errors import VolantError
+
+if TYPE_CHECKING:
+    from volant.bundle.bundle import Bundle
+
+log = logging.getLogger(__name__)
+
+
+def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
+    """The rows that cleaning kept, with the text as it came: the bundle cleans it itself, as in service.
+
+    Raises:
+        VolantError: If a clean row was never prepared.
+    """
+    places = {key: row for row, key in enumerate(prepared.column("id").to_pylist())}
+    wanted = clean.column("id").to_pylist()
+    if lost := [key for key in wanted if key not in places]:
+        raise VolantError(
+            f"{len(lost)} of the clean test rows are not among the prepared ones, such as id '{lost[0]}'. "
+            "One of the two is of another run: make both again with `dvc repro`."
+        )
+    kept = prepared.take([places[key] for key in wanted])
+    return clean.set_column(clean.column_names.index("text"), "text", kept.column("text"))
+
+
+def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:
+    """The rows whose labels the bundle knows: new ones can come with TEST rows before any TRAIN row teaches them."""
+    known = set(bundle.labels)
+    held = [{a.label} if a.label is not None else set(a.labels) for a in bundle.kind.gold(test)]
+    foreign = sorted(set().union(*held) - known)
+    if foreign:
+        kept = [labels <= known for labels in held]
+        log.warning(
+            "%d test rows are left out: this bundle was not taught their labels (%s). Ingest TRAIN rows of those.",
+            kept.count(False),
+            ", ".join(foreign[:10]),
+        )
+        return test.filter(pa.array(kept))
+    return test

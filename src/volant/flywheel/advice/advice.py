@@ -1,0 +1,179 @@
+"""What would help a flywheel next: `reports/<flywheel>/next.md`, made from its clean rows and its last evaluation."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from volant import config
+from volant.config import model_choice
+from volant.config.listing import live_flywheels
+from volant.datasets.splits.near_duplicates import clusters
+from volant.errors import VolantError
+from volant.flywheel.advice.curve import learning_curve
+from volant.flywheel.advice.label_errors import FILE, write_label_errors
+from volant.flywheel.advice.mislabelled import Suspect, listed, out_of_fold, suspects
+from volant.flywheel.advice.page import page, picture
+from volant.flywheel.advice.rows import fair_order, pick, strata
+from volant.flywheel.advice.weak import weak_labels, weak_slices
+from volant.kinds import KINDS, Kind
+from volant.models import Examples, Task
+from volant.models.linear import Linear
+from volant.rendering import canvas
+from volant.workspace.files import read_table, write_text
+from volant.workspace.provenance import digest
+
+MOST_ROWS = 10_000  # refits take seconds to a minute
+MOST_SUSPECTS = 20
+LEAST_ROWS = 40  # below that a quarter of the rows teaches nothing
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What was found.
+
+    Attributes:
+        flywheel: Its name.
+        made_of: Digest of config and rows: as long as it is the same, only the weak spots are looked up again.
+        rows: Train rows that were looked at.
+        of: Train rows that there are.
+        curve: Learning curve, as `Curve`.
+        labels: Worst labels: label, f1, test_rows, train_rows.
+        slices: Worst slices: slice, value, rows, score.
+        suspected: How many labels of train are likely wrong.
+        suspects: The surest of them: id, text, given, likely, margin.
+    """
+
+    flywheel: str
+    made_of: str
+    rows: int
+    of: int
+    curve: dict[str, Any]
+    labels: list[dict[str, Any]]
+    slices: list[dict[str, Any]]
+    suspected: int
+    suspects: list[dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
+    """Find out what would help, and write `next.md`, `.json`, `.png` and `label_errors.csv` in `reports/<name>/`.
+
+    Of the same rows and config, only what another evaluation found weak is new: that costs nothing.
+
+    Args:
+        name: Of the flywheel.
+        flywheel: Its config.
+        root: The project's root.
+
+    Raises:
+        FileNotFoundError: If the clean rows are not there; says which command makes them.
+        VolantError: If there are too few train rows.
+    """
+    reports = root / "reports" / name
+    splits = {s: root / "data" / name / "clean" / f"{s}.parquet" for s in ("train", "validation")}
+    tables = {split: read_table(path) for split, path in splits.items()}
+    details_path = reports / "details.json"
+    details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
+    model = linear_model(name, flywheel, root)
+    made_of = digest([asdict(flywheel), asdict(model), {s: _rows_digest(table) for s, table in tables.items()}])
+    kept = _kept(reports, made_of)
+    kind = KINDS[flywheel.kind]
+    if kept:
+        found = kept
+    else:
+        found, rows, suspected = _find_out(name, flywheel, model, tables, made_of)
+        write_label_errors(kind, rows, suspected, root / "data" / name / "prepared" / "train.parquet", reports)
+    counts = kind.count(kind.gold(tables["train"]))
+    found = replace(found, labels=weak_labels(details, counts), slices=weak_slices(details))
+    if found == kept:
+        return found
+    reports.mkdir(parents=True, exist_ok=True)
+    canvas.save(picture(found.curve), reports / "next.png")
+    write_text(page(found.to_json()), reports / "next.md")
+    write_text(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n", reports / "next.json")
+    return found
+
+
+def _find_out(
+    name: str, flywheel: config.Flywheel, model: Linear, tables: Mapping[str, pa.Table], made_of: str
+) -> tuple[Advice, pa.Table, list[Suspect]]:
+    """Fit again; returns what was found, the train rows that were looked at, and all likely label errors in them."""
+    kind = KINDS[flywheel.kind]
+    total = len(tables["train"])
+    if total < LEAST_ROWS:
+        raise VolantError(f"{name} has {total} train rows; what would help can be told from {LEAST_ROWS} on. Add some.")
+    labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
+    task = Task(kind, labels, flywheel.metric, flywheel.seed)
+    train, validation = (_examples(tables[split], kind, labels) for split in ("train", "validation"))
+    groups = strata(kind, train.gold)
+    order = fair_order(groups, flywheel.seed)
+    rows = np.sort(order[:MOST_ROWS])
+    table, train, groups = tables["train"].take(rows), pick(train, rows), groups[rows]
+    curve = learning_curve(model, train, validation, task, np.searchsorted(rows, order[:MOST_ROWS]))
+    said = out_of_fold(model, train, task, _units(table, flywheel.split), groups)
+    found = [] if said is None else suspects(said, train, task)
+    advice = Advice(
+        flywheel=name,
+        made_of=made_of,
+        rows=len(rows),
+        of=total,
+        curve=asdict(curve),
+        labels=[],
+        slices=[],
+        suspected=len(found),
+        suspects=listed(found, table["id"].to_pylist(), table["text"].to_pylist(), MOST_SUSPECTS),
+    )
+    return advice, table, found
+
+
+def _examples(table: pa.Table, kind: Kind, labels: tuple[str, ...]) -> Examples:
+    gold = kind.gold(table)
+    return Examples(table["text"].to_pylist(), gold, kind.targets(gold, labels))
+
+
+def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
+    """The linear model that is fitted again and again, since the curve of an encoder takes hours.
+
+    The flywheel's own where it is linear or has one beside its encoder; else the project's, of `conf/model/`.
+    """
+    model = config.build(flywheel.model, f"flywheels.{name}.model")
+    own = model if isinstance(model, Linear) else getattr(model, "linear", None)
+    if isinstance(own, Linear):
+        return own
+    if not (root / config.CONF / "model" / "linear.yaml").is_file():  # rows and params alone, without a project
+        return Linear()
+    option = model_choice.option_for(root, live_flywheels(root).get(name, name), "linear")
+    return config.build(model_choice.model_tree(root, option), f"{config.CONF}/model/{option}.yaml")
+
+
+def _units(table: pa.Table, split: config.Split) -> np.ndarray:
+    """What must not be parted, a value a row: the group that config names, else near-duplicates."""
+    if split.group and split.group in table.column_names:
+        values = table[split.group].to_pylist()
+        named = [f"={v}" if v not in (None, "") else f"#{k}" for k, v in enumerate(values)]
+        return np.unique(named, return_inverse=True)[1]
+    return clusters(table["text"].to_pylist(), split.near_duplicates)
+
+
+def _rows_digest(table: pa.Table) -> str:
+    return digest([table[name].to_pylist() for name in table.column_names if name in ("id", "text", "label", "labels")])
+
+
+def _kept(reports: Path, made_of: str) -> Advice | None:
+    """What was found before, if it was made of the same; a file that can't be read is made again."""
+    path = reports / "next.json"
+    if not all(file.exists() for file in (path, reports / "next.md", reports / FILE)):
+        return None
+    try:
+        found = Advice(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return None
+    return found if found.made_of == made_of else None

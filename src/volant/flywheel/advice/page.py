@@ -1,0 +1,109 @@
+"""What would help next, as a page to read and a picture of the learning curve."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from volant.evaluation.report import LOSSES
+from volant.flywheel.advice.label_errors import FILE
+from volant.rendering import canvas
+from volant.rendering.markdown import table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """The whole page, as Markdown with its picture beside it."""
+    name = found["flywheel"]
+    looked_at = f"{found['rows']:,} of {found['of']:,}" if found["rows"] < found["of"] else f"all {found['of']:,}"
+    sections = [
+        f"# What would help {name} next",
+        f"By the linear family, fitted again on {looked_at} train rows; test rows took no part in it.",
+        _curve(found["curve"]),
+        _weak(found),
+        _suspects(found),
+        "## Rows worth labelling\n\nGive a pool of texts without labels: "
+        f"`volant suggest {name} --pool FILE -n 100 --out to_label.csv`, fill in `label`, then "
+        f"`volant ingest {name} to_label.csv --split train`.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def outlook(curve: Mapping[str, Any]) -> str:
+    """Whether more train rows would help, in words.
+
+    Example:
+        >>> points = [{"rows": 50}, {"rows": 100}]
+        >>> curve = {"points": points, "gain": (0.02, 0.01, 0.03), "expected": 0.015, "outlook": "rising"}
+        >>> outlook({"metric": "macro_f1", **curve}).split(". ")[1]
+        'Twice as many may give about 0.015 more.'
+    """
+    half, whole = (point["rows"] for point in curve["points"][-2:])
+    gain, low, high = curve["gain"]
+    verb = "improved" if gain >= 0 else "fell"
+    last = f"from {half:,} to {whole:,} rows {curve['metric']} {verb} by {abs(gain):.3f} ({low:+.3f} to {high:+.3f})"
+    if curve["outlook"] == "rising":
+        return f"More rows like these would help: {last}. Twice as many may give about {curve['expected']:.3f} more."
+    if curve["outlook"] == "flat":
+        return (
+            f"The curve is flat: {last}. More rows of the same sort would change little; mended labels, other texts, "
+            "or another family may."
+        )
+    return f"It is not clear: {last}, too little for the validation rows to tell from chance."
+
+
+def picture(curve: Mapping[str, Any]) -> "Figure":
+    """The metric by train rows, with its 95 % intervals."""
+    figure, (axis,) = canvas.canvas(6, 4)
+    points = curve["points"]
+    rows, values = [p["rows"] for p in points], [p["value"] for p in points]
+    reach = [[p["value"] - p["low"] for p in points], [p["high"] - p["value"] for p in points]]
+    spread = [[max(0.0, end) for end in ends] for ends in reach]
+    axis.errorbar(rows, values, yerr=spread, fmt="o-", color=canvas.COLOURS[0], capsize=4)
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(rows, [f"{n:,}" for n in rows])
+    axis.minorticks_off()
+    axis.set(xlabel="train rows", ylabel=f"validation {curve['metric']}", title="Learning curve (linear)")
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def _curve(curve: Mapping[str, Any]) -> str:
+    rows = [(f"{p['share']:.0%}", p["rows"], p["value"], f"{p['low']:.3f} to {p['high']:.3f}") for p in curve["points"]]
+    less = " (less is better)" if curve["metric"] in LOSSES else ""
+    head = ["share", "train rows", f"validation {curve['metric']}{less}", "95 % interval"]
+    return f"## More data\n\n{outlook(curve)}\n\n{table(head, rows)}\n\n![Learning curve](next.png)"
+
+
+def _weak(found: Mapping[str, Any]) -> str:
+    if not found["labels"]:
+        return "## Where it is weak\n\nNothing is evaluated yet: `dvc repro` writes what this reads."
+    labels = table(
+        ["label", "F1", "test rows", "train rows"],
+        [_cells(row, "label", "f1", "test_rows", "train_rows") for row in found["labels"]],
+    )
+    text = f"## Where it is weak\n\nThe labels that do worst on test:\n\n{labels}"
+    if found["slices"]:
+        rows = [_cells(row, "slice", "value", "rows", "score") for row in found["slices"]]
+        slices = table(["by", "slice", "rows", found["curve"]["metric"]], rows, left=2)
+        text += f"\n\nThe slices that do worst, of those with enough rows:\n\n{slices}"
+    return text
+
+
+def _suspects(found: Mapping[str, Any]) -> str:
+    if not found["suspects"]:
+        return "## Labels that look wrong\n\nNone."
+    rows = [(s["margin"], s["given"], s["likely"], s["text"], s["id"]) for s in found["suspects"]]
+    return (
+        f"## Labels that look wrong\n\n{found['suspected']:,} labels of train contradict what was learned without them "
+        f"(confident learning). The surest; some are right, and only unusual:\n\n"
+        f"{table(['surer by', 'given', 'likely', 'text', 'id'], rows, left=5)}\n\n"
+        f"All of them: [{FILE}]({FILE}), with the text as it came. Copy the file, correct `label`, then "
+        f"`volant ingest {found['flywheel']} FILE --split train`. Rows whose label is unchanged are known and left "
+        "out. A corrected row stands beside the old one, and the cleaning step `drop_duplicates` drops both: to keep "
+        "the right one, correct the old row where it came from."
+    )
+
+
+def _cells(row: Mapping[str, Any], *names: str) -> list[Any]:
+    return [row[name] for name in names]

@@ -1,0 +1,94 @@
+"""Train rows for quick refits: in an order whose beginnings are fair samples, in folds, and what a refit says."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from volant.bundle import runtime
+from volant.kinds import Kind
+from volant.kinds.record import Annotation
+from volant.models import Examples, Task
+from volant.models.linear import Linear
+
+ABSENT = -20.0  # the logit of a label that no row of a refit has: a probability of nearly 0
+
+
+def pick(examples: Examples, rows: np.ndarray) -> Examples:
+    """The examples at some positions."""
+    places: list[int] = rows.tolist()
+    return Examples([examples.texts[k] for k in places], [examples.gold[k] for k in places], examples.targets[rows])
+
+
+def strata(kind: Kind, gold: Sequence[Annotation]) -> np.ndarray:
+    """A number a row (N,): that of its rarest label, so that rare labels are spread too."""
+    counts = kind.count(gold)
+    held = [a.labels or (a.label or "",) for a in gold]
+    rarest = [min(labels, key=lambda label: (counts[label], label)) for labels in held]
+    return np.unique(rarest, return_inverse=True)[1]
+
+
+def fair_order(groups: np.ndarray, seed: int) -> np.ndarray:
+    """Positions (N,) shuffled so that every beginning holds each stratum in proportion, and one row of it at least.
+
+    Args:
+        groups: Number of each row's stratum.
+        seed: Of the shuffle.
+
+    Example:
+        >>> order = fair_order(np.array([0] * 6 + [1] * 2), seed=0)
+        >>> sorted(np.array([0] * 6 + [1] * 2)[order[:4]].tolist())
+        [0, 0, 0, 1]
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    place = np.empty(len(groups))
+    for stratum in np.unique(groups):
+        rows = shuffled[groups[shuffled] == stratum]
+        place[rows] = np.arange(len(rows)) / len(rows)
+    return shuffled[np.argsort(place[shuffled], kind="stable")]
+
+
+def folds(units: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
+    """Positions of each fold: equal `units` (a movie, near-duplicates) are never parted, strata are in proportion.
+
+    Args:
+        units: What must stay together, a value a row.
+        groups: Number of each row's stratum.
+        count: Folds at most; fewer where there are fewer units.
+        seed: Of the shuffle.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    count = min(count, len(np.unique(units)))
+    if count < 2:
+        return []
+    if np.bincount(groups).max() < count:  # scikit-learn wants one stratum that reaches every fold
+        groups = np.zeros_like(groups)
+    cutter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a rare label is not in every fold: known
+        return [held for _, held in cutter.split(np.zeros(len(units)), groups, units)]
+
+
+def refit(model: Linear, train: Examples, texts: Sequence[str], task: Task) -> np.ndarray:
+    """Logits (N, L) of texts by a model fitted on the train rows; its files are thrown away.
+
+    A label that no train row has is never said.
+    """
+    held = task.kind.count(train.gold)
+    known = tuple(label for label in task.labels if held[label] or task.kind.name == "multilabel")
+    logits = np.full((len(texts), len(task.labels)), ABSENT, dtype=np.float32)
+    columns = [task.labels.index(label) for label in known]
+    if len(known) < 2:
+        logits[:, columns] = 0.0
+        return logits
+    narrow = Task(task.kind, known, task.metric, task.seed)
+    rows = Examples(train.texts, train.gold, task.kind.targets(train.gold, known))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        # the score that `fit` returns is not looked at: one row is enough for it
+        fitted = model.fit(rows, pick(rows, np.arange(1)), narrow, folder, folder)
+        logits[:, columns] = runtime.load(folder, fitted.candidates[0]).logits(texts)
+    return logits

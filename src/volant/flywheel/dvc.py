@@ -1,0 +1,221 @@
+"""What DVC says is new, and what it runs. The one place that calls DVC to reproduce."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from volant.errors import VolantError
+from volant.workspace.dvc import patiently
+
+QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}
+
+
+@dataclass(frozen=True)
+class News:
+    """What differs from what the last run saw.
+
+    Attributes:
+        train: Whether there are new TRAIN datasets.
+        test: Whether there are new TEST datasets.
+        config: Keys of params.yaml.
+        files: Code, and files of the source.
+        missing: Outputs that are not there, or were changed by hand.
+    """
+
+    train: bool = False
+    test: bool = False
+    config: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether DVC would run anything."""
+        return self.train or self.test or bool(self.config or self.files or self.missing)
+
+
+@dataclass
+class Ran:
+    """The stages that ran, and those whose outputs DVC brought back from a former run of the same inputs."""
+
+    executed: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+
+
+def news(name: str, root: Path = Path()) -> News:
+    """What DVC finds changed in the stages of a flywheel.
+
+    Raises:
+        VolantError: If the project is no DVC project, or DVC can't read it.
+    """
+    with _repo(root) as repo:
+        status = patiently(lambda: repo.status(targets=[f"evaluate@{name}"], with_deps=True), root)
+    return read_status(name, status)
+
+
+def read_status(name: str, status: Mapping[str, Any]) -> News:
+    """DVC's status as news.
+
+    Example:
+        >>> read_status("f", {"prepare@f": [{"changed deps": {"data/f/lake/test": "modified"}}]})
+        News(train=False, test=True, config=(), files=(), missing=())
+    """
+    deps: set[str] = set()
+    config: set[str] = set()
+    missing: set[str] = set()
+    for changes in status.values():
+        for change in changes:
+            if not isinstance(change, Mapping):  # "changed command", "always changed"
+                deps.add(str(change))
+                continue
+            missing |= set(change.get("changed outs", ()))
+            for path, what in change.get("changed deps", {}).items():
+                if isinstance(what, Mapping):
+                    config |= set(what)
+                else:
+                    deps.add(path)
+    lake = {split: f"data/{name}/lake/{split}" for split in ("train", "test")}
+    # what the pipeline itself made is new because of what came before it
+    made = (f"data/{name}/prepared/", f"data/{name}/clean/", f"models/{name}")
+    files = sorted(path for path in deps - set(lake.values()) if not path.startswith(made))
+    found = {split: any(path.startswith(folder) for path in deps | missing) for split, folder in lake.items()}
+    gone = sorted(path for path in missing if not path.startswith(tuple(lake.values())))
+    return News(found["train"], found["test"], tuple(sorted(config)), tuple(files), tuple(gone))
+
+
+def reproduce(name: str, root: Path = Path()) -> Ran:
+    """Run what has to run; what the stages print goes to the error stream, as this program's output is a report.
+
+    Raises:
+        VolantError: If a stage fails; what it printed stands above.
+    """
+    from dvc.exceptions import DvcException
+
+    ran = Ran()
+    with _repo(root) as repo, _listening(ran), _printed_as_errors():
+        try:
+            patiently(lambda: repo.reproduce(targets=[f"evaluate@{name}"]), root)
+        except DvcException as error:
+            cause = f" ({error.__cause__})" if error.__cause__ else ""
+            raise VolantError(
+                f"{name}: {error}{cause}. What the stage said stands above; mend it, run this again: it goes on there."
+            ) from error
+    return ran
+
+
+def fetch(paths: list[str], root: Path = Path()) -> None:
+    """Bring datasets of the lake that are not on this machine.
+
+    Raises:
+        VolantError: If the lake lacks them.
+    """
+    from dvc.exceptions import DvcException
+
+    with _repo(root) as repo, _printed_as_errors():
+        try:
+            patiently(lambda: repo.pull(targets=paths), root)
+        except DvcException as error:
+            raise VolantError(
+                f"Datasets can't be fetched from the lake: {error}. Check it with `volant lake`."
+            ) from error
+
+
+@contextmanager
+def _repo(root: Path) -> Iterator[Any]:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    _require_lock(root)
+    # the stages find the Python that runs this
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    before = dict(os.environ)
+    os.environ.update({**QUIET, **os.environ, "PATH": path})
+    try:
+        with Repo(str(root)) as repo:
+            yield repo
+    except DvcException as error:
+        raise VolantError(f"DVC can't work in {root.resolve()}: {error}.") from error
+    except VolantError:
+        raise
+    except Exception as error:
+        # DVC looks at sources on S3 itself: each storage has its own exceptions for credentials and network
+        if not (remote := _remote_error(error)):
+            raise
+        raise VolantError(
+            f"A source can't be reached ({remote}): {error}. Check its address, your rights and AWS_* settings "
+            "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
+        ) from error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _require_lock(root: Path) -> None:
+    """Refuse a dvc.lock that is no YAML, as in the middle of a merge.
+
+    Raises:
+        VolantError: If it is; names the line.
+    """
+    from volant.config.flywheels import trouble
+
+    path = root / "dvc.lock"
+    try:
+        if path.exists():
+            yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise VolantError(
+            f"{path} is not valid YAML ({trouble(path, error)}). Take one side (`git checkout --theirs dvc.lock`), "
+            "and run this again: DVC writes what differs anew."
+        ) from error
+
+
+def _remote_error(error: Exception) -> str | None:
+    """The name of an exception of botocore, aiohttp, fsspec or of the network; None for a fault of our own."""
+    held = [error, error.__cause__, error.__context__]
+    modules = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec", "boto3")
+    for one in held:
+        if one is not None and (isinstance(one, OSError) or type(one).__module__.split(".")[0] in modules):
+            return type(one).__name__
+    return None
+
+
+@contextmanager
+def _listening(ran: Ran) -> Iterator[None]:
+    """DVC tells which stages ran and which it restored in its log only."""
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said = record.getMessage()
+            if said.startswith("Running stage '"):
+                ran.executed.append(said.split("'")[1].partition("@")[0])
+            elif "is cached - skipping run" in said:
+                ran.restored.append(said.split("'")[1].partition("@")[0])
+
+    listener, logger = Listener(), logging.getLogger("dvc.stage")
+    logger.addHandler(listener)
+    try:
+        yield
+    finally:
+        logger.removeHandler(listener)
+
+
+@contextmanager
+def _printed_as_errors() -> Iterator[None]:
+    """Send what this process and its children print to the error stream."""
+    sys.stdout.flush()
+    kept, shown = os.dup(1), sys.stdout
+    try:
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        yield
+    finally:
+        sys.stdout = shown
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,120 @@
+"""Two bundles' answers to the same test rows, on the labels that both know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from volant.errors import VolantError
+from volant.evaluation.bootstrap import drawn_whole, units_of
+from volant.evaluation.paired import Side, Value, gained, metric_value, redraw
+from volant.evaluation.report import LOSSES
+from volant.flywheel.gate import evidence
+from volant.kinds import Kind
+from volant.kinds.calibration import score_matrix
+from volant.kinds.rates import tally
+from volant.kinds.record import Annotation
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a bundle that knows `labels` says of each test row."""
+
+    labels: tuple[str, ...]
+    predicted: Sequence[Annotation]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two bundles' answers to the rows whose labels both know.
+
+    Attributes:
+        metric: The flywheel's metric; `value` measures it, `sign` is -1 where less is better.
+        labels: The labels that both know.
+        rows: Positions of the rows.
+        new: Answers of the new bundle; `now` is its score.
+        old: Answers of the other; `before` is its score.
+    """
+
+    metric: str
+    value: Value
+    sign: int
+    labels: tuple[str, ...]
+    rows: np.ndarray
+    new: Side
+    old: Side
+    now: float
+    before: float
+
+    @property
+    def difference(self) -> float:
+        """How much better the new one is."""
+        return self.sign * (self.now - self.before)
+
+    @property
+    def units(self) -> int:
+        """How many units are drawn."""
+        return int(self._drawn().max()) + 1
+
+    def _drawn(self) -> np.ndarray:
+        return np.arange(len(self.rows)) if self.new.units is None else drawn_whole(self.new.units)
+
+    def spread(self, differences: np.ndarray | None = None, samples: int = 1000, seed: int = 0) -> float:
+        """Return the standard error of the difference: exact for means over rows, else that of its resamples."""
+        rows = gained(self.metric, self.new, self.old)
+        if rows is not None:
+            return float(evidence.mean_difference(rows, self._drawn())[1])
+        if differences is None:
+            new, old = redraw(self.value, self.new, self.old, samples, seed)
+            differences = new - old
+        return float(np.nanstd(differences))
+
+
+def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, group: str | None) -> Pair:
+    """Return both bundles' answers to the rows that both can answer; as `compare`, without its verdict.
+
+    Raises:
+        VolantError: As `compare`.
+    """
+    gold = kind.gold(test)
+    if not len(gold) == len(new.predicted) == len(old.predicted):
+        counts = f"{len(gold)} rows, {len(new.predicted)} new answers, {len(old.predicted)} of the champion"
+        raise VolantError(f"There are {counts}. Let both answer the same rows.")
+    shared = tuple(label for label in new.labels if label in set(old.labels))
+    rows = answerable(kind, gold, shared)
+    if not len(rows):
+        raise VolantError(
+            f"None of the {len(gold)} test rows has labels that both versions know "
+            f"(new: {', '.join(new.labels)}; champion: {', '.join(old.labels)}). Add test rows of shared labels."
+        )
+    units = units_of(test.take(rows), group)
+    sides = [replace(_side(kind, [gold[k] for k in rows], a, rows, shared), units=units) for a in (new, old)]
+    value, sign = metric_value(metric), -1 if metric in LOSSES else 1
+    now, before = (float(value(side, None)[0]) for side in sides)
+    if np.isnan([now, before]).any():
+        raise VolantError(f"'{metric}' is undefined on the {len(rows)} rows that both can answer: some label has none.")
+    return Pair(metric, value, sign, shared, rows, sides[0], sides[1], now, before)
+
+
+def _held(gold: Annotation) -> tuple[str | None, ...]:
+    return (gold.label,) if gold.label is not None else gold.labels
+
+
+def answerable(kind: Kind, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
+    """Positions of the rows whose gold is made of these labels alone; a row without any counts for several labels."""
+    known = set(labels)
+    fits = [known.issuperset(_held(a)) and (kind.name != "classify" or a.label is not None) for a in gold]
+    return np.flatnonzero(np.array(fits, dtype=bool)) if known else np.empty(0, dtype=int)
+
+
+def _side(kind: Kind, gold: Sequence[Annotation], answers: Answers, rows: np.ndarray, labels: Sequence[str]) -> Side:
+    """Answers scored on the shared labels: another label in the stead of the gold is a miss, but no label of its own.
+
+    Else one wrong answer would add a label with an F1 of 0 to the macro average of the side that knows more.
+    """
+    said = [answers.predicted[k] for k in rows]
+    whole = kind.tally(gold, said, answers.labels)
+    columns = [answers.labels.index(label) for label in labels]
+    tallies = tally(whole.gold[:, columns] > 0, whole.predicted[:, columns] > 0)
+    return Side(tallies, score_matrix(said, labels))

@@ -1,0 +1,48 @@
+"""What the last whole turn ended with, so that the next one sees at once whether anything is left to do."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from volant import config
+from volant.bundle.bundle import MANIFEST
+from volant.datasets import catalogue
+from volant.workspace.files import sha256, write_text
+from volant.workspace.locks import STATE
+from volant.workspace.provenance import digest
+
+
+def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, Any] | None:
+    """The state that a turn would end with if nothing changed; none before the first one."""
+    try:
+        manifest = json.loads((root / "models" / name / MANIFEST).read_text(encoding="utf-8"))
+        test = sha256(root / "data" / name / "clean/test.parquet")
+    except FileNotFoundError:
+        return None
+    return {
+        # hashed: an address may hold a password
+        "registry": digest([os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]),
+        "bundle": manifest["digest"],
+        "test": test,
+        "gate": digest([asdict(flywheel.gate), flywheel.approval]),
+        "datasets": catalogue.prepared(name, root),
+    }
+
+
+def read(name: str, root: Path = Path()) -> dict[str, Any] | None:
+    """What the last whole turn wrote down; none if there was none."""
+    try:
+        return json.loads(_path(name, root).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write(name: str, state: dict[str, Any] | None, root: Path = Path()) -> None:
+    """Write it down, as the last act of a turn."""
+    write_text(json.dumps(state), _path(name, root))
+
+
+def _path(name: str, root: Path) -> Path:
+    return root / STATE / "iterations" / f"{name}.json"

@@ -1,0 +1,134 @@
+"""What to know of labelled rows before anything is trained on them."""
+
+import re
+from collections import Counter, defaultdict
+from math import sqrt
+
+import pyarrow as pa
+
+from volant.errors import VolantError
+from volant.sources.columns import TARGETS, check_rows
+from volant.sources.guess.infer import SEPARATORS
+
+MINIMUM = 8
+# Amazon Comprehend trains from 10 rows a class and recommends 50:
+# https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
+ENOUGH = 50
+
+
+def count_labels(rows: pa.Table, kind: str) -> Counter[str]:
+    """Rows of each label, the most frequent first; equal ones by name."""
+    cells = rows[TARGETS[kind]].to_pylist()
+    counts = Counter(cells if kind == "classify" else (label for labels in cells for label in labels))
+    return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list[str]:
+    """Warnings, a sentence each; the worst first.
+
+    Raises:
+        VolantError: If the rows can't be learned from: too few of a label, one class only, no text, or labels
+            in test that train lacks.
+    """
+    odd = check_rows(rows, kind, where)
+    counts = count_labels(rows, kind)
+    composed = _composed(counts) if kind == "classify" else []
+    if few := {label: n for label, n in _count_texts(rows, kind).items() if n < MINIMUM}:
+        few_texts = (
+            f"{where}: too few different texts for {_listed(few)}; a label needs {MINIMUM} to train and test on. "
+            "Add rows, give rare labels a common name, or take their rows out."
+        )
+        raise VolantError(" ".join([few_texts, *composed]))
+    leaks = _leaks(rows, test, kind) if test is not None else []
+    worst = [*leaks, *composed, *_duplicates(rows, kind), *_few(counts, rows, test)]
+    return [*worst, *_imbalance(counts, rows), *_unlabelled(rows, kind), *odd]
+
+
+def _count_texts(rows: pa.Table, kind: str) -> Counter[str]:
+    """Different texts of each label: `prepare` drops the rest as duplicates."""
+    cells = zip(map(_key, rows["text"].to_pylist()), rows[TARGETS[kind]].to_pylist(), strict=True)
+    pairs = {(text, label) for text, cell in cells if text for label in ([cell] if kind == "classify" else cell)}
+    return Counter(label for _, label in pairs)
+
+
+def _composed(counts: Counter[str]) -> list[str]:
+    """Classes that are made of other classes: cells with several labels, too few to be seen as such."""
+    signs = {sign.strip() or sign for label in counts for sign in re.findall(r"[^\w]+|_", label)}
+    for sign in [*SEPARATORS, *sorted(signs - set(SEPARATORS))]:
+        split = {label: {part.strip() for part in label.split(sign)} for label in counts if sign in label}
+        made = {label: counts[label] for label, parts in split.items() if len(parts) > 1 and parts <= counts.keys()}
+        if made:
+            return [f"Several labels: {_listed(made)} is made of other labels. If so, give --separator '{sign}'."]
+    return []
+
+
+def _unlabelled(rows: pa.Table, kind: str) -> list[str]:
+    none = kind == "multilabel" and sum(not labels for labels in rows["labels"].to_pylist())
+    return (
+        [f"No label: {none} of {rows.num_rows} rows have an empty list or cell; they teach when no label is right."]
+        if none
+        else []
+    )
+
+
+def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
+    unknown = count_labels(test, kind).keys() - count_labels(rows, kind).keys()
+    if unknown:
+        raise VolantError(
+            f"The test file has labels that the data file lacks: {', '.join(sorted(unknown)[:10])}. "
+            "Mend their spelling, or take those rows out."
+        )
+    known = {_key(text) for text in rows["text"].to_pylist()}
+    both = sum(_key(text) in known for text in test["text"].to_pylist() if _key(text))
+    if not both:
+        return []
+    return [f"Leakage: {both} of {test.num_rows} test texts are in the data too; `prepare` drops them from train."]
+
+
+def _duplicates(rows: pa.Table, kind: str) -> list[str]:
+    labels: dict[str, set[str]] = defaultdict(set)
+    filled = 0  # an empty text repeats nothing: `check_rows` says how many there are
+    for text, label in zip(rows["text"].to_pylist(), rows[TARGETS[kind]].to_pylist(), strict=True):
+        if key := _key(text):
+            labels[key].add(str(label))
+            filled += 1
+    repeated = filled - len(labels)
+    contrary = sum(len(found) > 1 for found in labels.values())
+    warnings = []
+    if contrary:
+        warnings.append(f"Contradiction: {contrary} texts have more than one answer; no model can get those right.")
+    if repeated:
+        warnings.append(f"Duplicates: {repeated} of {filled} rows with text repeat the text of another.")
+    return warnings
+
+
+def _few(counts: Counter[str], rows: pa.Table, test: pa.Table | None) -> list[str]:
+    few = {label: n for label, n in counts.items() if n < ENOUGH}
+    if not few:
+        return []
+    tested = test.num_rows if test is not None else max(1, round(rows.num_rows * 0.2))
+    # 95 % of a share measured on n rows lies within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case.
+    points = min(50, round(98 / sqrt(tested)))
+    return [
+        f"Few rows: {_listed(few)}. It works from {MINIMUM} a label, but {ENOUGH} are advised: with {tested} "
+        f"test rows, expect a score to be off by up to {points} points, and to change with the seed."
+    ]
+
+
+def _imbalance(counts: Counter[str], rows: pa.Table) -> list[str]:
+    (most, n), (least, m) = counts.most_common(1)[0], counts.most_common()[-1]
+    if n < 5 * m:
+        return []
+    return [
+        f"Imbalance: '{most}' has {n} rows ({n / rows.num_rows:.0%}), '{least}' has {m}. Look at "
+        "macro_f1, not at accuracy; class weights of the model may help."
+    ]
+
+
+def _listed(counts: dict[str, int]) -> str:
+    shown = ", ".join(f"'{label}' ({n})" for label, n in sorted(counts.items(), key=lambda item: item[1])[:10])
+    return shown + (f" and {len(counts) - 10} more" if len(counts) > 10 else "")
+
+
+def _key(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,42 @@
+"""Where the next version starts: from an earlier one's weights, or anew. It is config, so that it is reproducible."""
+
+from pathlib import Path
+
+from volant import config
+from volant.config import compose
+from volant.config.listing import live_flywheels
+from volant.errors import VolantError
+from volant.workspace.files import write_text
+
+
+def start_from(name: str, number: int, root: Path = Path()) -> str | None:
+    """Write into the flywheel's conf file from which version's weights the next one starts; 0: none.
+
+    Returns:
+        The folder of the weights.
+
+    Raises:
+        VolantError: If the family always starts anew, or the version kept no weights; the file stays as it was.
+    """
+    from volant.config.rewrite import rewrite
+    from volant.tracking.registry import registry
+
+    path = root / config.CONF / "flywheel" / f"{live_flywheels(root).get(name, name)}.yaml"
+    flywheel = config.flywheel(name, config.load(root / config.PARAMS))
+    if "start" not in flywheel.model:
+        raise VolantError(
+            f"{name} is of family {flywheel.model['family']}, which always starts anew. "
+            "--from-version is for transformer and recurrent."
+        )
+    folder = None
+    if number:
+        with registry(root) as versions:
+            folder = versions.weights(name, number).relative_to(root).as_posix()
+    before = path.read_text(encoding="utf-8")
+    write_text(rewrite(before, {"model.start": folder}), path)
+    try:
+        compose.write_params(root)
+    except VolantError:
+        write_text(before, path)
+        raise
+    return folder

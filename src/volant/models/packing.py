@@ -1,0 +1,173 @@
+"""A fitted model becomes a bundle: the runtime is chosen, calibrated, asked its golden texts, described, sealed."""
+
+import json
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from volant.bundle import bundle, runtime
+from volant.cleaning import clean_texts, parse_steps
+from volant.config import Flywheel
+from volant.errors import VolantError
+from volant.kinds import Calibration
+from volant.kinds.rates import LOSSES
+from volant.models import Examples, Fitted, Task
+from volant.models.card import model_card
+from volant.workspace.files import sha256
+from volant.workspace.provenance import digest
+
+INT8_LOSS = 0.005  # of the flywheel's metric on validation, at most, for the smaller model to be taken
+GOLDEN_TEXTS = 8
+GOLDEN_TOLERANCE = 0.02  # of a probability: kernels differ between CPUs, most of all in int8
+LIBRARIES = ("numpy", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers", "volant-nlp")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a bundle comes from: flywheel, sha256 of its training data, config digest, commit."""
+
+    flywheel: str
+    data: dict[str, str]
+    config: str
+    commit: str
+
+    @classmethod
+    def of(cls, name: str, flywheel: Flywheel, data: Path, commit: str) -> "Origin":
+        """Hash the clean splits that training reads, and the config."""
+        hashes = {split: sha256(data / f"{split}.parquet") for split in ("train", "validation")}
+        return cls(name, hashes, digest(asdict(flywheel)), commit)
+
+
+def pack(
+    folder: Path, fitted: Fitted, task: Task, validation: Examples, flywheel: Flywheel, origin: Origin
+) -> dict[str, float]:
+    """Make a bundle of the model files in `folder`; returns what the chosen model scores on validation.
+
+    Args:
+        folder: Holds the files that `fitted.candidates` name; those of a candidate that isn't taken are removed.
+        fitted: The ways to run the model, the most exact first.
+        task: Kind, labels, metric.
+        validation: Rows that choose the candidate, fit the calibration and give the golden texts.
+        flywheel: Its config: the cleaning steps and description are kept.
+        origin: What is recorded of where it comes from.
+    """
+    scored = [_score(folder, candidate, task, validation) for candidate in fitted.candidates]
+    chosen = choose([scores[task.metric] for scores, _ in scored], task.metric)
+    scores, logits = scored[chosen]
+    _remove_others(folder, fitted, chosen)
+    calibration = task.kind.calibrate(logits, validation.targets, task.metric)
+    _write_golden(folder, task, validation, calibration, fitted.candidates[chosen], flywheel)
+    names = [candidate["precision"] for candidate in fitted.candidates]
+    manifest = {
+        "kind": task.kind.name,
+        "labels": list(task.labels),
+        "family": fitted.choice.get("family", flywheel.model["family"]),
+        "cleaning": flywheel.cleaning,
+        "runtime": dict(fitted.candidates[chosen]),
+        "precision": names[chosen],
+        "precision_choice": {
+            "rule": f"int8 if it loses at most {INT8_LOSS} of validation {task.metric}",
+            "validation": {name: round(found[task.metric], 6) for name, (found, _) in zip(names, scored, strict=True)},
+        },
+        "max_length": fitted.candidates[chosen].get("max_length"),
+        "metric": task.metric,
+        "calibration": asdict(calibration),
+        "validation": {name: round(value, 6) for name, value in scores.items()},
+        "golden_tolerance": GOLDEN_TOLERANCE,
+        "flywheel": origin.flywheel,
+        "data": origin.data,
+        "config": origin.config,
+        "commit": origin.commit,
+        "seed": task.seed,
+        "versions": versions(),
+    }
+    manifest |= {name: dict(found) for name in ("reading", "choice") if (found := getattr(fitted, name))}
+    (folder / bundle.CARD).write_text(model_card(manifest, flywheel, len(validation.texts)), encoding="utf-8")
+    bundle.seal(folder, manifest)
+    return scores
+
+
+def require_metric(task: Task, validation: Examples) -> None:
+    """Check, before anything is fitted, that validation can be scored by the flywheel's metric.
+
+    Raises:
+        VolantError: If the metric is undefined on these rows, as ROC-AUC is where a label has none.
+    """
+    flat = np.full((len(validation.texts), len(task.labels)), 0.5, dtype=np.float32)
+    answers = task.kind.decode(flat, task.labels, Calibration())
+    if task.metric in task.kind.score(validation.gold, answers, task.labels):
+        return
+    gold = task.kind.tally(validation.gold, validation.gold, task.labels).gold > 0
+    held = gold.sum(axis=0).tolist()
+    missing = ", ".join(f"'{label}'" for label, n in zip(task.labels, held, strict=True) if n in (0, len(gold)))
+    others = ", ".join(name for name in task.kind.metrics if name != task.metric)
+    raise VolantError(
+        f"The metric '{task.metric}' is undefined on the {len(gold)} validation rows: it needs rows with each label "
+        f"and rows without it, and lacks one or the other for {missing}. Set `metric` to one of {others}; "
+        "or give validation more rows (split.validation)."
+    )
+
+
+def choose(scores: list[float], metric: str) -> int:
+    """Which candidate is taken: the last, smallest one whose score is within the loss that is allowed.
+
+    Example:
+        >>> choose([0.840, 0.837], "macro_f1"), choose([0.840, 0.830], "macro_f1")
+        (1, 0)
+        >>> choose([0.020, 0.024], "hamming_loss"), choose([0.020, 0.030], "hamming_loss")
+        (1, 0)
+    """
+    sign = -1 if metric in LOSSES else 1
+    return max(index for index, score in enumerate(scores) if sign * (score - scores[0]) >= -INT8_LOSS)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that made the bundle."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _score(
+    folder: Path, candidate: Mapping[str, Any], task: Task, validation: Examples
+) -> tuple[dict[str, float], np.ndarray]:
+    logits = runtime.load(folder, candidate).logits(validation.texts)
+    return task.score(logits, validation), logits
+
+
+def _remove_others(folder: Path, fitted: Fitted, chosen: int) -> None:
+    kept = fitted.candidates[chosen]["files"]
+    for candidate in fitted.candidates:
+        for name in candidate["files"]:
+            if name not in kept:
+                (folder / name).unlink(missing_ok=True)
+
+
+def _write_golden(
+    folder: Path,
+    task: Task,
+    validation: Examples,
+    calibration: Calibration,
+    candidate: Mapping[str, Any],
+    flywheel: Flywheel,
+) -> None:
+    """A few validation texts, spread over the rows, with the answers that every later load must give."""
+    rows = np.linspace(0, len(validation.texts) - 1, min(GOLDEN_TEXTS, len(validation.texts))).astype(int)
+    texts = [str(validation.texts[row]) for row in rows]
+    # cleaned once more, as the bundle will do: a step need not leave its own output as it is
+    model = runtime.load(folder, candidate)
+    logits = np.vstack([model.logits([text]) for text in clean_texts(texts, parse_steps(flywheel.cleaning))])
+    answers = task.kind.decode(task.kind.probabilities(logits, calibration), task.labels, calibration)
+    lines = [
+        json.dumps({"text": text, "scores": {k: round(float(v), 6) for k, v in a.scores.items()}}, ensure_ascii=False)
+        for text, a in zip(texts, answers, strict=True)
+    ]
+    (folder / bundle.GOLDEN).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,1 @@
+"""Alerts, and the captured traffic that monitoring reads."""

@@ -1,0 +1,1 @@
+"""Who may do what: tokens, limits on requests and connections, rates."""

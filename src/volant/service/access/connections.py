@@ -1,0 +1,208 @@
+"""What one client may hold before any request of it is read: connections, the bytes of a header, the time for them.
+
+uvicorn's parser of HTTP (httptools) has none of these limits, and no place in it where one could be given; so this is
+the protocol that uvicorn uses for each connection, with its limits around it.
+"""
+
+import asyncio
+import json
+import os
+import resource
+from collections import Counter
+from typing import Any
+
+from uvicorn import config as uvicorn_config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from volant.service.access.clients import network
+from volant.service.settings import Limits
+
+TRUSTED = "FORWARDED_ALLOW_IPS"  # uvicorn's: the proxies whose X-Forwarded-For is believed
+HEADERS = 100  # in one request
+URL = 8192  # bytes of an address
+FILES = 3 / 4  # of the files that the process may open, for connections
+FRAMING = 8  # bytes around its pieces that a byte of a chunked body may bring
+SWEEP = 1.0  # seconds
+
+
+class Open:
+    """The open connections of this process, the oldest first."""
+
+    def __init__(self, limits: Limits) -> None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.limits = limits
+        self.most = max(1, min(limits.connections, int(files * FILES)))
+        self.most_of_one = max(1, min(limits.connections_per_client, self.most // 2))
+        self._proxies = ProxyHeadersMiddleware(_nothing, os.environ[TRUSTED]).trusted_hosts
+        self._all: dict[Guarded, str] = {}
+        self._clients: Counter[str] = Counter()
+        self._sweeping = False
+
+    def add(self, connection: "Guarded", host: str) -> bool:
+        """Take a connection; where there are too many, the oldest that waits for a request makes room.
+
+        Returns:
+            False if all of them are at work.
+        """
+        client = "" if host in self._proxies else network(host)
+        crowded = bool(client) and self._clients[client] >= self.most_of_one
+        if (crowded or len(self._all) >= self.most) and not self._make_room(client if crowded else None):
+            return False
+        self._all[connection] = client
+        self._clients[client] += 1
+        if not self._sweeping:
+            self._sweeping = True
+            connection.loop.call_later(SWEEP, self._sweep, connection.loop)
+        return True
+
+    def remove(self, connection: "Guarded") -> None:
+        """Forget a connection."""
+        client = self._all.pop(connection, None)
+        if client is not None:
+            self._clients[client] -= 1
+            self._clients += Counter()  # drops those with none
+
+    def _make_room(self, client: str | None) -> bool:
+        for connection, owner in self._all.items():
+            if connection.waiting_since is not None and client in (None, owner):
+                self.remove(connection)
+                connection.transport.close()
+                return True
+        return False
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self._all):
+            connection.check(now)
+        self._sweeping = bool(self._all)
+        if self._sweeping:
+            loop.call_later(SWEEP, self._sweep, loop)
+
+
+class Guarded(HttpToolsProtocol):
+    """A connection with limits.
+
+    Attributes:
+        waiting_since: Since when it waits for the rest of a request's header; None while a request is at work.
+    """
+
+    open: Open
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection, or refuse it."""
+        super().connection_made(transport)
+        self.waiting_since: float | None = self.loop.time()
+        self._paused_since: float | None = None
+        self._in_header, self._refused = True, False
+        self._header = self._framing = self._piece = 0
+        if not self.open.add(self, self.client[0] if self.client else ""):
+            self._refuse(503, "Too many connections are open here. Close some, or try again.", "retry-after: 1\r\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self.open.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, as long as the header and what stands around a body are not without end."""
+        if self._refused:
+            return
+        self._piece = len(data)
+        self._framing += self._piece
+        super().data_received(data)
+        if self._refused or self.transport.is_closing():
+            return
+        if self._in_header:
+            self._header += self._piece
+        if self._header > self.open.limits.header_bytes:
+            self._too_large()
+        elif not self._in_header and self._framing > self.open.limits.header_bytes:
+            self._refuse(400, "The chunks of the body are too small, or its trailer too long. Send larger chunks.")
+
+    def on_headers_complete(self) -> None:
+        """Begin with the request, unless its header is too large."""
+        self._in_header, self.waiting_since = False, None
+        self._header = self._framing = 0
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.url) > URL:
+            self._refuse(414, f"The address has {len(self.url)} bytes; {URL} are allowed. Send it as a body.")
+        elif size > self.open.limits.header_bytes or len(self.headers) > HEADERS:
+            self._too_large()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece of a body on."""
+        self._framing = max(0, self._framing - FRAMING * len(body))
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a body; what comes now is the next header."""
+        self._in_header = True
+        self._header = -self._piece  # of which it is not known how much is the next header
+        if not self._refused:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        if self.cycle.response_complete:  # else another one was sent already
+            self.waiting_since = self.loop.time()
+
+    def pause_writing(self) -> None:
+        """Note since when the client takes nothing."""
+        self._paused_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client takes on."""
+        self._paused_since = None
+        super().resume_writing()
+
+    def check(self, now: float) -> None:
+        """Let go whoever is too slow with a header, or takes nothing of an answer."""
+        limits = self.open.limits
+        if self._paused_since is not None and now - self._paused_since > limits.body_seconds:
+            self.transport.abort()
+        elif self.waiting_since is not None and now - self.waiting_since > limits.header_seconds:
+            if self._header > 0:
+                told = f"No whole header came for {limits.header_seconds:g} seconds (limits.header_seconds)."
+                self._refuse(408, f"{told} Send it at once.")
+            else:
+                self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(400, f"{msg} Send HTTP/1.1, as the API page (/docs) shows.")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is answered as if it had not asked for that; that is no business of the log."""
+
+    def _too_large(self) -> None:
+        most = self.open.limits.header_bytes
+        self._refuse(431, f"The header has more than {most} bytes (limits.header_bytes), or more than {HEADERS} lines.")
+
+    def _refuse(self, status: int, error: str, more: str = "") -> None:
+        """Answer without any request, and end the connection."""
+        self._refused = True
+        body = json.dumps({"error": error}).encode()
+        told = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{more}\r\n"
+        self.transport.write(STATUS_LINE[status] + told.encode() + body)
+        self.transport.close()
+
+
+def use(limits: Limits) -> None:
+    """Let uvicorn take connections this way, no WebSockets, and no proxy's word unless it is told whose.
+
+    Call it before uvicorn is configured.
+    """
+    os.environ.setdefault(TRUSTED, "")
+    Guarded.open = Open(limits)
+    uvicorn_config.HTTP_PROTOCOLS["auto"] = f"{__name__}:Guarded"
+    uvicorn_config.WS_PROTOCOLS["auto"] = None
+
+
+async def _nothing(*_: Any) -> None:
+    """An app that is never asked."""

@@ -1,0 +1,35 @@
+"""How much a client may say: counted for all workers together, and on over a restart."""
+
+import logging
+import sqlite3
+import time
+from pathlib import Path
+
+from volant.workspace.sqlite import opened
+
+FILE = Path(".volant/service/rate.sqlite")
+TABLE = "CREATE TABLE IF NOT EXISTS clients (client TEXT PRIMARY KEY, tokens REAL, seen REAL)"
+log = logging.getLogger(__name__)
+
+
+class Rate:
+    """So many a minute for each client, in a burst or evenly (a token bucket)."""
+
+    def __init__(self, per_minute: int, root: Path = Path()) -> None:
+        self._per_minute, self._path = per_minute, root / FILE
+
+    def wait(self, client: str) -> float:
+        """Seconds that a client has to wait; 0 if it may go on, which is counted."""
+        now = time.time()
+        try:
+            with opened(self._path, TABLE) as base:
+                base.execute("DELETE FROM clients WHERE seen < ?", (now - 60,))  # theirs are full again
+                asked = "SELECT tokens, seen FROM clients WHERE client = ?"
+                tokens, seen = base.execute(asked, (client,)).fetchone() or (self._per_minute, now)
+                tokens = min(self._per_minute, tokens + max(0, now - seen) * self._per_minute / 60)
+                allowed = tokens >= 1
+                base.execute("INSERT OR REPLACE INTO clients VALUES (?, ?, ?)", (client, tokens - allowed, now))
+        except (sqlite3.Error, OSError) as error:
+            log.warning("Feedback can't be counted, and is taken: %s", error)
+            return 0
+        return 0 if allowed else (1 - tokens) * 60 / self._per_minute

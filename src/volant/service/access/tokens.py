@@ -1,0 +1,119 @@
+"""Who may do what: the admin token for what changes the service, and tokens for everything else if any are set."""
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from volant.errors import VolantError
+from volant.service.settings import HOME
+from volant.workspace.files import private
+
+FILE = HOME / "admin-token"
+SHORTEST = 16  # characters of the admin token in that file
+ADMIN, API = "VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"
+
+
+class Tokens:
+    """The tokens of a running service.
+
+    `VOLANT_ADMIN_TOKEN`, else a token that is made at the first start and kept in a file that only its owner can read.
+    `VOLANT_API_TOKENS`: separated by commas or spaces; if it is empty, everybody may ask.
+
+    Args:
+        root: The project's root.
+
+    Raises:
+        VolantError: If that file is empty or cut off.
+    """
+
+    def __init__(self, root: Path = Path()) -> None:
+        self._admin = os.environ.get(ADMIN) or _kept(root / FILE)
+        self._api = os.environ.get(API, "").replace(",", " ").split()
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may ask."""
+        return not self._api
+
+    def is_admin(self, given: str | None) -> bool:
+        """Whether a token is the admin's; it takes as long for each wrong one."""
+        return _same(given, self._admin)
+
+    def may_ask(self, given: str | None) -> bool:
+        """Whether whoever gives this token may ask for predictions."""
+        same = [_same(given, token) for token in (*self._api, self._admin)]  # each is compared: as long for all
+        return self.open or any(same)
+
+
+def token(authorization: str | None) -> str | None:
+    """The token in an `Authorization` header: `Bearer TOKEN`, or the password of `Basic`, which a browser asks for.
+
+    Example:
+        >>> token("Bearer abc"), token("Basic OmFiYw=="), token("Negotiate x"), token(None)
+        ('abc', 'abc', None, None)
+    """
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return None
+
+
+def _same(given: str | None, token: str) -> bool:
+    return given is not None and hmac.compare_digest(given.encode(errors="replace"), token.encode())
+
+
+def _kept(path: Path) -> str:
+    """The token in the file; it is told by the worker that made it."""
+    made = secrets.token_urlsafe(24)
+    if make_secret(path, f"{made}\n".encode()):
+        print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
+    kept = path.read_text(encoding="utf-8").strip()
+    if len(kept) < SHORTEST:
+        raise VolantError(
+            f"{path} is empty or cut off: it holds {len(kept)} characters; at least {SHORTEST} are needed. "
+            "Remove the file, and the next start makes another token."
+        )
+    return kept
+
+
+def make_secret(path: Path, secret: bytes) -> bool:
+    """Write a secret that only its owner may read, unless there is one; never seen half-written, or by others.
+
+    It is on the disk before it has its name, so that no crash leaves an empty file.
+
+    Returns:
+        Whether it was written: of several workers that start at once, one does.
+    """
+    private(path.parent)
+    if path.exists():
+        return False
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(secret)
+        stream.flush()
+        os.fsync(stream.fileno())
+    try:
+        os.link(part, path)
+        _sync(path.parent)
+    except FileExistsError:  # another worker was quicker
+        return False
+    finally:
+        part.unlink()
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

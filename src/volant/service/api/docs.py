@@ -1,0 +1,128 @@
+"""The API page, offline: Swagger UI as BentoML brings it, on this service's own OpenAPI document."""
+
+import importlib.util
+import json
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from volant.service.api.examples import fill
+from volant.service.api.schemas import PredictRequest
+from volant.service.api.tensors import InferRequest
+from volant.service.state import State
+
+ASSETS = "/static_content"
+# read by their routes themselves, so FastAPI doesn't know of them
+BODIES = (PredictRequest, InferRequest)
+# answered by BentoML
+HEALTH = {
+    "/livez": ("Whether the process lives.", []),
+    "/healthz": ("The same, as Kubernetes used to call it.", []),
+    "/readyz": ("Whether requests can be answered.", [503]),
+    "/metrics": ("Counters, as Prometheus reads them.", []),
+}
+ABOUT = """Predictions of every deployed flywheel, by its active version. `/models` says what is deployed.
+
+Examples name what is deployed now, and work as they stand; only earlier answers tell the ids of jobs and feedback.
+Admin calls need `Authorization: Bearer TOKEN` with the token that the first start printed."""
+
+EXPOSED = """
+WARNING: every machine that reaches this one may use the service: it listens on the network, and asks for no token.
+    To ask for tokens, set VOLANT_API_TOKENS. To answer this machine only, start it with --host 127.0.0.1 (`make serve`
+    does). docs/security.md says who may do what.
+"""
+# pages of others must not lay a frame over the API page, and let a visitor click what they can't see
+HEADERS = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY"}
+
+
+def add(app: FastAPI, state: State) -> None:
+    """Give an app its API page and its first page."""
+    found = importlib.util.find_spec("bentoml")
+    folder = Path((found and found.origin) or "").parent / "_internal/server/static_content"
+    app.mount(ASSETS, StaticFiles(directory=folder), name="assets")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        page = get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title="Volant: API",
+            swagger_js_url=f"{ASSETS[1:]}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS[1:]}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS[1:]}/favicon-light-32x32.png",
+        )
+        page.headers.update(HEADERS)
+        return page
+
+    @app.get("/", include_in_schema=False)
+    def first() -> RedirectResponse:
+        return RedirectResponse("ui" if has_ui(app) else "docs")
+
+    app.openapi = lambda: fill(_openapi(app), state)
+
+
+def has_ui(app: FastAPI) -> bool:
+    """Whether there are pages for people."""
+    return getattr(app.state, "ui", False)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        tree = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
+        known = tree.setdefault("components", {}).setdefault("schemas", {})
+        for model in BODIES:
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            known |= schema.pop("$defs", {})
+            known[model.__name__] = schema
+        tree["paths"] |= {path: {"get": _plain(path, *told)} for path, told in HEALTH.items()}
+        app.openapi_schema = tree
+    return app.openapi_schema
+
+
+def _plain(path: str, summary: str, refusals: list[int]) -> dict[str, Any]:
+    answer = {"description": summary, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    responses = {str(status): answer for status in (200, *refusals)}
+    return {"tags": ["health"], "summary": summary, "operationId": path[1:], "responses": responses}
+
+
+def address() -> str:
+    """Where the service answers, as BentoML tells its workers."""
+    return json.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).get("volant", "http://localhost:3000")
+
+
+def announce(has_ui: bool, is_open: bool) -> None:
+    """Say where people and programs find the service, and who else does; of several workers the first one says it.
+
+    Args:
+        has_ui: Whether there are pages for people.
+        is_open: Whether no token is asked for.
+    """
+    from bentoml import server_context
+
+    if server_context.worker_index not in (None, 1):
+        return
+    pages = f"pages at {address()}/ui, " if has_ui else ""
+    print(f"Volant: {pages}API at {address()}/docs", flush=True)  # noqa: T201
+    if is_open and is_exposed(address()):
+        print(EXPOSED, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def is_exposed(address: str) -> bool:
+    """Whether other machines reach the service.
+
+    BentoML takes IP addresses only, and calls those that stand for all interfaces `localhost`.
+
+    Example:
+        >>> is_exposed("http://localhost:3000"), is_exposed("http://127.0.0.1:3000"), is_exposed("http://::1:3000")
+        (True, False, False)
+    """
+    host = urlsplit(address).netloc.rpartition(":")[0].strip("[]")  # BentoML sets no brackets
+    return host == "localhost" or not ip_address(host).is_loopback

@@ -1,0 +1,88 @@
+"""Examples of the API page: they name what is deployed now, so that each works as it stands."""
+
+from copy import deepcopy
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from volant.service.access.guard import OPEN
+from volant.service.api.predict import describe
+from volant.service.api.sagemaker import TARGET
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+Tree = dict[str, Any]
+TEXT = "A fine film, moving and superb."
+IDENTITY = "0f8fad5bd9cb469fa16570867728950e"  # of a job, of feedback: only earlier answers tell a real one
+JSON, FORM = "application/json", "multipart/form-data"
+INFER = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [TEXT]}]}
+NOTHING = {"name": "reviews", "flywheel": "reviews", "version": "1", "labels": ["fresh"], "kind": "classify"}
+TOKEN = {"type": "http", "scheme": "bearer", "description": "One of VOLANT_API_TOKENS, or the admin token."}
+PROBLEM = {
+    "description": "A token is missing or wrong.",
+    "content": {JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def fill(page: Tree, state: "State") -> Tree:
+    """An OpenAPI document with an example of each body and parameter, and with the token that is needed.
+
+    Args:
+        page: As FastAPI makes it; it stays as it is.
+        state: The service.
+    """
+    tree = deepcopy(page)
+    for schema in tree["components"]["schemas"].values():  # these could not know what is deployed
+        schema.pop("example", None)
+    if not state.tokens.open:
+        tree["components"].setdefault("securitySchemes", {})["token"] = TOKEN
+    model = next((model for model in describe(state) if model["ready"]), NOTHING)
+    bodies, parameters = _bodies(model, state), _parameters(model)
+    for path, operations in tree["paths"].items():
+        for method, operation in operations.items():
+            _fill(operation, bodies.get(f"{method.upper()} {path}", {}), parameters)
+            if not state.tokens.open and path not in OPEN:
+                operation.setdefault("security", [{"token": []}])
+                operation["responses"].setdefault("401", PROBLEM)
+    return tree
+
+
+def _fill(operation: Tree, examples: Tree, parameters: Tree) -> None:
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in parameters:
+            parameter["example"] = parameters[parameter["name"]]
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        content.get("schema", {}).pop("example", None)
+        if kind in examples:
+            content["example"] = examples[kind]
+
+
+def _parameters(model: Tree) -> Tree:
+    name, version = model["name"], model["version"]
+    return {"name": name, "number": version, "identity": IDENTITY, "flywheel": model["flywheel"], TARGET: name}
+
+
+def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
+    """Examples by operation and type."""
+    name, flywheel = model["name"], model["flywheel"]
+    right = {"label": model["labels"][0]} if model["kind"] == "classify" else {"labels": model["labels"][:1]}
+    found = {
+        "POST /predict": {"texts": [TEXT], "model": name},
+        "POST /deployments": {"name": _free(flywheel, state), "flywheel": flywheel},
+        "PATCH /deployments/{name}": {"follow": "champion"},
+        "POST /feedback": {"text": TEXT, "model": name, **right},
+        "POST /feedback/review": {"flywheel": flywheel, "ids": [IDENTITY], "decision": "accept"},
+        "POST /v2/models/{name}/infer": INFER,
+        "POST /v2/models/{name}/versions/{number}/infer": INFER,
+        "POST /v2/repository/index": {"ready": True},
+    }
+    bodies = {operation: {JSON: body} for operation, body in found.items()}
+    bodies["POST /jobs"] = {FORM: {"file": "A fine film.\nDull.\n", "model": name}}
+    for prefix in state.settings.jobs.prefixes[:1]:  # without one no address is allowed, and there is no example of one
+        bodies["POST /jobs"][JSON] = {"uri": f"{prefix.rstrip('/')}/{flywheel}.csv", "model": name}
+    return bodies
+
+
+def _free(flywheel: str, state: "State") -> str:
+    taken = {model["name"] for model in describe(state)}
+    return next(name for number in count(2) if (name := f"{flywheel}-{number}") not in taken)

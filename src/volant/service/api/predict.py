@@ -1,0 +1,126 @@
+"""POST /predict, and GET /models: what is deployed and what it is."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from volant.kinds.record import Annotation
+from volant.service.access.clients import caller, client_key
+from volant.service.api.schemas import ModelList, PredictRequest, PredictResponse, body, problems, read
+from volant.service.deployments.deployments import Deployment
+from volant.service.deployments.loaded import Models, Slot
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+DIGITS = 6
+
+
+def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
+    """What answers POST /predict."""
+    key = client_key(state.root)
+
+    async def predict(request: Request) -> Response:
+        """Answer one or many texts, in their order."""
+        asked = await read(request, PredictRequest)
+        reply = await state.answer(asked.model, asked.texts, caller(request, state, key))
+        best = None if asked.all_scores else asked.top_k
+        rows = [row(i, a, best) for i, a in zip(reply.ids, reply.annotations, strict=True)]
+        return json({"model": reply.model, "version": reply.version, "predictions": rows})
+
+    return predict
+
+
+def router(state: "State") -> APIRouter:
+    """The routes that answer texts and say what answers them."""
+    routes = APIRouter(tags=["predict"])
+
+    routes.post(
+        "/predict",
+        response_model=PredictResponse,
+        response_model_exclude_none=True,
+        openapi_extra=body(PredictRequest),
+        responses=problems(404, 413, 422, 429, 503),
+    )(endpoint(state))
+
+    @routes.get("/models", response_model=ModelList)
+    def models() -> dict[str, Any]:
+        """What is deployed, which version answers, and why another one doesn't."""
+        registry = state.following.error if state.following else None
+        return {"models": describe(state), "registry": registry}
+
+    return routes
+
+
+def row(event: str, annotation: Annotation, best: int | None) -> dict[str, Any]:
+    """The answer to one text as the API gives it.
+
+    Args:
+        event: Its id.
+        annotation: What was predicted.
+        best: How many scores are asked for: 1 is the label's own, None is all.
+    """
+    scores = annotation.scores
+    if annotation.label is not None:
+        told: dict[str, Any] = {"id": event, "label": annotation.label, "score": _round(scores[annotation.label])}
+    else:
+        told = {
+            "id": event,
+            "labels": list(annotation.labels),
+            "score": {label: _round(scores[label]) for label in annotation.labels},
+        }
+    if best != 1:
+        told["scores"] = top(scores, best)
+    return told
+
+
+def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:
+    """The best scores, the highest first.
+
+    Example:
+        >>> top({"a": 0.1, "b": 0.7, "c": 0.2}, 2)
+        {'b': 0.7, 'c': 0.2}
+    """
+    ranked = sorted(scores, key=lambda label: -scores[label])[:best]
+    return {label: _round(scores[label]) for label in ranked}
+
+
+def describe(state: "State") -> list[dict[str, Any]]:
+    """Every deployed model, by name."""
+    if state.following is None:
+        deployed = {name: Deployment(name, name, None) for name in state.models.slots}
+    else:
+        deployed = {deployment.name: deployment for deployment in state.deployments.all()}
+    return [_model(deployed[name], state.models) for name in sorted(deployed)]
+
+
+def _model(deployment: Deployment, models: Models) -> dict[str, Any]:
+    slot = models.slots.get(deployment.name) or Slot()
+    manifest: dict[str, Any] = slot.current.bundle.manifest if slot.current else {}
+    return {
+        "name": deployment.name,
+        "flywheel": slot.current.flywheel if slot.current else deployment.flywheel,
+        "follow": deployment.follow,
+        "pinned": deployment.version,
+        "version": slot.current and slot.current.version,
+        "previous": slot.previous and slot.previous.version,
+        "ready": slot.current is not None,
+        "error": slot.error,
+        "since": slot.since and slot.since.isoformat(timespec="seconds"),
+        "swaps": slot.swaps,
+        "waiting": slot.current.batcher.waiting if slot.current else 0,
+        **{key: manifest.get(key) for key in ("kind", "family", "labels", "digest")},
+    }
+
+
+def json(tree: Any) -> Response:
+    """An answer as JSON."""
+    return Response(orjson.dumps(tree), media_type="application/json")
+
+
+def _round(score: float) -> float:
+    return round(float(score), DIGITS)

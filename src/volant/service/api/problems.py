@@ -1,0 +1,108 @@
+"""Answer everything that goes wrong in one shape: `{"error": "..."}`, with its status."""
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Iterable
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import Scope
+
+from volant.errors import VolantError
+from volant.service.access.guard import CHALLENGES
+from volant.service.api.schemas import Problem, explain
+from volant.service.errors import RefusedError
+
+log = logging.getLogger("volant.service")
+# a limit on the size of a file is the same to whoever asks
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+SQLITE_FULL = 13  # https://www.sqlite.org/rescode.html
+NO_DISK = "The disk of this service is full, and nothing was kept. Tell whoever runs it; try again when there is room."
+OURS = "Something went wrong in the service; its log says what. Try again, or tell whoever runs it."
+
+
+def handle(app: FastAPI) -> None:
+    """Let an app answer every error in that shape."""
+    app.add_exception_handler(RefusedError, refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _plain)
+    for kind in (OSError, sqlite3.Error, VolantError):
+        app.add_exception_handler(kind, _failed)
+    app.add_exception_handler(Exception, _ours)
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """A refusal as an answer of HTTP."""
+    assert isinstance(error, RefusedError)  # noqa: S101  (it is registered for these)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    response = _problem(str(error), error.status, headers)
+    for challenge in CHALLENGES if error.status == 401 else ():
+        response.headers.append("WWW-Authenticate", challenge)
+    return response
+
+
+def full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is a disk that takes no more.
+
+    Example:
+        >>> full(OSError(errno.ENOSPC, "no space")), full(OSError(errno.ENOENT, "no file"))
+        (True, False)
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == SQLITE_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def allowed(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
+    """Return the methods that some route takes for the path of a request."""
+    found: list[str] = []
+    for method in METHODS:
+        asked = dict(scope, method=method)
+        if any(route.matches(asked)[0] is Match.FULL for route in routes if not isinstance(route, Mount)):
+            found.append(method)
+    return found or ["GET", "HEAD"]  # of files
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return _problem(explain(error.errors()), 422)
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    """Of what FastAPI and Starlette refuse themselves: an unknown path, another method, a body that is no JSON."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    path, headers = request.url.path[:200], dict(error.headers or {})
+    if error.status_code == 400:
+        return _problem("The body can't be read. Send JSON in UTF-8, as the API page (/docs) shows.", 422)
+    if error.status_code == 404:
+        return _problem(f"Nothing is at {path}. The API page (/docs) shows what there is.", 404)
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed(request.app.routes, request.scope))
+        return _problem(f"{request.method[:20]} is not allowed at {path}. Allowed: {headers['Allow']}.", 405, headers)
+    return _problem(str(error.detail), error.status_code, headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Of a full disk; what is anything else goes on to where its traceback is logged."""
+    if not full(error):
+        raise error
+    log.error("%s can't be done, as the disk is full: %s", request.method, type(error).__name__)
+    return _problem(NO_DISK, 507)
+
+
+async def _ours(_: Request, __: Exception) -> Response:
+    return _problem(OURS, 500)
+
+
+def _problem(error: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(Problem(error=error).model_dump(), status, headers)

@@ -1,0 +1,184 @@
+"""What a container of Amazon SageMaker answers: GET /ping and POST /invocations (JSON, CSV, JSON lines).
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+import csv
+import io
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from volant.service.access.bodies import aside
+from volant.service.access.clients import caller, client_key
+from volant.service.api.predict import row
+from volant.service.api.schemas import problems
+from volant.service.errors import RefusedError
+from volant.service.telemetry.sinks import Reply
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
+SAME: dict[str, str] = dict.fromkeys(
+    ("application/x-jsonlines", "application/jsonl", "application/x-ndjson"), JSON_LINES
+)
+HEADER = "text"  # a first line that is only this names the column
+LINES = 16  # of JSON lines for each text that is allowed, as some may be empty
+# possessive, so that each character is looked at once; blank lines between rows are no rows
+ROW = re.compile(r'(?:"(?P<quoted>[^"]*+(?:""[^"]*+)*+)"|(?P<plain>[^",\r\n][^,\r\n]*+)?)(?:\r\n|\r|\n|\Z)[\r\n]*+')
+TARGET = "X-Amzn-SageMaker-Target-Model"
+EXAMPLES: dict[str, dict[str, Any]] = {
+    JSON: {"schema": {"type": "object"}, "example": {"instances": ["A fine film."]}},
+    CSV: {"schema": {"type": "string"}, "example": '"A fine film, moving."\nDull.\n'},
+    JSON_LINES: {"schema": {"type": "string"}, "example": '{"text": "A fine film."}\n'},
+}
+TOLD: dict[str, Any] = {
+    "requestBody": {"required": True, "content": EXAMPLES},
+    "parameters": [
+        {"name": TARGET, "in": "header", "schema": {"type": "string"}, "description": "A deployed name."},
+    ],
+}
+ANSWER = {"content": {CSV: {"schema": {"type": "string"}}, JSON_LINES: {"schema": {"type": "string"}}}}
+
+
+def router(state: "State") -> APIRouter:
+    """The two routes."""
+    routes, key = APIRouter(tags=["sagemaker"]), client_key(state.root)
+
+    @routes.get("/ping", responses=problems(503))
+    def ping() -> dict[str, str]:
+        """Whether any model answers."""
+        if not any(slot.current for slot in state.models.slots.values()):
+            raise RefusedError("No model answers yet.", 503, retry_after=2)
+        return {"status": "healthy"}
+
+    @routes.post(
+        "/invocations",
+        response_model=dict[str, Any],
+        openapi_extra=TOLD,
+        responses={200: ANSWER, **problems(404, 413, 415, 422, 429, 503)},
+    )
+    async def invocations(request: Request) -> Response:
+        """Answer texts: JSON `{"instances": [...]}`, CSV with a text a line, or JSON lines `{"text": ...}`."""
+        sent = _type(request.headers.get("content-type", JSON))
+        accept = request.headers.get("accept", "*/*")
+        wanted = sent if "*/*" in accept else _type(accept)
+        body = await request.body()
+        texts = await aside(len(body), READ[sent], body, state.settings.limits.texts_per_request)
+        if not texts:
+            raise RefusedError("No texts were sent.")
+        reply = await state.answer(request.headers.get(TARGET), texts, caller(request, state, key))
+        return Response(WRITE[wanted](reply), media_type=wanted)
+
+    return routes
+
+
+def _type(given: str) -> str:
+    plain = given.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip().lower()
+    found = SAME.get(plain, plain)
+    if found not in READ:
+        raise RefusedError(f"'{plain[:100]}' is not a type that is known here: {', '.join(READ)}.", 415)
+    return found
+
+
+def _from_json(body: bytes, _: int) -> list[str]:
+    tree = _parse(body, "The body")
+    found = tree.get("instances", tree.get("texts")) if isinstance(tree, dict) else tree
+    if not isinstance(found, list):
+        raise RefusedError('The body must be {"instances": [...]} or a list of texts.')
+    return [_text(one, f"Instance {number}") for number, one in enumerate(found)]
+
+
+def _from_lines(body: bytes, most: int) -> list[str]:
+    texts: list[str] = []
+    for number, line in enumerate(_lines(body, most), 1):
+        if line.strip():
+            texts.append(_text(_parse(line, f"Line {number}"), f"Line {number}"))
+    return texts
+
+
+def _lines(body: bytes, most: int) -> list[bytes]:
+    """Return the lines of a body, some of which may be empty.
+
+    Raises:
+        RefusedError: 422 if there are far more than texts are allowed; none is made then.
+    """
+    ends = body.count(b"\n") + body.count(b"\r")
+    if ends > LINES * (most + 1):
+        raise RefusedError(f"The body has about {ends} lines; limits.texts_per_request is {most}. Send it in parts.")
+    return body.splitlines()
+
+
+def _from_csv(body: bytes, most: int) -> list[str]:
+    """Return the texts of a CSV of one column, as RFC 4180 has it; read as far as texts are allowed, and one more."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"The body is no CSV in UTF-8: {error}.") from error
+    texts: list[str] = []
+    row, start = 0, 0
+    while start < len(text) and len(texts) <= most:
+        row += 1
+        found = ROW.match(text, start)
+        if found is None:
+            raise RefusedError(
+                f"Row {row} is no CSV of one column: a row is one text, in quotes if it holds a comma, a quote at its "
+                "beginning or a line break; quotes inside are doubled."
+            )
+        start = found.end()
+        quoted, plain = found["quoted"], found["plain"]
+        if quoted is not None:
+            texts.append(quoted.replace('""', '"'))
+        elif plain:
+            texts.append(plain)
+        if row == 1 and texts == [HEADER]:
+            texts.clear()
+    return texts
+
+
+def _text(given: Any, where: str) -> str:
+    found = given.get("text", given.get("features")) if isinstance(given, dict) else given
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if not isinstance(found, str):
+        raise RefusedError(f'{where} is neither a text nor {{"text": ...}}.')
+    return found
+
+
+def _parse(body: bytes, where: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError as error:
+        raise RefusedError(f"{where} is no JSON.") from error
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]]:
+    return [row(i, annotation, 1) for i, annotation in zip(reply.ids, reply.annotations, strict=True)]
+
+
+def _as_json(reply: Reply) -> bytes:
+    return orjson.dumps({"model": reply.model, "version": reply.version, "predictions": _rows(reply)})
+
+
+def _as_lines(reply: Reply) -> bytes:
+    told = {"model": reply.model, "version": reply.version}
+    return b"".join(orjson.dumps({**one, **told}) + b"\n" for one in _rows(reply))
+
+
+def _as_csv(reply: Reply) -> bytes:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for one, answered in zip(_rows(reply), reply.answered(), strict=True):
+        label = one["label"] if "label" in one else json.dumps(one["labels"], ensure_ascii=False)
+        writer.writerow([label, round(answered.score, 6), one["id"]])
+    return stream.getvalue().encode()
+
+
+READ = {JSON: _from_json, CSV: _from_csv, JSON_LINES: _from_lines}
+WRITE = {JSON: _as_json, CSV: _as_csv, JSON_LINES: _as_lines}

@@ -1,0 +1,199 @@
+"""Tensors of the Open Inference Protocol v2: texts in, labels and scores out, as JSON or as the binary extension.
+
+https://github.com/kserve/open-inference-protocol and Triton's `extension_binary_data.md`: of a body whose first
+`Inference-Header-Content-Length` bytes are JSON, the rest holds the tensors that name a `binary_data_size`, one after
+the other; each element of a BYTES tensor has its length before it (4 bytes, little-endian).
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+from pydantic import BaseModel, FailFast, Field, ValidationError
+
+from volant.bundle.bundle import Bundle
+from volant.service.api.schemas import explain
+from volant.service.errors import RefusedError
+from volant.service.telemetry.sinks import Reply
+
+INPUT = "text"
+SIDES = 8  # of a shape
+DIGITS = 20  # int() of thousands is refused by Python
+
+
+class Tensor(BaseModel):
+    """A tensor: its elements here in `data`, or after the JSON if `binary_data_size` says how many bytes."""
+
+    name: Annotated[str, Field(examples=["text"])]
+    datatype: Annotated[str, Field(examples=["BYTES"])]
+    shape: Annotated[list[int], FailFast(), Field(max_length=SIDES, examples=[[1]])]
+    data: Annotated[list[Any] | None, Field(examples=[["A fine film."]])] = None
+    parameters: dict[str, Any] | None = None
+
+
+class Wanted(BaseModel):
+    """An output that is asked for."""
+
+    name: Annotated[str, Field(examples=["label"])]
+    parameters: dict[str, Any] | None = None
+
+
+class InferRequest(BaseModel):
+    """One tensor of texts."""
+
+    inputs: Annotated[list[Tensor], FailFast(), Field(min_length=1, max_length=1)]
+    outputs: list[Wanted] | None = None
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class InferResponse(BaseModel):
+    """A tensor for each output."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it is answered: its texts, the outputs that are wanted (none: all), and which of them as bytes."""
+
+    texts: list[str]
+    request: InferRequest
+
+    def wanted(self, known: Sequence[str]) -> dict[str, bool]:
+        """Return the outputs that are asked for, each once, and whether it goes after the JSON.
+
+        Args:
+            known: Those of the model; all of them if none is asked for.
+        """
+        everything = bool((self.request.parameters or {}).get("binary_data_output"))
+        names: dict[str, bool] = {}
+        for output in self.request.outputs or []:
+            names.setdefault(output.name, bool((output.parameters or {}).get("binary_data", everything)))
+        return names or dict.fromkeys(known, everything)
+
+
+def parse(body: bytes, header: str | None, most: int) -> Asked:
+    """A request out of its bytes.
+
+    Args:
+        body: As it came, its JSON screened (see `bodies`).
+        header: `Inference-Header-Content-Length`, if it was given.
+        most: Texts after which no more are looked at; so many and one are given then, which is refused elsewhere.
+
+    Raises:
+        RefusedError: 422 if it isn't one tensor of texts.
+    """
+    digits = header is None or (header.isascii() and header.isdigit() and len(header) < DIGITS)
+    if not digits or int(header or 0) > len(body):
+        raise RefusedError("Inference-Header-Content-Length is no length of a part of the body.")
+    length = int(header) if header is not None else len(body)
+    try:
+        request = InferRequest.model_validate_json(body[:length])
+    except ValidationError as error:
+        raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
+    tensor = request.inputs[0]
+    if (tensor.name, tensor.datatype) != (INPUT, "BYTES"):
+        raise RefusedError(f"The input must be called '{INPUT}' and be of datatype BYTES.")
+    size = (tensor.parameters or {}).get("binary_data_size")
+    texts = _flat(tensor.data) if size is None else _unpack(body[length:], size, most)
+    if len(texts) <= most and not _fits(tensor.shape, len(texts)):
+        raise RefusedError(f"shape {tensor.shape[:4]} doesn't fit the {len(texts)} texts that were sent.")
+    if not texts:
+        raise RefusedError("No texts were sent: the tensor is empty.")
+    return Asked(texts, request)
+
+
+def outputs(bundle: Bundle) -> list[dict[str, Any]]:
+    """The outputs of a model, as its metadata names them."""
+    count = len(bundle.labels)
+    answer = ("label" if bundle.kind.column == "label" else "labels", "BYTES", [-1])
+    every = [answer, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
+    return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in every]
+
+
+def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
+    """The answer's bytes, and how many of them are JSON where tensors follow.
+
+    Raises:
+        RefusedError: 422 if an output is asked for that there isn't.
+    """
+    known = {output["name"]: output for output in outputs(reply.bundle)}
+    names = asked.wanted(list(known))
+    if unknown := [name for name in names if name not in known]:
+        raise RefusedError(f"There is no output '{unknown[0][:100]}'. There are: {', '.join(known)}.")
+    told, tail, rows = [], [], len(reply.texts)
+    for name, binary in names.items():
+        values = _values(name, reply)
+        entry = {**known[name], "shape": [rows, *known[name]["shape"][1:]]}
+        if binary:
+            packed = _pack(values, entry["datatype"])
+            tail.append(packed)
+            entry["parameters"] = {"binary_data_size": len(packed)}
+        else:
+            entry["data"] = values
+        told.append(entry)
+    tree = {"model_name": reply.model, "model_version": reply.version, "outputs": told}
+    head = orjson.dumps(tree | ({"id": asked.request.id} if asked.request.id else {}))
+    return b"".join([head, *tail]), len(head) if tail else None
+
+
+def _values(name: str, reply: Reply) -> list[Any]:
+    each = reply.annotations
+    if name == "id":
+        return list(reply.ids)
+    if name == "label":
+        return [annotation.label for annotation in each]
+    if name == "labels":
+        return [orjson.dumps(annotation.labels).decode() for annotation in each]
+    if name == "score":
+        return [answer.score for answer in reply.answered()]
+    return [float(annotation.scores[label]) for annotation in each for label in reply.bundle.labels]
+
+
+def _fits(shape: Sequence[int], texts: int) -> bool:
+    """Whether a shape has so many elements; numbers that are multiplied stay small."""
+    return all(0 <= side <= texts for side in shape) and math.prod(shape) == texts
+
+
+def _flat(data: Any) -> list[str]:
+    """Elements in row-major order, however deep they are nested."""
+    found: list[str] = []
+    for element in data or []:
+        if isinstance(element, str):
+            found.append(element)
+        elif isinstance(element, list):
+            found += _flat(element)
+        else:
+            raise RefusedError("data: each element must be a text.")
+    return found
+
+
+def _unpack(packed: bytes, size: Any, most: int) -> list[str]:
+    if not isinstance(size, int) or size != len(packed):
+        raise RefusedError(f"binary_data_size doesn't fit the {len(packed)} bytes after the JSON.")
+    texts, start = [], 0
+    try:
+        while start < len(packed) and len(texts) <= most:
+            (length,) = struct.unpack_from("<I", packed, start)
+            start += 4 + length
+            if start > len(packed):
+                raise RefusedError("The last BYTES element is cut off.")
+            texts.append(packed[start - length : start].decode("utf-8"))
+    except (struct.error, UnicodeDecodeError) as error:
+        raise RefusedError("The tensor holds no BYTES elements of UTF-8, each with its length before it.") from error
+    return texts
+
+
+def _pack(values: Sequence[Any], datatype: str) -> bytes:
+    if datatype == "FP32":
+        return np.asarray(values, dtype="<f4").tobytes()
+    encoded = [str(value).encode() for value in values]
+    return b"".join(struct.pack("<I", len(value)) + value for value in encoded)

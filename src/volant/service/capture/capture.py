@@ -1,0 +1,131 @@
+"""Answers that are kept: a sampled share, redacted, written to the lake off the path of requests."""
+
+import logging
+import threading
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from volant.errors import VolantError
+from volant.monitor.captures import FOLDER, Answered, folder, name, row, sampled
+from volant.service import settings
+from volant.service.capture.recent import Recent
+from volant.workspace.lake import Lake
+from volant.workspace.objects import Store, store
+from volant.workspace.terminal import plain
+
+UNSENT = Path(".volant/service/unsent")
+log = logging.getLogger(__name__)
+
+
+class Capture:
+    """A sink that writes what it samples as JSON lines under `captures/<model>/yyyy/mm/dd/hh/`.
+
+    A thread writes them when enough wait, after a while, and at the end; killed, it loses at most what waits.
+
+    Attributes:
+        written: Rows that are in the lake.
+        dropped: Rows that are lost, because more waited than may.
+        failures: Times that the lake couldn't be written.
+    """
+
+    def __init__(self, config: settings.Capture | None = None, root: Path = Path()) -> None:
+        self.written = self.dropped = self.failures = 0
+        self._config = config or settings.Capture()
+        self._store, self._unsent = store(root), Store(Lake(str((root / UNSENT).resolve())))
+        self._waiting: deque[Answered] = deque()
+        self._recent = Recent(root, self._config.redact, self._config.remember)
+        self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not yet written."""
+        return len(self._waiting)
+
+    @property
+    def forgotten(self) -> int:
+        """Answers that feedback can't name, because they were lost before they could be remembered."""
+        return self._recent.dropped
+
+    def put(self, answered: Sequence[Answered]) -> None:
+        """Take answers: all are remembered for feedback, the sampled ones will be written."""
+        self._recent.add(answered)
+        with self._lock:
+            for one in answered:
+                if sampled(one.event_id, self._config.percent):
+                    self._queue(one)
+
+    def find(self, event_id: str) -> Answered | None:
+        """The answer of that id, if it is one of the last ones, of whichever worker; its text is redacted."""
+        return self._recent.find(event_id)
+
+    def keep(self, answered: Answered) -> None:
+        """Write an answer that got feedback, although it was not sampled; once, whichever worker is told of it."""
+        if not sampled(answered.event_id, self._config.percent) and self._recent.claim(answered.event_id):
+            with self._lock:
+                self._queue(answered)
+
+    def close(self) -> None:
+        """Write what waits: to the lake; where it can't be written to this machine, and the next start sends it."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join()
+        self._recent.close()
+
+    def _queue(self, one: Answered) -> None:
+        if len(self._waiting) >= self._config.buffer:
+            self.dropped += 1
+            return
+        self._waiting.append(one)
+        if len(self._waiting) >= self._config.flush_rows:
+            self._wake.set()
+
+    def _run(self) -> None:
+        self._send_unsent()
+        while not self._closing.is_set():
+            self._wake.wait(self._config.flush_seconds)
+            self._wake.clear()
+            if not self._flush(self._store):  # not at once again: more rows would wake us for nothing
+                self._closing.wait(self._config.flush_seconds)
+        if not self._flush(self._store) and not self._flush(self._unsent):
+            self.dropped += len(self._waiting)
+
+    def _flush(self, place: Store) -> bool:
+        """Write all that waits, a file for each model and hour; what can't be written waits on."""
+        with self._lock:
+            batch, self._waiting = self._waiting, deque()
+        groups: dict[str, list[Answered]] = defaultdict(list)
+        for one in batch:
+            groups[folder(FOLDER, one.model, one.time)].append(one)
+        for at in list(groups):
+            try:
+                lines = [row(one, self._config.redact) for one in groups[at]]
+                place.write(f"{at}/{name()}", "".join(f"{line}\n" for line in lines))
+            except Exception as error:
+                self._wait_on([one for rows in groups.values() for one in rows], error)
+                return False
+            done = groups.pop(at)
+            self.written += len(done) if place is self._store else 0
+        return True
+
+    def _wait_on(self, rows: Sequence[Answered], error: Exception) -> None:
+        self.failures += 1
+        log.warning("%d captured rows can't be written, and wait: %s", len(rows), plain(str(error)))
+        with self._lock:
+            room = max(0, self._config.buffer - len(self._waiting))
+            self._waiting.extendleft(reversed(rows[:room]))
+            self.dropped += len(rows) - len(rows[:room])
+
+    def _send_unsent(self) -> None:
+        """Send what the process before could only keep on this machine."""
+        try:
+            for key in self._unsent.keys(FOLDER):
+                text = self._unsent.read(key)
+                self._store.write(key, text)
+                (Path(self._unsent.lake.url) / key).unlink(missing_ok=True)
+                self.written += text.count("\n")
+        except VolantError as error:
+            self.failures += 1
+            log.warning("Rows of the last run are not in the lake yet: %s", plain(str(error)))

@@ -1,0 +1,1 @@
+"""Deployed models: loading, batching, following the champion."""

@@ -1,0 +1,204 @@
+"""What is deployed: a name, and the flywheel whose active version (or which version of it) answers under that name.
+
+One JSON file that every worker of the service reads, and that survives a restart.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from volant.errors import VolantError
+from volant.service.errors import RefusedError
+from volant.service.settings import HOME
+from volant.workspace.files import write_text
+
+FILE = HOME / "deployments.json"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployed name.
+
+    Attributes:
+        name: What clients ask for.
+        flywheel: Whose version answers.
+        follow: `champion`: whichever version is active; none where one is pinned.
+        version: The pinned one.
+    """
+
+    name: str
+    flywheel: str
+    follow: Literal["champion"] | None = "champion"
+    version: int | None = None
+
+    @property
+    def wanted(self) -> str:
+        """The version that is wanted, as the watcher names it.
+
+        Example:
+            >>> Deployment("en", "reviews").wanted, Deployment("en", "reviews", None, 3).wanted
+            ('reviews/champion', 'reviews/3')
+        """
+        return f"{self.flywheel}/{self.version or 'champion'}"
+
+
+class Deployments:
+    """The file of all deployments.
+
+    Args:
+        root: The project's root.
+    """
+
+    def __init__(self, root: Path = Path()) -> None:
+        self._root, self.path = root, root / FILE
+        self._seen: tuple[tuple[int, int], frozenset[str]] = ((0, 0), frozenset())
+
+    def all(self) -> list[Deployment]:
+        """All of them, by name."""
+        return [Deployment(name=name, **tree) for name, tree in sorted(self._read()["deployments"].items())]
+
+    def has(self, name: str) -> bool:
+        """Whether the name is deployed; costs a look at the file's date, unless it has changed."""
+        now, names = stamp(self.path), self._seen[1]
+        if now != self._seen[0]:
+            try:
+                names = frozenset(self._read()["deployments"])
+            except VolantError:  # whoever follows says so
+                return False
+            self._seen = now, names
+        return name in names
+
+    def get(self, name: str) -> Deployment:
+        """The one of that name.
+
+        Raises:
+            RefusedError: 404 if there is none.
+        """
+        found = {deployment.name: deployment for deployment in self.all()}
+        if name not in found:
+            raise RefusedError(
+                f"Nothing is deployed as '{name[:100]}'. Deployed: {', '.join(found) or 'nothing'}.", 404
+            )
+        return found[name]
+
+    def start(self) -> None:
+        """Deploy every live flywheel under its own name, once: what was removed or renamed stays so."""
+        flywheels = live(self._root)
+        with self._changing() as tree:
+            for flywheel in flywheels:
+                if flywheel not in tree["known"]:
+                    tree["known"].append(flywheel)
+                    tree["deployments"].setdefault(flywheel, _tree(Deployment(flywheel, flywheel)))
+
+    def add(self, deployment: Deployment) -> None:
+        """Deploy.
+
+        Raises:
+            RefusedError: 409 if the name is taken, 422 if it can't be a name.
+        """
+        for given in (deployment.name, deployment.flywheel):
+            named(given)
+        with self._changing() as tree:
+            if deployment.name in tree["deployments"]:
+                raise _taken(deployment.name)
+            tree["deployments"][deployment.name] = _tree(deployment)
+
+    def change(self, name: str, to: str | None = None, **changes: Any) -> Deployment:
+        """Rename a deployment, or let another version answer under its name.
+
+        Raises:
+            RefusedError: 404 if nothing has the name, 409 if the new name is taken.
+        """
+        with self._changing() as tree:
+            if name not in tree["deployments"]:
+                self.get(name)
+            if to not in (None, name) and named(to or "") in tree["deployments"]:
+                raise _taken(to or "")
+            changed = replace(Deployment(name=name, **tree["deployments"].pop(name)), name=to or name, **changes)
+            tree["deployments"][changed.name] = _tree(changed)
+        return changed
+
+    def remove(self, name: str) -> None:
+        """Deploy it no more.
+
+        Raises:
+            RefusedError: 404 if nothing has the name.
+        """
+        with self._changing() as tree:
+            if tree["deployments"].pop(name, None) is None:
+                self.get(name)
+
+    def _read(self) -> dict[str, Any]:
+        if not self.path.is_file():
+            return {"deployments": {}, "known": []}
+        try:
+            tree = json.loads(self.path.read_text(encoding="utf-8"))
+            [Deployment(name=name, **deployment) for name, deployment in tree["deployments"].items()]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise VolantError(f"{self.path} is not as Volant wrote it ({error!r}). Mend or remove it.") from error
+        return tree
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        """One writer at a time, of all workers; written whole, or not at all if the body raises."""
+        import fcntl
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            tree = self._read()
+            before = json.dumps(tree)
+            yield tree
+            if json.dumps(tree) != before or not self.path.exists():
+                write_text(json.dumps(tree, indent=2, sort_keys=True) + "\n", self.path)
+
+
+def live(root: Path = Path()) -> list[str]:
+    """Names of the live flywheels; read without building them, as that may need what only training has."""
+    params = root / "params.yaml"
+    if not params.is_file():
+        return []
+    tree = yaml.safe_load(params.read_text(encoding="utf-8"))
+    return sorted((tree or {}).get("flywheels", {}))
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does: it is always replaced, never written into."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
+
+
+def named(name: str) -> str:
+    """A name that can be part of an address and of a path.
+
+    Raises:
+        RefusedError: 422 if it can't.
+
+    Example:
+        >>> named("reviews-en")
+        'reviews-en'
+    """
+    if not NAME.fullmatch(name):
+        allowed = "up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        raise RefusedError(f"'{name[:100]}' can't be a name. Allowed: {allowed}.")
+    return name
+
+
+def _taken(name: str) -> RefusedError:
+    return RefusedError(f"'{name}' is deployed already. Change or remove it, or take another name.", 409)
+
+
+def _tree(deployment: Deployment) -> dict[str, Any]:
+    return {key: value for key, value in asdict(deployment).items() if key != "name" and value is not None} | (
+        {"follow": None} if deployment.follow is None else {}
+    )

@@ -1,0 +1,149 @@
+"""The service follows: models in memory become what is deployed, with the versions that the watcher found."""
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from volant.service.deployments import watching
+from volant.service.deployments.deployments import Deployment, Deployments
+from volant.service.deployments.loaded import Models, Slot, Target
+from volant.tracking.stores import known
+
+log = logging.getLogger("volant.service")
+PATIENCE = 60  # seconds that a start waits for versions that it doesn't know yet
+LOOK = 0.1  # seconds between two looks at the two files: cheap
+
+
+class Following:
+    """Keeps `models` as `deployments` says, in a thread; the registry is asked by a process beside this one.
+
+    Args:
+        root: The project's root.
+        deployments: What is deployed.
+        models: What is in memory.
+    """
+
+    def __init__(self, root: Path, deployments: Deployments, models: Models) -> None:
+        self._root, self._deployments, self._models = root, deployments, models
+        self._watcher: subprocess.Popen[bytes] | None = None
+        self._seen: Any = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
+
+    @property
+    def error(self) -> str | None:
+        """Why the registry can't be asked now."""
+        return watching.read(self._root).get("registry", {}).get("error")
+
+    def start(self) -> None:
+        """Deploy what is live, begin to watch, load what is known; returns when each model answers or says why not."""
+        self._watch()
+        self._deployments.start()
+        self.apply()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and not all(map(self.settled, self._deployments.all())):
+            time.sleep(0.05)
+            self.apply()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following, and end the watcher."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._watcher:
+            self._watcher.kill()
+            self._watcher.wait()
+
+    def apply(self) -> None:
+        """Make the models what the two files say, if one of them has changed since the last time."""
+        with self._lock:
+            stamps = (watching.stamp(self._deployments.path), watching.stamp(self._root / watching.FILE))
+            if stamps == self._seen:
+                return
+            found = watching.read(self._root)
+            versions, deployed = found.get("versions", {}), self._deployments.all()
+            for deployment in deployed:
+                self._follow_one(deployment, versions.get(deployment.wanted), found)
+            for name in set(self._models.slots) - {deployment.name for deployment in deployed}:
+                self._models.remove(name)
+            self._seen = stamps
+
+    def settled(self, deployment: Deployment) -> bool:
+        """Whether what is wanted answers, or it is known why it doesn't."""
+        found, slot = watching.read(self._root), self._models.slots.get(deployment.name)
+        entry = found.get("versions", {}).get(deployment.wanted)
+        if entry is None or slot is None:
+            down = found.get("registry", {}).get("error") and deployment.wanted in found.get("asked", [])
+            return bool(slot and (_pinned(slot, deployment) or down))
+        current = slot.current and slot.current.digest
+        return bool(entry["error"]) or entry["digest"] in (current, slot.refused)
+
+    def nothing(self) -> bool:
+        """Whether no model can be expected to answer: none is deployed, or no deployed flywheel has a version yet."""
+        versions = watching.read(self._root).get("versions", {})
+        return all(self._none_yet(versions.get(deployment.wanted)) for deployment in self._deployments.all())
+
+    def wait(self, name: str, seconds: float = 60) -> str | None:
+        """Wait until a deployment that was just changed is settled; why it doesn't answer, if it doesn't."""
+        deadline, deployment = time.monotonic() + seconds, self._deployments.get(name)
+        self.apply()
+        while not self.settled(deployment):
+            if time.monotonic() > deadline:
+                return f"The version could not be had within {seconds:.0f} seconds. {self.error or ''}".strip()
+            time.sleep(0.05)
+            self.apply()
+        return self._models.slots[name].error
+
+    def _follow_one(self, deployment: Deployment, entry: dict[str, Any] | None, found: dict[str, Any]) -> None:
+        if (entry is None or entry["error"]) and (kept := self._kept(deployment)):
+            self._models.set(deployment.name, kept)
+        elif entry is None:
+            self._unknown(deployment, found)
+        elif entry["error"]:
+            self._models.failed(deployment.name, entry["error"])
+        else:
+            folder, version = self._root / entry["folder"], str(entry["version"])
+            self._models.set(deployment.name, Target(deployment.flywheel, version, folder, entry["digest"]))
+
+    def _kept(self, deployment: Deployment) -> Target | None:
+        """A pinned version that is in memory: a rollback to it must not depend on a registry."""
+        target = Target(deployment.flywheel, str(deployment.version), self._root)
+        return target if deployment.version and self._models.loaded(target) else None
+
+    def _none_yet(self, entry: dict[str, Any] | None) -> bool:
+        return entry["version"] is None if entry else not known(self._root)
+
+    def _unknown(self, deployment: Deployment, found: dict[str, Any]) -> None:
+        """The registry was not asked for it yet; if it can't be, that is the reason."""
+        if error := found.get("registry", {}).get("error"):
+            self._models.failed(deployment.name, error)
+
+    def _follow(self) -> None:
+        while not self._stop.wait(LOOK):
+            try:
+                self._watch()
+                self.apply()
+            except Exception as error:  # following must go on, whatever one look came upon
+                log.warning("Could not follow: %s", error)
+                self._stop.wait(2)
+
+    def _watch(self) -> None:
+        """The watcher, begun again if it ended; it ends with this process, as it reads from it."""
+        if self._watcher and self._watcher.poll() is None:
+            return
+        if self._watcher:
+            self._stop.wait(2)
+        command = [sys.executable, "-m", "volant.service.deployments.watching"]
+        self._watcher = subprocess.Popen(command, cwd=self._root, stdin=subprocess.PIPE)  # noqa: S603
+
+
+def _pinned(slot: Slot, deployment: Deployment) -> bool:
+    """Whether the pinned version is what answers."""
+    now = slot.current
+    return now is not None and (now.flywheel, now.version) == (deployment.flywheel, str(deployment.version))

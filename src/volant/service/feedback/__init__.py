@@ -1,0 +1,1 @@
+"""Feedback: intake, screening, review, ground truth, training rows."""

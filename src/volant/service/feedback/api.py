@@ -1,0 +1,209 @@
+"""The routes of feedback: everybody may say something, an admin reads and reviews it."""
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, BackgroundTasks
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+
+from volant.errors import VolantError
+from volant.monitor.captures import Answered
+from volant.service.access.clients import client, client_key
+from volant.service.access.guard import check_texts
+from volant.service.api.schemas import NAME, Strict, problems
+from volant.service.capture.capture import Capture
+from volant.service.capture.event_ids import is_ours
+from volant.service.deployments.loaded import Models
+from volant.service.errors import RefusedError, on_disk
+from volant.service.feedback import review as feedback_review
+from volant.service.feedback import truth
+from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.items import Item
+from volant.workspace.terminal import plain
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+log = logging.getLogger("volant.service")
+Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Label = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class FeedbackRequest(Strict):
+    """A thumb up or down, or the right label, for a prediction given earlier or for a text."""
+
+    id: Annotated[Identity | None, Field(description="Of the prediction.")] = None
+    text: Annotated[str | None, Field(min_length=1, description="Where there is no prediction, or it is long ago.")] = (
+        None
+    )
+    model: Annotated[str | None, NAME, Field(description="May be left out with an id, or if there is only one.")] = None
+    label: Annotated[Label | None, Field(description="The right one (kind classify).")] = None
+    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All right ones (multilabel).")] = None
+    correct: Annotated[bool | None, Field(description="Thumb up or down.")] = None
+    comment: Annotated[str, Field(max_length=2000)] = ""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"example": {"text": "A fine film.", "label": "fresh"}}
+    )
+
+
+class FeedbackState(BaseModel):
+    """What became of feedback; once it is reviewed, or enough clients agree, a model may learn from it."""
+
+    id: str
+    status: Literal["quarantined", "accepted", "rejected"]
+    reasons: list[str]
+
+
+class FeedbackItem(FeedbackState):
+    """Feedback as a reviewer sees it; text and comment are redacted."""
+
+    event_id: str
+    flywheel: str
+    model: str
+    version: str | None
+    text: str | None
+    predicted: list[str] | None
+    labels: list[str] | None
+    correct: bool | None
+    comment: str
+    client: Annotated[str, Field(description="A hash: who it is can't be told, whether it is the same can.")]
+    time: str
+    by: str | None
+    dataset: str | None
+
+
+class ReviewRequest(Strict):
+    """What is to become of feedback: all of these ids, or none."""
+
+    flywheel: Annotated[str, NAME]
+    ids: Annotated[list[Identity], Field(min_length=1, max_length=1000)]
+    decision: Literal["accept", "reject"]
+    labels: Annotated[list[Label] | None, Field(description="The right ones, instead of the client's.")] = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"example": {"flywheel": "reviews", "ids": ["an-id"], "decision": "accept"}},
+    )
+
+
+def router(state: "State", feedback: Feedback, capture: Capture | None = None) -> APIRouter:
+    """The routes.
+
+    Args:
+        state: The service.
+        feedback: Takes and keeps what is said.
+        capture: Knows the last answers by their id.
+    """
+    routes, key = APIRouter(prefix="/feedback", tags=["feedback"]), client_key(state.root)
+
+    @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503, 507))
+    def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:
+        """Say whether a prediction is right, or what would be. It is kept before this answers."""
+        who = client(request, state, key)
+        feedback.admit(who)
+        check_texts([text for text in (asked.text, asked.comment) if text], state.settings.limits)
+        answered = capture.find(asked.id) if capture and asked.id else None
+        model = deployed(state, asked, answered)
+        with on_disk("feedback"):
+            item = feedback.add(said(asked, who, _about(asked, answered, key)), model, answered)
+        if capture and answered:
+            capture.keep(answered)
+        if item.status == "accepted" and not item.published:
+            later.add_task(publish, feedback, item.flywheel)
+        return shown(item, FeedbackState)
+
+    @routes.get("", response_model=list[FeedbackItem], dependencies=[state.admin()], responses=problems(401, 422))
+    def list_items(
+        flywheel: Annotated[str, NAME],
+        status: Literal["quarantined", "accepted", "rejected"] | None = None,
+        limit: Annotated[int, Field(ge=1, le=10_000)] = 1000,
+    ) -> Any:
+        """What was said of the answers of a flywheel, the newest first."""
+        return [shown(item, FeedbackItem) for item in reversed(feedback.book.items(flywheel, status)[-limit:])]
+
+    @routes.post(
+        "/review",
+        response_model=list[FeedbackItem],
+        dependencies=[state.admin()],
+        responses=problems(401, 404, 409, 413, 422, 507),
+    )
+    def review(asked: ReviewRequest, later: BackgroundTasks) -> Any:
+        """Accept or reject feedback. `volant feedback accept FLYWHEEL` makes a dataset of what was accepted."""
+        with on_disk("the review"):
+            if asked.decision == "reject":
+                items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
+            else:
+                given = (asked.flywheel, asked.ids, "admin", asked.labels)
+                items = feedback_review.accept(feedback.book, *given, known=feedback.known)
+                later.add_task(publish, feedback, asked.flywheel)
+        return [shown(item, FeedbackItem) for item in items]
+
+    return routes
+
+
+def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str | None:
+    """The id that feedback is kept under: only one that the service gave, since ground truth is joined by it.
+
+    Without a text, an unknown id is looked for among the captures before anybody can accept the feedback.
+    """
+    if asked.id is None or answered or asked.text is None:
+        return asked.id
+    return asked.id if is_ours(asked.id, key) else None
+
+
+def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
+    """What a client says, out of its request.
+
+    Args:
+        asked: The request.
+        who: The client, as a keyed hash.
+        event_id: Of the answer that it is about.
+
+    Raises:
+        RefusedError: If both `label` and `labels` are given (422).
+    """
+    if asked.label is not None and asked.labels is not None:
+        raise RefusedError("`label` and `labels` exclude each other: give one.")
+    labels = asked.labels if asked.label is None else [asked.label]
+    return Said(who, event_id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment)
+
+
+def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) -> Deployed:
+    """The model that feedback is about.
+
+    Raises:
+        RefusedError: If it isn't deployed (404), has no version yet (503), or isn't named and there are several (422).
+    """
+    name = _still(state.models, answered, asked.model) if answered else state.models.named(asked.model)
+    now = state.models.current(name)
+    if answered and answered.flywheel not in (None, now.flywheel):
+        known = ", ".join(sorted(state.models.slots))
+        raise RefusedError(f"Of {answered.flywheel}, which gave this answer, no version is deployed: {known}.", 404)
+    return Deployed(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
+
+
+def _still(models: Models, answered: Answered, asked: str | None) -> str:
+    """Under which name the flywheel that answered is deployed now: since then it may have been renamed or removed."""
+    slots = models.slots
+    for name in (answered.model, asked or "", *(sorted(slots) if answered.flywheel else ())):
+        now = slots[name].current if name in slots else None
+        if now and answered.flywheel in (None, now.flywheel):
+            return name
+    return answered.model
+
+
+def publish(feedback: Feedback, flywheel: str) -> None:
+    """Bring accepted feedback to the lake; where that can't be now, the next accepted one brings both."""
+    try:
+        truth.publish(feedback.book, flywheel)
+    except (VolantError, OSError) as error:  # as a full disk
+        log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, plain(str(error)))
+
+
+def shown(item: Item, form: type[FeedbackState]) -> dict[str, Any]:
+    """What of an item an answer shows."""
+    return {key: value for key, value in asdict(item).items() if key in form.model_fields}

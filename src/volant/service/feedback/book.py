@@ -1,0 +1,60 @@
+"""The feedback of each flywheel of a project, as all of its journal says."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from volant.service.errors import RefusedError
+from volant.service.feedback.items import STATUSES, Item, fold
+from volant.workspace.journal import Entry, Journal
+from volant.workspace.paths import checked
+
+HOME = Path(".volant/service/feedback")
+Write = Callable[[Sequence[Entry]], None]
+
+
+class Book:
+    """Journals by flywheel; every process and thread sees what the others wrote."""
+
+    def __init__(self, root: Path = Path()) -> None:
+        self.root = root
+        self._journals: dict[str, tuple[Journal, dict[str, Item]]] = {}
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def opened(self, flywheel: str) -> Iterator[tuple[dict[str, Item], Write]]:
+        """Items by id, and how to add entries, while nobody else adds some."""
+        path = self._path(flywheel)
+        with self._lock:
+            journal, items = self._journals.setdefault(flywheel, (Journal(path), {}))
+            with journal.locked():
+                fold(items, journal.new())
+
+                def write(entries: Sequence[Entry]) -> None:
+                    journal.append(entries)
+                    fold(items, journal.new())
+
+                yield items, write
+
+    def items(self, flywheel: str, status: str | None = None) -> list[Item]:
+        """What was said of the answers of a flywheel, the oldest first.
+
+        Raises:
+            RefusedError: If there is no such status.
+        """
+        if status not in (None, *STATUSES):
+            raise RefusedError(f"No feedback is '{status}'. Allowed: {', '.join(STATUSES)}.")
+        if not self._path(flywheel).exists():
+            return []
+        with self.opened(flywheel) as (items, _):
+            return [item for item in items.values() if status in (None, item.status)]
+
+    def mark(self, flywheel: str, changes: dict[str, Entry]) -> None:
+        """Write down what became of items."""
+        if changes:
+            with self.opened(flywheel) as (_, write):
+                write([{"changes": changes}])
+
+    def _path(self, flywheel: str) -> Path:
+        return self.root / HOME / f"{checked(flywheel, 'flywheel')}.jsonl"

@@ -1,0 +1,179 @@
+"""Feedback as it comes in: bounded, checked, kept, judged by the firewall."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from volant.errors import did_you_mean
+from volant.monitor.captures import Answered
+from volant.monitor.redact import redact
+from volant.service import settings
+from volant.service.access.rate import Rate
+from volant.service.errors import RefusedError
+from volant.service.feedback.book import Book
+from volant.service.feedback.items import Item, change
+from volant.service.feedback.screening import Known, judge, key_of
+
+MOST_WAITING = 10_000  # of all clients; twice as many where it is little of the one that asks
+FEW = 10
+ALL = ("email", "phone", "url", "user")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What has to be known of the model that feedback is about."""
+
+    name: str
+    flywheel: str
+    kind: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a client says of an answer or of a text.
+
+    Attributes:
+        client: Who, as a keyed hash.
+        event_id: Of the answer.
+        text: Of it, where there is no id or the id isn't known any more.
+        labels: The right ones, if the client names them.
+        correct: Thumb up or down.
+        comment: In words.
+    """
+
+    client: str
+    event_id: str | None = None
+    text: str | None = None
+    labels: tuple[str, ...] | None = None
+    correct: bool | None = None
+    comment: str = ""
+
+
+class Feedback:
+    """Takes feedback for all flywheels of a project.
+
+    Attributes:
+        book: What is kept.
+        known: Texts that are there.
+    """
+
+    def __init__(
+        self, config: settings.Feedback | None = None, redacted: Sequence[str] = ALL, root: Path = Path()
+    ) -> None:
+        self.book = Book(root)
+        self._config, self._redacted = config or settings.Feedback(), tuple(redacted)
+        self._rate, self.known = Rate(self._config.per_client_per_minute, root), Known(root, redacted)
+
+    def admit(self, client: str) -> None:
+        """Count one request of a client.
+
+        Raises:
+            RefusedError: If it sends too many (429).
+        """
+        if wait := self._rate.wait(client):
+            limit = f"feedback.per_client_per_minute is {self._config.per_client_per_minute}"
+            raise RefusedError(f"Too much feedback from one client: {limit}. Try again later.", 429, int(wait) + 1)
+
+    def add(self, said: Said, model: Deployed, answered: Answered | None = None) -> Item:
+        """Take what a client says. It is on the disk when this returns; the same again changes nothing.
+
+        Args:
+            said: By whom, what.
+            model: Whose answer it is about.
+            answered: The answer, where it is still known.
+
+        Raises:
+            RefusedError: If it makes no sense (422), or too much waits for review (429).
+        """
+        item, known = self._item(said, model, answered), self.known.of(model.flywheel)
+        with self.book.opened(model.flywheel) as (items, write):
+            others = [one for one in items.values() if item.key == one.key]
+            own = [one for one in others if one.client == item.client and one.by != "client"]
+            if same := next((one for one in own if (one.labels, one.correct) == (item.labels, item.correct)), None):
+                return same
+            self._require_room(item.client, items.values())
+            gone = [one.id for one in own if one.status == "quarantined"]
+            others = [one for one in others if one.id not in gone]
+            status, reasons = judge(item, others, known, self._config.quorum)
+            by = {"accepted": "quorum", "rejected": "firewall"}.get(status)
+            entries = [item.entry | change([item.id], status=status, reasons=reasons, by=by)]
+            entries += (
+                [change(gone, status="rejected", reasons=("the client changed it",), by="client")] if gone else []
+            )
+            if status == "accepted":
+                agree = [one.id for one in others if one.status == "quarantined" and one.labels == item.labels]
+                entries.append(change(agree, status=status, reasons=reasons, by=by))
+            write(entries)
+            return items[item.id]
+
+    def _require_room(self, client: str, items: Iterable[Item]) -> None:
+        """Refuse a client of whom too much waits; whatever others sent, one of whom little waits is still taken.
+
+        Raises:
+            RefusedError: 429.
+        """
+        waiting = Counter(one.client for one in items if one.status == "quarantined")
+        own, most = waiting[client], self._config.waiting_per_client
+        if own >= most:
+            told = f"{own:,} of your feedbacks wait for review; feedback.waiting_per_client is {most:,}."
+        elif waiting.total() >= (MOST_WAITING if own >= FEW else 2 * MOST_WAITING):
+            told = f"{waiting.total():,} feedbacks wait for review."
+        else:
+            return
+        raise RefusedError(f"{told} No more are taken now. Try again when some are reviewed.", 429, 600)
+
+    def _item(self, said: Said, model: Deployed, answered: Answered | None) -> Item:
+        predicted = None
+        if answered:
+            predicted = (answered.label,) if answered.label is not None else tuple(sorted(answered.labels))
+        text, identity = answered.text if answered else said.text, uuid4().hex
+        if text is None and said.event_id is None:
+            raise RefusedError('Say what it is about: {"id": …} of a prediction, or {"text": …}.')
+        # by id and by text it is the same text, and of an answer only what was redacted is known
+        text = None if text is None else redact(text, self._redacted)
+        return Item(
+            id=identity,
+            event_id=said.event_id or identity,
+            flywheel=model.flywheel,
+            model=answered.model if answered else model.name,  # under which it was captured
+            version=answered.version if answered else None,
+            kind=model.kind,
+            text=text,
+            key=f"id {said.event_id}" if text is None else key_of(text),
+            predicted=predicted,
+            labels=_right(said, model, predicted),
+            correct=said.correct,
+            comment=redact(said.comment, self._redacted),
+            client=said.client,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+
+def _right(said: Said, model: Deployed, predicted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The labels that are right by what a client said; None if it only said that the model's are wrong.
+
+    Raises:
+        RefusedError: If it said nothing, contradicts itself, or names labels that the model can't give.
+    """
+    if said.labels is None:
+        if said.correct is None:
+            raise RefusedError('Say "correct": true or false, or the right "label".')
+        if said.correct and predicted is None:
+            raise RefusedError('Of a text, or a prediction that is not known any more, name the right "label".')
+        return predicted if said.correct else None
+    for label in said.labels:
+        if label not in model.labels:
+            shown = ", ".join(model.labels[:20])
+            hint = did_you_mean(label[:100], model.labels)
+            raise RefusedError(f"'{label[:100]}' is no label of {model.name}.{hint} Its labels: {shown}.")
+    if model.kind == "classify" and len(said.labels) != 1:
+        raise RefusedError(f"{model.name} gives each text one label; {len(said.labels)} were given.")
+    labels = tuple(sorted(set(said.labels)))
+    if said.correct is not None and predicted is not None and said.correct != (labels == predicted):
+        wrong = "correct, and other labels than the model's" if said.correct else "wrong, and the model's own labels"
+        raise RefusedError(f"It is said to be {wrong}. Say one of the two.")
+    return labels

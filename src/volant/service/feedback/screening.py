@@ -1,0 +1,127 @@
+"""What stands between what anyone may say and what a model learns: leaks, conflicts, a quorum."""
+
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from volant.monitor.redact import redact
+from volant.service.feedback.items import Item, Status
+from volant.sources.columns import TARGETS
+from volant.workspace.paths import checked
+
+LEAK = "leak: its text is in the test set, and a model must not learn that"
+
+Keys = Mapping[str, tuple[str, ...]]
+
+
+def key_of(text: str) -> str:
+    r"""What texts share that differ in nothing but case and white space.
+
+    Example:
+        >>> key_of("A fine\nfilm ") == key_of("a fine film")
+        True
+    """
+    return blake2b(re.sub(r"\s+", " ", text).strip().casefold().encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a flywheel at one time, as they are and redacted: by key their labels, file by file."""
+
+    test: Sequence[Keys]
+    train: Sequence[Keys]
+
+    def leaks(self, key: str) -> bool:
+        """Whether a text is in the test set."""
+        return any(key in keys for keys in self.test)
+
+    def labels(self, key: str) -> tuple[str, ...] | None:
+        """The labels of a text in train, sorted; None if it isn't there."""
+        return next((keys[key] for keys in self.train if key in keys), None)
+
+
+class Known:
+    """Texts that a flywheel has already: of test, which feedback must not be; of train, with their labels."""
+
+    def __init__(self, root: Path = Path(), redacted: Iterable[str] = ()) -> None:
+        self._root, self._redacted = root, list(redacted)
+        self._read: dict[Path, tuple[tuple[int, int], Keys]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, flywheel: str) -> Texts:
+        """All that is known of a flywheel now. To read what is new takes a while: hold no lock meanwhile."""
+        with self._lock:
+            test, train = self._paths(flywheel, "test"), self._paths(flywheel, "train", "validation")
+            return Texts([self._keys(path) for path in test], [self._keys(path) for path in train])
+
+    def _paths(self, flywheel: str, *splits: str) -> list[Path]:
+        home = self._root / "data" / checked(flywheel, "flywheel")
+        paths = [home / "prepared" / f"{split}.parquet" for split in splits]
+        lake = [path for split in splits for path in sorted((home / "lake" / split).glob("[!.]*.parquet"))]
+        return [path for path in [*paths, *lake] if path.exists()]
+
+    def _keys(self, path: Path) -> Keys:
+        about = path.stat()
+        mark = (about.st_mtime_ns, about.st_size)
+        if self._read.get(path, (None,))[0] != mark:
+            self._read[path] = (mark, self._index(path))
+        return self._read[path][1]
+
+    def _index(self, path: Path) -> Keys:
+        table = pq.read_table(path)
+        texts = table["text"].to_pylist()
+        column = next(name for name in (TARGETS["classify"], TARGETS["multilabel"]) if name in table.column_names)
+        cells = table[column].to_pylist()
+        labels = [(cell,) if isinstance(cell, str) else tuple(sorted(cell or ())) for cell in cells]
+        keys = {key_of(text): one for text, one in zip(texts, labels, strict=True)}
+        pairs = ((text, redact(text, self._redacted), one) for text, one in zip(texts, labels, strict=True))
+        return {key_of(kept): one for text, kept, one in pairs if kept != text} | keys
+
+
+def judge(item: Item, others: Iterable[Item], known: Texts, quorum: int) -> tuple[Status, tuple[str, ...]]:
+    """What becomes of an item without a person, and why.
+
+    A leak is rejected. Where `quorum` clients say the same of a text, and nobody and nothing says otherwise, it is
+    accepted. All else waits for a person, whose earlier word on the same text no quorum overrules.
+
+    Args:
+        item: What came in.
+        others: All that was said of the same text before.
+        known: Texts that are there.
+        quorum: How many different clients must agree.
+    """
+    if known.leaks(item.key):
+        return "rejected", (LEAK,)
+    if item.labels is None:
+        return "quarantined", ("no label: it says that the answer is wrong, and not which is right",)
+    reasons = tuple(_conflicts(item, others, known))
+    agreeing = {one.client for one in [*others, item] if one.status != "rejected" and one.labels == item.labels}
+    if reasons:
+        return "quarantined", reasons
+    if item.text is None:
+        return "quarantined", ("its text has to be found among the captures",)
+    if len(agreeing) < quorum:
+        return "quarantined", (f"{len(agreeing)} of {quorum} clients say so",)
+    return "accepted", (f"{len(agreeing)} clients agree",)
+
+
+def _conflicts(item: Item, others: Iterable[Item], known: Texts) -> Iterable[str]:
+    there = known.labels(item.key)
+    if there is not None and there != item.labels:
+        yield f"conflict: in train this text is {_said(there)}"
+    for one in others:
+        if one.status != "rejected" and one.labels is not None and one.labels != item.labels:
+            yield f"conflict: {one.id} says {_said(one.labels)}"
+        if one.status != "rejected" and one.correct is False and one.labels is None and one.predicted == item.labels:
+            yield f"conflict: {one.id} says that this is wrong"
+        if one.status == "rejected" and one.labels == item.labels and one.by not in (None, "client"):
+            yield f"{one.by} rejected the same before ({one.id})"
+
+
+def _said(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels) or "no label"

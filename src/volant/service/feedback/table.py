@@ -1,0 +1,50 @@
+"""Feedback for people: a table to review it by, and what became of it."""
+
+import getpass
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from volant.service.feedback.items import Item
+from volant.service.feedback.training import Brought
+from volant.workspace.terminal import Console
+
+
+def show(flywheel: str, items: Sequence[Item], console: Console) -> None:
+    """Print feedback as a table, and what to do next."""
+    if not items:
+        console.print(f"There is no such feedback of {flywheel}.", highlight=False)
+        return
+    table = Table("id", "time", "text", "predicted", "right", "status", "why")
+    for item in items:
+        text = f"(of answer {item.event_id})" if item.text is None else item.text[:200]
+        right = "not that" if item.labels is None else _labels(item.labels)
+        cells = [text, _labels(item.predicted), right, item.status, "; ".join(item.reasons)]
+        table.add_row(item.id, item.time[:16], *map(escape, cells))
+    console.print(table)
+    console.print(f"Next: volant feedback accept {flywheel} ID…, or volant feedback reject …", highlight=False)
+
+
+def show_brought(flywheel: str, brought: Brought, console: Console) -> None:
+    """Print what became of accepted feedback."""
+    for one, why in brought.refused.items():
+        console.print(f"{one} can't be learnt from, and is rejected: {why}", style="yellow", markup=False)
+    if brought.dataset:
+        console.print(f"{brought.dataset}: {brought.rows:,} TRAIN rows are in the lake of {flywheel}.", highlight=False)
+        console.print(f"Next: volant iterate {flywheel}", highlight=False)
+    else:
+        known = f" ({brought.known:,} rows are there already)" if brought.known else ""
+        console.print(f"Nothing new: the lake stays as it is{known}.", highlight=False)
+
+
+def who() -> str:
+    """Who decides, on this machine."""
+    try:
+        return getpass.getuser()
+    except OSError:  # a user id without a name, as in containers
+        return "a person"
+
+
+def _labels(labels: Sequence[str] | None) -> str:
+    return "?" if labels is None else ", ".join(labels) or "-"

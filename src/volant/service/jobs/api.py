@@ -1,0 +1,141 @@
+"""The routes of batch jobs. Whoever sent a job sees it, and an admin sees all."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse
+
+from volant.bundle.batch.answering import Answer, answerer
+from volant.bundle.batch.reading import safe_name
+from volant.errors import VolantError
+from volant.service.access.clients import client, client_key
+from volant.service.access.tokens import token
+from volant.service.api.schemas import problems
+from volant.service.errors import RefusedError, on_disk
+from volant.service.jobs.forms import JobState, asked_for, body, copying, shown, written
+from volant.service.jobs.job import Job, new
+from volant.service.jobs.jobs import Jobs
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+
+def jobs_of(state: "State") -> Jobs:
+    """The jobs of a service: answered by what is deployed, beside its requests. `start` and `close` them with it."""
+
+    def answering(job: Job) -> Answer:
+        now = state.models.current(job.model)
+        return answerer(now.bundle, now.version, job.all_scores)
+
+    return Jobs(answering, state.settings, state.root)
+
+
+class Desk:
+    """What clients may do with jobs.
+
+    Args:
+        state: The service.
+        jobs: Its jobs.
+    """
+
+    def __init__(self, state: "State", jobs: Jobs) -> None:
+        self._state, self._jobs, self._key = state, jobs, client_key(state.root)
+
+    async def submit(self, request: Request) -> Job:
+        """Take a job out of a form or a JSON body.
+
+        Raises:
+            RefusedError: If it makes no sense (415, 422), its model isn't there (404, 503), too many wait (429),
+                or too much is kept (413).
+        """
+        asked, file = await asked_for(request)
+        if (asked.uri is None) == (file is None):
+            raise RefusedError("Send a `file` (multipart/form-data), or the `uri` of one (application/json).")
+        name = self._state.models.named(asked.model)
+        self._state.models.current(name)
+        try:
+            how = written(asked)
+        except VolantError as error:
+            raise RefusedError(str(error)) from error
+        job = new(name, asked.format, asked.column, self._client(request), asked.all_scores)
+        named = safe_name(asked.uri or (file.filename if file else None) or "")
+        job = replace(job, source=asked.uri, output=asked.output, name=named, written=how)
+        with on_disk("the job"):
+            return await run_in_threadpool(self._jobs.submit, job, copying(file) if file else None)
+
+    def all(self, request: Request) -> list[Job]:
+        """The client's jobs, the newest first; those of everybody for an admin."""
+        who = None if self._admin(request) else self._client(request)
+        return [job for job in reversed(self._jobs.store.all()) if who in (None, job.owner)]
+
+    def one(self, request: Request, identity: str) -> Job:
+        """The job; that of another doesn't exist for whoever is no admin.
+
+        Raises:
+            RefusedError: 404 if there is none.
+        """
+        job = self._jobs.store.get(identity)
+        if job.owner != self._client(request) and not self._admin(request):
+            raise RefusedError("There is no such job.", 404)
+        return job
+
+    def _client(self, request: Request) -> str:
+        return client(request, self._state, self._key)
+
+    def _admin(self, request: Request) -> bool:
+        return self._state.tokens.is_admin(token(request.headers.get("authorization")))
+
+
+def router(state: "State", jobs: Jobs) -> APIRouter:
+    """The routes.
+
+    Args:
+        state: The service.
+        jobs: Started; see `jobs_of`.
+    """
+    routes, desk = APIRouter(prefix="/jobs", tags=["jobs"]), Desk(state, jobs)
+    refusals = problems(401, 404, 413, 415, 422, 429, 503, 507)
+    lines: Any = {200: {"content": {"application/x-ndjson": {}}}}
+
+    @routes.post("", status_code=201, response_model=JobState, openapi_extra=body(), responses=refusals)
+    async def submit(request: Request) -> Any:
+        """Send a file, or name one on S3; the answer says which job it became."""
+        return shown(await desk.submit(request))
+
+    @routes.get("", response_model=list[JobState], responses=problems(401))
+    def list_jobs(request: Request) -> Any:
+        """Your jobs, the newest first; with the admin token those of everybody."""
+        return [shown(job) for job in desk.all(request)]
+
+    @routes.get("/{identity}", response_model=JobState, responses=problems(401, 404, 422))
+    def get(identity: str, request: Request) -> Any:
+        """How far a job is."""
+        return shown(desk.one(request, identity))
+
+    @routes.get("/{identity}/result", response_class=FileResponse, responses=problems(401, 404, 409, 422) | lines)
+    def result(identity: str, request: Request) -> Any:
+        """The answers of a job: a JSON line for each document, in their order, with its line number.
+
+        Also of a job that failed because its result, which is whole, could not be put where it was asked for.
+        """
+        job = desk.one(request, identity)
+        if not job.whole:
+            raise RefusedError(f"There is no result: the job is {job.state}.", 409)
+        name = f"{job.model}-{job.id[:8]}.jsonl"
+        return FileResponse(jobs.store.result(job.id), media_type="application/x-ndjson", filename=name)
+
+    @routes.post("/{identity}/stop", response_model=JobState, responses=problems(401, 404, 422))
+    def stop(identity: str, request: Request) -> Any:
+        """End a job before it is done; one that has ended stays as it is."""
+        with on_disk("the stop"):
+            return shown(jobs.stop(desk.one(request, identity).id))
+
+    @routes.delete("/{identity}", status_code=204, responses=problems(401, 404, 409, 422))
+    def remove(identity: str, request: Request) -> None:
+        """Forget a job that has ended, and its result; else that happens after a week."""
+        jobs.remove(desk.one(request, identity).id)
+
+    return routes

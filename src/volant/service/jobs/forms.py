@@ -1,0 +1,117 @@
+"""What comes and goes over the wire about batch jobs."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from volant.bundle.batch.reading import Form
+from volant.service.api.schemas import NAME, Strict, explain
+from volant.service.errors import RefusedError
+from volant.service.jobs.job import Job
+from volant.service.jobs.job import State as Work
+from volant.sources.formats.options import Options
+from volant.sources.formats.sniff import encoding_of
+
+Address = Annotated[str | None, Field(max_length=2000)]
+Option = Annotated[str | None, Field(max_length=40)]
+Names = Annotated[str | None, Field(max_length=2000)]
+WRITTEN = ("encoding", "delimiter", "quote", "escape", "header")
+
+
+class JobRequest(Strict):
+    """A file whose documents are to be answered."""
+
+    model: Annotated[str | None, NAME, Field(description="A deployed name; may be left out if there is only one.")] = (
+        None
+    )
+    uri: Annotated[Address, Field(description="An object on S3, under an allowed prefix.")] = None
+    format: Annotated[Form | None, Field(description="Found if left out.")] = None
+    column: Annotated[str, Field(max_length=200, description="Column or key that holds the text.")] = "text"
+    encoding: Annotated[Option, Field(description="An order; else byte-order mark, UTF-8, or western.")] = None
+    delimiter: Annotated[Option, Field(description="Between the cells of a row (`tab`); found if left out.")] = None
+    quote: Annotated[Option, Field(description='Around a cell, " if left out; `none`: quotes mean nothing.')] = None
+    escape: Annotated[Option, Field(description="Before a quote inside of a cell; found if left out.")] = None
+    header: Annotated[Names, Field(description="Names of the columns, such as text,id, if the file has none.")] = None
+    all_scores: Annotated[bool, Field(description="The scores of all labels.")] = False
+    output: Annotated[Address, Field(description="A folder under an allowed prefix; the result goes there too.")] = None
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"uri": "s3://bucket/inbox/reviews.csv", "model": "reviews"}}
+    )
+
+
+def written(asked: JobRequest) -> dict[str, str]:
+    """How the file is written, as far as it is asked for.
+
+    Raises:
+        VolantError: If a sign has several characters, or an encoding is not known.
+    """
+    found = {name: value for name in WRITTEN if (value := getattr(asked, name)) is not None}
+    form = Options(**found).form()
+    encoding_of(b"", form.encoding)
+    return found
+
+
+class JobState(BaseModel):
+    """How far a job is."""
+
+    id: str
+    model: str
+    state: Work
+    percent: Annotated[float, Field(ge=0, le=100)]
+    done: Annotated[int, Field(description="Documents that are answered.")]
+    total: int | None
+    created: str
+    started: str | None
+    ended: str | None
+    error: str | None
+    output: str | None
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """What of a job an answer shows."""
+    return {name: getattr(job, name) for name in JobState.model_fields}
+
+
+async def asked_for(request: Request) -> tuple[JobRequest, UploadFile | None]:
+    """What is asked for, and the file if one came along."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/json":
+            return JobRequest.model_validate_json(await request.body()), None
+        if kind == "multipart/form-data":
+            form = await request.form(max_files=1, max_fields=10)
+            file = form.get("file")
+            fields = {name: value for name, value in form.items() if name != "file" and isinstance(value, str)}
+            return JobRequest.model_validate(fields, strict=False), file if isinstance(file, UploadFile) else None
+    except ValidationError as error:
+        raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
+    except HTTPException as error:  # starlette's, of a form that it can't read
+        raise RefusedError(f"The form can't be read: {error.detail}") from error
+    raise RefusedError("Send multipart/form-data with a `file`, or application/json with a `uri`.", 415)
+
+
+def copying(file: UploadFile) -> Callable[[Path], None]:
+    """What copies an upload to a path."""
+
+    def copy(path: Path) -> None:
+        with path.open("wb") as target:
+            shutil.copyfileobj(file.file, target)
+
+    return copy
+
+
+def body() -> dict[str, Any]:
+    """What the OpenAPI page says of the body: a form with the file, or JSON that names one."""
+    form, named = JobRequest.model_json_schema(), JobRequest.model_json_schema()
+    file = {"type": "string", "format": "binary", "description": "CSV, TSV, JSON, or one document a line."}
+    form["properties"] = {"file": file} | {name: one for name, one in form["properties"].items() if name != "uri"}
+    form["required"], form["example"] = ["file"], {"file": "A fine film.\nDull.\n"}
+    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": named}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,127 @@
+"""Batch jobs: one thread of one process works on them in turns, and goes on after a restart."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from volant.service.errors import RefusedError
+from volant.service.jobs.job import FINAL, Job
+from volant.service.jobs.queue import Queue
+from volant.service.jobs.store import JobStore
+from volant.service.jobs.work import Answering, Worker
+from volant.service.settings import Settings
+
+MOST_OF_ONE, MOST = 10, 100  # jobs of one client, and of all, that may wait
+
+
+class Jobs:
+    """Takes jobs and has them worked on.
+
+    Args:
+        answering: What answers the texts of a job now; asked again for each chunk, so that a job sees a new version.
+        settings: Limits.
+        root: The project.
+
+    Attributes:
+        store: What is kept.
+    """
+
+    def __init__(self, answering: Answering, settings: Settings | None = None, root: Path = Path()) -> None:
+        self.store = JobStore(root)
+        self._settings, self._closing = settings or Settings(), threading.Event()
+        worker = Worker(self.store, answering, self._settings, root, self._closing)
+        self._queue = Queue(self.store, worker, self._closing)
+        self._thread = threading.Thread(target=self._queue.run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work; on what was left by the process before first."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop at the next chunk; the next start goes on there."""
+        self._closing.set()
+        self._queue.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def submit(self, job: Job, fill: Callable[[Path], object] | None = None) -> Job:
+        """Take a job.
+
+        Args:
+            job: What is to be done.
+            fill: Writes the documents to a path, where they are not on S3.
+
+        Raises:
+            RefusedError: If an address is not allowed (422), too many jobs wait (429), or what is kept of this client
+                would be too much (413).
+        """
+        for uri in (job.source, job.output):
+            if uri is not None:
+                allowed(uri, self._settings.jobs.prefixes)
+        every = self.store.all()
+        waiting = [one for one in every if one.state not in FINAL]
+        if len(waiting) >= MOST or sum(one.owner == job.owner for one in waiting) >= MOST_OF_ONE:
+            raise RefusedError(f"Too many jobs wait; {MOST_OF_ONE} of one client may, {MOST} of all.", 429, 60)
+        kept = sum(self.store.bytes_of(one.id) for one in every if one.owner == job.owner)
+        self._require_room(kept)  # before anything is copied
+
+        def filled(path: Path) -> None:
+            if fill:
+                fill(path)
+                self._require_room(kept + path.stat().st_size)
+
+        self.store.create(job, filled)
+        self._queue.wake()
+        return job
+
+    def stop(self, identity: str) -> Job:
+        """Ask for the end of a job; one that has ended stays as it is.
+
+        Raises:
+            RefusedError: 404 if there is none.
+        """
+        if self.store.get(identity).state not in FINAL:
+            with suppress(FileNotFoundError):  # it was removed this moment
+                self.store.stop(identity)
+            self._queue.wake()
+        return self.store.get(identity)
+
+    def remove(self, identity: str) -> None:
+        """Forget a job that has ended, and its result.
+
+        Raises:
+            RefusedError: 404 if there is none, 409 if it has not ended.
+        """
+        if self.store.get(identity).state not in FINAL:
+            raise RefusedError("The job has not ended. Stop it first: POST /jobs/{id}/stop.", 409)
+        self.store.remove(identity)
+
+    def _require_room(self, kept: int) -> None:
+        most = self._settings.jobs.kept_bytes
+        if kept > most:
+            raise RefusedError(
+                f"Your jobs would keep {kept} bytes; jobs.kept_bytes is {most}. Delete some that have ended: "
+                "DELETE /jobs/{id}. After a week they go by themselves.",
+                413,
+            )
+
+
+def allowed(uri: str, prefixes: Sequence[str]) -> str:
+    """The address, if it is one of an object or folder under an allowed prefix.
+
+    Raises:
+        RefusedError: If it isn't (422).
+
+    Example:
+        >>> allowed("s3://bucket/in/a.csv", ["s3://bucket/in/"])
+        's3://bucket/in/a.csv'
+    """
+    parts = uri.removeprefix("s3://").removesuffix("/").split("/")
+    plain = uri.startswith("s3://") and uri.isprintable() and not {"", ".", ".."} & set(parts)
+    if plain and any(
+        f"{uri}/".startswith(f"{prefix.rstrip('/')}/") for prefix in prefixes if prefix.startswith("s3://")
+    ):
+        return uri
+    shown = ", ".join(prefixes) or "none (jobs.prefixes in service.yaml)"
+    raise RefusedError(f"This address is not allowed. Allowed are objects under these prefixes: {shown}.")

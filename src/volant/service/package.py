@@ -1,0 +1,154 @@
+"""A service in one piece: bundles in BentoML's model store, and a bento that serves them with nothing else at hand.
+
+The bento holds Volant's own source and the pinned packages that serving needs: no torch, no MLflow, no DVC.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+import volant
+from volant.bundle.bundle import Bundle
+from volant.errors import VolantError, did_you_mean
+from volant.service.settings import FILE
+from volant.workspace.distribution import requirements
+
+BENTOFILE = Path("bentofile.yaml")
+DEFAULT: dict[str, Any] = {
+    "service": "volant.service:Volant",
+    "name": "volant",
+    "docker": {"distro": "debian", "python_version": "3.11"},
+}
+PREFIX = "volant-"
+INSIDE = "bundle"  # BentoML puts a file of its own into a model's folder, and a bundle knows each of its files
+EXTRAS = ("ui", "s3", "otel", "azure")
+TRAINING = ("torch", "mlflow", "dvc", "transformers", "hydra", "optuna", "datasets")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A bento that was built.
+
+    Attributes:
+        tag: Its name in BentoML's store.
+        folder: Where it lies.
+        models: Tags of its models.
+        containerfile: What `bentoml containerize` would build from.
+        packages: What it installs.
+    """
+
+    tag: str
+    folder: Path
+    models: list[str]
+    containerfile: Path
+    packages: list[str]
+
+
+def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Packed:
+    """Put bundles into BentoML's model store and build a bento that serves them.
+
+    Args:
+        bundles: Flywheel to its bundle's folder and version.
+        root: The project's root, whose `bentofile.yaml` and `service.yaml` are used.
+        extras: What it is to do beside: some of `EXTRAS`.
+
+    Raises:
+        VolantError: If a bundle is not sound, BentoML can't build, or an extra is unknown or not installed here.
+    """
+    if unknown := [one for one in extras if one not in EXTRAS]:
+        hint = did_you_mean(unknown[0], EXTRAS)
+        raise VolantError(f"A package can't be made with '{unknown[0]}'.{hint} Allowed: {', '.join(EXTRAS)}.")
+    bentofile = _bentofile(root, requirements("serve", *extras))
+    models = [_store(name, folder, number) for name, (folder, number) in bundles.items()]
+    with TemporaryDirectory(prefix="volant-") as work:
+        place = Path(work)
+        source = Path(volant.__file__).parent
+        shutil.copytree(source, place / "volant", ignore=shutil.ignore_patterns("__pycache__"))
+        if (root / FILE).is_file():
+            shutil.copy(root / FILE, place / FILE)
+        (place / BENTOFILE).write_text(yaml.safe_dump({**bentofile, "models": models}), encoding="utf-8")
+        command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(place)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=place, check=False)  # noqa: S603
+    found = re.search(r"__tag__:(\S+)", done.stdout)
+    if done.returncode or not found:
+        raise VolantError(f"BentoML could not build:\n{done.stderr.strip()[-2000:]}")
+    return _packed(found[1], models, bentofile["python"]["packages"])
+
+
+def check(folder: Path) -> list[str]:
+    """What is wrong with a bento's container file, as far as that can be seen without a container engine."""
+    docker = folder / "env/docker/Dockerfile"
+    text = docker.read_text(encoding="utf-8") if docker.is_file() else ""
+    wrong = [f"it has no {word}" for word in ("FROM", "ENTRYPOINT", "USER") if not re.search(rf"^{word} ", text, re.M)]
+    for line in re.findall(r"^COPY (.*)$", text, re.M):
+        sources = [word for word in line.split()[:-1] if not word.startswith("--")]
+        wrong += [f"it copies '{path}', which is not there" for path in sources if not (folder / path).exists()]
+    asked = (folder / "env/python/requirements.txt").read_text(encoding="utf-8")
+    names = {_name(line) for line in asked.splitlines()}
+    return wrong + [f"it installs {name}, which only training needs" for name in TRAINING if name in names]
+
+
+def packaged(service: Any) -> dict[str, tuple[Path, str]]:
+    """The bundles and versions of a bento that is being served, by flywheel; nothing where it is no bento."""
+    if service.bento is None:
+        return {}
+    found = {}
+    for info in service.bento.info.all_models:
+        folder = Path(info.to_model().resolve().path) / INSIDE
+        if info.tag.name.startswith(PREFIX):
+            name, _, number = (folder / "../which").read_text(encoding="utf-8").partition("/")
+            found[name] = (folder, number)
+    return found
+
+
+def _store(flywheel: str, folder: Path, number: str) -> str:
+    import bentoml
+
+    bundle = Bundle.load(folder)
+    labels = {"flywheel": flywheel.lower(), "digest": bundle.manifest["digest"][:12]}
+    with bentoml.models.create(f"{PREFIX}{flywheel.lower()}", labels=labels) as model:
+        shutil.copytree(folder, Path(model.path) / INSIDE)
+        (Path(model.path) / "which").write_text(f"{flywheel}/{number}", encoding="utf-8")
+    return str(model.tag)
+
+
+def _bentofile(root: Path, packages: list[str]) -> dict[str, Any]:
+    """The project's own file with what a service needs; of a package that both name, the project's version counts."""
+    path = root / BENTOFILE
+    tree = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else DEFAULT
+    python = tree.get("python") or {}
+    theirs = list(python.get("packages") or [])
+    names = {_name(line) for line in theirs}
+    merged = sorted([*theirs, *(line for line in packages if _name(line) not in names)])
+    return {
+        **tree,
+        "include": ["volant/**", FILE],
+        "python": {"lock_packages": False, **python, "packages": merged},
+    }
+
+
+def _name(requirement: str) -> str:
+    """What a requirement names.
+
+    Example:
+        >>> _name("Opentelemetry_SDK[x]>=1; sys_platform != 'win32'")
+        'opentelemetry-sdk'
+    """
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~;@ \[]", requirement.strip(), maxsplit=1)[0].lower())
+
+
+def _packed(tag: str, models: list[str], packages: list[str]) -> Packed:
+    import bentoml
+
+    folder = Path(bentoml.get(tag).path)
+    if wrong := check(folder):
+        raise VolantError(f"The container file of {tag} would not work: {'; '.join(wrong)}.")
+    return Packed(tag, folder, models, folder / "env/docker/Dockerfile", packages)

@@ -1,0 +1,69 @@
+"""What the service takes in beside requests: capture of answers, feedback on them, files as batch jobs."""
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from volant.service.capture.capture import Capture
+from volant.service.feedback import api as feedback_api
+from volant.service.feedback.intake import Feedback
+from volant.service.jobs import api as jobs_api
+
+if TYPE_CHECKING:
+    from volant.service.state import State
+
+log = logging.getLogger("volant.service")
+
+
+class Collecting:
+    """Capture, feedback and jobs of one process. Capture becomes a sink of the service, which closes it.
+
+    Args:
+        state: The service.
+
+    Attributes:
+        capture: Keeps answers.
+        feedback: Takes what people say of them.
+        jobs: Works on files, between `start` and `close`.
+
+    Example:
+        collecting = Collecting(state)
+        for router in collecting.routers():
+            app.include_router(router)
+        collecting.start()
+        ...
+        collecting.close()  # before state.close()
+    """
+
+    def __init__(self, state: "State") -> None:
+        self._state = state
+        self.capture = Capture(state.settings.capture, state.root)
+        state.teller.sinks.append(self.capture)
+        self.feedback = Feedback(state.settings.feedback, state.settings.capture.redact, state.root)
+        self.jobs = jobs_api.jobs_of(state)
+
+    def routers(self) -> list[APIRouter]:
+        """The routes `/feedback` and `/jobs`."""
+        return [
+            feedback_api.router(self._state, self.feedback, self.capture),
+            jobs_api.router(self._state, self.jobs),
+        ]
+
+    def start(self) -> None:
+        """Begin to work on jobs, those of the process before first; read the texts that feedback is compared with."""
+        self.jobs.start()
+        threading.Thread(target=self._warm, name="warming", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop working on jobs; the next start goes on there."""
+        self.jobs.close()
+
+    def _warm(self) -> None:
+        """So that the first one who gives feedback doesn't wait for it."""
+        for flywheel in {slot.current.flywheel for slot in self._state.models.slots.values() if slot.current}:
+            try:
+                self.feedback.known.of(flywheel)
+            except Exception as error:  # whoever gives feedback is told
+                log.warning("The texts of %s can't be read: %s", flywheel, type(error).__name__)

@@ -1,0 +1,105 @@
+"""What Prometheus is told, per model: requests, texts, latency, labels, confidence, swaps, batches; never a text.
+
+Each worker writes its own to files (see `counters`), and BentoML's `/metrics` adds them up.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from volant.monitor.captures import Answered
+from volant.service.settings import HOME
+from volant.service.telemetry import counters
+
+FOLDER = HOME / "metrics"
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+log = logging.getLogger("volant.service")
+TEXTS = tuple(float(2**power) for power in range(11))
+
+
+class Metrics:
+    """The counters of this process; a sink of answers as well.
+
+    Args:
+        registry: Where they are; the process's own one if left out.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        from prometheus_client import REGISTRY
+
+        self._registry = home = registry or REGISTRY
+        names = ["model"]
+        self._requests = Counter("volant_requests", "Requests", [*names, "status"], registry=home)
+        self._texts = Counter("volant_texts", "Texts answered", names, registry=home)
+        self._seconds = Histogram("volant_request_seconds", "Time of a request", names, buckets=SECONDS, registry=home)
+        self._labels = Counter("volant_predicted", "Labels predicted", [*names, "version", "label"], registry=home)
+        self._confidence = Histogram("volant_confidence", "Score of the label", names, buckets=SHARES, registry=home)
+        self._swaps = Counter("volant_swaps", "Changes of version", [*names, "outcome"], registry=home)
+        self._batches = Histogram("volant_batch_texts", "Texts in a batch", ["flywheel"], buckets=TEXTS, registry=home)
+        self._told = Counter("volant_sink_answers", "Answers given to a sink", ["sink", "outcome"], registry=home)
+
+    def request(self, model: str, texts: int, seconds: float) -> None:
+        """A request was answered."""
+        self._requests.labels(model, "200").inc()
+        self._texts.labels(model).inc(texts)
+        self._seconds.labels(model).observe(seconds)
+
+    def refused(self, model: str, status: int) -> None:
+        """A request was refused; of a model that isn't deployed the name is not kept, as anybody can make one up."""
+        self._requests.labels(model, str(status)).inc()
+
+    def batch(self, flywheel: str, texts: int) -> None:
+        """Texts were answered together."""
+        self._batches.labels(flywheel).observe(texts)
+
+    def swap(self, model: str, outcome: str) -> None:
+        """A model got another version, or was refused one."""
+        self._swaps.labels(model, outcome).inc()
+
+    def sink(self, name: str, outcome: str, answers: int) -> None:
+        """Answers were written, or had to be dropped."""
+        self._told.labels(name, outcome).inc(answers)
+
+    def put(self, answered: Sequence[Answered]) -> None:
+        """Count labels and confidence."""
+        for answer in answered:
+            for label in (answer.label,) if answer.label is not None else answer.labels:
+                self._labels.labels(answer.model, answer.version, label).inc()
+            self._confidence.labels(answer.model).observe(answer.score)
+
+    def close(self) -> None:
+        """Nothing waits here."""
+
+    def page(self) -> bytes:
+        """Everything as Prometheus reads it, of this process alone."""
+        return generate_latest(self._registry)
+
+
+def settle(root: Path = Path()) -> None:
+    """Let the workers of this service count together, and apart from other services of this machine.
+
+    BentoML has one folder for all services of a user, and empties it whenever one of them starts. Call it in a worker
+    before it counts anything; what services before this one left is removed.
+    """
+    import psutil
+
+    parent, begun = os.getppid(), 0.0
+    with suppress(psutil.Error):
+        begun = psutil.Process(parent).create_time()  # a container gives the same number again
+    own = (root / FOLDER / f"{parent}-{begun:.0f}").resolve()
+    counters.use()
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        log.warning("Counters of several workers can't be added up: %s", error)
+        return
+    for other in own.parent.iterdir():
+        if other != own and not psutil.pid_exists(int(other.name.partition("-")[0])):
+            shutil.rmtree(other, ignore_errors=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(own)

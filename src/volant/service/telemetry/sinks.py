@@ -1,0 +1,105 @@
+"""Answers are told to whoever wants to know (capture, metrics), off the request's path."""
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from volant.bundle.bundle import Bundle
+from volant.kinds.record import Annotation
+from volant.monitor.captures import Answered, Sink
+from volant.service.telemetry.metrics import Metrics
+
+log = logging.getLogger("volant.service")
+WAITING = 10_000  # requests that may wait to be told of
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A request that was answered: texts, the id of each answer, what was said of each, and the bundle that said it."""
+
+    model: str
+    version: str
+    texts: Sequence[str]
+    ids: Sequence[str]
+    annotations: Sequence[Annotation]
+    time: datetime
+    bundle: Bundle
+    flywheel: str | None = None
+
+    def answered(self) -> list[Answered]:
+        """One record for each text."""
+        told = zip(self.ids, self.texts, self.annotations, strict=True)
+        return [
+            Answered(
+                i, self.model, self.version, text, a.label, a.labels, _score(a), a.scores, self.time, self.flywheel
+            )
+            for i, text, a in told
+        ]
+
+
+def _score(annotation: Annotation) -> float:
+    """Of the label; of the surest one where there are several, or of what comes nearest where there is none."""
+    if annotation.label is not None:
+        return float(annotation.scores[annotation.label])
+    return float(max((annotation.scores[label] for label in annotation.labels or annotation.scores), default=0))
+
+
+class Teller:
+    """Tells sinks of answers, in a thread; what is too much is dropped and counted, and slows nobody.
+
+    Args:
+        sinks: Who is told.
+        metrics: Counts what was dropped.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], metrics: Metrics) -> None:
+        self.sinks, self._metrics = list(sinks), metrics
+        self._queue: queue.Queue[Reply | None] = queue.Queue(WAITING)
+        self._counted: dict[tuple[str, str], int] = {}
+        self._thread = threading.Thread(target=self._work, name="telling", daemon=True)
+        self._thread.start()
+
+    def tell(self, reply: Reply) -> None:
+        """Returns at once."""
+        try:
+            self._queue.put_nowait(reply)
+        except queue.Full:
+            self._metrics.sink("teller", "dropped", len(reply.texts))
+
+    def close(self) -> None:
+        """Tell what waits, then let each sink finish."""
+        self._queue.put(None)
+        self._thread.join()
+        for sink in self.sinks:
+            sink.close()
+        self._count()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                reply = self._queue.get(timeout=1)
+            except queue.Empty:
+                self._count()
+                continue
+            if reply is None:
+                return
+            answered = reply.answered()
+            for sink in self.sinks:
+                try:
+                    sink.put(answered)
+                except Exception as error:  # a sink must not end the telling; the text is in no message
+                    log.warning("%s took no answers: %s", type(sink).__name__, type(error).__name__)
+            self._count()
+
+    def _count(self) -> None:
+        """What sinks say of themselves becomes a metric."""
+        for sink in self.sinks:
+            for outcome in ("written", "dropped", "forgotten"):
+                now = getattr(sink, outcome, 0)
+                key = (type(sink).__name__.lower(), outcome)
+                if now > self._counted.get(key, 0):
+                    self._metrics.sink(*key, now - self._counted.get(key, 0))
+                    self._counted[key] = now

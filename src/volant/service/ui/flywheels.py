@@ -1,0 +1,62 @@
+"""The registry, as the pages use it: opened for one thing at a time, MLflow imported when it is first needed."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from volant.errors import VolantError
+from volant.service.ui.page import ROOT
+from volant.tracking.existing import registry
+
+if TYPE_CHECKING:
+    from volant.tracking.registry import Registry, Version
+
+_turn = threading.Lock()  # the environment that MLflow reads is the process's
+
+
+@contextmanager
+def opened() -> Iterator["Registry"]:
+    """The registry of the project.
+
+    Raises:
+        VolantError: If there is none, it is down, or MLflow isn't installed.
+    """
+    with _turn:
+        try:
+            with registry(ROOT) as found:
+                yield found
+        except ModuleNotFoundError as error:
+            raise VolantError(
+                f"The registry needs '{error.name}'. Get it with `pip install 'volant-nlp[train]'`."
+            ) from error
+
+
+def prepare() -> None:
+    """Open the registry once in the background: whoever types a token is about to need it, and MLflow takes seconds."""
+    if "mlflow" not in sys.modules:
+        threading.Thread(target=_warm, daemon=True).start()
+
+
+def _warm() -> None:
+    with suppress(VolantError), opened():
+        pass
+
+
+def versions(flywheel: str | None) -> list["Version"]:
+    """The versions of a flywheel, the newest first.
+
+    Raises:
+        VolantError: If none is chosen, or the registry can't be asked.
+    """
+    if not flywheel:
+        raise VolantError("Choose a flywheel.")
+    with opened() as found:
+        return found.versions(flywheel)
+
+
+def metrics(every: list["Version"]) -> list[str]:
+    """All metrics that versions have, the flywheel's own first."""
+    own = [version.metric for version in every]
+    return list(dict.fromkeys([*own, *(name for version in every for name in version.metrics)]))

@@ -1,0 +1,110 @@
+"""Bodies that go to Gradio: JSON of the forms that the pages send, which names no file but an uploaded one."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from volant.service.errors import RefusedError
+
+JSON = "application/json"
+MARK = "gradio.FileData"
+SESSION = 64  # characters of a session's name; Gradio's own has some eleven
+
+
+def parse(body: bytes, content_type: str) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Args:
+        body: As it was sent.
+        content_type: As it was sent: other sites can't send this one without asking first.
+
+    Raises:
+        RefusedError: 415 or 422.
+    """
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise RefusedError(f"The content type is {content_type[:100]!r}. Send {JSON}.", 415)
+    try:
+        found = json.loads(body, parse_constant=_not_json)
+        json.dumps(found, ensure_ascii=False).encode()  # an unpaired surrogate has no UTF-8
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("The body is not valid JSON in UTF-8. Send what the page sends.") from error
+    if not isinstance(found, dict):
+        raise RefusedError("The body is not a JSON object. Send what the page sends.")
+    return found
+
+
+def check(path: str, body: dict[str, Any], servers: frozenset[int], functions: frozenset[int]) -> None:
+    """Refuse a body that Gradio's page doesn't send, and on which Gradio would fail.
+
+    Args:
+        path: Of Gradio's route.
+        body: What goes there.
+        servers: Components that have a server function.
+        functions: Of the page.
+
+    Raises:
+        RefusedError: 422.
+    """
+    if path.startswith("/gradio_api/component_server"):
+        known = body.get("fn_name") == "tell" and _number(body.get("component_id")) in servers
+    elif path == "/gradio_api/queue/join":
+        known = isinstance(body.get("data"), list) and _number(body.get("fn_index")) in functions
+    else:
+        return
+    session = body.get("session_hash")
+    named = isinstance(session, str) and session.isascii() and session.isalnum() and len(session) <= SESSION
+    if not (known and named):
+        raise RefusedError("The page has no such part. Load it again.")
+
+
+def check_files(body: Any, folder: Path) -> None:
+    """Refuse references to files that were not uploaded here, at any depth and in strings that hold JSON.
+
+    Gradio would copy such a file to where everybody may fetch it.
+
+    Args:
+        body: Parsed JSON.
+        folder: Where uploads lie.
+
+    Raises:
+        RefusedError: 403.
+    """
+    home = os.path.realpath(folder)
+    for path in _references(body):
+        if not (isinstance(path, str) and _below(path, home)):
+            raise RefusedError("The body names a file that was not uploaded here. Upload it first.", 403)
+
+
+def _references(body: Any) -> Iterator[Any]:
+    waiting = [(body, False)]
+    while waiting:
+        value, in_text = waiting.pop()
+        if isinstance(value, dict):
+            # in a text that somebody typed, `path` alone may be any word
+            if "path" in value and (not in_text or MARK in json.dumps(value.get("meta"))):
+                yield value["path"]
+            waiting += [(one, in_text) for one in value.values()]
+        elif isinstance(value, list):
+            waiting += [(one, in_text) for one in value]
+        elif isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"'):
+            try:
+                waiting.append((json.loads(value), True))
+            except (ValueError, RecursionError):
+                continue
+
+
+def _below(path: str, home: str) -> bool:
+    try:
+        return os.path.isabs(path) and os.path.realpath(path).startswith(home + os.sep)
+    except ValueError:  # a NUL in it
+        return False
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def _not_json(constant: str) -> Any:
+    raise ValueError(constant)

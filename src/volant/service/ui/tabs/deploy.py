@@ -1,0 +1,103 @@
+"""Deploy: the best version by a metric under a name, what is deployed, what waits for approval, what was done."""
+
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from volant.errors import VolantError
+from volant.service.ui import flywheels
+from volant.service.ui.actions import Actions
+from volant.service.ui.api import Caller
+from volant.service.ui.markup import note
+from volant.service.ui.page import PRIVATE, Page, explained
+from volant.service.ui.tabs.desk import Desk
+from volant.service.ui.tabs.managing import Managing
+from volant.service.ui.tabs.waiting import Waiting
+
+
+def add(page: Page, tab: gr.Tab) -> None:
+    """Add the tab's components and what they do."""
+    gr.HTML("<p>What changes the service needs the admin token, in the field at the top.</p>")
+    who = gr.Textbox(label="Your name", info="Kept with what you decide here.", max_lines=1)
+    opened, refresh = gr.State(False), gr.Button("Refresh", size="sm")
+    desk = Desk(page, Actions(flywheels.ROOT), who, opened, [opened.change, refresh.click, page.token.submit])
+    tab.select(lambda: True, None, opened, **PRIVATE)
+    Best(desk)
+    Managing(desk)
+    Waiting(desk)
+    page.shown.append((gr.HTML("", elem_id="actions"), lambda _, who: _log(desk, who)))
+    page.changes.append(refresh.click(lambda: None, **PRIVATE))
+
+
+class Best:
+    """The part that deploys the best version of a flywheel.
+
+    Args:
+        desk: What it shares with the other parts.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._page = desk, desk.page
+        gr.HTML("<h2>Deploy the best version</h2>")
+        with gr.Row():
+            flywheel = self._page.flywheel()
+            self._metric = gr.Dropdown([], label="Metric", interactive=True, allow_custom_value=True)
+        self._found, self._best = gr.State(None), gr.HTML("", elem_id="best")
+        name = gr.Textbox(label="Deploy as", info="The name that clients ask for.", max_lines=1)
+        button = gr.Button("Deploy", variant="primary")
+        self._said = gr.HTML("", elem_id="deploy-said")
+        inputs: Any = [desk.opened, flywheel, self._metric, self._page.token]
+        look, choose = explained(self.look, self._said), explained(self.choose, self._best)
+        looked = gr.on([*desk.looking, flywheel.change], look, inputs, [self._metric, self._said], **PRIVATE)
+        looked.then(choose, inputs, [self._best, self._found], **PRIVATE)
+        self._metric.input(choose, inputs, [self._best, self._found], **PRIVATE)
+        given = [desk.who, name, self._found, self._page.token]
+        deploy = gr.on([button.click, name.submit], explained(self.deploy, self._said), given, self._said, **PRIVATE)
+        self._page.changes.append(deploy)
+
+    def look(self, opened: bool, flywheel: str | None, now: str | None, token: str, request: gr.Request) -> Any:
+        """Ask which metrics a flywheel's versions have."""
+        if not opened:
+            return {}
+        self._page.admin(token, request)
+        names = flywheels.metrics(flywheels.versions(flywheel))
+        return {self._metric: gr.Dropdown(choices=names, value=now or next(iter(names), None)), self._said: ""}
+
+    def choose(self, opened: bool, flywheel: str | None, metric: str | None, token: str, request: gr.Request) -> Any:
+        """Ask for the best version by a metric."""
+        if not (opened and flywheel and metric and token):
+            return {self._best: "", self._found: None}
+        self._page.admin(token, request)
+        with flywheels.opened() as asked:
+            found = asked.best(flywheel, metric)
+        version = found.version and (flywheel, found.version.number)
+        return {self._best: note(_told(flywheel, found), bool(version)), self._found: version}
+
+    def deploy(self, who: str, name: str, it: tuple[str, int] | None, token: str, request: gr.Request) -> Any:
+        """Let it answer under a name: a new one, or one under which another version of the flywheel answers."""
+        asked, to = self._page.admin(token, request), name.strip()
+        if it is None or not to:
+            raise VolantError("Choose a flywheel and a metric." if it is None else "Fill in 'Deploy as'.")
+        (flywheel, version), api = it, self._page.api
+        there = any((one["name"], one["flywheel"]) == (to, flywheel) for one in self._page.deployed(asked))
+        call = ("PATCH", f"/deployments/{quote(to, safe='')}") if there else ("POST", "/deployments")
+        body = {"version": version} if there else {"name": to, "flywheel": flywheel, "version": version}
+        what = f"deploy {flywheel} version {version} as {to}"
+        self._desk.actions.did(who, what, lambda: api.ask(asked, *call, json=body))
+        return {self._said: note(f"{to} answers now, with version {version} of {flywheel}.")}
+
+
+def _told(flywheel: str, found: Any) -> str:
+    version = found.version
+    if version is None:
+        return f"No version of {flywheel} has {found.metric}."
+    now = ", ".join([version.status, *version.aliases])
+    text = f"Version {version.number} of {flywheel} is the best by {found.metric}: {found.value:.4f} ({now})."
+    if found.run_id:
+        text += f" The run {found.run_name} is better with {found.run_value:.4f}, and became no version."
+    return text
+
+
+def _log(desk: Desk, who: Caller) -> str:
+    return desk.actions.html() if who.token and desk.page.is_admin(who) else ""

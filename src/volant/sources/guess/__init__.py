@@ -1,0 +1,1 @@
+"""Guess the columns and the task of a file that nobody described."""

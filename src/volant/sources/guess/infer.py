@@ -1,0 +1,189 @@
+"""Which column is the text and which the label: found where it is clear, asked for where it is not."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from volant.errors import VolantError
+from volant.sources.columns import pick
+from volant.sources.formats.header import LABEL_NAMES, SIGNS
+from volant.sources.formats.sniff import TEXT_NAMES
+from volant.sources.guess.cells import Cell, Cells, cells_of
+from volant.sources.labels import marked
+from volant.sources.states import states
+
+SAMPLE = 20000
+SEPARATORS = SIGNS  # doccano writes #
+TEXT, LABEL = TEXT_NAMES, LABEL_NAMES
+GROUP = {"group", "user", "author", "customer", "movie", "film", "product", "document", "session", "speaker"}
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """How the columns of a file are meant.
+
+    Attributes:
+        separator: What stands between the labels of one cell; None: one label, or lists (also as text).
+        group: Column whose rows belong together, so that a split shouldn't part them.
+        id: Column that names each row.
+        label_columns: Columns of 0 and 1, one for each label; `label` then names them all.
+    """
+
+    text: str
+    label: str
+    kind: str
+    separator: str | None = None
+    group: str | None = None
+    id: str | None = None
+    label_columns: tuple[str, ...] = ()
+
+
+def infer(table: pa.Table, text: str | None, label: str | None, separator: str | None, where: str) -> Guess:
+    """Find out how a table is meant, as far as the user hasn't said.
+
+    Raises:
+        VolantError: If a named column is missing, or several could be meant; lists them.
+    """
+    marks = _marks(table, label)
+    for given in filter(None, (text, *(marks or [label]))):
+        pick(table, given, where)
+    if not table.num_rows:
+        raise VolantError(
+            f"{where}: no rows, only names of columns: {', '.join(table.column_names)}. Add labelled rows."
+        )
+    # Evenly over the file: the first rows of a sorted file may hold one class only.
+    rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
+    cells = cells_of(table.take(rows), {text, label, *marks})
+    if len(cells) < 2:
+        columns = ", ".join(f"{name} ({table[name].type})" for name in table.column_names)
+        raise VolantError(f"{where}: a column with the text and one with the label are needed. Its columns: {columns}.")
+    text = text or _text_column({n: c for n, c in cells.items() if n not in (label, *marks)}, where)
+    others = {name: values for name, values in cells.items() if name not in (text, *marks)}
+    if marks:
+        found = marked({name: table[name] for name in marks}, "multilabel", where)
+        kind = "classify" if all(len(labels or ()) == 1 for labels in found) else "multilabel"
+        return Guess(text, ", ".join(marks), kind, None, _group_column(others), _id_column(others, table), marks)
+    label = label or _label_column(_undecided(others, table), separator, where)
+    found = separator or separator_of(cells[label])
+    kind = "multilabel" if found or _hold_several(table, label, cells) else "classify"
+    rest = {name: values for name, values in others.items() if name != label}
+    return Guess(text, label, kind, found, _group_column(rest), _id_column(rest, table))
+
+
+def _marks(table: pa.Table, label: str | None) -> tuple[str, ...]:
+    """The columns of 0 and 1 that `a,b,c` names; none where it is one column."""
+    if not label or label in table.column_names or "," not in label:
+        return ()
+    return tuple(name.strip() for name in label.split(",") if name.strip())
+
+
+def _undecided(cells: Cells, table: pa.Table) -> Cells:
+    """The columns that may hold a label: states of annotation only where there is nothing else."""
+    answers = states(table)
+    return {name: values for name, values in cells.items() if name not in answers} or cells
+
+
+def _hold_several(table: pa.Table, label: str, cells: Cells) -> bool:
+    """Whether the label's cells are lists that don't all hold one label."""
+    if not any(isinstance(cell, tuple) for cell in cells[label]):
+        return False
+    every = cells_of(table.select([label]), {label})[label]  # a list of two may stand in one row of a million
+    return any(len(cell) != 1 for cell in every if isinstance(cell, tuple))
+
+
+def separator_of(cells: Iterable[object]) -> str | None:
+    """The sign that parts several labels in a cell, if many cells have it and the parts recur.
+
+    Example:
+        >>> separator_of(["joy", "joy|fear", "fear", "anger|joy", "anger"])
+        '|'
+        >>> separator_of(["Sports, outdoors", "Garden", "Sports, outdoors"]) is None
+        True
+    """
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    for sign in SEPARATORS:
+        parts = {part.strip() for text in texts for part in text.split(sign) if part.strip()}
+        many = sum(sign in text for text in texts) >= 0.05 * len(texts)
+        alone = {text.strip() for text in texts if sign not in text}
+        if many and any(sign in text for text in texts) and parts & alone and len(parts) < len(set(texts)):
+            return sign
+    return None
+
+
+def _text_column(cells: Cells, where: str) -> str:
+    """The column with the longest texts; a telling name decides between several that are about as long."""
+    texts = {n: [v for v in values if isinstance(v, str)] for n, values in cells.items()}
+    prose = {n: v for n, v in texts.items() if v and len(set(v)) * 2 > len(v) and _is_prose(v)}
+    lengths = {n: sum(map(len, v)) / len(v) for n, v in (prose or texts).items() if v}
+    if not lengths:
+        raise VolantError(f"{where}: no column holds text. Its columns: {', '.join(cells)}. Choose with --text.")
+    near = [n for n, length in lengths.items() if length * 2 > max(lengths.values())]
+    chosen = near if len(near) == 1 else [n for n in near if _named(n, TEXT)]
+    if len(chosen) != 1:
+        listed = ", ".join(f"{n} ({lengths[n]:.0f} characters on average)" for n in near)
+        raise VolantError(f"{where}: which column is the text? Choose with --text: {listed}.")
+    return chosen[0]
+
+
+def _is_prose(values: Sequence[str]) -> bool:
+    """Whether most values have several words, or are in a script that writes without spaces."""
+    words = sum(" " in v.strip() or not v.isascii() for v in values)
+    return words * 2 > len(values) and not values[0].startswith(("http://", "https://"))
+
+
+def _label_column(cells: Cells, separator: str | None, where: str) -> str:
+    """The one column with few values that recur; a telling name decides between several."""
+    values = {name: _values(column, separator) for name, column in cells.items()}
+    possible = {n: counts for n, counts in values.items() if _could_be_labels(counts)}
+    named = [n for n in possible if _named(n, LABEL)]
+    exact = [n for n in named if n.lower() in ("label", "labels")]
+    chosen = next((pool for pool in (exact, named) if pool), list(possible))
+    if len(chosen) == 1:
+        return chosen[0]
+    if not chosen:
+        counted = ", ".join(f"{n} ({len(counts)} values)" for n, counts in values.items())
+        raise VolantError(
+            f"{where}: no column looks like a label: few values, each in several rows. Choose with --label: {counted}."
+        )
+    listed = ", ".join(f"{n} ({len(possible[n])} values: {', '.join(sorted(possible[n])[:4])})" for n in chosen)
+    marks = [n for n in chosen if set(possible[n]) <= {"0", "1"}]
+    several = f" If each is a label that holds where it is 1: --label {','.join(marks)}." if len(marks) > 1 else ""
+    raise VolantError(f"{where}: which column is the label? Choose with --label: {listed}.{several}")
+
+
+def _values(column: Iterable[Cell], separator: str | None) -> Counter[str]:
+    column = list(column)
+    sign = separator or separator_of(column)
+    parts = [(cell.split(sign) if sign else [cell]) if isinstance(cell, str) else cell or () for cell in column]
+    return Counter(part.strip() for cell in parts for part in cell if part.strip())
+
+
+def _could_be_labels(counts: Counter[str]) -> bool:
+    """At least two values, each short, and twice as many cells as values."""
+    return 2 <= len(counts) <= min(500, counts.total() / 2) and max(map(len, counts)) <= 80
+
+
+def _named(name: str, hints: set[str]) -> bool:
+    return any({word, word.removesuffix("s")} & hints for word in re.split(r"[^a-z]+", name.lower()))
+
+
+def _group_column(cells: Cells) -> str | None:
+    """A column called after something that rows have in common, with many small groups."""
+    for name, values in cells.items():
+        counts = Counter(values)
+        small = counts and max(counts.values()) <= 0.2 * len(values)
+        if _named(name, GROUP) and small and 20 <= len(counts) < 0.9 * len(values):
+            return name
+    return None
+
+
+def _id_column(cells: Cells, table: pa.Table) -> str | None:
+    for name, values in cells.items():
+        called = re.fullmatch(r"(.*_)?(id|uuid|guid)", name.lower())
+        if called and all(values) and len(set(values)) == len(values) and len(table[name].unique()) == len(table):
+            return name
+    return None

@@ -1,0 +1,210 @@
+"""The families side by side on one flywheel, each as a DVC experiment: `python -m volant.sweep.compare tweets`."""
+
+import argparse
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from volant import config
+from volant.config import model_choice
+from volant.errors import VolantError
+from volant.kinds.rates import LOSSES
+from volant.rendering.markdown import table
+from volant.workspace.files import write_text
+from volant.workspace.terminal import Console
+
+FAMILIES = ("linear", "recurrent", "transformer")
+MAIN = ("accuracy", "subset_accuracy", "macro_f1", "weighted_f1", "micro_f1", "roc_auc", "hamming_loss")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `evaluate` reported of one model.
+
+    Attributes:
+        model: Its option in `conf/model/`.
+        experiment: Name of the DVC experiment.
+        details: `reports/<flywheel>/details.json`.
+        speed: `reports/<flywheel>/speed.json`.
+        validation: The flywheel's metric on the validation rows, by which one chooses.
+    """
+
+    model: str
+    experiment: str
+    details: Mapping[str, Any]
+    speed: Mapping[str, float]
+    validation: float | None = None
+
+
+def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) -> tuple[str, list[str]]:
+    """Run each model as an experiment and write `reports/<name>/compare.md`.
+
+    Args:
+        name: Of a live flywheel.
+        models: Options of `conf/model/`.
+        root: The project's root; its files are left as the flywheel's own config has them.
+
+    Returns:
+        The Markdown, and the experiments that failed, if any.
+
+    Raises:
+        VolantError: If the flywheel is not live, a model is unknown, git or DVC is missing, or all failed.
+    """
+    config.flywheel(name, config.load(root / config.PARAMS))
+    options = list(dict.fromkeys(model_choice.option_for(root, name, model) for model in models))
+    switches = {option: model_choice.switch(root, name, option, f"flywheels.{name}") for option in options}
+    results, failed = {}, []
+    # the flywheel's own model last: the workspace then is what its config says, without another run
+    for option in sorted(options, key=lambda option: not switches[option]):
+        experiment = f"{name}-{option.removeprefix(f'{name}-')}-{secrets.token_hex(3)}"
+        if _dvc(root, ["exp", "run", "-n", experiment, *_sets(switches[option]), f"evaluate@{name}"]):
+            failed.append(experiment)
+        else:
+            results[option] = read(root / "reports" / name, option, experiment)
+    if model_choice.chosen(root, name) not in results:
+        _restore(root, name)
+    if not results:
+        raise VolantError(f"No experiment of {name} finished (see the errors above). Fix them, and run this again.")
+    text = markdown(name, [results[option] for option in options if option in results])
+    write_text(text, root / "reports" / name / "compare.md")
+    return text, failed
+
+
+def read(reports: Path, model: str, experiment: str) -> Result:
+    """The report that an experiment has just left in the workspace: the next one overwrites it."""
+    details, speed = (json.loads((reports / f"{n}.json").read_text("utf-8")) for n in ("details", "speed"))
+    path = reports / "train.json"
+    trained = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return Result(model, experiment, details, speed, trained.get(f"val_{details['metric']}"))
+
+
+def best(results: Sequence[Result]) -> Result | None:
+    """Return the result to choose: the best on validation, since test rows choose nothing; none if not all have one."""
+    if any(result.validation is None for result in results):
+        return None
+    loss = results[0].details["metric"] in LOSSES
+    return (min if loss else max)(results, key=lambda result: result.validation or 0.0)
+
+
+def markdown(name: str, results: Sequence[Result]) -> str:
+    """The comparison, as Markdown."""
+    labels = [row["label"] for row in results[0].details["labels"]]
+    metric = results[0].details["metric"]
+    columns = [_binary(r) if len(labels) == 2 else _whole(r) for r in results]
+    shared = [key for key in columns[0] if all(key in column for column in columns)]
+    rows = [[key, *(column[key] for column in columns)] for key in shared]
+    note = f" − is `{labels[0]}`, + is `{labels[1]}`." if len(labels) == 2 else ""
+    listed = "\n".join(f"- {r.model}: `dvc exp apply {r.experiment}`" for r in results)
+    chosen = best(results)
+    advice = (
+        f"Best on validation: **{chosen.model}** ({metric} {chosen.validation:.3f}). "
+        f"To use it: `dvc exp apply {chosen.experiment}`"
+        if chosen
+        else "Not every model has a validation score here, so none is recommended."
+    )
+    return (
+        f"# {name}: models side by side\n\n"
+        f"The first row is on the validation rows; choose by it. All others are on the test rows, which no model has "
+        f"seen: they report, and a model chosen by them would look better than it is. The flywheel's metric is "
+        f"`{metric}`.{note}\n\n{table(['', *(r.model for r in results)], rows)}\n\n"
+        "Interval: 95 %, percentile bootstrap. Latency: median, one text at a time, on the same machine.\n\n"
+        f"{advice}\n\nAll experiments:\n\n{listed}\n"
+    )
+
+
+def _binary(result: Result) -> dict[str, object]:
+    """Name → value where there are two labels: the first is −, the second +."""
+    scores, (minus, plus) = result.details["scores"], result.details["labels"]
+    by_label = {
+        f"{title}{sign}": row[key]
+        for title, key in (("F1", "f1"), ("precision", "precision"), ("recall", "recall"))
+        for sign, row in (("−", minus), ("+", plus))
+    }
+    figures = {
+        "accuracy": scores.get("accuracy", scores.get("subset_accuracy")),
+        **by_label,
+        "ROC-AUC": scores.get("roc_auc"),
+    }
+    asked = ("accuracy", "F1−", "F1+", "precision−", "precision+", "ROC-AUC", "recall−", "recall+")
+    metric = result.details["metric"]
+    first = {} if metric == "accuracy" else {metric: scores[metric]}
+    return {**_validation(result), **first, **{key: figures[key] for key in asked}, **_rest(result)}
+
+
+def _validation(result: Result) -> dict[str, object]:
+    return {f"validation {result.details['metric']}": result.validation}
+
+
+def _whole(result: Result) -> dict[str, object]:
+    """Name → value where there are more labels."""
+    scores, metric = result.details["scores"], result.details["metric"]
+    figures = {key: scores[key] for key in dict.fromkeys((metric, *MAIN)) if key in scores}
+    return _validation(result) | figures | _rest(result)
+
+
+def _rest(result: Result) -> dict[str, object]:
+    metric = result.details["metric"]
+    ends = result.details["intervals"].get(metric)
+    return {
+        f"{metric}, interval": f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else None,
+        "size": f"{result.speed['size_bytes'] / 1e6:.1f} MB",
+        "latency": f"{result.speed['latency_p50_ms']:.2f} ms",
+    }
+
+
+def _sets(overrides: Sequence[str]) -> list[str]:
+    return [part for override in overrides for part in ("-S", override)]
+
+
+def _restore(root: Path, name: str) -> None:
+    """Compose the flywheel's own config again and bring its results back, which DVC has in its cache."""
+    from volant.config.compose import write_params
+
+    write_params(root)
+    _dvc(root, ["repro", "-q", f"evaluate@{name}"])
+
+
+def _dvc(root: Path, arguments: Sequence[str]) -> int:
+    """Run DVC; the stages find the Python that runs this.
+
+    Raises:
+        VolantError: If the root is no git and DVC project with a commit.
+    """
+    if not (root / ".dvc").is_dir() or not (root / ".git").exists():
+        raise VolantError(
+            f"{root.resolve()} is no git and DVC project, which experiments need. "
+            "Make it one: `git init && dvc init`, and commit."
+        )
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    quiet = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}  # DVC's own use of it
+    environment = {**quiet, **os.environ, "PATH": path}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=root, env=environment, check=False).returncode  # noqa: S603
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare from the command line; 2 where the user has something to mend, 1 where an experiment failed."""
+    parser = argparse.ArgumentParser(prog="volant.sweep.compare", description="Models side by side on one flywheel.")
+    parser.add_argument("flywheel", help="a live flywheel")
+    parser.add_argument("--models", default=",".join(FAMILIES), help="files of conf/model/, with commas between")
+    given = parser.parse_args(arguments)
+    try:
+        text, failed = compare(given.flywheel, [m.strip() for m in given.models.split(",") if m.strip()])
+    except (VolantError, FileNotFoundError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        return 2
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    Console().print(f"Written: reports/{given.flywheel}/compare.md. More: dvc exp show --only-changed", highlight=False)
+    for experiment in failed:
+        Console(stderr=True).print(f"{experiment} failed (see the errors above).", style="red", highlight=False)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

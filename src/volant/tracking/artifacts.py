@@ -1,0 +1,190 @@
+"""The files of a version: its bundle as an MLflow model, `version.json` and `gate.json` beside it.
+
+They lie in the folder `model` of the run that trained the bundle, so in the lake or wherever the server keeps files.
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import volant
+from volant.bundle import bundle
+from volant.errors import VolantError
+from volant.tracking.client import experiment
+from volant.tracking.stores import Store, reason
+from volant.tracking.version import Record
+from volant.workspace import lake
+from volant.workspace.distribution import requirements
+from volant.workspace.files import part_path
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+FOLDER, RECORD, GATE = "model", "version.json", "gate.json"
+SERVED = Path(__file__).with_name("served.py")
+
+
+def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[str, Any], record: Record) -> "Run":
+    """Copy a bundle and its record into the run that trained it, else into a new one; the run.
+
+    Raises:
+        VolantError: If the files can't be kept; no version exists then, and the same call can be made again.
+    """
+    with TemporaryDirectory(prefix="volant-") as work, _told(f"keep the files of {folder}"):
+        model = _model(folder, Path(work))
+        (model / RECORD).write_text(_json(asdict(record)), encoding="utf-8")
+        run = _home(client, store, manifest)
+        client.log_artifacts(run.info.run_id, str(model), FOLDER)
+        return run
+
+
+def put_gate(client: "MlflowClient", run: str, gate: Mapping[str, Any]) -> None:
+    """Keep what the gate found beside the files of a version."""
+    with TemporaryDirectory(prefix="volant-") as work, _told("keep what the gate found"):
+        path = Path(work) / GATE
+        path.write_text(_json(gate), encoding="utf-8")
+        client.log_artifact(run, str(path), FOLDER)
+
+
+def get_record(client: "MlflowClient", run: str) -> Record:
+    """The record of a version, with what the gate found last."""
+    with TemporaryDirectory(prefix="volant-") as work, _told("read what is noted with the version"):
+        names = {Path(entry.path).name for entry in client.list_artifacts(run, FOLDER)}
+        record = _read(client, run, RECORD, work)
+        try:
+            gate = _read(client, run, GATE, work) if GATE in names else None
+        except ValueError:  # cut off while it was written: the gate is asked again
+            gate = None
+        return Record(**{**record, **({"gate": gate} if gate is not None else {})})
+
+
+def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> None:
+    """Download a version's bundle to `folder`: checked, whole or not at all.
+
+    Raises:
+        VolantError: If it can't be had, or is not the bundle that was registered.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(folder)
+    try:
+        part.mkdir()
+        with _told(f"fetch the bundle {digest[:8]}"):
+            found = Path(client.download_artifacts(run, f"{FOLDER}/artifacts/bundle", str(part)))
+        require(found, digest)
+        shutil.rmtree(folder, ignore_errors=True)
+        found.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def get_weights(client: "MlflowClient", run: str, folder: Path) -> None:
+    """Download what a later training can start from, whole or not at all.
+
+    Raises:
+        VolantError: If the run kept none, or they can't be had.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(folder)
+    try:
+        part.mkdir()
+        with _told("fetch the weights"):
+            if not client.list_artifacts(run, "weights"):
+                raise VolantError(
+                    "This version kept no weights to start from: only transformer and recurrent do, and only where "
+                    "its training could reach MLflow's files. Start anew with --from-version 0."
+                )
+            found = Path(client.download_artifacts(run, "weights", str(part)))
+        found.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def require(folder: Path, digest: str) -> None:
+    """Check that a folder holds exactly this bundle.
+
+    Raises:
+        BundleError: If it doesn't.
+    """
+    found = bundle.verify(folder)["digest"]
+    if found != digest:
+        raise bundle.BundleError(f"{folder} holds the bundle {found[:8]}, and {digest[:8]} was registered.")
+
+
+def _model(folder: Path, work: Path) -> Path:
+    import mlflow.pyfunc
+
+    # MLflow names an artifact's folder after the one it comes from; the same files need no second copy
+    shutil.copytree(folder, work / "bundle", copy_function=_link)
+    with _without_warnings("mlflow.pyfunc"):  # of a missing signature, which would refuse lists and series of texts
+        mlflow.pyfunc.save_model(
+            path=work / "model",
+            python_model=str(SERVED),
+            artifacts={"bundle": str(work / "bundle")},
+            code_paths=[str(Path(volant.__file__).parent)],  # no index has this very code
+            pip_requirements=[*requirements(), f"mlflow=={mlflow.__version__}"],
+        )
+    return work / "model"
+
+
+@contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def _home(client: "MlflowClient", store: Store, manifest: Mapping[str, Any]) -> "Run":
+    """The run whose tag names the bundle, if it keeps its files where they are kept today; else a new run."""
+    home = experiment(client, store, manifest["flywheel"])
+    if store.place:
+        lake.check(store.place)
+    place = f"{lake.artifacts_url(store.place)}/{manifest['flywheel']}/" if store.place else ""
+    wanted = f"tags.bundle = '{manifest['digest']}'"
+    for run in client.search_runs([home], wanted, order_by=["start_time DESC"]):
+        if (run.info.artifact_uri or "").startswith(place):
+            return run
+    made = client.create_run(home, tags={"bundle": manifest["digest"], "git_commit": manifest["commit"]})
+    client.set_terminated(made.info.run_id)
+    return made
+
+
+def _read(client: "MlflowClient", run: str, name: str, work: str) -> Any:
+    path = client.download_artifacts(run, f"{FOLDER}/{name}", work)
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _json(tree: Any) -> str:
+    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Whatever a store of files raises, in words."""
+    try:
+        yield
+    except VolantError:
+        raise
+    except Exception as error:  # each kind of store has errors of its own
+        raise VolantError(
+            f"Volant could not {what}: MLflow's files can't be reached ({reason(error)}). Nothing is lost: "
+            "check the lake with `volant lake`, then run the same command again."
+        ) from error

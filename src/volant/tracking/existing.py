@@ -1,0 +1,24 @@
+"""The registry as the watcher and the pages open it: MLflow is imported only once there is one."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from volant.errors import VolantError
+from volant.tracking.stores import known
+
+if TYPE_CHECKING:
+    from volant.tracking.registry import Registry
+
+
+def registry(root: Path) -> "AbstractContextManager[Registry]":
+    """The registry of a project.
+
+    Raises:
+        VolantError: If the project has none yet, or it is down.
+    """
+    if not known(root):
+        raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
+    from volant.tracking import registry as tracked
+
+    return tracked.registry(root)

@@ -1,0 +1,1 @@
+"""The project on this machine: files, paths, locks, storage, servers, the terminal."""

@@ -1,0 +1,54 @@
+"""DVC locks the project and the files that it reads and writes, and gives up after seconds: what waits for longer."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from volant.errors import VolantError
+from volant.workspace.terminal import Console
+
+T = TypeVar("T")
+PATIENCE = 600  # seconds: a large dataset is added, a stage reads the lake
+PAUSE = 0.5
+
+
+def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATIENCE) -> T:
+    """What `work` returns, begun again as long as another command holds what it needs of DVC.
+
+    Args:
+        work: Calls DVC; may be called several times.
+        root: The project's root.
+        patience: Seconds to wait.
+
+    Raises:
+        VolantError: If DVC is busy for longer.
+        DvcException: Whatever else DVC says.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.rwlock import RWLockFileCorruptedError
+
+    deadline, said = time.monotonic() + patience, False
+    while True:
+        try:
+            return work()
+        except DvcException as error:
+            if _is(error, RWLockFileCorruptedError):  # its writer was killed: DVC itself would refuse for ever
+                (root / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
+                continue
+            if not _is(error, LockError):
+                raise
+            if time.monotonic() > deadline:
+                raise VolantError(
+                    f"DVC is busy. Nothing was changed; run the same command again later. {error}"
+                ) from error
+            if not said:
+                Console(stderr=True).print("Waiting for DVC, which another command uses.", style="yellow")
+            said = True
+            time.sleep(PAUSE)
+
+
+def _is(error: BaseException | None, kind: type[Exception]) -> bool:
+    """Whether that is behind an error: of a stage that could not begin, it is the cause."""
+    return error is not None and (isinstance(error, kind) or _is(error.__cause__, kind))

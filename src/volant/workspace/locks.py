@@ -1,0 +1,85 @@
+"""One process of this machine at a time, by a locked file; whoever comes second waits, and is told for whom.
+
+The system lets go of a lock when its process ends, however it ends.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from volant.errors import VolantError
+from volant.workspace.files import write_text
+from volant.workspace.terminal import Console
+
+STATE = Path(".volant")
+LOCKS = STATE / "lock"
+SOON = 1  # seconds after which the one who waits is told
+
+
+@contextmanager
+def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> Iterator[None]:
+    """Hold a lock while a `with` runs; beside the file it is written who holds it.
+
+    Args:
+        path: The file that is locked.
+        what: What is done meanwhile, for those who wait.
+        patience: Seconds to wait.
+        waiting: Said on the error stream while it waits; `{holder}` stands for who holds it.
+        refused: The error after that, likewise.
+
+    Raises:
+        VolantError: If another process still holds it then.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, holder = FileLock(path), path.with_name(f"{path.name}.holder")
+    try:
+        try:
+            lock.acquire(timeout=min(SOON, patience))
+        except Timeout:
+            if patience > SOON:
+                said = waiting.replace("{holder}", _who(holder))
+                Console(stderr=True).print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            lock.acquire(timeout=max(0, patience - SOON))
+    except Timeout as error:
+        raise VolantError(refused.replace("{holder}", _who(holder))) from error
+    try:
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "what": what, "since": now()}
+        write_text(json.dumps(about) + "\n", holder)
+        yield
+    finally:
+        lock.release()
+
+
+def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractContextManager[None]:
+    """Hold the project's turn: one for all flywheels, as they share params.yaml, which DVC reads after each stage.
+
+    Args:
+        what: What is done meanwhile.
+        root: The project's root.
+        patience: Seconds to wait.
+
+    Raises:
+        VolantError: If another process holds it for longer; says which.
+    """
+    waiting = "Waiting for the turn that is on: {holder}."
+    refused = "Another turn is on: {holder}. Wait for it, or stop it and run this again: it goes on."
+    return held(root / LOCKS / "turn", what, patience, waiting, refused)
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _who(holder: Path) -> str:
+    try:
+        about = json.loads(holder.read_text(encoding="utf-8"))
+        return "process {pid} ({what}) on {host} since {since}".format(**about)
+    except (OSError, ValueError, KeyError):  # it has just taken the lock, and not said who it is yet
+        return "another process"

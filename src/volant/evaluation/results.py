@@ -8,6 +8,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from volant.errors import VolantError
+from volant.kinds import KINDS
 from volant.workspace.terminal import Console
 
 NEXT = """
@@ -43,7 +44,7 @@ def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
 def show_results(name: str, found: dict[str, Any], console: Console) -> None:
     """Print the test figures with their intervals, beside majority and chance; reports have more of them."""
     details, speed = found["details"], found["speed"]
-    rows = sum(label["support"] for label in details["labels"]) if details["kind"] == "classify" else None
+    rows = sum(label["support"] for label in details["labels"]) if KINDS[details["kind"]].exclusive else None
     table = Table("metric", title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
     for column in ("test", "95 % interval", "majority", "chance"):
         table.add_column(column, justify="right")

@@ -132,7 +132,7 @@ class Linear:
         from sklearn.multiclass import OneVsRestClassifier
 
         weights = "balanced" if self.class_weights else None
-        single = len(task.labels) == 2 or task.kind.name == "multilabel"
+        single = len(task.labels) == 2 or not task.kind.exclusive
         classifier = LogisticRegression(
             C=self.c,
             class_weight=weights,
@@ -140,7 +140,7 @@ class Linear:
             random_state=task.seed,
             solver="liblinear" if single else "lbfgs",
         )
-        return OneVsRestClassifier(classifier) if task.kind.name == "multilabel" else classifier
+        return classifier if task.kind.exclusive else OneVsRestClassifier(classifier)
 
 
 def weights_of(classifier: Any, count: int, width: int) -> tuple[np.ndarray, np.ndarray]:

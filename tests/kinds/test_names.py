@@ -3,7 +3,6 @@
 import re
 
 from support.projects import ROOT
-
 from volant.kinds import KINDS
 
 

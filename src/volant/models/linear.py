@@ -11,9 +11,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from volant.bundle.runtime.linear import LinearRuntime, save_linear
-from volant.cleaning.words import MARKS
 from volant.config import STRICT
 from volant.errors import VolantError
+from volant.kinds.words import MARKS
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
 

@@ -77,9 +77,10 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from volant.datasets import catalogue, overview
+    from volant.workspace.paths import lake
 
     found, used = catalogue.cards(name), None
-    if not (Path("data") / name / "lake").exists():  # one that is live no more keeps its datasets
+    if not lake(name).exists():  # one that is live no more keeps its datasets
         require_known(name)
     try:
         used = versions_using(name)

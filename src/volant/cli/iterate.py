@@ -7,6 +7,7 @@ import typer
 
 from volant.cli.app import AsJson, app
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line, plain
 
 
@@ -24,7 +25,7 @@ def next_(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJ
     if as_json:
         print(json_line(advice.to_json()))  # noqa: T201
         return
-    path = Path("reports") / name / "next.md"
+    path = paths.reports(name) / "next.md"
     console = Console()
     console.print(Markdown(plain(path.read_text(encoding="utf-8"))))
     console.print(f"{path}", style="dim", markup=False)

@@ -9,6 +9,7 @@ from volant.cli.app import AsJson, app
 from volant.cli.reading import Delimiter, Encoding, Escape, FileFormat, Header, Quote
 from volant.cli.versions import opened
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: A
     """Show what the last evaluation found, and what to try next."""
     from volant.evaluation.results import read_results, show_next, show_results
 
-    if not (Path("reports") / name).exists():
+    if not paths.reports(name).exists():
         require_known(name)
     found = read_results(name)
     if as_json:

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from volant.errors import VolantError, did_you_mean
+from volant.workspace.paths import CONF
 
-CONF = Path("conf")
 STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.files import read_table, sha256, write_text
 from volant.workspace.paths import SIDES, Side, checked, home
 
@@ -56,9 +57,9 @@ def cards(flywheel: str, root: Path = Path()) -> list[Card]:
     Raises:
         VolantError: If a card is broken, or belongs elsewhere.
     """
-    lake = root / "data" / checked(flywheel, "flywheel") / "lake"  # looked at, not made
-    paths = [path for side in SIDES for path in (lake / side).glob("*.json")]
-    return sorted((_read(path) for path in paths), key=lambda card: card.order)
+    lake = paths.lake(checked(flywheel, "flywheel"), root)  # looked at, not made
+    found = [_read(path) for side in SIDES for path in (lake / side).glob("*.json")]
+    return sorted(found, key=lambda card: card.order)
 
 
 def write(card: Card, root: Path = Path()) -> None:
@@ -104,7 +105,7 @@ def prepared(flywheel: str, root: Path = Path()) -> list[str]:
     import pyarrow.parquet as pq
 
     names: set[str] = set()
-    for path in sorted((root / "data" / flywheel / "prepared").glob("*.parquet")):
+    for path in sorted((paths.prepared(flywheel, root)).glob("*.parquet")):
         if "dataset" in pq.read_schema(path).names:
             names |= set(read_table(path, ["dataset"])["dataset"].unique().to_pylist())
     known = [card.name for card in cards(flywheel, root)]

@@ -15,6 +15,7 @@ from volant.evaluation.rows import served_rows
 from volant.flywheel.champions import Answered, SilentError, TestRows, annotation, ask, learned_rows
 from volant.flywheel.gate import Answers, Champions, Comparison, Past, compare, paired
 from volant.kinds import KINDS, Calibration, Kind
+from volant.workspace import paths
 from volant.workspace.files import read_table
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 def rows(name: str, root: Path = Path()) -> pa.Table:
     """The test rows as served: raw texts of those that cleaning kept."""
-    data = root / "data" / name
-    return served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
+    prepared = read_table(paths.prepared(name, root) / "test.parquet")
+    return served_rows(prepared, read_table(paths.clean(name, root) / "test.parquet"))
 
 
 def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root: Path = Path()) -> Answers:
@@ -37,7 +38,7 @@ def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root
         test: The test rows.
         root: The project's root.
     """
-    said = read_table(root / "reports" / name / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
+    said = read_table(paths.reports(name, root) / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
     found = {row["id"]: annotation(kind, row) for row in said}
     # rows of labels that the bundle was not taught: no score is taken of them for this side
     (nothing,) = kind.decode(np.zeros((1, len(labels)), np.float32), labels, Calibration())
@@ -77,7 +78,7 @@ class Contest:
         root: Path,
     ) -> "Contest":
         """Read the evaluated bundle's answers and the record of its rows."""
-        folder = root / "models" / flywheel_name
+        folder = paths.bundle(flywheel_name, root)
         said = answers(flywheel_name, KINDS[flywheel.kind], tuple(verify(folder)["labels"]), test, root)
         new = Answered(said, learned_rows(folder, test, flywheel.split.group))
         return cls(flywheel, registry, test, measured["test"], new, measured, root)

@@ -17,13 +17,12 @@ from volant.flywheel.gate import Answers
 from volant.kinds import Kind
 from volant.kinds.record import Annotation
 from volant.workspace.files import read_table, write_table
-from volant.workspace.locks import STATE
+from volant.workspace.paths import ANSWERS
 from volant.workspace.provenance import digest
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry, Version
 
-KEPT = STATE / "answers"
 MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
 
@@ -76,7 +75,7 @@ def ask(registry: "Registry", version: "Version", rows: TestRows, root: Path) ->
         SilentError: If it can't answer on this machine.
         VolantError: If the registry's files can't be reached, or memory runs out: that says nothing of the version.
     """
-    path = root / KEPT / version.flywheel / f"{digest([version.digest, rows.name, rows.group])[:32]}.parquet"
+    path = root / ANSWERS / version.flywheel / f"{digest([version.digest, rows.name, rows.group])[:32]}.parquet"
     if path.exists():
         return _kept(path, rows)
     try:

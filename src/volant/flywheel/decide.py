@@ -20,6 +20,7 @@ from volant.kinds import KINDS
 from volant.monitor.alerts import tell
 from volant.tracking.ledger import State
 from volant.tracking.registry import Record, Registry, Seen, StaleError, Version, registry
+from volant.workspace import paths
 from volant.workspace.provenance import digest
 
 GATE = "gate"
@@ -40,7 +41,7 @@ def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
     test = against_champion.rows(name, root)
     measured = _measured(record.details, rows_digest(test, KINDS[flywheel.kind]))
     with registry(root) as versions:
-        turn.version = versions.register(name, root / "models" / name, record).number
+        turn.version = versions.register(name, paths.bundle(name, root), record).number
         contest = against_champion.Contest.of(name, flywheel, versions, test, measured, root)
         for _ in range(ATTEMPTS):
             try:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.dvc import patiently
 
 QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}
@@ -81,9 +82,9 @@ def read_status(name: str, status: Mapping[str, Any]) -> News:
                     config |= set(what)
                 else:
                     deps.add(path)
-    lake = {split: f"data/{name}/lake/{split}" for split in ("train", "test")}
+    lake = {split: (paths.lake(name) / split).as_posix() for split in ("train", "test")}
     # what the pipeline itself made is new because of what came before it
-    made = (f"data/{name}/prepared/", f"data/{name}/clean/", f"models/{name}")
+    made = (f"{paths.prepared(name).as_posix()}/", f"{paths.clean(name).as_posix()}/", paths.bundle(name).as_posix())
     files = sorted(path for path in deps - set(lake.values()) if not path.startswith(made))
     found = {split: any(path.startswith(folder) for path in deps | missing) for split, folder in lake.items()}
     gone = sorted(path for path in missing if not path.startswith(tuple(lake.values())))

@@ -16,6 +16,7 @@ from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Turn
 from volant.flywheel.warm_start import start_from
+from volant.workspace import paths
 from volant.workspace.files import write_text
 from volant.workspace.locks import turn_lock
 
@@ -74,7 +75,7 @@ def iterate(
             dvc.fetch(absent, root)
         turn.ran = dvc.reproduce(name, root)
         decide(turn, flywheel, root)
-        write_text(json.dumps(turn.to_json(), indent=2) + "\n", root / "reports" / name / "iteration.json")
+        write_text(json.dumps(turn.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
         return turn
 
@@ -85,7 +86,7 @@ def _look(name: str, overrides: Sequence[str], root: Path) -> Turn:
     news, before = dvc.news(name, root), last_iteration.read(name, root)
     seen = (before or {}).get("datasets", [])
     fresh = [card.name for card in catalogue.cards(name, root) if not card.unused and card.name not in seen]
-    trained = (root / "models" / name).exists()
+    trained = (paths.bundle(name, root)).exists()
     case = _case(news, trained, done=before == last_iteration.now(name, flywheel, root))
     return Turn(name, case, news, fresh, metric=flywheel.metric)
 

@@ -9,16 +9,17 @@ from typing import Any
 from volant import config
 from volant.bundle.bundle import MANIFEST
 from volant.datasets import catalogue
+from volant.workspace import paths
 from volant.workspace.files import sha256, write_text
-from volant.workspace.locks import STATE
+from volant.workspace.paths import STATE
 from volant.workspace.provenance import digest
 
 
 def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, Any] | None:
     """The state that a turn would end with if nothing changed; none before the first one."""
     try:
-        manifest = json.loads((root / "models" / name / MANIFEST).read_text(encoding="utf-8"))
-        test = sha256(root / "data" / name / "clean/test.parquet")
+        manifest = json.loads((paths.bundle(name, root) / MANIFEST).read_text(encoding="utf-8"))
+        test = sha256(paths.clean(name, root) / "test.parquet")
     except FileNotFoundError:
         return None
     return {

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from volant.errors import VolantError
 from volant.workspace.files import write_text
+from volant.workspace.paths import LOCKS
 from volant.workspace.terminal import Console
 
-STATE = Path(".volant")
-LOCKS = STATE / "lock"
 SOON = 1  # seconds after which the one who waits is told
 
 

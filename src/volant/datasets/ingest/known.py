@@ -13,6 +13,7 @@ from volant.datasets.ingest.checks import labels_of
 from volant.datasets.merge import COLUMN, SOURCE
 from volant.datasets.splits.near_duplicates import clusters
 from volant.kinds import KINDS
+from volant.workspace import paths
 
 OTHER = {"train": "test", "test": "train"}
 PREPARED = {"train": ("train", "validation"), "test": ("test",)}
@@ -116,4 +117,4 @@ def _tables(flywheel: str, side: str, columns: list[str], root: Path) -> list[pa
 
 
 def _prepared(flywheel: str, split: str, root: Path) -> Path:
-    return root / "data" / flywheel / "prepared" / f"{split}.parquet"
+    return paths.prepared(flywheel, root) / f"{split}.parquet"

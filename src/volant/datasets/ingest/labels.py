@@ -10,7 +10,8 @@ from volant.config.listing import live_flywheels
 from volant.errors import VolantError
 from volant.workspace.dvc import PATIENCE
 from volant.workspace.files import write_text
-from volant.workspace.locks import STATE, turn_lock
+from volant.workspace.locks import turn_lock
+from volant.workspace.paths import STATE
 
 
 def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path()) -> Path | None:

@@ -24,6 +24,7 @@ from volant.kinds import KINDS, Kind
 from volant.models import Examples, Task
 from volant.models.linear import Linear
 from volant.rendering import canvas
+from volant.workspace import paths
 from volant.workspace.files import read_table, write_text
 from volant.workspace.provenance import digest
 
@@ -77,8 +78,8 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
         FileNotFoundError: If the clean rows are not there; says which command makes them.
         VolantError: If there are too few train rows.
     """
-    reports = root / "reports" / name
-    splits = {s: root / "data" / name / "clean" / f"{s}.parquet" for s in ("train", "validation")}
+    reports = paths.reports(name, root)
+    splits = {s: paths.clean(name, root) / f"{s}.parquet" for s in ("train", "validation")}
     tables = {split: read_table(path) for split, path in splits.items()}
     details_path = reports / "details.json"
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
@@ -91,7 +92,7 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
         found = kept
     else:
         found, rows, suspected = _find_out(name, flywheel, model, tables, made_of)
-        write_label_errors(kind, rows, suspected, root / "data" / name / "prepared" / "train.parquet", reports)
+        write_label_errors(kind, rows, suspected, paths.prepared(name, root) / "train.parquet", reports)
     counts = kind.count(kind.gold(tables["train"]))
     found = replace(found, labels=weak_labels(details, counts), slices=weak_slices(details))
     if found == kept:

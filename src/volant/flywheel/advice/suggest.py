@@ -22,6 +22,7 @@ from volant.kinds.calibration import score_matrix
 from volant.kinds.record import Annotation
 from volant.models.linear import TOKEN
 from volant.sources.formats.cells import guarded
+from volant.workspace import paths
 from volant.workspace.files import write_text
 
 WIDER = 10  # times as many uncertain rows as are wanted are clustered
@@ -70,7 +71,7 @@ def suggest(
     """
     if count < 1:
         raise VolantError(f"{count} rows can't be chosen. Give -n 1 or more.")
-    bundle = Bundle.load(root / "models" / name)
+    bundle = Bundle.load(paths.bundle(name, root))
     pool = read_pool(file, column, name, flywheel, root)
     if not pool.texts:
         raise VolantError(f"Nothing to label in {file}: all of its {pool.rows} texts are known already, or empty.")

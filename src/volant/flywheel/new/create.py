@@ -23,6 +23,7 @@ from volant.sources.guess.infer import Guess, infer
 from volant.sources.guess.load import Loaded, load
 from volant.sources.labels import held
 from volant.sources.states import require_answered
+from volant.workspace.paths import CONF
 
 
 def new(  # noqa: PLR0913 - the options of one command
@@ -58,7 +59,7 @@ def new(  # noqa: PLR0913 - the options of one command
         VolantError: If the name is taken or not allowed, a file can't be read, the columns are not clear, or
             the rows can't be learned from. Nothing is written then.
     """
-    conf, config = root / "conf" / "flywheel" / f"{name}.yaml", root / "conf" / "config.yaml"
+    conf, config = root / CONF / "flywheel" / f"{name}.yaml", root / CONF / "config.yaml"
     live = _check_name(name, root, conf, force)
     known, where = form or Format(), where or {}
     for path in filter(None, (data, test)):

@@ -106,7 +106,7 @@ def load(params: Path = PARAMS) -> Config:
 
     Raises:
         VolantError: If the file is missing, or a key is unknown, missing or of the wrong type; names the file in
-            `conf/` to mend, the dotted key, the value given, what is allowed and the nearest valid name.
+            `conf/` to fix, the dotted key, the value given, what is allowed and the nearest valid name.
     """
     if not params.exists():
         raise VolantError(f"{params} does not exist here. Run volant in the project's root; `volant params` makes it.")
@@ -124,10 +124,10 @@ def read_params(params: Path = PARAMS) -> Any:
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise VolantError(
-            f"{params} is not valid YAML ({trouble(params, error)}). `volant params` writes it anew."
+            f"{params} is not valid YAML ({trouble(params, error)}). `volant params` writes it again."
         ) from error
     if not isinstance(tree, dict):
-        raise VolantError(f"{params} holds no flywheels. `volant params` writes it anew.")
+        raise VolantError(f"{params} holds no flywheels. `volant params` writes it again.")
     return tree
 
 

@@ -128,11 +128,11 @@ def _kept(path: Path, test: pa.Table) -> Answered:
 
 
 def _silent(version: "Version", error: Exception) -> str:
-    return f"version {version.number} can't answer: {error or type(error).__name__}"
+    return f"version {version.number} can't predict: {error or type(error).__name__}"
 
 
 def _no_memory(version: "Version") -> VolantError:
     return VolantError(
-        f"Memory ran out while version {version.number} of {version.flywheel} answered the test rows, so nothing was "
+        f"Memory ran out while version {version.number} of {version.flywheel} predicted the test rows, so nothing was "
         "decided. Free some memory, or use a larger machine, then run the same command again."
     )

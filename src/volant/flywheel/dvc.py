@@ -105,7 +105,8 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
         except DvcException as error:
             cause = f" ({error.__cause__})" if error.__cause__ else ""
             raise VolantError(
-                f"{name}: {error}{cause}. What the stage said stands above; mend it, run this again: it goes on there."
+                f"{name}: {error}{cause}. See the output of the stage above. Fix it, then run this again: "
+                "it resumes there."
             ) from error
     return ran
 
@@ -149,7 +150,7 @@ def _repo(root: Path) -> Iterator[Any]:
         if not (remote := _remote_error(error)):
             raise
         raise VolantError(
-            f"A source can't be reached ({remote}): {error}. Check its address, your rights and AWS_* settings "
+            f"A source can't be reached ({remote}): {error}. Check its address, your permissions and AWS_* settings "
             "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     finally:
@@ -172,7 +173,7 @@ def _require_lock(root: Path) -> None:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise VolantError(
             f"{path} is not valid YAML ({trouble(path, error)}). Take one side (`git checkout --theirs dvc.lock`), "
-            "and run this again: DVC writes what differs anew."
+            "and run this again: DVC rewrites what differs."
         ) from error
 
 

@@ -6,17 +6,15 @@ from volant.errors import VolantError
 
 
 def deleted(name: str, champion: int, fallback: int | None) -> str:
-    """What to say of a champion that was deleted in MLflow's pages, and what to do.
+    """Return a message on a champion that was deleted in MLflow's UI, and what to do.
 
     Example:
-        >>> deleted("mine", 2, 1)[-68:]
-        '`volant rollback mine` makes version 1 the champion, which is there.'
+        >>> deleted("mine", 2, 1)[-62:]
+        '`volant rollback mine` makes version 1 the champion, which exists.'
     """
-    said = (
-        f"{name}: by the ledger, version {champion} is the champion, and the registry does not hold it: it was deleted."
-    )
+    said = f"{name}: version {champion} is the champion in the ledger, but it was deleted from the registry."
     if fallback:
-        return f"{said} `volant rollback {name}` makes version {fallback} the champion, which is there."
+        return f"{said} `volant rollback {name}` makes version {fallback} the champion, which exists."
     return f"{said} `volant iterate {name}` registers the bundle in models/{name} again."
 
 

@@ -25,7 +25,7 @@ def start_from(name: str, number: int, root: Path = Path()) -> str | None:
     flywheel = config.flywheel(name, config.load(root / config.PARAMS))
     if "start" not in flywheel.model:
         raise VolantError(
-            f"{name} is of family {flywheel.model['family']}, which always starts anew. "
+            f"{name} is of family {flywheel.model['family']}, which always starts from scratch. "
             "--from-version is for transformer and recurrent."
         )
     folder = None

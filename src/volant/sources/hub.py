@@ -121,7 +121,7 @@ def _require_labels(table: pa.Table, columns: Columns, role: str, where: str) ->
     column = next((name for name in names if name in table.column_names), None)
     if column and table.num_rows and {plain(value) for value in table[column].to_pylist()} <= {None, "-1", "-1.0"}:
         raise VolantError(
-            f"{where}: no row has a label (all are empty or -1), as where a publisher keeps them secret. Set "
+            f"{where}: no row has a label (all are empty or -1), as where a publisher withholds them. Set "
             f"`splits.{role}: null` under `source`: {role} rows are then taken from train."
         )
 

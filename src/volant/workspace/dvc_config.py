@@ -7,7 +7,7 @@ from pathlib import Path
 
 from volant.errors import VolantError
 
-RESTORE = "Mend it, or restore it with `git checkout .dvc/config`."
+RESTORE = "Fix it, or restore it with `git checkout .dvc/config`."
 QUOTED = re.compile(r"""(['"])(.*?)\1\s*(?:#.*)?""")
 Sections = dict[str, dict[str, str]]
 

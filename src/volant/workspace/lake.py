@@ -164,7 +164,7 @@ def _check_folder(folder: Path) -> dict[str, float]:
         probe.unlink()
     except OSError as error:
         raise VolantError(
-            f"The folder {folder} can't be used as the lake: {error}. Mend its rights, or give another."
+            f"The folder {folder} can't be used as the lake: {error}. Fix its permissions, or give another."
         ) from error
     return {"write": wrote - start, "read": read - wrote, "delete": time.perf_counter() - read}
 

@@ -67,8 +67,8 @@ def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractCo
     Raises:
         VolantError: If another process holds it for longer; says which.
     """
-    waiting = "Waiting for the turn that is on: {holder}."
-    refused = "Another turn is on: {holder}. Wait for it, or stop it and run this again: it goes on."
+    waiting = "Waiting for the running iteration ({holder})."
+    refused = "Another iteration is running ({holder}). Wait, or stop it and rerun: it resumes."
     return held(root / LOCKS / "turn", what, patience, waiting, refused)
 
 

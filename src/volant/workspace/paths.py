@@ -21,7 +21,7 @@ def home(flywheel: str, split: str, root: Path = Path()) -> Path:
         VolantError: If either can't name a folder.
     """
     if split not in SIDES:
-        raise VolantError(f"--split {split} is no side of the lake. Allowed: {', '.join(SIDES)}.")
+        raise VolantError(f"--split {split} is not a valid side of the lake. Allowed: {', '.join(SIDES)}.")
     folder = root / "data" / checked(flywheel, "flywheel") / "lake" / split
     if not (folder / ".gitignore").exists():
         write_text(IGNORED, folder / ".gitignore")

@@ -61,7 +61,7 @@ def serve(root: Path = Path(), folder: Path = Path(".s3"), port: int = 9000) -> 
         console.print(lake.command(f"s3://{BUCKET}/lake", address(port), root), highlight=False)
         others = f"set -a; . {folder / 'env'}; set +a" if made else f"export {ENDPOINT}={address(port)}"
         console.print(f"In other terminals first:  {others}", highlight=False)
-        console.print("Ctrl-C ends the server; `volant lake .lake` goes back to the local folder.", highlight=False)
+        console.print("Ctrl-C ends the server; `volant lake .lake` restores the local folder.", highlight=False)
         servers.until_stopped(process)
 
 

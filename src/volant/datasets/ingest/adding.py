@@ -52,7 +52,7 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
     if gone := next((other for other in others if other.name == card.name), None):
         part.unlink()
         raise VolantError(
-            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset is not put back under its old "
+            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset can't return under its old "
             "name; ingest it with another --name."
         )
     path = catalogue.rows_path(card, root)

@@ -112,11 +112,11 @@ def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_lab
 def _problems(text: str, labels: tuple[str, ...], known: set[str], new_labels: bool) -> Iterator[tuple[str, str]]:
     unknown = [label for label in labels if label not in known] if known else []
     if not text.strip():
-        yield "empty text", "there is nothing to learn from"
+        yield "empty text", "the text has no characters but spaces"
     if len(text) > MAX_TEXT:
         yield "too long", f"{len(text):,} characters, at most {MAX_TEXT:,}"
     if "\ufffd" in text or any("\ufffd" in label for label in labels):
-        yield "wrong encoding", "holds U+FFFD, which stands where a character was lost; export it as UTF-8"
+        yield "wrong encoding", "holds U+FFFD, which replaces a lost character; export it as UTF-8"
     if unknown and text.strip() in known:
         yield SWAPPED, f"'{text.strip()}' is a label"
     if long := next((label for label in labels if len(label) > MAX_LABEL or "\n" in label), None):

@@ -88,14 +88,14 @@ def _joined(parts: Sequence[pa.Table], group: str | None) -> pa.Table:
 def _warnings(table: pa.Table, flywheel: Flywheel, there: Known, grouped: bool) -> list[str]:
     warnings = []
     if flywheel.split.group and not grouped:
-        warnings.append(f"no column '{flywheel.split.group}' (split.group): leaks by group can't be seen.")
+        warnings.append(f"no column '{flywheel.split.group}' (split.group): leaks by group can't be detected.")
     if not there.prepared and not flywheel.source.get("_target_", "").endswith(".Ingested"):
-        warnings.append("the source isn't prepared here, so leaks were looked for in the lake only (`dvc repro`).")
+        warnings.append("the source isn't prepared here, so leaks were searched in the lake only (`dvc repro`).")
     warnings += _retired(table, flywheel, there.retired) if there.retired else []
     texts = {text for text, _ in there.rows}
     contrary = sum(text in texts for text in table["text"].to_pylist())
     if contrary:
-        warnings.append(f"{contrary:,} texts are there already with other labels; both are kept.")
+        warnings.append(f"{contrary:,} texts exist already with other labels; both are kept.")
     return warnings
 
 
@@ -105,6 +105,6 @@ def _retired(table: pa.Table, flywheel: Flywheel, gone: Known) -> list[str]:
     if learned := len(leaks(table, gone, flywheel.split)):
         warnings.append(
             f"{learned:,} of these TEST rows are in TRAIN datasets that are marked unused. Versions that learned from "
-            "them can't be judged on these rows: bring other TEST rows, unless no version was trained on that dataset."
+            "them can't be evaluated on these rows: add other TEST rows, unless no version was trained on that dataset."
         )
     return warnings

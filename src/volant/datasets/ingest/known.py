@@ -82,7 +82,7 @@ def leaks(table: pa.Table, there: Known, split: Split) -> dict[int, str]:
     if split.group and split.group in table.column_names:
         for row, value in enumerate(table[split.group].to_pylist()):
             if value not in (None, "") and str(value) in there.groups:
-                found[row] = f"{split.group} '{value}' is there"
+                found[row] = f"same {split.group} '{value}'"
     return found | _twins(texts, there.texts, split.near_duplicates)
 
 
@@ -95,7 +95,7 @@ def _twins(texts: Sequence[str], others: Sequence[str], threshold: float) -> dic
         first.setdefault(number, row)
     twins = {row: others[first[n]] for row, n in enumerate(numbers[len(others) :]) if n in first}
     return {
-        row: ("its text is there" if texts[row] == twin else f"nearly “{twin[:80]}”") for row, twin in twins.items()
+        row: ("same text" if texts[row] == twin else f"near-duplicate of “{twin[:80]}”") for row, twin in twins.items()
     }
 
 

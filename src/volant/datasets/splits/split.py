@@ -119,7 +119,7 @@ def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:
     looser = "Raise split.near_duplicates towards 1, where only texts of the same words count as the same, or give"
     raise VolantError(
         f"All {len(table):,} texts are near-duplicates of each other, or of one in between, at "
-        f"split.near_duplicates={split.near_duplicates:g}: none may be tested on that others were trained on. "
+        f"split.near_duplicates={split.near_duplicates:g}: so none can be in test while another is in train. "
         f"{looser if split.near_duplicates < 1 else 'Give'} other texts."
     )
 
@@ -127,7 +127,7 @@ def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:
 def _nothing_left(name: str, dropped: Mapping[str, int], split: Split) -> str:
     alike, kin = (dropped.get(f"{name}_{reason}", 0) for reason in ("near_duplicates", "group"))
     why = (
-        f": {alike:,} were dropped as near-duplicates of what judges them, at "
+        f": {alike:,} were dropped as near-duplicates of held-out rows, at "
         f"split.near_duplicates={split.near_duplicates:g}, and {kin:,} by their group"
     )
     return (

@@ -109,7 +109,7 @@ def _find_out(
     kind = KINDS[flywheel.kind]
     total = len(tables["train"])
     if total < LEAST_ROWS:
-        raise VolantError(f"{name} has {total} train rows; what would help can be told from {LEAST_ROWS} on. Add some.")
+        raise VolantError(f"{name} has {total} train rows; advice needs {LEAST_ROWS} or more. Add some.")
     labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
     task = Task(kind, labels, flywheel.metric, flywheel.seed)
     train, validation = (_examples(tables[split], kind, labels) for split in ("train", "validation"))

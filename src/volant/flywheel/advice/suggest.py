@@ -168,7 +168,7 @@ def refuse_existing(out: Path) -> None:
         VolantError: If it is there already.
     """
     if out.exists():
-        raise VolantError(f"{out} exists, and may hold labels by now. Give another --out, or move it away.")
+        raise VolantError(f"{out} exists, and may hold labels by now. Choose another --out, or move it.")
 
 
 def _row(pool: Pool, answer: Annotation, place: int, unsure: float) -> dict[str, Any]:

@@ -80,12 +80,12 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
     gold = kind.gold(test)
     if not len(gold) == len(new.predicted) == len(old.predicted):
         counts = f"{len(gold)} rows, {len(new.predicted)} new answers, {len(old.predicted)} of the champion"
-        raise VolantError(f"There are {counts}. Let both answer the same rows.")
+        raise VolantError(f"There are {counts}. Let both predict the same rows.")
     shared = tuple(label for label in new.labels if label in set(old.labels))
     rows = answerable(kind, gold, shared)
     if not len(rows):
         raise VolantError(
-            f"None of the {len(gold)} test rows has labels that both versions know "
+            f"None of the {len(gold)} test rows has labels shared by both versions "
             f"(new: {', '.join(new.labels)}; champion: {', '.join(old.labels)}). Add test rows of shared labels."
         )
     units = units_of(test.take(rows), group)
@@ -93,7 +93,9 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
     value, sign = metric_value(metric), -1 if metric in LOSSES else 1
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():
-        raise VolantError(f"'{metric}' is undefined on the {len(rows)} rows that both can answer: some label has none.")
+        raise VolantError(
+            f"'{metric}' is undefined on the {len(rows)} rows that both can predict: some label has none."
+        )
     return Pair(metric, value, sign, shared, rows, sides[0], sides[1], now, before)
 
 

@@ -26,7 +26,7 @@ def first(details: Mapping[str, Any]) -> Condition:
     passed = ends[1] < bar if loss else ends[0] > bar
     note = f"{metric} {score:.4f} ({ends[0]:.4f} to {ends[1]:.4f}); the better of majority and chance has {bar:.4f}"
     if not passed:
-        note += "; add rows, or approve it as a person"
+        note += "; add rows, or approve it manually"
     side = "below" if loss else "above"
     return Condition(name, float(score), f"interval {side} {bar:.4f}", bool(passed), note)
 

@@ -9,9 +9,9 @@ from volant.sources.guess.infer import Guess
 from volant.workspace.terminal import Console
 
 AUTO = (
-    "With few rows it is open which model is best. At training, `auto` cross-validates a linear model, a frozen "
-    "encoder and fine-tuned ones on the train rows, takes the best, and says so. It takes some minutes on two cores; "
-    "MODEL=linear takes seconds."
+    "With few rows the best model is not known in advance. At training, `auto` cross-validates a linear model, a "
+    "frozen encoder and fine-tuned ones on the train rows, takes the best, and reports it. It takes some minutes on "
+    "two cores; MODEL=linear takes seconds."
 )
 
 
@@ -51,13 +51,13 @@ def show_report(report: Report, console: Console | None = None) -> None:
     if len(report.counts) > 30:
         table.add_row(f"… {len(report.counts) - 30} more", "", "")
     guess = report.columns
-    parted = f" (parted by '{guess.separator}')" if guess.separator else ""
-    several = f", several labels a text{parted}" if guess.kind == "multilabel" else ""
+    parted = f" (separated by '{guess.separator}')" if guess.separator else ""
+    several = f", several labels per text{parted}" if guess.kind == "multilabel" else ""
     # User's text is never markup: a column may be called [/text].
     found = escape(f": {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}")
     console.print(f"[bold]{report.name}[/]{found}")
     tested = f", {report.test_rows:,} test rows" if report.test_rows is not None else ""
-    grouped = f", never parting a '{guess.group}'" if guess.group else ""
+    grouped = f", never splitting a '{guess.group}'" if guess.group else ""
     read = f"; read as {report.format}" if report.format else ""
     console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}{read}\n"))
     if report.model == "auto":

@@ -95,7 +95,9 @@ def refuse(place: str) -> AbstractContextManager[BinaryIO]:
     Raises:
         VolantError: Always.
     """
-    raise VolantError(f"{place} is named by a manifest, and is not fetched here. Put its text in the file as `source`")
+    raise VolantError(
+        f"{place} is referenced by a manifest, and is not fetched here. Put its text in the file as `source`"
+    )
 
 
 @contextmanager

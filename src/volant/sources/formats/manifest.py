@@ -121,8 +121,8 @@ def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str)
     if told and not any(set(NAMES) & _metadata(row, name).keys() for _, row, name in told):
         number, row, name = told[0]
         raise VolantError(
-            f"{origin}, line {number}: '{name}{META}' has no 'class-name' (several labels: 'class-map'), so nothing "
-            f"says what {name} = {json.dumps(row.get(name))} stands for. It has: {', '.join(_metadata(row, name))}. "
+            f"{origin}, line {number}: '{name}{META}' has no 'class-name' (several labels: 'class-map'), so the "
+            f"meaning of {name} = {json.dumps(row.get(name))} is unknown. It has: {', '.join(_metadata(row, name))}. "
             "Export the output of the labelling job with its class names."
         )
 
@@ -144,7 +144,7 @@ def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed:
     if kind == "multilabel":
         return names
     if len(names) != 1:
-        failed[number] = f"{len(names)} labels, but this flywheel has one a text"
+        failed[number] = f"{len(names)} labels, but this flywheel has one per text"
         return None
     return names[0]
 

@@ -52,9 +52,7 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     for given in filter(None, (text, *(marks or [label]))):
         pick(table, given, where)
     if not table.num_rows:
-        raise VolantError(
-            f"{where}: no rows, only names of columns: {', '.join(table.column_names)}. Add labelled rows."
-        )
+        raise VolantError(f"{where}: no rows, only a header row: {', '.join(table.column_names)}. Add labelled rows.")
     # Evenly over the file: the first rows of a sorted file may hold one class only.
     rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
     cells = cells_of(table.take(rows), {text, label, *marks})

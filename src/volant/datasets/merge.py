@@ -28,7 +28,7 @@ class Gathered:
 
     @property
     def all(self) -> list[pa.Table]:
-        """Every table."""
+        """Return every table."""
         return [*self.source.values(), *self.lake.values()]
 
 

@@ -1,4 +1,4 @@
-"""Which datasets a flywheel has, which versions used them, and marking one as not to be used any more."""
+"""The overview of a flywheel's datasets: the versions that used them, and marking one unused."""
 
 from collections.abc import Mapping
 from dataclasses import replace

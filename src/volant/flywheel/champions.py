@@ -1,4 +1,4 @@
-"""The answers of a champion, present or former, to today's test rows: asked once, then kept on this machine."""
+"""The predictions of a champion, present or former, on today's test rows: computed once, then stored here."""
 
 import json
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
 
 class SilentError(VolantError):
-    """A version that can't answer on this machine."""
+    """A version that can't predict on this machine."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """Answers to all test rows, and which of the rows (N,) the version learned from; None if it kept no record."""
+    """Predictions of all test rows, and which of them (N,) the version learned from; None without a record."""
 
     answers: Answers
     learned: np.ndarray | None
@@ -46,7 +46,7 @@ def rows_digest(test: pa.Table, kind: Kind) -> str:
 
 
 def ask(registry: "Registry", version: "Version", test: pa.Table, name: str, group: str | None, root: Path) -> Answered:
-    """Return a version's answers to the test rows.
+    """Return a version's predictions of the test rows.
 
     Args:
         registry: Has its bundle.
@@ -90,7 +90,7 @@ def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray 
 
 
 def annotation(predicted: Any, scores: dict[str, float]) -> Annotation:
-    """Return an answer out of a row of `predictions.parquet`, or of the answers that are kept."""
+    """Return the prediction in a row of `predictions.parquet`, or of the stored answers."""
     if isinstance(predicted, list):
         return Annotation(labels=tuple(predicted), scores=scores)
     return Annotation(label=predicted, scores=scores)
@@ -103,7 +103,7 @@ def _asked(folder: Path, test: pa.Table, group: str | None) -> Answered:
 
 
 def _keep(answered: Answered, test: pa.Table, path: Path) -> None:
-    """Write the answers down by row id."""
+    """Store the predictions by row id."""
     labels, said = answered.answers.labels, answered.answers.predicted
     columns = [pa.array([a.scores[label] for a in said], pa.float64()) for label in labels]
     table = pa.table(

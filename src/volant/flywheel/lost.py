@@ -1,4 +1,4 @@
-"""A champion that the ledger names and the registry does not hold any more."""
+"""A champion that the ledger names and that was deleted from the registry."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def deleted(name: str, champion: int, fallback: int | None) -> str:
 
 
 def lost_champion(name: str, root: Path = Path()) -> bool:
-    """Whether the champion was deleted, and the bundle in models/ is to be registered again.
+    """Return whether the champion was deleted, and the bundle in models/ is to be registered again.
 
     Raises:
         VolantError: If there is a version to go back to, which is for a person to decide.

@@ -141,5 +141,5 @@ def _nearby(path: str) -> str:
 
 
 def _covers(watched: str, path: str) -> bool:
-    """Whether `path` is the watched file or lies under the watched folder."""
+    """Return whether `path` is the watched file or is under the watched folder."""
     return PurePosixPath(path).is_relative_to(watched)

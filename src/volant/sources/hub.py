@@ -102,7 +102,7 @@ def _from_hub(path: str, name: str | None, revision: str | None) -> "dict[str, S
 
 
 def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: str) -> bool:
-    """Whether a split is published; one with an unusual name was typed by the user, so it must be."""
+    """Return whether a split is published; one with an unusual name was typed by the user, so it must be."""
     if split in published:
         return True
     if role != "train" and split == role:

@@ -1,4 +1,4 @@
-"""The texts of a file, one after the other in constant memory; its form is found as for a flywheel's own files."""
+"""The texts of a file, one after the other in constant memory; its format is detected as for a flywheel's own files."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ Numbered = Iterator[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts are read from a file.
+    """The way to read texts from a file.
 
     Attributes:
         columns: Names of the column or key that holds the text; the first that is there counts.

@@ -1,4 +1,4 @@
-"""One process of this machine at a time, by a locked file; whoever comes second waits, and is told for whom.
+"""File locks: one process of this machine at a time; the second waits, and its message names the holder.
 
 The system lets go of a lock when its process ends, however it ends.
 """
@@ -57,7 +57,7 @@ def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> 
 
 
 def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractContextManager[None]:
-    """Hold the project's turn: one for all flywheels, as they share params.yaml, which DVC reads after each stage.
+    """Hold the lock of an iteration: one for all flywheels, as DVC reads their common params.yaml after each stage.
 
     Args:
         what: What is done meanwhile.

@@ -1,4 +1,4 @@
-"""Where captures and ground truth go: the lake, a local folder or S3; an object appears whole or not at all."""
+"""The store of captures and ground truth: a local folder or S3; an object appears whole or not at all."""
 
 import os
 from collections.abc import Iterator

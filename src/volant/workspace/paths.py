@@ -1,4 +1,4 @@
-"""Where everything of a project is."""
+"""The paths of a project."""
 
 import re
 from pathlib import Path

@@ -41,7 +41,7 @@ def server(folder: Path, port: int, keys: tuple[str, str]) -> AbstractContextMan
 
 
 def address(port: int) -> str:
-    """What `--endpoint-url` takes."""
+    """Return the address for `--endpoint-url`."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -66,7 +66,7 @@ def serve(root: Path = Path(), folder: Path = Path(".s3"), port: int = 9000) -> 
 
 
 def _settings(path: Path, port: int) -> dict[str, str]:
-    """What clients need, as `path` has it for other terminals: the keys, made at first, and where the server is."""
+    """Return the settings for clients, which `path` holds for other terminals: keys (made at first) and address."""
     pairs = [line.partition("=") for line in path.read_text(encoding="utf-8").split()] if path.exists() else []
     kept = {name: value for name, _, value in pairs}
     if pairs and not all(kept.get(name) for name in NAMES):

@@ -44,7 +44,7 @@ def server(
 
 
 def main(serve: Callable[[int], None], port: int) -> None:
-    """What `python -m MODULE [PORT]` does for a server: a user's error is one line and exit code 2."""
+    """Run `python -m MODULE [PORT]` for a server: a user's error is one line and exit code 2."""
     try:
         serve(int(sys.argv[1]) if len(sys.argv) > 1 else port)
     except (VolantError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The dataset card: what a person should know of the rows before trusting what is learned from them."""
+"""The dataset card: facts on the rows that a person should know before trusting a model trained on them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

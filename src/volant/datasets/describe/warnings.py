@@ -1,4 +1,4 @@
-"""What in the rows may spoil training or its judgement, in words."""
+"""Warnings on rows that may spoil training or evaluation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ CHAINED = 1 / 3  # of all rows in one near-duplicate cluster, from which the cut
 
 
 def warnings(found: Survey) -> list[str]:
-    """What may spoil training or its judgement, a sentence or two each."""
+    """Return warnings on what may spoil training or evaluation, a sentence or two each."""
     lines = [*_imbalance(found), *_few(found)]
     for split, side in found.sides.items():
         absent = [label for label in found.labels if not side.labels[label]]
@@ -32,7 +32,7 @@ def warnings(found: Survey) -> list[str]:
 
 
 def alike(report: Mapping[str, Any]) -> list[str]:
-    """Whether so many rows are near-duplicates of each other that they decide the cut.
+    """Warn if so many rows are near-duplicates of each other that they decide the split.
 
     Args:
         report: What `volant.datasets.splits.split.cut` says of the splits.

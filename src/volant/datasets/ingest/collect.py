@@ -28,7 +28,7 @@ class Batch:
 
 
 def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, form: Form, new_labels: bool) -> Batch:
-    """Turn files into rows, check each, and take out those that are there already.
+    """Turn files into rows, check each, and remove those that exist already.
 
     Raises:
         VolantError: If the columns of a file can't hold text or labels.
@@ -52,7 +52,7 @@ def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, f
 
 
 def _fresh(table: pa.Table, kind: str, seen: set) -> list[bool]:
-    """Whether each row is new; adds it to `seen`."""
+    """Return whether each row is new, and add it to `seen`."""
     fresh = []
     for row in zip(table["text"].to_pylist(), checks.labels_of(table, kind), strict=True):
         fresh.append(row not in seen)
@@ -100,7 +100,7 @@ def _warnings(table: pa.Table, flywheel: Flywheel, there: Known, grouped: bool) 
 
 
 def _retired(table: pa.Table, flywheel: Flywheel, gone: Known) -> list[str]:
-    """Whether TEST rows are of TRAIN datasets that no iteration uses any more: versions have learned from them."""
+    """Return warnings on TEST rows that are in unused TRAIN datasets: versions have learned from them."""
     warnings = [] if gone.prepared else ["rows of a TRAIN dataset marked unused aren't on this machine (`dvc pull`)."]
     if learned := len(leaks(table, gone, flywheel.split)):
         warnings.append(

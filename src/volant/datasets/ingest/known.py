@@ -1,4 +1,4 @@
-"""What a flywheel has already: rows that needn't come twice, and rows on the other side that must not come at all."""
+"""The rows of a flywheel: those of the same side are duplicates, those of the other side are leaks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ PREPARED = {"train": ("train", "validation"), "test": ("test",)}
 
 @dataclass(frozen=True)
 class Known:
-    """Rows that are there.
+    """The rows that exist.
 
     Attributes:
         rows: Text and labels of each on the same side.
@@ -59,7 +59,7 @@ def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = P
 
 
 def _retired(flywheel: str, side: str, columns: list[str], group: str | None, root: Path) -> Known | None:
-    """What versions have learned from, and no iteration uses any more; rows that aren't on this machine are missing."""
+    """Return rows that versions have learned from and no iteration uses any more, as far as they are here."""
     gone = [card for card in catalogue.cards(flywheel, root) if card.unused and card.split == "train"]
     if side != "test" or not gone:
         return None
@@ -76,7 +76,7 @@ def groups(tables: Iterable[pa.Table], group: str | None) -> set[str]:
 
 
 def leaks(table: pa.Table, there: Known, split: Split) -> dict[int, str]:
-    """Row number to why it leaks: its text, one nearly the same, or its group is on the other side."""
+    """Map row number to why it leaks: its text, a near-duplicate, or its group is on the other side."""
     texts = table["text"].to_pylist()
     found: dict[int, str] = {}
     if split.group and split.group in table.column_names:

@@ -1,4 +1,4 @@
-"""What an ingest found and did, as data and as text."""
+"""The report of an ingest, as data and as text."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class Report:
         formats: What each file was found to be.
         rows: Read from the files.
         added: Of these, now in the lake (or would be, in a dry run).
-        known: Were there already, or stand twice in the files.
+        known: Existed already, or occur twice in the files.
         left_out: By the flywheel's `columns.where` and `columns.drop_labels`.
         bad: How many rows of each sort of mistake.
         examples: The first bad rows.
@@ -52,7 +52,7 @@ class Report:
 
 
 def refusal(bad: Sequence[Bad], max_bad: int) -> str | None:
-    """Why these bad rows stop an ingest without `--skip-bad`; None if they don't."""
+    """Return why these bad rows stop an ingest without `--skip-bad`; None if they don't."""
     unknown = sum(one.reason == UNKNOWN for one in bad)
     if not unknown and len(bad) <= max_bad:
         return None

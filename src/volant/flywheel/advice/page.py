@@ -1,4 +1,4 @@
-"""What would help next, as a page to read and a picture of the learning curve."""
+"""The advice as a page, and a picture of the learning curve."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def outlook(curve: Mapping[str, Any]) -> str:
-    """Whether more train rows would help, in words.
+    """Return in words whether more train rows would help.
 
     Example:
         >>> points = [{"rows": 50}, {"rows": 100}]

@@ -1,4 +1,4 @@
-"""Two bundles' answers to the same test rows, on the labels that both know."""
+"""Two bundles' predictions of the same test rows, on the shared labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from volant.kinds.record import Annotation
 
 @dataclass(frozen=True)
 class Answers:
-    """What a bundle that knows `labels` says of each test row."""
+    """The predictions of a bundle with `labels` for each test row."""
 
     labels: tuple[str, ...]
     predicted: Sequence[Annotation]
@@ -27,7 +27,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two bundles' answers to the rows whose labels both know.
+    """Two bundles' predictions of the rows of shared labels.
 
     Attributes:
         metric: The flywheel's metric; `value` measures it, `sign` is -1 where less is better.
@@ -49,12 +49,12 @@ class Pair:
 
     @property
     def difference(self) -> float:
-        """How much better the new one is."""
+        """Return how much better the new version is."""
         return self.sign * (self.now - self.before)
 
     @property
     def units(self) -> int:
-        """How many units are drawn."""
+        """Return the number of units drawn."""
         return int(self._drawn().max()) + 1
 
     def _drawn(self) -> np.ndarray:
@@ -72,7 +72,7 @@ class Pair:
 
 
 def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, group: str | None) -> Pair:
-    """Return both bundles' answers to the rows that both can answer; as `compare`, without its verdict.
+    """Return both bundles' predictions of the rows that both can predict; as `compare`, without its verdict.
 
     Raises:
         VolantError: As `compare`.
@@ -104,14 +104,14 @@ def _held(gold: Annotation) -> tuple[str | None, ...]:
 
 
 def answerable(kind: Kind, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-    """Positions of the rows whose gold is made of these labels alone; a row without any counts for several labels."""
+    """Return the positions of rows whose gold has these labels only; with several labels, also rows without any."""
     known = set(labels)
     fits = [known.issuperset(_held(a)) and (kind.name != "classify" or a.label is not None) for a in gold]
     return np.flatnonzero(np.array(fits, dtype=bool)) if known else np.empty(0, dtype=int)
 
 
 def _side(kind: Kind, gold: Sequence[Annotation], answers: Answers, rows: np.ndarray, labels: Sequence[str]) -> Side:
-    """Answers scored on the shared labels: another label in the stead of the gold is a miss, but no label of its own.
+    """Score predictions on the shared labels: another label instead of the gold label is a miss.
 
     Else one wrong answer would add a label with an F1 of 0 to the macro average of the side that knows more.
     """

@@ -138,7 +138,7 @@ def _attribute(loaded: Loaded, label: str | None) -> str | None:
 
 
 def _common(loaded: Loaded, tests: Loaded | None, known: Format) -> Format:
-    """How both files are written; what they differ in is left open, so that each one's own is found."""
+    """Return the format of both files; where they differ it stays open, so that each one's own is detected."""
     if tests is None:
         return loaded.form
     same = tests.form.delimiter == loaded.form.delimiter
@@ -170,7 +170,7 @@ def _rows(loaded: Loaded, guess: Guess, where: Mapping[str, Sequence[str]], path
 
 
 def _check_name(name: str, root: Path, conf: Path, force: bool) -> bool:
-    """Whether a flywheel of that name is live already."""
+    """Return whether a flywheel of that name is live already."""
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
         raise VolantError(
             f"'{name}' can't name a flywheel. Allowed: lower-case letters, digits, - and _, a letter first."

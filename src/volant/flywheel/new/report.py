@@ -1,4 +1,4 @@
-"""What `volant new` found and wrote, as data and as text."""
+"""The report of `volant new`, as data and as text."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ AUTO = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `volant new` found and wrote; `dataclasses.asdict` of it is ready for JSON.
+    """The report of `volant new`; `dataclasses.asdict` of it is ready for JSON.
 
     Attributes:
         path: The conf file written.

@@ -1,4 +1,4 @@
-"""What to know of labelled rows before anything is trained on them."""
+"""The review of labelled rows before anything is trained on them."""
 
 import re
 from collections import Counter, defaultdict

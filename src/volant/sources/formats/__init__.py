@@ -102,7 +102,7 @@ def refuse(place: str) -> AbstractContextManager[BinaryIO]:
 
 @contextmanager
 def to_the_end(name: str) -> Iterator[None]:
-    """Around reading a file, compressed or not: one that is cut off is told as such.
+    """Report a truncated file as such while it is read, compressed or not.
 
     Raises:
         VolantError: If its bytes end too early or can't be decompressed.

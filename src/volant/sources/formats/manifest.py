@@ -42,7 +42,7 @@ class Labelled:
 
 
 def is_manifest(head: str) -> bool:
-    """Whether the first line has a text, and a label attribute with its metadata.
+    """Return whether the first line has a text, and a label attribute with its metadata.
 
     Example:
         >>> is_manifest('{"source": "Fine.", "mood": 1, "mood-metadata": {"class-name": "good"}}')
@@ -112,7 +112,7 @@ def _metadata(row: dict[str, Any], attribute: str) -> dict[str, Any]:
 
 
 def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str) -> None:
-    """Refuse a manifest whose labels are numbers of a job throughout: nothing says what they stand for.
+    """Refuse a manifest whose labels are all numbers of a job, without names.
 
     Raises:
         VolantError: If no row has a name; says which key is missing.

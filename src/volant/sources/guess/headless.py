@@ -1,4 +1,4 @@
-"""A first line that is a row already: read as names of columns, it would be lost."""
+"""A missing header row: the first line is data, and would be lost as column names."""
 
 import pyarrow as pa
 
@@ -37,7 +37,7 @@ def check_names(table: pa.Table, guess: Guess, named: set[str], where: str) -> N
 
 
 def _is_label(table: pa.Table, guess: Guess, where: str) -> bool:
-    """Whether a label of the column is its name, or a part of it."""
+    """Return whether a label of the column is its name, or a part of it."""
     name = pa.chunked_array([[guess.label]])
     cells = (read_labels(column, guess.kind, guess.separator, where) for column in (name, table[guess.label]))
     own, found = ({label for labels in rows for label in labels or ()} for rows in cells)

@@ -1,4 +1,4 @@
-"""A user's file with nothing known of it: what it is, is found out, and told where not certain."""
+"""A user's file of unknown form: the form is detected, and reported where not certain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

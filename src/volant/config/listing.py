@@ -1,4 +1,4 @@
-"""Which flywheels are live and which are only there, read from the YAML itself: composing takes seconds."""
+"""The live flywheels and the others, read from the YAML itself: composing takes seconds."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which datasets a flywheel's lake holds, and their rows. A dataset exists if, and only if, its card does."""
+"""The datasets in a flywheel's lake, and their rows. A dataset exists if, and only if, its card does."""
 
 import json
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from volant.workspace.paths import SIDES, Side, checked, home
 
 @dataclass(frozen=True, config=STRICT)
 class Card:
-    """What is known of one dataset, kept as JSON beside its rows.
+    """The card of one dataset, stored as JSON beside its rows.
 
     Attributes:
         name: The given name, `-`, and the first 8 digits of `sha256`.
@@ -47,12 +47,12 @@ class Card:
 
     @property
     def order(self) -> tuple[str, int, str]:
-        """By which datasets are sorted, the oldest first."""
+        """Return the sort key of datasets, the oldest first."""
         return self.time, self.number, self.name
 
 
 def cards(flywheel: str, root: Path = Path()) -> list[Card]:
-    """Every dataset of a flywheel, of both sides, the oldest first; those that are not used any more too.
+    """Return every dataset of a flywheel, of both sides, the oldest first, unused ones too.
 
     Raises:
         VolantError: If a card is broken, or belongs elsewhere.
@@ -69,7 +69,7 @@ def write(card: Card, root: Path = Path()) -> None:
 
 
 def rows_path(card: Card, root: Path = Path()) -> Path:
-    """Where the rows of a dataset are."""
+    """Return the path of the rows of a dataset."""
     return home(card.flywheel, card.split, root) / f"{card.name}.parquet"
 
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def rows(name: str, root: Path = Path()) -> pa.Table:
-    """The test rows as served: raw texts of those that cleaning kept."""
+    """Return the test rows as served: raw texts of those that cleaning kept."""
     prepared = read_table(paths.prepared(name, root) / "test.parquet")
     return served_rows(prepared, read_table(paths.clean(name, root) / "test.parquet"))
 
 
 def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root: Path = Path()) -> Answers:
-    """The evaluated bundle's answer to each row, as the evaluation wrote it down; nothing where it could not judge.
+    """Return the evaluated bundle's prediction of each row, as the evaluation stored it; empty where there is none.
 
     Args:
         name: The flywheel's name.
@@ -47,7 +47,7 @@ def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root
 
 @dataclass(frozen=True)
 class Contest:
-    """The evaluated bundle, which is compared with champions on the same rows.
+    """An evaluated bundle to compare with champions on the same rows.
 
     Attributes:
         flywheel: Its config.
@@ -118,7 +118,7 @@ class Contest:
         return compare(KINDS[wheel.kind], wheel.metric, test, new, said, *terms)
 
     def _best(self, others: Sequence["Version"], look: int) -> tuple[Past | None, list[str]]:
-        """Return the former champion over which the new version gains least, and a note on each that can't answer."""
+        """Return the former champion over which the new version gains least, and a note on each that can't predict."""
         found: list[Past] = []
         notes: list[str] = []
         for version in others:
@@ -149,7 +149,7 @@ class Contest:
         return ask(self.registry, version, rows, self.root)
 
     def _unlearned(self, old: Answered) -> tuple[np.ndarray, int]:
-        """Positions of the rows that neither has learned from, and how many are excluded."""
+        """Return the positions of the rows that neither has learned from, and how many are excluded."""
         learned = np.zeros(len(self.test), dtype=bool)
         for side in (self.new, old):
             learned |= side.learned if side.learned is not None else False
@@ -163,7 +163,7 @@ class Contest:
         )
 
     def _recorded(self, version: "Version") -> Past | None:
-        """A champion's score on these very rows, with these labels, as the gate recorded it."""
+        """Return a champion's score on these very rows, with these labels, as the gate recorded it."""
         kept, metric = version.gated, self.flywheel.metric
         if any(kept.get(key) != self.measured[key] for key in ("test", "labels")) or metric not in kept["scores"]:
             return None

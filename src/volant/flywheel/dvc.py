@@ -1,4 +1,4 @@
-"""What DVC says is new, and what it runs. The one place that calls DVC to reproduce."""
+"""News from DVC, and its runs: the only module that calls DVC to reproduce."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base par
 
 @dataclass(frozen=True)
 class News:
-    """What differs from what the last run saw.
+    """The changes since the last run.
 
     Attributes:
         train: Whether there are new TRAIN datasets.
@@ -38,7 +38,7 @@ class News:
 
     @property
     def any(self) -> bool:
-        """Whether DVC would run anything."""
+        """Return whether DVC would run anything."""
         return self.train or self.test or bool(self.config or self.files or self.missing)
 
 
@@ -51,7 +51,7 @@ class Ran:
 
 
 def news(name: str, root: Path = Path()) -> News:
-    """What DVC finds changed in the stages of a flywheel.
+    """Return the changes that DVC finds in the stages of a flywheel.
 
     Raises:
         VolantError: If the project is no DVC project, or DVC can't read it.
@@ -62,7 +62,7 @@ def news(name: str, root: Path = Path()) -> News:
 
 
 def read_status(name: str, status: Mapping[str, Any]) -> News:
-    """DVC's status as news.
+    """Return DVC's status as news.
 
     Example:
         >>> read_status("f", {"prepare@f": [{"changed deps": {"data/f/lake/test": "modified"}}]})
@@ -106,13 +106,14 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
         except DvcException as error:
             cause = f" ({error.__cause__})" if error.__cause__ else ""
             raise VolantError(
-                f"{name}: {error}{cause}. What the stage said stands above; mend it, run this again: it goes on there."
+                f"{name}: {error}{cause}. See the output of the stage above. Fix it, then run this again: "
+                "it resumes there."
             ) from error
     return ran
 
 
 def fetch(paths: list[str], root: Path = Path()) -> None:
-    """Bring datasets of the lake that are not on this machine.
+    """Fetch datasets of the lake that are not on this machine.
 
     Raises:
         VolantError: If the lake lacks them.
@@ -150,7 +151,7 @@ def _repo(root: Path) -> Iterator[Any]:
         if not (remote := _remote_error(error)):
             raise
         raise VolantError(
-            f"A source can't be reached ({remote}): {error}. Check its address, your rights and AWS_* settings "
+            f"A source can't be reached ({remote}): {error}. Check its address, your permissions and AWS_* settings "
             "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     finally:
@@ -159,7 +160,7 @@ def _repo(root: Path) -> Iterator[Any]:
 
 
 def _require_lock(root: Path) -> None:
-    """Refuse a dvc.lock that is no YAML, as in the middle of a merge.
+    """Refuse a dvc.lock that is not valid YAML, as in the middle of a merge.
 
     Raises:
         VolantError: If it is; names the line.
@@ -173,7 +174,7 @@ def _require_lock(root: Path) -> None:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise VolantError(
             f"{path} is not valid YAML ({trouble(path, error)}). Take one side (`git checkout --theirs dvc.lock`), "
-            "and run this again: DVC writes what differs anew."
+            "and run this again: DVC rewrites what differs."
         ) from error
 
 
@@ -189,7 +190,7 @@ def _remote_error(error: Exception) -> str | None:
 
 @contextmanager
 def _listening(ran: Ran) -> Iterator[None]:
-    """DVC tells which stages ran and which it restored in its log only."""
+    """Read from DVC's log, its only record of it, which stages ran and which were restored."""
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""The turn itself: news, stages, gate, registry, and one record of what was decided and why."""
+"""The iteration itself: news, stages, gate, registry, and one record of the decision and its reasons."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from volant.workspace.locks import turn_lock
 
 
 def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Turn:
-    """What a turn would find; nothing runs, and params.yaml is left as it was.
+    """Return what an iteration would find; nothing runs, and params.yaml is left as it was.
 
     Raises:
-        VolantError: If the flywheel is not live, or a turn is on.
+        VolantError: If the flywheel is not live, or an iteration is running.
     """
     _require_live(name, root)
     with turn_lock(f"volant iterate {name} --dry-run", root):
@@ -45,17 +45,17 @@ def iterate(
     planned: Callable[[Turn], object] | None = None,
     start: int | None = None,
 ) -> Turn:
-    """One locked turn of a flywheel; cut off, the next one goes on where it stopped.
+    """Run one locked iteration of a flywheel; if it is interrupted, the next one resumes.
 
     Args:
         name: Of a live flywheel.
-        overrides: Of the config, in Hydra's grammar, for this turn.
+        overrides: Of the config, in Hydra's grammar, for this iteration.
         root: The project's root.
         planned: Called with what was found, before anything runs.
         start: From this version's weights on; 0: from none.
 
     Raises:
-        VolantError: If another turn is on, a stage fails, or the registry can't be reached; nothing is lost then.
+        VolantError: If another iteration is running, a stage fails, or the registry is down; nothing is lost then.
     """
     _require_live(name, root)
     with lake(name, root):
@@ -104,13 +104,13 @@ def _case(news: News, trained: bool, done: bool) -> str:
 
 
 def _absent(name: str, root: Path) -> list[str]:
-    """Datasets whose rows are not on this machine, as after a fresh clone."""
+    """Return the datasets whose rows are not on this machine, as after a fresh clone."""
     paths = [catalogue.rows_path(card, root) for card in catalogue.cards(name, root) if not card.unused]
     return [f"{path}.dvc" for path in paths if not path.exists()]
 
 
 def _require_live(name: str, root: Path) -> None:
-    """Before anything is written under that name.
+    """Refuse a flywheel that is not live, before anything is written under its name.
 
     Raises:
         VolantError: If no live flywheel has it; lists those that are.

@@ -1,4 +1,4 @@
-"""Where everything of a project is: the only module that names its folders.
+"""The paths of a project: the only module that names its folders.
 
 `data/`, `models/` and `reports/` hold what stages make, a folder a flywheel; `.volant/` what this machine alone needs.
 """
@@ -59,7 +59,7 @@ def home(flywheel: str, split: str, root: Path = Path()) -> Path:
         VolantError: If either can't name a folder.
     """
     if split not in SIDES:
-        raise VolantError(f"--split {split} is no side of the lake. Allowed: {', '.join(SIDES)}.")
+        raise VolantError(f"--split {split} is not a valid side of the lake. Allowed: {', '.join(SIDES)}.")
     folder = lake(checked(flywheel, "flywheel"), root) / split
     if not (folder / ".gitignore").exists():
         write_text(IGNORED, folder / ".gitignore")

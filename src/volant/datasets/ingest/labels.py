@@ -51,7 +51,7 @@ def settle(flywheel: str, root: Path = Path()) -> None:
     """End a widening: where it was cut off before the card came, conf is what it was, unless a person changed it.
 
     Raises:
-        VolantError: If a turn is on for long, as the labels must not change under it.
+        VolantError: If an iteration runs for long, as the labels must not change under it.
     """
     from volant.config.compose import write_params
 

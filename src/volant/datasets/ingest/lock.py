@@ -1,4 +1,4 @@
-"""One writer at a time in the lake of a flywheel; what one that was killed has left is removed by the next."""
+"""The lock of a flywheel's lake: one writer at a time; the next one removes what a killed one left."""
 
 import re
 import sys

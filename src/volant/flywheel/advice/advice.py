@@ -1,4 +1,4 @@
-"""What would help a flywheel next: `reports/<flywheel>/next.md`, made from its clean rows and its last evaluation."""
+"""Advice for a flywheel: `reports/<flywheel>/next.md`, from its clean rows and its last evaluation."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ LEAST_ROWS = 40  # below that a quarter of the rows teaches nothing
 
 @dataclass(frozen=True)
 class Advice:
-    """What was found.
+    """The advice.
 
     Attributes:
         flywheel: Its name.
@@ -107,11 +107,11 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
 def _find_out(
     name: str, flywheel: config.Flywheel, model: Linear, tables: Mapping[str, pa.Table], made_of: str
 ) -> tuple[Advice, pa.Table, list[Suspect]]:
-    """Fit again; returns what was found, the train rows that were looked at, and all likely label errors in them."""
+    """Refit; return the advice, the train rows that were used, and all likely label errors in them."""
     kind = KINDS[flywheel.kind]
     total = len(tables["train"])
     if total < LEAST_ROWS:
-        raise VolantError(f"{name} has {total} train rows; what would help can be told from {LEAST_ROWS} on. Add some.")
+        raise VolantError(f"{name} has {total} train rows; advice needs {LEAST_ROWS} or more. Add some.")
     labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
     task = Task(kind, labels, flywheel.metric, flywheel.seed)
     train, validation = (_examples(tables[split], kind, labels) for split in ("train", "validation"))
@@ -142,7 +142,7 @@ def _examples(table: pa.Table, kind: Kind, labels: tuple[str, ...]) -> Examples:
 
 
 def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
-    """The linear model that is fitted again and again, since the curve of an encoder takes hours.
+    """Return the linear model to refit, since the curve of an encoder takes hours.
 
     The flywheel's own where it is linear or has one beside its encoder; else the project's, of `conf/model/`.
     """
@@ -157,7 +157,7 @@ def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
 
 
 def _units(table: pa.Table, split: config.Split) -> np.ndarray:
-    """What must not be parted, a value a row: the group that config names, else near-duplicates."""
+    """Return the unit of each row, which must not be split: its group by config, else its near-duplicates."""
     if split.group and split.group in table.column_names:
         values = table[split.group].to_pylist()
         named = [f"={v}" if v not in (None, "") else f"#{k}" for k, v in enumerate(values)]
@@ -170,7 +170,7 @@ def _rows_digest(table: pa.Table, column: str) -> str:
 
 
 def _kept(reports: Path, made_of: str) -> Advice | None:
-    """What was found before, if it was made of the same; a file that can't be read is made again."""
+    """Return the former advice if its inputs are the same; a file that can't be read is made again."""
     path = reports / "next.json"
     if not all(file.exists() for file in (path, reports / "next.md", reports / FILE)):
         return None

@@ -1,4 +1,4 @@
-"""A pool of texts without labels: read, and rid of what is known already or says the same twice."""
+"""A pool of texts without labels, without texts already known and without near-duplicates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def plain(text: str) -> str:
 
 
 def _known(name: str, root: Path) -> list[str]:
-    """Texts of every row that the flywheel has, as they came: those of its last turn, and those ingested since."""
+    """Texts of every row that the flywheel has, as they came: those of its last iteration, and those ingested since."""
     prepared = paths.prepared(name, root)
     files = [prepared / f"{split}.parquet" for split in ("train", "validation", "test")]
     found = [read_table(path, ["text"]) for path in files if path.exists()]

@@ -1,7 +1,7 @@
 """The commands of an iteration: iterate, what would help next, which texts to label next."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from volant.cli.app import AsJson, app
 from volant.errors import VolantError
 from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line, plain
+
+if TYPE_CHECKING:
+    from volant import flywheel
 
 
 @app.command("next", rich_help_panel="Iterate")
@@ -63,12 +66,15 @@ def suggest(
 
 
 @app.command(rich_help_panel="Iterate")
-def iterate(
+def iterate(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A live flywheel.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides for this iteration.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would run.")] = False,
     from_version: Annotated[
         int | None, typer.Option(help="Start from the weights of this version; 0: from the encoder's own.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option(help="Without a version yet: iterate with this quick model first, such as linear.")
     ] = None,
     advice: Annotated[bool, typer.Option(help="Also report what would help next (reports/NAME/next.md).")] = True,
     as_json: AsJson = False,
@@ -76,8 +82,7 @@ def iterate(
     """Run one iteration: train and evaluate what is new, gate, register, promote. Exit code 3: the gate failed."""
     from volant import flywheel
     from volant.config import model_choice
-    from volant.evaluation.results import read_results, show_next, show_results
-    from volant.flywheel.show import show_plan, show_turn
+    from volant.flywheel.show import show_plan
 
     console = Console(stderr=as_json)
     given = model_choice.expand(overrides or [])
@@ -87,18 +92,30 @@ def iterate(
         turn = flywheel.plan(name, given)
         show_plan(turn, console)
     else:
-        turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console), start=from_version)
-        if advice and turn.case != "nothing":
-            _advise(name, console)
-        if turn.ran.executed or turn.ran.restored:
-            show_results(name, read_results(name), console)
-        show_turn(turn, console)
-        if turn.case == "first":
-            show_next(name, console)
+        if first and flywheel.needs_first(name, given):
+            _run(name, [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *given], None, console)
+        turn = _run(name, given, from_version, console, advice)
     if as_json:
         print(json_line(turn.to_json()))  # noqa: T201
     if turn.outcome == "rejected":
         raise typer.Exit(3)
+
+
+def _run(name: str, overrides: list[str], start: int | None, console: Console, advice: bool = False) -> "flywheel.Turn":
+    """Run an iteration, and show its plan, its results and its decision."""
+    from volant import flywheel
+    from volant.evaluation.results import read_results, show_next, show_results
+    from volant.flywheel.show import show_plan, show_turn
+
+    turn = flywheel.iterate(name, overrides, planned=lambda turn: show_plan(turn, console), start=start)
+    if advice and turn.case != "nothing":
+        _advise(name, console)
+    if turn.ran.executed or turn.ran.restored:
+        show_results(name, read_results(name), console)
+    show_turn(turn, console)
+    if turn.case == "first":
+        show_next(name, console)
+    return turn
 
 
 def _advise(name: str, console: Console) -> None:

@@ -4,7 +4,7 @@ DVC's change detection decides what runs; everything that touches the outside (r
 never in a stage, so that an interrupted iteration resumes where it stopped.
 """
 
-from volant.flywheel.iteration import iterate, plan
+from volant.flywheel.iteration import iterate, needs_first, plan
 from volant.flywheel.record import Turn
 
-__all__ = ["Turn", "iterate", "plan"]
+__all__ = ["Turn", "iterate", "needs_first", "plan"]

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import yaml
+
 from volant import config
 from volant.config import compose
 from volant.config.listing import live_flywheels
@@ -16,9 +18,13 @@ from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Turn
 from volant.flywheel.warm_start import start_from
+from volant.tracking.registry import registry
+from volant.tracking.stores import known
 from volant.workspace import paths
 from volant.workspace.files import write_text
 from volant.workspace.locks import turn_lock
+
+QUICK = ("linear", "auto")  # families that no other model needs to come before
 
 
 def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Turn:
@@ -78,6 +84,31 @@ def iterate(
         write_text(json.dumps(turn.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
         return turn
+
+
+def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> bool:
+    """Return whether a quick model is worth an iteration of its own before the flywheel's model.
+
+    It is where there is no version yet and the own model takes minutes: a linear one is quick itself, and `auto` is for
+    rows too few to tell two models apart.
+
+    Args:
+        name: Of a live flywheel.
+        overrides: Of the config, in Hydra's grammar.
+        root: The project's root.
+
+    Raises:
+        VolantError: If the flywheel is not live, or its config is not valid.
+    """
+    _require_live(name, root)
+    if last_iteration.read(name, root) is not None:
+        return False
+    if known(root):
+        with registry(root) as opened:
+            if opened.knows(name):
+                return False
+    tree = yaml.safe_load(compose.compose(root, overrides))
+    return tree["flywheels"][name]["model"]["family"] not in QUICK
 
 
 def _look(name: str, overrides: Sequence[str], root: Path) -> Turn:

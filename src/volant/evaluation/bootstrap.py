@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant.kinds.rates import LOSSES, Tallies, measure
+from volant.kinds.rows import group_names
 
 FEW_UNITS = 10  # below, what differs between whole groups can't be told from so few draws of them
 FEW_ERRORS = 10  # rows wrong, or right, below which the draws don't show what others would be
@@ -107,7 +108,7 @@ def units_of(table: pa.Table, group: str | None) -> np.ndarray:
         [0, 1]
     """
     values = table[group].to_pylist() if group in table.column_names else [None] * len(table)
-    names = [f"#{row:09}" if value in (None, "") else f"={value}" for row, value in enumerate(values)]
+    names = group_names(values)
     return np.unique(names, return_inverse=True)[1] if names else np.arange(0)
 
 

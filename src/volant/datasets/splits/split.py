@@ -14,6 +14,7 @@ from volant.datasets.splits.positions import positions
 from volant.datasets.splits.stratified import Units, draw
 from volant.errors import VolantError
 from volant.kinds import Kind
+from volant.kinds.rows import group_names
 from volant.kinds.words import plain
 
 ORDER = ("test", "validation", "train")  # a text on two sides stays on the first of these
@@ -139,9 +140,7 @@ def _nothing_left(name: str, dropped: Mapping[str, int], split: Split) -> str:
 def _groups(table: pa.Table, group: str) -> np.ndarray:
     if group not in table.column_names:
         raise VolantError(f"split.group names no column: '{group}'. There are: {', '.join(table.column_names)}.")
-    values = table[group].to_pylist()
-    # a row of no group is a group of its own
-    return np.array([f"={value}" if value not in (None, "") else f"#{row}" for row, value in enumerate(values)])
+    return np.array(group_names(table[group].to_pylist()))
 
 
 def _drop_straddlers(tables: dict[str, pa.Table], same: dict[str, np.ndarray], group: str | None) -> dict[str, int]:

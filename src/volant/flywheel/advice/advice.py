@@ -14,6 +14,7 @@ from volant.config import model_choice
 from volant.config.listing import live_flywheels
 from volant.datasets.splits.near_duplicates import clusters
 from volant.errors import VolantError
+from volant.evaluation.bootstrap import units_of
 from volant.flywheel.advice.curve import learning_curve
 from volant.flywheel.advice.label_errors import FILE, write_label_errors
 from volant.flywheel.advice.mislabelled import Suspect, listed, out_of_fold, suspects
@@ -159,9 +160,7 @@ def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
 def _units(table: pa.Table, split: config.Split) -> np.ndarray:
     """Return the unit of each row, which must not be split: its group by config, else its near-duplicates."""
     if split.group and split.group in table.column_names:
-        values = table[split.group].to_pylist()
-        named = [f"={v}" if v not in (None, "") else f"#{k}" for k, v in enumerate(values)]
-        return np.unique(named, return_inverse=True)[1]
+        return units_of(table, split.group)
     return clusters(table["text"].to_pylist(), split.near_duplicates)
 
 

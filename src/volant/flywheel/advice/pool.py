@@ -9,6 +9,7 @@ from volant.bundle.batch.predicting import read_texts
 from volant.config import Flywheel
 from volant.datasets import catalogue
 from volant.datasets.splits.near_duplicates import clusters
+from volant.kinds.rows import text_key
 from volant.sources.formats.options import Options
 from volant.workspace import paths
 from volant.workspace.files import read_table
@@ -43,11 +44,11 @@ def read_pool(
         VolantError: If the file can't be read, or has no such column.
     """
     texts, known = list(read_texts(file, column, written)), _known(name, root)
-    seen = {plain(text) for text in known} | {""}
-    fresh = [text for text in texts if plain(text) not in seen]
+    seen = {text_key(text) for text in known} | {""}
+    fresh = [text for text in texts if text_key(text) not in seen]
     first_of: dict[str, str] = {}
     for text in fresh:
-        first_of.setdefault(plain(text), text)
+        first_of.setdefault(text_key(text), text)
     once = list(first_of.values())
     # more than that are drawn at random, before near-duplicates are looked for: both cost time
     drawn = np.sort(np.random.default_rng(flywheel.seed).permutation(len(once))[:MOST])
@@ -60,16 +61,6 @@ def read_pool(
     of_known, repeats = int((~new).sum()), len(candidates) - int((~new).sum()) - len(kept)
     seen_before, twins = len(texts) - len(fresh) + of_known, len(fresh) - len(once) + repeats
     return Pool([candidates[k] for k in kept], len(texts), seen_before, twins)
-
-
-def plain(text: str) -> str:
-    """A text without what a reader doesn't see: runs of spaces, and case.
-
-    Example:
-        >>> plain(" A  fine film. ")
-        'a fine film.'
-    """
-    return " ".join(text.split()).casefold()
 
 
 def _known(name: str, root: Path) -> list[str]:

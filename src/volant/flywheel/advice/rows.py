@@ -25,7 +25,7 @@ def pick(examples: Examples, rows: np.ndarray) -> Examples:
 def strata(kind: Kind, gold: Sequence[Annotation]) -> np.ndarray:
     """A number a row (N,): that of its rarest label, so that rare labels are spread too."""
     counts = kind.count(gold)
-    held = [a.labels or (a.label or "",) for a in gold]
+    held = [kind.labels_of(a) or ("",) for a in gold]
     rarest = [min(labels, key=lambda label: (counts[label], label)) for labels in held]
     return np.unique(rarest, return_inverse=True)[1]
 

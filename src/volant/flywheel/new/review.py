@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.kinds import KINDS
+from volant.kinds.rows import text_key
 from volant.sources.columns import check_rows
 from volant.sources.guess.infer import SEPARATORS
 
@@ -46,7 +47,7 @@ def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list
 
 def _count_texts(rows: pa.Table, kind: str) -> Counter[str]:
     """Different texts of each label: `prepare` drops the rest as duplicates."""
-    texts = map(_key, rows["text"].to_pylist())
+    texts = map(text_key, rows["text"].to_pylist())
     gold = zip(texts, KINDS[kind].gold(rows), strict=True)
     pairs = {(text, label) for text, a in gold if text for label in KINDS[kind].labels_of(a)}
     return Counter(label for _, label in pairs)
@@ -80,8 +81,8 @@ def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
             f"The test file has labels that the data file lacks: {', '.join(sorted(unknown)[:10])}. "
             "Fix their spelling, or remove those rows."
         )
-    known = {_key(text) for text in rows["text"].to_pylist()}
-    both = sum(_key(text) in known for text in test["text"].to_pylist() if _key(text))
+    known = {text_key(text) for text in rows["text"].to_pylist()}
+    both = sum(text_key(text) in known for text in test["text"].to_pylist() if text_key(text))
     if not both:
         return []
     return [f"Leakage: {both} of {test.num_rows} test texts are in the data too; `prepare` drops them from train."]
@@ -91,7 +92,7 @@ def _duplicates(rows: pa.Table, kind: str) -> list[str]:
     labels: dict[str, set[str]] = defaultdict(set)
     filled = 0  # an empty text repeats nothing: `check_rows` says how many there are
     for text, label in zip(rows["text"].to_pylist(), rows[KINDS[kind].column].to_pylist(), strict=True):
-        if key := _key(text):
+        if key := text_key(text):
             labels[key].add(str(label))
             filled += 1
     repeated = filled - len(labels)
@@ -130,7 +131,3 @@ def _imbalance(counts: Counter[str], rows: pa.Table) -> list[str]:
 def _listed(counts: dict[str, int]) -> str:
     shown = ", ".join(f"'{label}' ({n})" for label, n in sorted(counts.items(), key=lambda item: item[1])[:10])
     return shown + (f" and {len(counts) - 10} more" if len(counts) > 10 else "")
-
-
-def _key(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -1,6 +1,5 @@
 """What stands between what anyone may say and what a model learns: leaks, conflicts, a quorum."""
 
-import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from volant.kinds import kind_of_row
+from volant.kinds.rows import text_key
 from volant.monitor.redact import redact
 from volant.service.feedback.items import Item, Status
 from volant.workspace.paths import checked, lake, prepared
@@ -26,7 +26,7 @@ def key_of(text: str) -> str:
         >>> key_of("A fine\nfilm ") == key_of("a fine film")
         True
     """
-    return blake2b(re.sub(r"\s+", " ", text).strip().casefold().encode(), digest_size=12).hexdigest()
+    return blake2b(text_key(text).encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,26 @@
+"""What rows have in common: the key of a text, and the group that must stay on one side of a split."""
+
+from collections.abc import Iterable
+
+
+def text_key(text: str) -> str:
+    r"""Return what texts share that differ in nothing but case and white space.
+
+    Example:
+        >>> text_key(" A  fine\nfilm. ")
+        'a fine film.'
+    """
+    return " ".join(text.casefold().split())
+
+
+def group_names(values: Iterable[object]) -> list[str]:
+    """Return the name of the group of each row; a row of no group is one of its own.
+
+    Args:
+        values: Of the group column, one a row; None and "" are no group.
+
+    Example:
+        >>> group_names(["a", None, "a", ""])
+        ['=a', '#000000001', '=a', '#000000003']
+    """
+    return [f"#{row:09}" if value in (None, "") else f"={value}" for row, value in enumerate(values)]

@@ -167,7 +167,7 @@ def test_not_an_s3_server(project: Path, keys: S3) -> None:
     [
         ("AccessDenied", 403, "does not let this key write"),
         ("PermanentRedirect", 301, "in another region. Set AWS_DEFAULT_REGION"),
-        ("ExpiredToken", 400, "Log in anew"),
+        ("ExpiredToken", 400, "Log in again"),
     ],
 )
 def test_what_amazon_answers_and_rclone_can_not(code: str, status: int, says: str) -> None:

@@ -9,12 +9,12 @@ def deleted(name: str, champion: int, fallback: int | None) -> str:
     """Return a message on a champion that was deleted in MLflow's UI, and what to do.
 
     Example:
-        >>> deleted("mine", 2, 1)[-62:]
-        '`volant rollback mine` makes version 1 the champion, which exists.'
+        >>> deleted("mine", 2, 1)[-58:]
+        '`volant rollback mine` restores version 1 as the champion.'
     """
     said = f"{name}: version {champion} is the champion in the ledger, but it was deleted from the registry."
     if fallback:
-        return f"{said} `volant rollback {name}` makes version {fallback} the champion, which exists."
+        return f"{said} `volant rollback {name}` restores version {fallback} as the champion."
     return f"{said} `volant iterate {name}` registers the bundle in models/{name} again."
 
 

@@ -66,7 +66,7 @@ def test_near_duplicates_and_groups_of_the_other_side_leak(project: Path) -> Non
     put(project, "test", reviews(20), 1)
     text, label = reviews(20)["text"][3].as_py(), reviews(20)["label"][3].as_py()
     near = rows_csv(project / "rows/near.csv", [*GOOD, (text.upper() + " !!", label)])
-    with pytest.raises(VolantError, match=r"near.csv, line 4: leakage: nearly"):
+    with pytest.raises(VolantError, match=r"near.csv, line 4: leakage: near-duplicate of"):
         ingest("mine", [near], "train", root=project)
     params = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(params.replace("group: null", "group: movie"))

@@ -277,7 +277,7 @@ def test_rows_without_a_label_are_counted_and_left_out(project: Path) -> None:
     path = csv(project / "a.csv", [*rows(60, 60), ("what is this", ""), ("and that", " ")])
     report = new("mine", path, root=project)
     assert (report.rows, report.counts) == (120, {"bad": 60, "good": 60})
-    assert [line for line in report.warnings if "2 of 122 rows" in line and "left out" in line]
+    assert [line for line in report.warnings if "2 of 122 rows" in line and "excluded" in line]
     assert source_of(project, "mine")["columns"]["drop_labels"] == [""]
 
 

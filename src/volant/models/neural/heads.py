@@ -28,7 +28,7 @@ class TextHead(nn.Module):
         return self.linear(self.dropout(pooled))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of a batch; targets are (B, L) floats for several labels per text, else (B,) integers."""
+        """Return the mean loss of a batch; targets are floats (B, L) for several labels per text, or integers (B,)."""
         weights = None if self.weights is None else self.weights.to(logits.device)
         if targets.is_floating_point():
             return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)

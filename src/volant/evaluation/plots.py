@@ -45,7 +45,7 @@ def per_class(labels: Sequence[dict]) -> "Figure":
     shown = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in AVERAGED}
     places = np.arange(len(rows))
     figure, (axis,) = canvas(8, min(1.6 + 0.3 * len(rows), 24))
-    marks: Any = {"markersize": 5, "clip_on": False}  # full circles at 0 and 1 too
+    marks: Any = {"markersize": 5, "clip_on": False}  # whole marks at 0 and 1 too
     axis.barh(places, shown["f1"], color=COLOURS[5], label="F1")
     axis.plot(shown["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
     axis.plot(shown["recall"], places, "o", color=COLOURS[6], label="recall", **marks)

@@ -31,7 +31,7 @@ def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
 
 
 def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:
-    """Return the rows whose labels the bundle knows: TEST rows can have new labels before any TRAIN row has them."""
+    """Return the rows whose labels the bundle has: TEST rows can have new labels before any TRAIN row has them."""
     known = set(bundle.labels)
     held = [set(bundle.kind.labels_of(a)) for a in bundle.kind.gold(test)]
     foreign = sorted(set().union(*held) - known)

@@ -39,6 +39,11 @@ def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:
 def text(kind: Kind, annotation: Annotation, separator: str = ", ") -> str:
     """Return an annotation as one text, its labels in alphabetical order.
 
+    Args:
+        kind: Kind of the model.
+        annotation: Gold or predicted annotation.
+        separator: Text between two labels.
+
     Example:
         >>> from volant.kinds import KINDS
         >>> text(KINDS["multilabel"], Annotation(labels=("plot", "cast")))

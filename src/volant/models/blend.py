@@ -21,7 +21,7 @@ def beside(
 ) -> Fitted:
     """Add another model's logits to each candidate of a fitted one, and return the result.
 
-    An encoder knows what words mean, n-grams how this task is worded.
+    An encoder captures the meaning of words, n-grams the wording of this task.
 
     Args:
         fitted: The model; without candidates if another process of torchrun writes them.
@@ -75,7 +75,7 @@ def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: fl
         parts: Logits (N, L) of each model.
         targets: Targets of the rows.
         task: Kind, labels, metric, seed.
-        pull: Pseudo-rows in favour of equal weights, so that few rows can't single out one part by chance.
+        pull: Rows that a prior around weights of 1 is worth, so that few rows can't single out one part by chance.
     """
     from scipy.optimize import minimize
 

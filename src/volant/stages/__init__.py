@@ -14,7 +14,7 @@ from volant.workspace.terminal import Console
 
 def _alone(name: str) -> AbstractContextManager[None]:
     """Wait for a stage of this flywheel that outlived its iteration: both would write the same files."""
-    if int(os.environ.get("RANK", "0")):  # of torchrun, whose first process holds it for all of them
+    if int(os.environ.get("RANK", "0")):  # set by torchrun, whose first process holds the lock for all
         return nullcontext()
     from volant.workspace.locks import held  # here: a stage's lock is not one of its outputs
     from volant.workspace.paths import LOCKS

@@ -56,7 +56,7 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
     require_metric(task, examples["validation"])  # before minutes of training
     origin = Origin.of(name, flywheel, data, git_commit())
     work = work / f"{name}-{digest([asdict(flywheel), origin.data])[:16]}"
-    rank = int(os.environ.get("RANK", "0"))  # of torchrun
+    rank = int(os.environ.get("RANK", "0"))  # set by torchrun
     draft = folder.with_name(f".{folder.name}.{rank}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

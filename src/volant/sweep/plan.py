@@ -184,4 +184,4 @@ def data_digest(root: Path, name: str) -> str:
                 f"{file} does not exist: a trial trains on the clean rows. Make them with "
                 f"`dvc repro clean@{name}` (`{name}` must be live in conf/config.yaml), or `dvc pull` them."
             )
-    return f"sha-{digest([sha256(file) for file in files])[:16]}"  # never read as a number
+    return f"sha-{digest([sha256(file) for file in files])[:16]}"  # the prefix prevents parsing as a number

@@ -28,7 +28,7 @@ def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
     """
     import matplotlib as mpl
 
-    mpl.use("Agg")  # no window, on any machine
+    mpl.use("Agg")  # without a window
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from matplotlib import pyplot as plt
 

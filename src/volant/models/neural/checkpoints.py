@@ -58,7 +58,7 @@ def state_of(checkpoint: Path) -> TrainerState:
 
 
 def has_ended(state: TrainerState) -> bool:
-    """Return True if training had ended at this state, early or not; whatever was killed then came after it."""
+    """Return True if training had ended at this state, early or not, before the process was killed."""
     callbacks: Any = state.stateful_callbacks  # declared as a list, but the state turns it into a mapping
     return bool(callbacks["TrainerControl"]["args"]["should_training_stop"])
 

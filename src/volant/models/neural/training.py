@@ -131,11 +131,11 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         rows: Number of train rows.
         work: Folder of checkpoints.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))  # of torchrun
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
     steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps * processes))
     planned = math.ceil(steps * options.num_train_epochs)
     total = max(planned, options.min_steps)
-    # with fewer rows than these steps need, validation has too few to choose among epochs: it scores the end only
+    # if `min_steps` applies, validation has too few rows to choose among epochs: it evaluates the end only
     every = max(1, min(total, steps // options.evaluations_per_epoch)) if total == planned else total
     made = TrainingArguments(
         output_dir=str(work),
@@ -166,7 +166,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         label_names=["labels"],
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to=[],
-        disable_tqdm=True,  # `progress` shows the progress
+        disable_tqdm=True,  # `progress` replaces it
     )
     made._n_gpu = min(made.n_gpu, 1)  # else one process feeds all GPUs, with a larger step; torchrun uses all
     return made

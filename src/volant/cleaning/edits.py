@@ -60,7 +60,7 @@ def inverse(edits: Sequence[Edit]) -> list[Edit]:
 
 
 def align(old: str, new: str) -> list[Edit]:
-    r"""Return the edits from one text to the other, by a comparison of words, then of the characters between them.
+    """Return the edits from one text to the other, by a comparison of words, then of the characters between them.
 
     For steps that can't report their edits, and that leave most words and their order unchanged.
 

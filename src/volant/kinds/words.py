@@ -57,7 +57,7 @@ INVISIBLE = dict.fromkeys(
 
 
 def words(text: str, noise: bool = False) -> list[str]:
-    r"""Return the lower-cased words of a text in order, each with its combining marks in one normal form.
+    """Return the lower-cased words of a text in order, each with its combining marks in one normal form.
 
     Args:
         text: Any text.

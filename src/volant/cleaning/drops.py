@@ -1,6 +1,6 @@
-"""The drop steps: which rows of a split leave a training run. They never run at prediction.
+"""The drop steps, which remove rows of a split before training. They never run at prediction.
 
-No row of test is dropped, but for empty texts: what is measured stays what was published.
+No row of test is dropped, except for empty texts: the published test set stays the one that is measured.
 """
 
 from collections import Counter, defaultdict
@@ -10,13 +10,13 @@ from itertools import chain
 
 from volant.errors import VolantError
 
-# A split whose texts another one holds as well loses them; test is last, and loses none.
+# A split loses texts that a later one in this order also has; test is last, and loses none.
 KEPT_FROM = {"train": ("validation", "test"), "validation": ("test",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A split as drop steps see it: cleaned texts, and what each row says of its text (comparable)."""
+    """A split as drop steps see it: cleaned texts, and the gold of each row as a comparable value."""
 
     texts: Sequence[str]
     targets: Sequence[Hashable]
@@ -24,11 +24,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class DropStep:
-    """A named choice of rows to drop.
+    """A named rule that selects rows to drop.
 
     Attributes:
-        name: The name in the registry and in reports.
-        choose: Given a split's name and all splits, the row numbers to drop, by reason.
+        name: Name in the registry and in reports.
+        choose: Function from a split's name and all splits to the row numbers to drop, by reason.
     """
 
     name: str
@@ -36,7 +36,7 @@ class DropStep:
 
 
 def drop_empty() -> DropStep:
-    """Drop rows without text, of test too: nobody can say what they are.
+    """Drop rows without text, of test too: they have nothing to predict from.
 
     Example:
         >>> drop_empty().choose("train", {"train": Rows(["a", " "], ["x", "x"])})
@@ -50,9 +50,9 @@ def drop_empty() -> DropStep:
 
 
 def drop_duplicates() -> DropStep:
-    """Keep one row of each text, the first with the target that most of its rows carry; without a most, none.
+    """Keep one row of each text, the first with the most frequent target of its rows; on a tie, none.
 
-    `duplicate` counts rows that repeat the kept one, `conflicting` those that contradict it or one another.
+    `duplicate` counts rows that repeat the remaining one, `conflicting` those that contradict it or one another.
 
     Example:
         >>> rows = Rows(["a", "a", "a", "b", "b"], ["x", "y", "x", "x", "y"])
@@ -81,6 +81,9 @@ def drop_duplicates() -> DropStep:
 def drop_long(max_chars: int) -> DropStep:
     """Drop rows of train and validation whose text is longer than `max_chars` characters.
 
+    Raises:
+        VolantError: If `max_chars` is below 1.
+
     Example:
         >>> drop_long(3).choose("train", {"train": Rows(["abc", "abcd"], ["x", "x"])})
         {'long': [1]}
@@ -96,7 +99,7 @@ def drop_long(max_chars: int) -> DropStep:
 
 
 def drop_leaks() -> DropStep:
-    """Drop rows of train whose text validation or test holds as well, and rows of validation that test holds.
+    """Drop rows of train whose text is also in validation or test, and rows of validation whose text is also in test.
 
     Example:
         >>> splits = {"train": Rows(["a", "b"], ["x", "x"]), "test": Rows(["b"], ["x"])}

@@ -1,4 +1,4 @@
-"""How the labelled pieces of a text move when a cleaning step changes the text around them."""
+"""Edits of a text, and how labelled spans follow them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,13 @@ from volant.kinds.record import Span
 Word = re.Match[str]
 
 WORD = re.compile(r"(?:\S|\x85)+")  # \x85 is white space to Python, but mostly an ellipsis decoded wrongly
-# Characters aligned one by one cost about old x new steps; above this a changed stretch is taken as one edit.
+# Alignment by characters costs about old x new steps; above this a changed stretch is one edit.
 LARGEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Characters `start` up to `end` of the old text became `length` ones; between edits nothing moves."""
+    """One edit: characters `start` up to `end` of the old text became `length` ones."""
 
     start: int
     end: int
@@ -24,13 +24,13 @@ class Edit:
 
 
 def move(spans: Iterable[Span], edits: Sequence[Edit]) -> list[Span]:
-    """Where spans of the old text lie in the new one; a span whose text vanished is left out.
+    """Return spans of the old text as spans of the new one; a span whose text was removed is left out.
 
-    A span that cuts through a replaced stretch takes in the whole replacement: half a placeholder is no use.
+    A span that overlaps a replacement is extended to all of it: half a placeholder has no meaning.
 
     Args:
-        spans: Pieces of the old text.
-        edits: What changed, in order, without overlaps.
+        spans: Spans of the old text.
+        edits: Edits in order, without overlaps.
 
     Example:
         >>> move([Span(4, 9, "city")], [Edit(0, 3, 0)])
@@ -43,7 +43,7 @@ def move(spans: Iterable[Span], edits: Sequence[Edit]) -> list[Span]:
 
 
 def inverse(edits: Sequence[Edit]) -> list[Edit]:
-    """Return the edits that lead back from the new text to the old one.
+    """Return the edits from the new text back to the old one.
 
     Example:
         >>> move(move([Span(4, 9, "city")], [Edit(0, 3, 0)]), inverse([Edit(0, 3, 0)]))
@@ -60,16 +60,16 @@ def inverse(edits: Sequence[Edit]) -> list[Edit]:
 
 
 def align(old: str, new: str) -> list[Edit]:
-    """Edits from one text to the other, found by comparing words, then characters of what lies between.
+    """Return the edits from one text to the other, by a comparison of words, then of the characters between them.
 
-    For steps which can't say what they changed, and which leave most words and their order as they were.
+    For steps that can't report their edits, and that leave most words and their order unchanged.
 
     Example:
         >>> align("a  cafe\u0301 in Nice", "a café in Nice")
         [Edit(start=2, end=3, length=0), Edit(start=6, end=8, length=1)]
     """
     edits: list[Edit] = []
-    left = right = 0  # where the last pair of words ends
+    left = right = 0  # end of the last pair of words
     for word, twin in _pairs(list(WORD.finditer(old)), list(WORD.finditer(new))):
         edits += _characters(old[left : word.start()], new[right : twin.start()], left)
         edits += _characters(word[0], twin[0], word.start())
@@ -78,7 +78,7 @@ def align(old: str, new: str) -> list[Edit]:
 
 
 def _pairs(first: list[Word], second: list[Word]) -> list[tuple[Word, Word]]:
-    if len(first) == len(second):  # each word became one word: safer than looking for the longest stretch in common
+    if len(first) == len(second):  # each word became one word: safer than a search for the longest common stretch
         return list(zip(first, second, strict=True))
     words = SequenceMatcher(None, [w[0] for w in first], [w[0] for w in second], autojunk=False)
     return [(first[a + k], second[b + k]) for a, b, size in words.get_matching_blocks() for k in range(size)]
@@ -105,7 +105,7 @@ def _start(position: int, edits: Sequence[Edit]) -> int:
 def _end(position: int, edits: Sequence[Edit]) -> int:
     shift = 0
     for edit in edits:
-        if edit.start >= position:  # what is put in just behind a span is not of the span
+        if edit.start >= position:  # an insertion just behind a span does not belong to it
             break
         if edit.end > position:
             return edit.start + shift + edit.length

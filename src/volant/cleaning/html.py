@@ -1,4 +1,4 @@
-"""Markup out of a text, with a real parser (lexbor), and without losing text that only looks like markup."""
+"""Removal of markup from a text, with a real parser (lexbor), without loss of text that only looks like markup."""
 
 import html as stdlib_html
 import re
@@ -21,36 +21,36 @@ INLINE = (
     "source|span|strike|strong|style|sub|sup|svg|textarea|time|track|tt|u|var|video|wbr"
 )
 # A tag is a name of HTML (or `prefix:name`, as Word writes them) alone, with one bare attribute, or with `=`
-# in what follows, up to a `>`. Everything else with a `<` is somebody's text ("a < b", "<3", "<grin>",
-# "if a<b and c>d"), which the parsing rules of HTML would eat up to the next `>`.
+# in what follows, up to a `>`. Everything else with a `<` is text ("a < b", "<3", "<grin>",
+# "if a<b and c>d"), which the parsing rules of HTML would remove up to the next `>`.
 NAMES = rf"{BLOCKS}|{INLINE}|\w+:\w+"
 VALUES = r"""(?:(?>[^<>"']+|"[^"<]*"|'[^'<]*')*+>|[^<>]*>)"""  # a `>` in quotes does not end the tag
 MARKUP = rf"/?(?=[a-z])(?:{NAMES})(?:(?:\s+[\w-]+)?\s*/?>|\s[^<>=]*={VALUES})|!doctype\b[^<>]*>|\?xml\b[^<>]*>"
 TEXTUAL = re.compile(rf"<(?!{MARKUP}|!--)", re.I)
 TAG = re.compile(rf"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1[^<>]*>|<(?:{MARKUP})", re.I | re.S)
-# Without its semicolon an entity is taken as text: "rock&reggae", "?a=1&copy=2".
+# Without its semicolon an entity is text: "rock&reggae", "?a=1&copy=2".
 ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.I)
 BARE = re.compile(rf"&(?!{ENTITY.pattern[1:]})", re.I)
 BREAK = re.compile(r"<br\s*/?>", re.I)
-# What swallows all that follows when it is never closed.
+# Elements that remove all text after them if they are never closed.
 SWALLOWING = [(re.compile(re.escape(start), re.I), end) for start, end in
               (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"))]  # fmt: skip
 
-# The parser would drop or change these, which are not markup; in their place goes what no text may hold.
+# The parser would drop or change these, which are not markup; noncharacters stand in for them.
 KEPT = [("\0", "\ufdd0"), ("\r", "\ufdd1")]
 # The parser takes quadratic time on tags that are never closed: 0.2 s for these, 26 s for ten times as many.
 DEEP = 10_000
 
 
 def strip(text: str) -> str:
-    r"""Text without markup: `<br>` and block tags become new lines, inline tags nothing; decodes entities.
+    r"""Return the text without markup: `<br>` and block tags become new lines, inline tags nothing; decode entities.
 
     Example:
         >>> strip("<p>Caf&eacute; &amp; <b>bar</b></p>I <3 it, if a < b<br />")
         '\nCafé & bar\nI <3 it, if a < b\n'
     """
     if "<" in text:
-        text = BREAK.sub("\n", text)  # nearly all markup in the wild, without the parser
+        text = BREAK.sub("\n", text)  # nearly all markup in practice, without the parser
     if "<" not in text:
         return ENTITY.sub(_decode, text) if "&" in text else text
     text = _shield(text)
@@ -60,19 +60,19 @@ def strip(text: str) -> str:
 
 
 def edits(old: str, new: str) -> list[Edit]:
-    """What `strip` changed, exactly where each piece of text is found again in order, else by comparing.
+    """Return the edits of `strip`: exact if each piece of text occurs again in order, else by comparison.
 
     Example:
         >>> edits("<b>b</b>&amp;", "b&")
         [Edit(start=0, end=3, length=0), Edit(start=4, end=8, length=0), Edit(start=8, end=13, length=1)]
     """
     found: list[Edit] = []
-    done = at = 0  # characters passed in old, in new
+    done = at = 0  # positions in old and new
     for start, end, text in _pieces(old):
         begin = at
         while not new.startswith(text, at) and new.startswith("\n", at):
             at += 1
-        if not new.startswith(text, at):  # the parser moved text around, as it does in broken tables
+        if not new.startswith(text, at):  # the parser moved text, as it does in broken tables
             return _compare(old, new)
         found += [Edit(done, start, at - begin)] if start > done or at > begin else []
         found += [Edit(start, end, len(text))] if text != old[start:end] else []
@@ -116,11 +116,11 @@ def _parse(text: str) -> str:
 
 
 def _compare(old: str, new: str) -> list[Edit]:
-    return align(TAG.sub(lambda match: " " * len(match[0]), old), new)  # what a tag names is no text
+    return align(TAG.sub(lambda match: " " * len(match[0]), old), new)  # markup is not text
 
 
 def _pieces(old: str) -> Iterator[tuple[int, int, str]]:
-    """Stretches between tags, each with its text in the new one; an entity is a stretch of its own."""
+    """Yield start, end and new text of each stretch between tags; an entity is a stretch of its own."""
     ends = [*((match.start(), match.end()) for match in TAG.finditer(old)), (len(old), len(old))]
     at = 0
     for start, end in ends:

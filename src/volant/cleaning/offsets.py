@@ -1,4 +1,4 @@
-"""The way back: what is found in a cleaned text, such as a span, is given in the raw one that was sent."""
+"""Offsets of a cleaned text as offsets of the raw text, for results such as spans."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from volant.kinds.record import Span
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A cleaned text, and what each step that changed it did.
+    """A cleaned text, and the edits of each step that changed it.
 
     Attributes:
-        text: After all steps.
-        edits: Those of each step, the first step first.
+        text: The text after all steps.
+        edits: Edits of each step, the first step first.
     """
 
     text: str
@@ -30,11 +30,11 @@ class Cleaned:
 
 
 def clean_text(raw: str, steps: Config) -> Cleaned:
-    """Return a text after the text steps, and the way back.
+    """Return a text after the text steps, with its edits.
 
     Args:
-        raw: As it came in.
-        steps: A config list, or what `parse_steps` made of it.
+        raw: The text as received.
+        steps: A config list, or the result of `parse_steps`.
 
     Example:
         >>> cleaned = clean_text("<b>In  Nice</b>", ["html", "whitespace"])

@@ -1,4 +1,4 @@
-"""Cleaning steps by name, and the config list that names them; that list is what a bundle stores."""
+"""Cleaning steps by name, and the config list that names them; a bundle stores that list."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -31,18 +31,18 @@ STEPS: dict[str, Callable[..., Step]] = {
     "drop_long": drops.drop_long,
     "drop_leaks": drops.drop_leaks,
 }
-# A step finds nothing to do once one of a higher rank took away what it looks for: a URL without its slashes
-# is no URL. Steps without a rank may stand anywhere before the drop steps, which compare clean texts.
+# A step has no effect after one of a higher rank has removed what it looks for: a URL without its slashes
+# is not a URL. Steps without a rank may stand anywhere before the drop steps, which compare clean texts.
 RANK = {"html": 0, "unicode": 1, "control": 2, "urls": 3, "emails": 4, "users": 5, "emoji": 5, "numbers": 6,
         "special": 7, "stem": 8, "whitespace": 8}  # fmt: skip
 
 
 def parse_steps(config: Sequence[str | Mapping[str, Any] | Step]) -> list[Step]:
-    """The steps that a config list names: each line a name, or a name with its arguments.
+    """Return the steps of a config list: each item a name, or a name with its arguments.
 
     Raises:
         VolantError: If a step or an argument is unknown or of the wrong type, a step is named twice, or the
-            order would leave a step nothing to find.
+            order would leave a step without effect.
 
     Example:
         >>> [step.name for step in parse_steps(["html", {"emoji": {"mode": "name"}}, "drop_empty"])]
@@ -56,7 +56,7 @@ def parse_steps(config: Sequence[str | Mapping[str, Any] | Step]) -> list[Step]:
 
 
 def text_steps(config: Sequence[str | Mapping[str, Any] | Step]) -> list[TextStep]:
-    """Those that change texts: all that runs at prediction."""
+    """Return the steps that change texts; only these run at prediction."""
     ready = all(isinstance(step, TextStep | DropStep) for step in config)
     return [step for step in (config if ready else parse_steps(config)) if isinstance(step, TextStep)]
 

@@ -1,4 +1,4 @@
-"""The text steps that put words in place of what no vocabulary can learn; an empty placeholder removes it."""
+"""The text steps that replace what no vocabulary can cover by placeholders; an empty placeholder removes it."""
 
 import re
 import unicodedata
@@ -14,14 +14,14 @@ URL = re.compile(
 )
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 USER = re.compile(r"(?<![a-zA-Z0-9_@./])@\w{1,50}")
-# The looks behind stand behind the first digit: before it they would be taken at every character.
+# The lookbehinds come after the first digit: before it they would run at every character.
 NUMBER = re.compile(r"\d(?<!\w\d)(?<!\d[.,]\d)\d*(?:[.,]\d+)*(?!\w)")
 PICTURE = r"[\p{Extended_Pictographic}--[©®™]]\p{Emoji_Modifier}?\uFE0F?"
 EMOJI = regex.compile(rf"(?V1)\p{{RI}}\p{{RI}}|{PICTURE}(?:\u200D{PICTURE})*|[0-9#*]\uFE0F?\u20E3")
 
 
 def urls(placeholder: str = "http") -> TextStep:
-    """Web addresses become a placeholder, by default the one of TweetEval: a word that BERT-like models know.
+    """Replace web addresses by a placeholder, by default that of TweetEval: a word that BERT-like models know.
 
     Source: https://github.com/cardiffnlp/tweeteval
 
@@ -33,7 +33,7 @@ def urls(placeholder: str = "http") -> TextStep:
 
 
 def emails(placeholder: str = "email") -> TextStep:
-    """E-mail addresses become a placeholder.
+    """Replace e-mail addresses by a placeholder.
 
     Example:
         >>> emails().apply("write to ann.b@example.com.")
@@ -43,7 +43,7 @@ def emails(placeholder: str = "email") -> TextStep:
 
 
 def users(placeholder: str = "@user") -> TextStep:
-    """Names of users become a placeholder, by default the one of TweetEval.
+    """Replace user names by a placeholder, by default that of TweetEval.
 
     Example:
         >>> users().apply("@ann thanks! (via @bob)")
@@ -53,7 +53,7 @@ def users(placeholder: str = "@user") -> TextStep:
 
 
 def numbers(placeholder: str = "0") -> TextStep:
-    """Numbers that stand alone become a placeholder.
+    """Replace standalone numbers by a placeholder.
 
     Example:
         >>> numbers().apply("10/10, 1,500.50 in the 90s on B2")
@@ -63,7 +63,7 @@ def numbers(placeholder: str = "0") -> TextStep:
 
 
 def emoji(mode: Literal["keep", "name", "remove"] = "name") -> TextStep:
-    """Name emoji in words, which a vocabulary without them can read, or remove them.
+    """Replace emoji by their names, which a vocabulary without emoji covers, or remove them.
 
     Example:
         >>> emoji("name").apply("nice 👍🏽 from 🇫🇷")

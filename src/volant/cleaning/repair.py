@@ -1,8 +1,8 @@
-"""Repair of wrongly decoded text: what ftfy does, but only where a text gives it something to look at.
+"""Repair of wrongly decoded text by ftfy, limited to the parts of a text that it can change.
 
-ftfy takes a millisecond for a page of text with one "é" in it. Yet ASCII says nothing to it, and all that it
-looks for is a few characters wide: long stretches of ASCII are cut out first, and put back. The result is the
-same.
+ftfy takes a millisecond for a page of text with one "é" in it. Yet it never changes ASCII, and its patterns are only a
+few characters wide: long stretches of ASCII are cut out first, and put back. The result is the same.
+
 Source: https://ftfy.readthedocs.io
 """
 
@@ -19,16 +19,16 @@ from ftfy.chardata import LIGATURES, WIDTH_MAP
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
-AROUND = 10  # characters kept beside what is not ASCII; the widest pattern of ftfy looks six ahead
+AROUND = 10  # ASCII characters left beside others; the widest pattern of ftfy looks six ahead
 LONG = re.compile(rf"[\x01-\x7f]{{{3 * AROUND},}}")
 CUT = "\0"
-# What ftfy replaces one by one: odd widths, ligatures, curly quotes, C1 controls, surrogates; Ã and Â may
-# count at the start of any line. One too many here costs time, never a repair.
+# Characters that ftfy replaces one by one: odd widths, ligatures, curly quotes, C1 controls, surrogates; Ã and Â may
+# count at the start of any line. A superfluous one costs time only.
 SUSPECTS = re.compile(f"[{''.join(map(chr, [*LIGATURES, *WIDTH_MAP]))}\u02bc\u2018-\u201f\x80-\x9f\ud800-\udfffÃÂ]")
 
 
 def repair(text: str, form: Form) -> str:
-    r"""Text as ftfy repairs it, in one normal form; markup, line breaks and control characters stay.
+    r"""Return the text as ftfy repairs it, in one normal form; markup, line breaks and control characters stay.
 
     Example:
         >>> repair("voilÃ\xa0 the cafe\u0301", "NFC")
@@ -37,7 +37,7 @@ def repair(text: str, form: Form) -> str:
     if text.isascii() or not _suspect(_cut(text)[0], form):
         return text
     lines = LINE.findall(text)
-    repaired = {line: _repair_line(line, form) for line in dict.fromkeys(lines)}  # ftfy takes long for each
+    repaired = {line: _repair_line(line, form) for line in dict.fromkeys(lines)}  # ftfy is slow for each
     return "".join(map(repaired.__getitem__, lines))
 
 
@@ -54,7 +54,7 @@ def _repair_line(line: str, form: Form) -> str:
 
 
 def _cut(text: str) -> tuple[str, list[str]]:
-    """The text with a mark in place of the middle of each long stretch of ASCII, and those middles."""
+    """Return the text with a mark in place of the middle of each long stretch of ASCII, and those middles."""
     gaps: list[str] = []
     if CUT in text:
         return text, gaps
@@ -72,7 +72,7 @@ def _suspect(short: str, form: Form) -> bool:
 
 @cache
 def _config(form: Form) -> ftfy.TextFixerConfig:
-    # Markup, line breaks and control characters have steps of their own; without them ASCII is never changed.
+    # Markup, line breaks and control characters have their own steps; without them ASCII is never changed.
     return ftfy.TextFixerConfig(
         unescape_html=False,
         fix_line_breaks=False,

@@ -1,7 +1,7 @@
-"""The text steps: a factory takes the arguments that a config gives and returns one pure `str -> str` step.
+"""The text steps: a factory takes the arguments of a config and returns one pure `str -> str` step.
 
-A step knows its edits as well, so that spans can follow. It skips a text that can't hold what it looks for:
-most texts need no more than that look.
+A step reports its edits as well, so that spans can follow. It skips a text that can't match, which a cheap check
+shows for most texts.
 """
 
 import re
@@ -32,9 +32,9 @@ class TextStep:
     """A named change of a text.
 
     Attributes:
-        name: The name in the registry and in reports.
-        apply: The change.
-        edits: What changed, given the text before and after.
+        name: Name in the registry and in reports.
+        apply: Function from the old to the new text.
+        edits: Function from the old and the new text to the edits.
     """
 
     name: str
@@ -53,7 +53,7 @@ def html() -> TextStep:
 
 
 def unicode(form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC", repair: bool = True) -> TextStep:
-    r"""Repair wrongly decoded text with ftfy, and bring equal characters to one form.
+    r"""Repair wrongly decoded text with ftfy, and normalise equivalent characters to one form.
 
     Example:
         >>> unicode().apply("the cafÃ©, â€œrepairedâ€\x9d")
@@ -63,7 +63,7 @@ def unicode(form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC", repair: bool = 
     def repaired(text: str) -> str:
         if text.isascii():
             return text
-        from volant.cleaning import repair as mojibake  # ftfy's tables take long to build: not for a check of config
+        from volant.cleaning import repair as mojibake  # ftfy's tables are slow to build: not for a config check
 
         return mojibake.repair(text, form)
 
@@ -85,7 +85,7 @@ def control() -> TextStep:
 
 
 def special(keep: str = ".,!?'@-") -> TextStep:
-    """What is no letter (of any script), mark, number or space, nor named in `keep`, becomes a space.
+    """Replace characters by a space that are no letter (of any script), mark, number or space, and not in `keep`.
 
     Example:
         >>> special().apply("*wow* naïve #1, isn't it?")
@@ -96,14 +96,14 @@ def special(keep: str = ".,!?'@-") -> TextStep:
 
 
 def lower() -> TextStep:
-    """Lower-case.
+    """Convert to lower case.
 
     Example:
         >>> lower().apply("GREAT Film")
         'great film'
     """
 
-    def edits(old: str, new: str) -> list[Edit]:  # one for one, but for the rare letter that becomes two
+    def edits(old: str, new: str) -> list[Edit]:  # one for one, except for the rare letter that becomes two
         if len(old) == len(new):
             return []
         return [Edit(at, at + 1, len(c.lower())) for at, c in enumerate(old) if len(c.lower()) != 1]
@@ -112,7 +112,7 @@ def lower() -> TextStep:
 
 
 def whitespace() -> TextStep:
-    r"""Any run of white space becomes one space; none is left at the ends.
+    r"""Replace any run of white space by one space; remove it at the ends.
 
     Example:
         >>> whitespace().apply("  one\n\ttwo ")
@@ -122,7 +122,7 @@ def whitespace() -> TextStep:
     def replacement(match: Match) -> str:
         return "" if match.start() == 0 or match.end() == len(match.string) else " "
 
-    def apply(text: str) -> str:  # as the expression does, which only says where, and several times faster
+    def apply(text: str) -> str:  # same as SPACE, which only locates the edits, and several times faster
         single = text.isprintable() and "  " not in text and not text.startswith(" ") and not text.endswith(" ")
         return text if single else " ".join(text.split())
 
@@ -130,9 +130,12 @@ def whitespace() -> TextStep:
 
 
 def stem(language: str = "english") -> TextStep:
-    """Words become their Snowball stems, for the linear family; encoders want whole words. Needs nltk.
+    """Replace words by their Snowball stems, for the linear family; encoders need whole words. Needs nltk.
 
     Source: https://snowballstem.org
+
+    Raises:
+        VolantError: If nltk is not installed, or has no stemmer for the language.
 
     Example:
         >>> stem().apply("The movies were surprisingly moving")
@@ -156,7 +159,14 @@ def rewrite(
     replacement: str | Callable[[Match], str],
     needed: Callable[[str], bool] = bool,
 ) -> TextStep:
-    """A step that replaces what a pattern finds; `needed` is a cheap look whether there may be something."""
+    """Return a step that replaces the matches of a pattern.
+
+    Args:
+        name: Name of the step.
+        pattern: Pattern to search for.
+        replacement: Text, or a function from a match to a text.
+        needed: Cheap check that returns False if a text has no match.
+    """
     fill = replacement if callable(replacement) else lambda _: replacement
     template = replacement if callable(replacement) else replacement.replace("\\", r"\\")
 

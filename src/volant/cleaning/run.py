@@ -1,4 +1,4 @@
-"""Runs cleaning steps: over texts (prediction), a record batch (any Arrow engine), or all splits."""
+"""Application of cleaning steps to texts (prediction), a record batch (any Arrow engine), or all splits."""
 
 import logging
 from collections import Counter
@@ -27,11 +27,11 @@ Config = Sequence[str | Mapping[str, Any] | Step]
 
 
 def clean_texts(texts: Sequence[str], steps: Config) -> list[str]:
-    """Texts after the text steps; drop steps are passed over, so that every text gets its answer.
+    """Return the texts after the text steps; drop steps are skipped, so that every text gets a prediction.
 
     Args:
-        texts: What came in.
-        steps: A config list, or what `parse_steps` made of it (faster where it is called often).
+        texts: Texts as received.
+        steps: A config list, or the result of `parse_steps` (faster if called often).
 
     Example:
         >>> clean_texts(["Great<br />film ", ""], ["html", "whitespace", "drop_empty"])
@@ -44,10 +44,10 @@ def clean_texts(texts: Sequence[str], steps: Config) -> list[str]:
 
 
 def clean_batch(batch: pa.RecordBatch, steps: Config) -> tuple[pa.RecordBatch, Counter[str]]:
-    """A batch after the text steps, with its `spans` moved, and how many rows each step changed.
+    """Return a batch after the text steps, with its `spans` moved, and the number of rows that each step changed.
 
     Pure, so that it runs anywhere: `mapInArrow(lambda batches: (clean_batch(b, steps)[0] for b in batches))`.
-    Spans whose text vanished are counted under `spans_lost`.
+    Spans whose text was removed are counted under `spans_lost`.
 
     Example:
         >>> batch = pa.RecordBatch.from_pydict({"text": ["<b>hi</b>", "ho"]})
@@ -71,12 +71,12 @@ def clean_batch(batch: pa.RecordBatch, steps: Config) -> tuple[pa.RecordBatch, C
 
 
 def clean_tables(splits: Mapping[str, pa.Table], steps: Config) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-    """All splits of a dataset after all steps, and a report of the rows that each step changed or dropped.
+    """Return all splits after all steps, and a report of the rows that each step changed or dropped.
 
-    Drop steps leave test alone, but for empty texts. A text step that changed no row at all is a warning.
+    Drop steps drop no rows of test, except for empty texts. A text step that changed no row at all gives a warning.
 
     Raises:
-        VolantError: If a split has no `text`, a span lies outside its text, or nothing is left to train on.
+        VolantError: If a split has no `text`, a span lies outside its text, or no train rows are left.
     """
     parsed = parse_steps(steps)
     report: dict[str, Any] = {}
@@ -109,7 +109,7 @@ def _clean_table(table: pa.Table, steps: list[Step]) -> tuple[pa.Table, Counter[
 
 
 def _drop(splits: dict[str, pa.Table], steps: list[DropStep], report: dict[str, Any]) -> None:
-    """Drop rows of each split, test first: what test keeps decides what the others may."""
+    """Drop rows of each split, test first, because the others depend on the rows of test that remain."""
     rows = {name: Rows(_column(table, "text").to_pylist(), _targets(table)) for name, table in splits.items()}
     order = sorted(splits, key=lambda name: (*LAST_FIRST, name).index(name))
     for step, name in product(steps, order):
@@ -124,7 +124,7 @@ def _drop(splits: dict[str, pa.Table], steps: list[DropStep], report: dict[str, 
 
 
 def _targets(table: pa.Table) -> list[Hashable]:
-    """What a row says of its text, as one comparable value; the order of labels says nothing."""
+    """Return the gold of each row as one comparable value; the order of labels does not matter."""
     columns = [map(_comparable, table[name].to_pylist()) for name in TARGETS if name in table.schema.names]
     return list(zip(*columns, strict=True)) if columns else [()] * table.num_rows
 
@@ -155,7 +155,7 @@ def _spans(batch: pa.RecordBatch, texts: list[str]) -> list[list[Span] | None]:
 
 
 def _follow(spans: list[list[Span] | None], step: TextStep, old: list[str], new: list[str]) -> int:
-    """Move the spans of the rows that a step changed, in place; returns how many were lost."""
+    """Move the spans of the rows that a step changed, in place, and return the number of lost spans."""
     lost = 0
     for at, row in enumerate(spans):
         if row and old[at] != new[at]:

@@ -1,12 +1,12 @@
-"""How good a bundle is on test rows: pure functions from predictions to a report, and the files that show it.
+"""Evaluation of a bundle on test rows: pure functions from predictions to a report, and its files.
 
-bootstrap     intervals by drawing rows again
-reliability   does 90 % sure mean right 9 times of 10
+bootstrap     confidence intervals by resampling rows
+reliability   calibration: are 90 % of the predictions with probability 0.9 correct
 slices        the same metrics by length and by column
 curves        ROC and precision-recall
 report        all of it, for one set of predictions
 files         the report as JSON, CSV, Parquet, PNG
-markdown      the report to read
+page          the report as Markdown
 speed         size, latency, throughput
 """
 

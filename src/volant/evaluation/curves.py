@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves as rows for plots."""
+"""Points of ROC and precision-recall curves for plots."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from volant.kinds.rates import roc_auc
 
-POINTS = 200  # as many as a plot can show
-CURVES = 10  # as many as an eye can tell apart
+POINTS = 200  # points of a curve in a plot
+CURVES = 10  # curves that can be distinguished in a plot
 POOLED = "(all labels)"
 
 
 def roc_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[dict]:
-    """Rows `label, fpr, tpr` of the labels chosen by `chosen`; of two exclusive labels one, as they mirror.
+    """Return rows `label, fpr, tpr` of the labels that `chosen` selects; of two exclusive labels one, as they mirror.
 
     Args:
-        gold: Which labels hold, (rows, labels).
+        gold: True where a label applies, (rows, labels).
         scores: Probability of each label, (rows, labels).
         labels: The label set.
     """
@@ -30,7 +30,13 @@ def roc_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> lis
 
 
 def pr_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[dict]:
-    """Rows `label, recall, precision` of the labels chosen by `chosen`."""
+    """Return rows `label, recall, precision` of the labels that `chosen` selects.
+
+    Args:
+        gold: True where a label applies, (rows, labels).
+        scores: Probability of each label, (rows, labels).
+        labels: The label set.
+    """
     from sklearn.metrics import precision_recall_curve
 
     rows: list[dict] = []
@@ -41,7 +47,13 @@ def pr_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list
 
 
 def chosen(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, gold and scores of each curve: every label; of many, the best and the worst, and all pooled."""
+    """Return name, gold (rows,) and scores (rows,) of each curve: every label; of many, the best, the worst and a pool.
+
+    Args:
+        gold: True where a label applies, (rows, labels).
+        scores: Probability of each label, (rows, labels).
+        labels: The label set.
+    """
     areas = roc_auc(gold, scores)[0]
     defined = np.flatnonzero(~np.isnan(areas))
     curves = []
@@ -53,8 +65,8 @@ def chosen(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[
 
 
 def _points(label: str, **axes: np.ndarray) -> list[dict]:
-    """At most `POINTS` of a curve, its two ends among them."""
-    # even steps along the line, not over thresholds: most of those lie where nobody would set one
+    """Return at most `POINTS` points of a curve, with its two ends."""
+    # even steps along the line, not over thresholds, most of which lie in an irrelevant range
     steps = sum(np.abs(np.diff(axis, prepend=axis[0])) for axis in axes.values())
     way = np.cumsum(steps)
     picked = np.unique(np.r_[0, np.searchsorted(way, np.linspace(0, way[-1], POINTS - 2)), len(way) - 1])

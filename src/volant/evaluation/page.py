@@ -1,15 +1,15 @@
-"""The report to read: figures beside their baselines, where it is weak, and the texts that it gets wrong."""
+"""The Markdown report: metrics with their baselines, weak slices, and the most confident errors."""
 
 from volant.evaluation.report import LOSSES, Report
 from volant.evaluation.slices import ENOUGH, Slices
 from volant.rendering.canvas import legend
 from volant.rendering.markdown import cell, table
 
-RARE = 10  # test rows of a label below which its own F1 is mostly luck
+RARE = 10  # test rows of a label below which its own F1 is mostly chance
 
 
 def markdown(report: Report) -> str:
-    """The whole report, as Markdown with its plots beside it."""
+    """Return the whole report as Markdown that links its plots."""
     sections = [
         _head(report),
         _labels(report),
@@ -21,7 +21,7 @@ def markdown(report: Report) -> str:
 
 
 def score_rows(report: Report) -> list[tuple[str, float, str, float | None, float | None]]:
-    """Name, value, interval, majority and chance of every metric."""
+    """Return name, value, interval, majority and chance of every metric."""
     rows = []
     for name, value in report.scores.items():
         ends = report.intervals.get(name)
@@ -52,7 +52,7 @@ def _head(report: Report) -> str:
 
 
 def _narrow(report: Report) -> str:
-    """A word where even the corrected intervals are too narrow."""
+    """Return a note if even the corrected intervals are too narrow, else an empty text."""
     rare = sum(1 for row in report.labels if row["support"] < RARE)
     if 2 * rare <= len(report.labels) or len(report.labels) < 3:
         return ""
@@ -61,7 +61,7 @@ def _narrow(report: Report) -> str:
 
 
 def _gaps(report: Report) -> list[str]:
-    """What the figures say nothing of, a sentence each."""
+    """Return one sentence for each gap in what the metrics cover."""
     absent = [row["label"] for row in report.labels if not row["support"]]
     said = []
     if report.left_out:

@@ -1,4 +1,4 @@
-"""Two bundles on the same test rows: every resample is scored for both, so that hard rows cancel out.
+"""Paired comparison of two bundles: every resample is scored for both, so that hard rows cancel out.
 
 Paired bootstrap (Efron & Tibshirani 1993; for language: Koehn 2004, https://aclanthology.org/W04-3250).
 """
@@ -15,9 +15,9 @@ from volant.kinds.rates import measure
 
 @dataclass(frozen=True)
 class Side:
-    """One bundle's answers to the rows: what is right and wrong, and probabilities (rows, labels) if it gave any.
+    """One bundle's predictions for the rows: per-row counts, and probabilities (rows, labels) if there are any.
 
-    `units` numbers what is drawn as a whole, of each row (rows,); each row by default.
+    `units` gives the number of the resampling unit of each row, (rows,); by default each row is its own.
     """
 
     tallies: Tallies
@@ -25,18 +25,18 @@ class Side:
     units: np.ndarray | None = None
 
     def of(self, rows: np.ndarray) -> "Side":
-        """The same answers on some rows, given as positions or as a mask."""
+        """Return the same predictions for some rows, given as positions or as a mask."""
         kept = self.tallies
         some = Tallies(kept.hits[rows], kept.predicted[rows], kept.gold[rows], kept.exact[rows])
         scores = None if self.scores is None else self.scores[rows]
         return Side(some, scores, None if self.units is None else self.units[rows])
 
 
-Value = Callable[[Side, np.ndarray | None], np.ndarray]  # of a side and weights (samples, rows): (samples, ...)
+Value = Callable[[Side, np.ndarray | None], np.ndarray]  # from a side and weights (samples, rows) to (samples, ...)
 
 
 def metric_value(metric: str) -> Value:
-    """A metric as a `Value`: one figure a resample, NaN where it is undefined."""
+    """Return a metric as a `Value`: one number per resample, NaN where it is undefined."""
 
     def value(side: Side, weights: np.ndarray | None) -> np.ndarray:
         found = measure([metric], side.tallies, side.scores, weights)
@@ -46,7 +46,13 @@ def metric_value(metric: str) -> Value:
 
 
 def gained(metric: str, new: Side, old: Side) -> np.ndarray | None:
-    """Return how much better the new side is on each row (rows,), for metrics that are means over rows; else None."""
+    """Return the gain of the new side on each row (rows,), for metrics that are means over rows; else None.
+
+    Args:
+        metric: Name of the metric.
+        new: Predictions of the one bundle.
+        old: Predictions of the other for the same rows.
+    """
     if metric in ("accuracy", "subset_accuracy"):
         return new.tallies.exact - old.tallies.exact
     if metric == "hamming_loss":
@@ -56,14 +62,14 @@ def gained(metric: str, new: Side, old: Side) -> np.ndarray | None:
 
 
 def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`value` of both sides on the same resamples of the rows, (samples, ...) each.
+    """Return `value` of both sides on the same resamples of the rows, (samples, ...) each.
 
     Args:
-        value: What is measured, one row of figures a resample.
-        new: Answers of the one bundle.
-        old: Answers of the other to the same rows.
-        samples: How many times the rows are drawn again.
-        seed: The same seed gives the same draws.
+        value: Function that returns one row of numbers per resample.
+        new: Predictions of the one bundle.
+        old: Predictions of the other for the same rows.
+        samples: Number of resamples.
+        seed: Seed of the draws.
     """
     rows = len(new.tallies.exact)
     units = np.arange(rows) if new.units is None else drawn_whole(new.units)
@@ -78,7 +84,7 @@ def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Percentile interval of resampled values; NaN (undefined in a resample) is left out.
+    """Return the percentile interval of resampled values (samples,); NaN (undefined in a resample) is left out.
 
     Example:
         >>> interval(np.arange(5.0), 0.5)
@@ -91,9 +97,9 @@ def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
 
 
 def two_sided(differences: np.ndarray) -> float:
-    """The p-value of "there is no difference": twice the share of resamples on the far side of 0, at most 1.
+    """Return the p-value of "there is no difference": twice the share of resamples on the far side of 0, at most 1.
 
-    The observed rows count as one resample more, so that it is never 0
+    The observed rows count as one more resample, so that it is never 0
     (Davison & Hinkley 1997, https://doi.org/10.1017/CBO9780511802843, section 4.2).
 
     Example:
@@ -106,7 +112,7 @@ def two_sided(differences: np.ndarray) -> float:
 
 
 def fall(difference: float, differences: np.ndarray) -> float:
-    """One-sided p-value of a fall: how likely it is by chance, by the spread of the resamples (normal tail).
+    """Return the one-sided p-value of a decrease, by the spread of the resamples (samples,) and a normal tail.
 
     The tail is a curve, not a count, so that many labels can be corrected for without 100,000 resamples.
 
@@ -123,9 +129,13 @@ def fall(difference: float, differences: np.ndarray) -> float:
 
 
 def mcnemar(new: np.ndarray, old: np.ndarray) -> float:
-    """Exact McNemar test on which rows each has right, (rows,): p-value of "both err equally often".
+    """Return the p-value of the exact McNemar test that both sides err equally often.
 
-    McNemar 1947, https://doi.org/10.1007/BF02295996; exact: the binomial of the rows where only one is right.
+    McNemar 1947, https://doi.org/10.1007/BF02295996; exact: the binomial of the rows where only one is correct.
+
+    Args:
+        new: 1 where the one side is correct, (rows,).
+        old: 1 where the other is correct, (rows,).
 
     Example:
         >>> only_new, only_old, both = [(1, 0)] * 9, [(0, 1)], [(1, 1)] * 5

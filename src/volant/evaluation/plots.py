@@ -1,4 +1,4 @@
-"""Plots of an evaluation: confusion, figures by label, calibration, curves."""
+"""Plots of an evaluation: confusion, metrics by label, calibration, curves."""
 
 import math
 from collections import Counter
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from volant.evaluation.reliability import Reliability
-WRITTEN = 15  # labels up to which a confusion cell has room for its number
+WRITTEN = 15  # largest number of labels for which a confusion cell has room for its number
 
 
 def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figure":
-    """Where the rows of each gold label went: a row sums to 100 %."""
+    """Plot the share of each gold label's rows by predicted label: a row adds up to 100 %."""
     places = {label: k for k, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)))
     for (gold, said), count in Counter(pairs).items():
@@ -40,12 +40,12 @@ def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figur
 
 
 def per_class(labels: Sequence[dict]) -> "Figure":
-    """F1 of each label as a bar, the best on top, with its precision and recall as marks."""
-    rows = sorted(labels, key=lambda row: -1.0 if row["f1"] is None else row["f1"])  # one without figures comes last
+    """Plot F1 of each label as a bar, the best on top, with its precision and recall as marks."""
+    rows = sorted(labels, key=lambda row: -1.0 if row["f1"] is None else row["f1"])  # one without metrics comes last
     shown = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in AVERAGED}
     places = np.arange(len(rows))
     figure, (axis,) = canvas(8, min(1.6 + 0.3 * len(rows), 24))
-    marks: Any = {"markersize": 5, "clip_on": False}  # whole ones at 0 and 1 too
+    marks: Any = {"markersize": 5, "clip_on": False}  # whole marks at 0 and 1 too
     axis.barh(places, shown["f1"], color=COLOURS[5], label="F1")
     axis.plot(shown["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
     axis.plot(shown["recall"], places, "o", color=COLOURS[6], label="recall", **marks)
@@ -58,7 +58,7 @@ def per_class(labels: Sequence[dict]) -> "Figure":
 
 
 def calibration(before: "Reliability", after: "Reliability") -> "Figure":
-    """Probability claimed against share that came true, and how often each is claimed."""
+    """Plot the share of correct predictions by their probability, and the number of predictions."""
     figure, (axis, counts) = canvas(10, 4.2, panels=2)
     axis.plot([0, 1], [0, 1], ":", color=COLOURS[7], label="perfect")
     styles = (("before", before, COLOURS[1], "s--"), ("after", after, COLOURS[0], "o-"))
@@ -80,7 +80,7 @@ def calibration(before: "Reliability", after: "Reliability") -> "Figure":
 
 
 def curves(roc: Sequence[dict], pr: Sequence[dict]) -> "Figure":
-    """ROC curves and precision-recall curves, a line for each label."""
+    """Plot ROC and precision-recall curves, a line for each label."""
     figure, (left, right) = canvas(12, 4.8, panels=2)
     labels = list(dict.fromkeys(row["label"] for row in [*pr, *roc]))
     for axis, rows, x, y in ((left, roc, "fpr", "tpr"), (right, pr, "recall", "precision")):

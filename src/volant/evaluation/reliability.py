@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: of the answers that are 80 % sure, are 80 % right?"""
+"""Calibration: are 80 % of the predictions with probability 0.8 correct?"""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from volant.kinds.calibration import TINY
 
 @dataclass(frozen=True)
 class Reliability:
-    """Claimed against seen, in bins of equal width over 0 to 1; only bins that hold anything.
+    """Predicted probability and observed share, in bins of equal width over 0 to 1; non-empty bins only.
 
     Attributes:
-        confidence: Mean probability claimed in each bin.
-        accuracy: Share of each bin that came true.
-        count: Claims in each bin.
+        confidence: Mean predicted probability in each bin.
+        accuracy: Share of each bin that is correct.
+        count: Number of predictions in each bin.
         error: Expected calibration error: mean distance of the two, weighted by count.
     """
 
@@ -25,11 +25,11 @@ class Reliability:
 
 
 def reliability(claimed: np.ndarray, true: np.ndarray, bins: int = 15) -> Reliability:
-    """Bin claims by probability (Guo et al. 2017, https://arxiv.org/abs/1706.04599, equation 3).
+    """Bin predictions by probability (Guo et al. 2017, https://arxiv.org/abs/1706.04599, equation 3).
 
     Args:
-        claimed: Probabilities, (claims,).
-        true: Whether each came true, (claims,).
+        claimed: Predicted probabilities, (claims,).
+        true: True where the prediction is correct, (claims,).
         bins: Number of bins.
 
     Example:
@@ -47,14 +47,14 @@ def reliability(claimed: np.ndarray, true: np.ndarray, bins: int = 15) -> Reliab
 
 
 def floor(claimed: np.ndarray, seed: int, samples: int = 100) -> float:
-    """Calibration error that a perfect model shows on as many claims: each comes true as often as it says.
+    """Return the calibration error of a perfect model with the same predicted probabilities.
 
-    Few rows in a bin are off by chance alone, so the error of few rows is biased upwards.
+    A bin with few rows is off by chance alone, so the error of few rows is biased upwards.
 
     Args:
-        claimed: Probabilities, (claims,).
-        seed: Of the draws.
-        samples: How many are averaged.
+        claimed: Predicted probabilities, (claims,).
+        seed: Seed of the draws.
+        samples: Number of draws that are averaged.
 
     Example:
         >>> 0.03 < floor(np.full(100, 0.8), seed=0) < 0.04
@@ -66,12 +66,12 @@ def floor(claimed: np.ndarray, seed: int, samples: int = 100) -> float:
 
 
 def proper_scores(scores: np.ndarray, gold: np.ndarray, exclusive: bool) -> dict[str, float]:
-    """Log loss and Brier score: unlike the calibration error, no binning, and lowest for the true probabilities.
+    """Return log loss and Brier score: unlike the calibration error, not binned, and lowest for the true probabilities.
 
     Args:
         scores: Probability of each label, (N, L).
-        gold: 1 where it holds, (N, L).
-        exclusive: Whether one label holds in each row; else each cell is judged by itself.
+        gold: 1 where it applies, else 0, (N, L).
+        exclusive: True if each row has exactly one label; else each label is scored independently.
 
     Example:
         >>> proper_scores(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]]), exclusive=True)["brier"]

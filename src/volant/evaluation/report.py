@@ -1,4 +1,4 @@
-"""Everything that evaluation says of one set of predictions, as plain values."""
+"""The evaluation of one set of predictions, as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,18 +20,18 @@ from volant.rendering.markdown import NOTHING
 
 @dataclass(frozen=True)
 class Task:
-    """What is evaluated, and how.
+    """The settings of an evaluation.
 
     Attributes:
-        kind: The kind of prediction.
+        kind: Kind of prediction.
         labels: The label set of the bundle.
-        metric: The flywheel's metric.
-        calibration: The bundle's, fitted on validation.
-        slices: Columns of the test rows to score by value.
-        samples: Bootstrap samples.
-        worst: How many of the worst errors to list.
-        seed: Of the bootstrap.
-        group: Column whose equal values come together; then whole groups are drawn for the intervals.
+        metric: Name of the flywheel's metric.
+        calibration: Calibration of the bundle, fitted on validation.
+        slices: Columns of the test rows by whose values the metrics are broken down.
+        samples: Number of bootstrap samples.
+        worst: Number of worst errors to list.
+        seed: Seed of the bootstrap.
+        group: Column whose equal values belong together; the bootstrap then draws whole groups.
     """
 
     kind: Kind
@@ -47,26 +47,26 @@ class Task:
 
 @dataclass(frozen=True)
 class Report:
-    """The result; shares are 0 to 1.
+    """The result of an evaluation; shares are 0 to 1.
 
     Attributes:
-        task: What was evaluated.
+        task: Settings of the evaluation.
         scores: Metric → value.
         intervals: Metric → ends of its 95 % interval.
         baselines: `majority` and `chance` → metric → value.
         labels: For each label: precision, recall, f1, roc_auc, support, predicted.
         before: Calibration at temperature 1.
-        after: Calibration as served; of several labels a text, of those claimed (answered, or likely).
-        calibration: `ece_perfect`: the error that a perfect model shows on as many claims; `log_loss`; `brier`; of
-            several labels a text `ece_cells`, over every label of every row.
-        slices: The metrics by length and by column.
-        confusion: Gold and predicted label of every row; with several labels a row, of every hit and every mistake.
+        after: Calibration as served; with several labels per text, of those predicted or likely.
+        calibration: `ece_perfect`, the calibration error of a perfect model with as many predictions; `log_loss`;
+            `brier`; with several labels per text `ece_cells`, over every label of every row.
+        slices: Metrics by length and by column.
+        confusion: Gold and predicted label of every row; with several labels per text, of every hit and every mistake.
         roc: Points of the ROC curves.
         pr: Points of the precision-recall curves.
         predictions: id, text, gold, predicted, score, correct, scores of every test row.
-        worst: The rows of `predictions` that are most surely wrong.
-        groups: How many groups of rows were drawn as a whole for the intervals; 0: rows were.
-        left_out: Test rows that were not judged, since the bundle was not taught their labels.
+        worst: Rows of `predictions` with the most confident errors.
+        groups: Number of groups that the bootstrap drew as a whole; 0 if it drew rows.
+        left_out: Number of test rows excluded from evaluation, since the bundle was not trained on their labels.
     """
 
     task: Task
@@ -88,22 +88,23 @@ class Report:
 
     @property
     def lift(self) -> float:
-        """How far the flywheel's metric is on the way from chance (0) to perfect (1)."""
+        """Position of the flywheel's metric between chance (0) and perfect (1)."""
         chance = self.baselines["chance"].get(self.task.metric, 0.0)
         return lift(self.scores[self.task.metric], chance, 0.0 if self.task.metric in LOSSES else 1.0)
 
 
 def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predicted: Sequence[Annotation]) -> Report:
-    """Judge predictions against gold; nothing here feeds back into the bundle.
+    """Evaluate predictions against gold; nothing here changes the bundle.
 
     Args:
-        task: What is evaluated, and how.
+        task: Settings of the evaluation.
         train_gold: Gold of the train rows, for the baselines only.
         test: Test rows: id, text, the kind's column, the columns of slices.
-        predicted: The bundle's answer to each, with scores.
+        predicted: The bundle's prediction for each row, with scores.
 
     Raises:
-        VolantError: If there are no rows, the metric is not one of the kind, or a label or column is unknown.
+        VolantError: If there are no rows, the predictions have no scores, the metric is unknown or undefined on these
+            rows, or a label or column is unknown.
     """
     _check(task, test)
     kind, gold = task.kind, task.kind.gold(test)
@@ -150,13 +151,13 @@ def _sliced(
     names: Sequence[str],
     judged: tuple[Tallies, np.ndarray],
 ) -> Slices:
-    """The slices of one column, with intervals of those that are listed."""
+    """Return the slices of one column, with intervals of the listed ones."""
     slices = summarise(column, measure_parts(part, names, *judged), task.metric, task.metric in LOSSES)
     return with_intervals(slices, part, task.metric, judged, task.seed)
 
 
 def _calibration(task: Task, targets: np.ndarray, tallies: Tallies, scores: np.ndarray) -> dict[str, float]:
-    """What is to be known beside the calibration error; see `Report.calibration`."""
+    """Return the other figures on calibration; see `Report.calibration`."""
     claimed, _ = task.kind.claims(scores, targets, tallies.predicted > 0)
     exclusive = task.kind.exclusive
     values = {"ece_perfect": floor(claimed, task.seed), **proper_scores(scores, tallies.gold, exclusive)}
@@ -164,7 +165,12 @@ def _calibration(task: Task, targets: np.ndarray, tallies: Tallies, scores: np.n
 
 
 def lift(score: float, chance: float, perfect: float = 1.0) -> float:
-    """How far a score is on the way from chance to perfect; below 0 where it is worse than chance.
+    """Return the position of a score between chance (0) and perfect (1); below 0 if it is worse than chance.
+
+    Args:
+        score: Value of a metric.
+        chance: Its value for guesses.
+        perfect: Its best possible value.
 
     Example:
         >>> lift(0.75, chance=0.5)
@@ -174,9 +180,14 @@ def lift(score: float, chance: float, perfect: float = 1.0) -> float:
 
 
 def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> list[dict]:
-    """Precision, recall, F1, ROC-AUC (None where undefined), support and times predicted of each label.
+    """Return precision, recall, F1, ROC-AUC (None where undefined), support and predictions of each label.
 
-    A label that no row has and none was answered with counts in no average; it has no figures of its own either.
+    A label that is neither in the gold nor predicted counts in no average, and its own metrics are None.
+
+    Args:
+        labels: The label set.
+        tallies: Per-row counts.
+        scores: Probability of each label, (rows, labels).
     """
     found = by_label(tallies)
     rates, present = {name: values[0] for name, values in found.items()}, found["present"][0]
@@ -194,7 +205,7 @@ def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> l
 
 
 def confusion_pairs(labels: Sequence[str], tallies: Tallies) -> list[tuple[str, str]]:
-    """Gold and predicted label of every row; with several labels a row, every hit and every missed × wrong.
+    """Return gold and predicted label of every row; with several labels per text, of every hit and missed × wrong.
 
     Example:
         >>> from volant.kinds.rates import tally
@@ -213,10 +224,17 @@ def confusion_pairs(labels: Sequence[str], tallies: Tallies) -> list[tuple[str, 
 
 
 def worst_errors(predictions: pa.Table, tallies: Tallies, scores: np.ndarray, count: int) -> list[dict]:
-    """The rows with the surest wrong label first; after them those that only miss labels."""
+    """Return the rows with the most confident wrong label first, then those that only miss labels.
+
+    Args:
+        predictions: Table of the predictions, a row per test row.
+        tallies: Per-row counts.
+        scores: Probability of each label, (rows, labels).
+        count: Largest number of rows.
+    """
     wrong = tallies.predicted > tallies.hits
     missed = tallies.gold > tallies.hits
-    # a wrong label counts 1 to 2, a miss below 1: saying what is not so comes before saying too little
+    # a wrong label has 1 to 2, a missed one below 1: false positives come before false negatives
     blame = np.where(wrong, 1 + scores, np.where(missed, 1 - scores, -1.0)).max(axis=1)
     order = np.argsort(-blame, kind="stable")[: min(count, int((blame >= 0).sum()))]
     return predictions.select(["id", "text", "gold", "predicted", "score"]).take(order).to_pylist()
@@ -231,7 +249,7 @@ def _predictions(
 ) -> pa.Table:
     tallies, scores = judged
     said = tallies.predicted > 0
-    # how sure the answer is: of its surest label, or that none holds
+    # confidence: of the most probable predicted label, or that none applies
     sure = np.where(said.any(axis=1), np.where(said, scores, 0).max(axis=1), 1 - scores.max(axis=1))
     columns = [pa.array(scores[:, k], pa.float32()) for k in range(len(task.labels))]
     return pa.table(

@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
-    """The rows that cleaning kept, with the text as it came: the bundle cleans it itself, as in service.
+    """Return the rows that cleaning kept, with their raw text: the bundle cleans it itself, as in service.
 
     Raises:
-        VolantError: If a clean row was never prepared.
+        VolantError: If a clean row has no prepared row.
     """
     places = {key: row for row, key in enumerate(prepared.column("id").to_pylist())}
     wanted = clean.column("id").to_pylist()
@@ -31,7 +31,7 @@ def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
 
 
 def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:
-    """The rows whose labels the bundle knows: new ones can come with TEST rows before any TRAIN row teaches them."""
+    """Return the rows whose labels the bundle has: TEST rows can have new labels before any TRAIN row has them."""
     known = set(bundle.labels)
     held = [set(bundle.kind.labels_of(a)) for a in bundle.kind.gold(test)]
     foreign = sorted(set().union(*held) - known)

@@ -1,4 +1,4 @@
-"""The same metrics on parts of the test rows: by length of text, and by the columns that config names."""
+"""The same metrics on parts of the test rows: by length of text, and by the columns in the config."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,11 +10,11 @@ from volant.errors import VolantError, did_you_mean
 from volant.evaluation.bootstrap import intervals
 from volant.kinds.rates import Tallies, measure
 
-MANY = 20  # values of a column above which only the largest and the worst are listed
-ENOUGH = 20  # rows below which a slice's score is mostly luck
+MANY = 20  # number of values of a column above which only the largest and the worst are listed
+ENOUGH = 20  # rows below which a slice's score is mostly chance
 LENGTH = "length in words"
 CELLS = 4_000_000
-SURE = 0.05  # of a single slice being called worse by luck, over all slices (Bonferroni)
+SURE = 0.05  # probability of a single false "worse" over all slices (Bonferroni)
 DRAWS = 300  # bootstrap samples of a slice's interval
 
 
@@ -23,10 +23,10 @@ class Slice:
     """A part of the test rows.
 
     Attributes:
-        value: What its rows have in common.
-        rows: Its size.
-        scores: Its metrics.
-        right: How many of its rows are right as a whole.
+        value: Common value of its rows.
+        rows: Number of rows.
+        scores: Metric → value.
+        right: Number of rows that are correct as a whole.
         interval: 95 % interval of the flywheel's metric; of listed slices only.
     """
 
@@ -39,15 +39,15 @@ class Slice:
 
 @dataclass(frozen=True)
 class Slices:
-    """One way to cut the rows.
+    """The slices by one column.
 
     Attributes:
         column: The column, or `length in words`.
-        listed: The slices to show: all; of more than 20, the largest, then of those with 20 rows the ten that chance
-            explains least.
-        values: How many there are.
-        spread: Lowest, quartiles and highest score over the slices that have 20 rows.
-        worse: Values of the slices that are worse than chance explains, the clearest first.
+        listed: Slices to show: all; of more than 20, the ten largest, then of those with at least 20 rows the ten that
+            chance explains least.
+        values: Number of slices.
+        spread: Lowest, quartiles and highest score over the slices with at least 20 rows.
+        worse: Values of the slices that are worse than chance explains, the most significant first.
     """
 
     column: str
@@ -58,7 +58,7 @@ class Slices:
 
 
 def cut(table: pa.Table, columns: Sequence[str]) -> dict[str, tuple[list[str], np.ndarray]]:
-    """Names of the parts and the part of each row, for length of text and for each column.
+    """Return the names of the parts, and the part of each row (rows,), by length of text and by each column.
 
     Raises:
         VolantError: If the rows have no such column.
@@ -77,7 +77,9 @@ def cut(table: pa.Table, columns: Sequence[str]) -> dict[str, tuple[list[str], n
 
 
 def quartiles(values: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Four parts of about one size, named by their ends; fewer where values repeat; NaN is a part of its own.
+    """Return four parts of similar size, named by their ends, and the part of each value (N,).
+
+    There are fewer parts where values repeat; NaN is a part of its own.
 
     Example:
         >>> quartiles(np.array([1, 2, 3, 4, 5, 6, 7, 8]))[0]
@@ -94,7 +96,14 @@ def quartiles(values: np.ndarray) -> tuple[list[str], np.ndarray]:
 def measure_parts(
     part: tuple[list[str], np.ndarray], names: Sequence[str], tallies: Tallies, scores: np.ndarray | None
 ) -> list[Slice]:
-    """Size and metrics of every part; a metric that is undefined in a part is left out there."""
+    """Return size and metrics of every part; a metric that is undefined in a part is left out there.
+
+    Args:
+        part: Names of the parts, and the part of each row, (rows,).
+        names: Names of the metrics.
+        tallies: Per-row counts.
+        scores: Probability of each label, (rows, labels); without it there is no ROC-AUC.
+    """
     values, codes = part
     found: list[Slice] = []
     size = max(1, CELLS // len(codes))
@@ -110,13 +119,13 @@ def measure_parts(
 
 
 def summarise(column: str, found: list[Slice], metric: str, lower_is_better: bool = False) -> Slices:
-    """Choose what to list of all slices of a column.
+    """Choose the slices of a column to list.
 
     Args:
-        column: Its name.
+        column: Name of the column.
         found: Every slice.
-        metric: The metric that says which are worst.
-        lower_is_better: Whether a high value of it is bad.
+        metric: Metric that ranks them.
+        lower_is_better: True if a high value of it is bad.
     """
     trusted = [s for s in found if s.rows >= ENOUGH and metric in s.scores]
     worst = _worst(found, trusted, metric, lower_is_better)
@@ -133,14 +142,14 @@ def summarise(column: str, found: list[Slice], metric: str, lower_is_better: boo
 def with_intervals(
     slices: Slices, part: tuple[list[str], np.ndarray], metric: str, judged: tuple[Tallies, np.ndarray], seed: int
 ) -> Slices:
-    """Add the 95 % interval of the metric to the slices that are listed.
+    """Add the 95 % interval of the metric to the listed slices.
 
     Args:
-        slices: What `summarise` chose.
-        part: Names of the parts, and the part of each row.
-        metric: The flywheel's.
-        judged: Tallies, and the probability of each label, of all rows.
-        seed: Of the draws.
+        slices: Result of `summarise`.
+        part: Names of the parts, and the part of each row, (rows,).
+        metric: The flywheel's metric.
+        judged: Tallies, and the probability of each label (rows, labels), of all rows.
+        seed: Seed of the draws.
     """
     tallies, scores = judged
     listed = []
@@ -155,9 +164,9 @@ def with_intervals(
 def _worst(
     found: Sequence[Slice], trusted: Sequence[Slice], metric: str, lower_is_better: bool
 ) -> list[tuple[Slice, float]]:
-    """The slices below the middle one, each with how likely chance alone makes as few of its rows right, or as many.
+    """Return the slices below the median, each with the p-value of its number of correct rows (binomial, two-sided).
 
-    The lowest of a hundred equal slices is far below the others by luck, and a small one more so.
+    The lowest of a hundred equal slices is far below the others by chance, and a small one more so.
     """
     from scipy.stats import binom
 
@@ -177,7 +186,7 @@ def _values(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
     if numeric and len(column.unique()) > MANY:
         return quartiles(np.array([np.nan if v is None else v for v in column.to_pylist()], dtype=np.float64))
     values = column.to_pylist()
-    known = {str(v): v for v in values if v is not None}  # numbers sort as numbers, all else by its text
+    known = {str(v): v for v in values if v is not None}  # numbers sort as numbers, others as text
     names = sorted(known, key=lambda name: known[name] if numeric else name) + ["(none)"] * (None in values)
     places = {name: k for k, name in enumerate(names)}
     return names, np.array([places["(none)" if v is None else str(v)] for v in values], dtype=np.int64)

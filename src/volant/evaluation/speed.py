@@ -1,4 +1,4 @@
-"""What a bundle costs: size on disk, time to load, time for one text, texts a second."""
+"""The cost of a bundle: size on disk, load time, latency of one text, texts per second."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,12 +8,18 @@ from typing import TypeVar
 import numpy as np
 
 T = TypeVar("T")
-WARM_UP = 5  # first calls pay for memory and caches that a running service has paid already
+WARM_UP = 5  # the first calls allocate memory and fill caches, which a running service has done already
 TEXTS, SECONDS = 200, 20.0  # enough for a 99th percentile; a slow model stops at the time limit
 
 
 def latencies(predict: Callable[[list[str]], object], texts: Sequence[str], seconds: float = SECONDS) -> list[float]:
-    """Milliseconds of each call with one text, on texts spread evenly over the rows."""
+    """Return the milliseconds of each call with one text, on texts spread evenly over the rows.
+
+    Args:
+        predict: Function that predicts a list of texts.
+        texts: Texts to choose from.
+        seconds: Time limit of the measurement.
+    """
     picked = [texts[int(k)] for k in np.linspace(0, len(texts) - 1, min(TEXTS, len(texts)))]
     for text in picked[:WARM_UP]:
         predict([text])
@@ -29,18 +35,24 @@ def latencies(predict: Callable[[list[str]], object], texts: Sequence[str], seco
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
-    """What a call returns, and the seconds that it took."""
+    """Return the result of a call, and its duration in seconds."""
     start = time.perf_counter()
     return call(), time.perf_counter() - start
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of all files in a folder."""
+    """Return the bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def speed_metrics(size: int, load_seconds: float, took: list[float], texts_per_second: float) -> dict[str, float]:
-    """The figures under the names that `dvc metrics show` lists.
+    """Return the figures under the names that `dvc metrics show` lists.
+
+    Args:
+        size: Size of the bundle in bytes.
+        load_seconds: Time to load it in seconds.
+        took: Latencies in milliseconds.
+        texts_per_second: Throughput in batches.
 
     Example:
         >>> speed_metrics(2_000_000, 0.5, [1.0, 2.0, 3.0], 400.0)["latency_p50_ms"]

@@ -1,7 +1,7 @@
-"""The kinds of prediction: targets, how logits become annotations, how those are scored, what chance gives.
+"""The kinds of prediction: training targets, decoding of logits into annotations, metrics and baselines.
 
 To add one: write `kinds/<kind>.py` with a frozen dataclass that has the methods of `contract.Kind`, name it `KIND`, and
-add the module to `MODULES`; the contract tests then visit it. Nothing outside this folder names a kind.
+add the module to `MODULES`; the contract tests then cover it. Nothing outside this folder names a kind.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ MODULES = {"classify": "volant.kinds.classify", "multilabel": "volant.kinds.mult
 
 
 class Kinds(Mapping[str, Kind]):
-    """The kinds by name; each is imported when it is first asked for, so that a new one changes no other."""
+    """The kinds by name; each is imported on first use, so that a new kind changes no other."""
 
     def __getitem__(self, name: str) -> Kind:
         """Return the kind of that name."""
@@ -30,7 +30,7 @@ class Kinds(Mapping[str, Kind]):
         return iter(MODULES)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of kinds."""
         return len(MODULES)
 
 
@@ -38,10 +38,10 @@ KINDS = Kinds()
 
 
 def kind_of_labels(exclusive: bool) -> str:
-    """Return the name of the kind whose answers are labels of the whole text.
+    """Return the name of the kind whose predictions are labels of the whole text.
 
     Args:
-        exclusive: Whether each text has exactly one.
+        exclusive: True if each text has exactly one label.
     """
     return "classify" if exclusive else "multilabel"
 
@@ -50,7 +50,7 @@ def kind_of_row(row: Mapping[str, Any] | Sequence[str]) -> Kind:
     """Return the kind whose column a row, or a list of columns, has.
 
     Raises:
-        VolantError: If it has the column of none.
+        VolantError: If it has the column of no kind.
 
     Example:
         >>> kind_of_row({"text": "a film", "labels": ["plot"]}).exclusive

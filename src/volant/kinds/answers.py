@@ -1,4 +1,4 @@
-"""An annotation as everything outside gives it: HTTP, files, captures, reports and the client share this one shape."""
+"""The external form of an annotation: HTTP, files, captures, reports and the client share this one shape."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from volant.kinds.record import Annotation
 
 
 def answer(kind: Kind, annotation: Annotation, best: int | None = 1) -> dict[str, Any]:
-    """Return an annotation as JSON: what is predicted under the kind's column, `score`, and `scores` on request.
+    """Return an annotation as JSON: the prediction under the kind's column, `score`, and `scores` on request.
 
     Args:
-        kind: Of the model.
-        annotation: What was predicted.
-        best: How many scores are asked for: 1 is the answer's own, None is all.
+        kind: Kind of the model.
+        annotation: Prediction for one text.
+        best: Number of scores to return: 1 is the prediction's own only, None is all.
 
     Example:
         >>> from volant.kinds import KINDS
@@ -26,7 +26,7 @@ def answer(kind: Kind, annotation: Annotation, best: int | None = 1) -> dict[str
 
 
 def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:
-    """Return the best scores, the highest first.
+    """Return the highest scores in descending order; all of them where `best` is None.
 
     Example:
         >>> top({"a": 0.1, "b": 0.7, "c": 0.2}, 2)
@@ -38,6 +38,11 @@ def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:
 
 def text(kind: Kind, annotation: Annotation, separator: str = ", ") -> str:
     """Return an annotation as one text, its labels in alphabetical order.
+
+    Args:
+        kind: Kind of the model.
+        annotation: Gold or predicted annotation.
+        separator: Text between two labels.
 
     Example:
         >>> from volant.kinds import KINDS

@@ -1,4 +1,4 @@
-"""What turns raw scores into probabilities and decisions; fitted on validation, stored in the bundle."""
+"""Calibration of raw scores into probabilities and decisions; fitted on validation, stored in the bundle."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ import numpy as np
 
 from volant.kinds.record import Annotation
 
-LOWEST, HIGHEST = 0.1, 10.0  # a few separable validation rows must not make every answer 100 % sure
-# A temperature fitted on fewer rows than FEW may be luck, so it is held near 1, as if its logarithm had this spread.
-# Calibration error with none, fitted freely, held: tweets on 10 rows 0.08, 0.11, 0.09; 7 intents on 5 0.34, 0.09, 0.10.
+LOWEST, HIGHEST = 0.1, 10.0  # a few separable validation rows must not make every prediction 100 % confident
+# A temperature fitted on fewer rows than FEW may be chance: a normal prior with this spread of its logarithm applies.
+# Calibration error without, fitted, with prior: tweets on 10 rows 0.08, 0.11, 0.09; 7 intents on 5 0.34, 0.09, 0.10.
 FEW, SPREAD = 20, 0.7
-LINE_SPREAD = np.array([0.5, 1.0])  # of the slope and the offset of a label around 1 and 0
-DIGITS = 6  # of a probability in an answer
-TINY = 1e-12  # what a probability is at least, where its logarithm is taken
+LINE_SPREAD = np.array([0.5, 1.0])  # prior spread of a label's slope around 1 and of its offset around 0
+DIGITS = 6  # decimals of a probability in a response
+TINY = 1e-12  # lower bound of a probability before its logarithm
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How raw scores are read.
+    """Parameters that turn logits into probabilities and predictions.
 
     Attributes:
-        temperature: Divides the logits: above 1 for an over-confident model, below 1 for a timid one.
-        thresholds: Probability from which each label holds (multilabel); 0.5 where empty.
-        slopes: What the logits of each label are multiplied by as well (multilabel); 1 where empty.
-        offsets: What is then added to them; 0 where empty.
+        temperature: Divides the logits: above 1 for an over-confident model, below 1 for an under-confident one.
+        thresholds: Probability from which each label is predicted (multilabel), (L,); 0.5 where empty.
+        slopes: Factor of each label's logits (multilabel), (L,); 1 where empty.
+        offsets: Added to each label's logits afterwards, (L,); 0 where empty.
     """
 
     temperature: float = 1.0
@@ -35,10 +35,14 @@ class Calibration:
 
 
 def fit_temperature(loss: Callable[[float], float], rows: int) -> float:
-    """The temperature at which `loss` (the mean negative log-likelihood of `rows` of validation) is lowest.
+    """Return the temperature at which a loss on validation is lowest, from 0.1 to 10.
 
-    Fewer rows than `FEW` must speak the clearer the further it is from 1. One number for all labels, so that the
-    order of the answers, and with it accuracy, stays (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+    With fewer rows than `FEW`, a temperature further from 1 needs stronger evidence. All labels share one number, so
+    that their order, and with it accuracy, does not change (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Args:
+        loss: Mean negative log-likelihood of validation as a function of the temperature.
+        rows: Number of validation rows.
 
     Example:
         >>> round(fit_temperature(lambda t: (t - 2) ** 2, rows=20), 2)
@@ -50,7 +54,7 @@ def fit_temperature(loss: Callable[[float], float], rows: int) -> float:
 
     pull = 1 / (2 * SPREAD**2 * rows) if rows < FEW else 0.0
 
-    # over the logarithm, because half as sure and twice as sure are equally far from 1
+    # over the logarithm, so that 0.5 and 2 are equally far from 1
     def cost(logarithm: float) -> float:
         return loss(float(np.exp(logarithm))) + pull * logarithm**2
 
@@ -61,15 +65,15 @@ def fit_temperature(loss: Callable[[float], float], rows: int) -> float:
 
 
 def fit_lines(logits: np.ndarray, targets: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Fit the slope and offset of each label (L,) that make its targets most likely, near 1 and 0 where rows are few.
+    """Fit the slope and offset of each label, both (L,), that make its targets most likely.
 
-    Class weights shift each label by its own rarity, which no temperature takes back. Platt scaling (Platt 1999;
-    Niculescu-Mizil & Caruana 2005, https://doi.org/10.1145/1102351.1102430) with a normal prior, worth about one
-    positive row.
+    Class weights shift each label by its own rarity, which no shared temperature can correct. This is Platt scaling
+    (Platt 1999; Niculescu-Mizil & Caruana 2005, https://doi.org/10.1145/1102351.1102430) with a normal prior around
+    slope 1 and offset 0, worth about one positive row.
 
     Args:
-        logits: Divided by the shared temperature, (N, L).
-        targets: 1 where a label holds, (N, L).
+        logits: Logits divided by the shared temperature, (N, L).
+        targets: 1 where a label applies, else 0, (N, L).
     """
     from scipy.optimize import minimize
 
@@ -83,7 +87,7 @@ def fit_lines(logits: np.ndarray, targets: np.ndarray) -> tuple[tuple[float, ...
 
 
 def _line_cost(line: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """Negative log-likelihood of one label plus that of the prior, and its gradient."""
+    """Return the negative log-likelihood of one label plus that of the prior, and the gradient (2,)."""
     from scipy.special import expit
 
     logits = line[0] * x + line[1]
@@ -94,13 +98,13 @@ def _line_cost(line: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, n
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logarithm of the softmax of each row, in float64, safe for large logits."""
+    """Return the logarithm of the softmax of each row, (N, L) float64; safe for large logits."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def score_matrix(annotations: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray | None:
-    """The probabilities of every label, (rows, labels); None where an annotation carries none.
+    """Return the probability of every label, (N, L) float64; None if an annotation has no scores.
 
     Example:
         >>> score_matrix([Annotation(label="a", scores={"a": 0.75, "b": 0.25})], ["a", "b"]).tolist()

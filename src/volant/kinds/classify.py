@@ -1,4 +1,4 @@
-"""One label a text."""
+"""The kind with one label per text."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from volant.kinds.record import Annotation
 
 @dataclass(frozen=True)
 class Classify:
-    """One label a text: softmax, one temperature, the most probable label."""
+    """One label per text: softmax, one temperature, the most probable label."""
 
     name: str = "classify"
     column: str = "label"
@@ -45,14 +45,14 @@ class Classify:
         return Annotation(label=cell)
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
-        """Return the label; nothing where a row has none."""
+        """Return the label as a tuple; an empty one if the row has none."""
         return () if annotation.label is None else (annotation.label,)
 
     def annotate(self, labels: Sequence[str]) -> Annotation:
-        """Return the annotation that holds this one label.
+        """Return the annotation with this one label.
 
         Raises:
-            VolantError: If there isn't exactly one.
+            VolantError: If there is not exactly one label.
         """
         if len(labels) != 1:
             raise VolantError(f"Each text has one label; {len(labels)} were given.")
@@ -67,15 +67,15 @@ class Classify:
         return float(annotation.scores[str(annotation.label)])
 
     def gold(self, table: pa.Table) -> list[Annotation]:
-        """The label of each row."""
+        """Return the gold label of each row."""
         return [self.read(label) for label in column(table, self.column)]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
-        """Rows of each label."""
+        """Return the number of rows of each label."""
         return Counter(a.label for a in gold if a.label is not None)
 
     def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-        """Position of each row's label in the label set, (N,) int64.
+        """Return the position of each row's label in the label set, (N,) int64.
 
         Raises:
             VolantError: If a row's label is not in the label set.
@@ -84,17 +84,23 @@ class Classify:
         return np.array([place(a.label, places, row) for row, a in enumerate(gold)], dtype=np.int64)
 
     def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:  # noqa: ARG002
-        """The temperature that makes validation's gold labels most likely; 1 where a few rows hold one label only."""
+        """Return the temperature that makes the gold labels most likely; 1 where a few rows have one label only.
+
+        Args:
+            logits: Validation logits, (N, L).
+            targets: Gold labels of validation, (N,) int64.
+            metric: Not used; this kind has no thresholds.
+        """
         if len(targets) < FEW and len(np.unique(targets)) < 2:
             return Calibration()
         return Calibration(fit_temperature(lambda t: self.loss(logits / t, targets), len(targets)))
 
     def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
-        """Mean negative log-likelihood of the gold labels."""
+        """Return the mean negative log-likelihood of the gold labels."""
         return float(-log_softmax(logits)[np.arange(len(targets)), targets].mean())
 
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Softmax of logits / temperature, (N, L) float32.
+        """Return the softmax of logits / temperature, (N, L) float32.
 
         Example:
             >>> KIND.probabilities(np.array([[2.0, 2.0]]), Calibration()).tolist()
@@ -103,7 +109,7 @@ class Classify:
         return np.exp(log_softmax(logits / calibration.temperature)).astype(np.float32)
 
     def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Logits that give these probabilities: the way back, up to a constant a row."""
+        """Return logits that give these probabilities, (N, L): the inverse, up to a constant per row."""
         return np.log(np.maximum(probabilities.astype(np.float64), TINY)) * calibration.temperature
 
     def decode(
@@ -112,7 +118,13 @@ class Classify:
         labels: Sequence[str],
         calibration: Calibration,  # noqa: ARG002
     ) -> list[Annotation]:
-        """The most probable label of each row; the first of the label set on a tie."""
+        """Return the most probable label of each row; on a tie, the first in the label set.
+
+        Args:
+            probabilities: Calibrated probabilities, (N, L).
+            labels: The label set.
+            calibration: Not used; this kind has no thresholds.
+        """
         best = probabilities.argmax(axis=1).tolist() if len(probabilities) else []
         rows = probabilities.tolist()
         return [
@@ -126,18 +138,35 @@ class Classify:
         targets: np.ndarray,
         predicted: np.ndarray | None = None,  # noqa: ARG002
     ) -> tuple[np.ndarray, np.ndarray]:
-        """How sure each answer is, and whether it is right, (N,)."""
+        """Return the confidence of each prediction, (N,), and a mask of those that are correct, (N,).
+
+        Args:
+            probabilities: Calibrated probabilities, (N, L).
+            targets: Gold labels, (N,) int64.
+            predicted: Not used; each row has one prediction.
+        """
         return probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
-        """One hit a row where the label is right."""
+        """Return per-row counts: a hit for each row whose label is correct.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row.
+            labels: The label set.
+        """
         eye = np.eye(len(labels), dtype=bool)
         return tally(eye[self.targets(gold, labels)], eye[self.targets(predicted, labels)])
 
     def score(
         self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, float]:
-        """Accuracy; F1, precision and recall, macro, weighted and micro; macro ROC-AUC where every label has rows.
+        """Return accuracy; macro, weighted and micro F1, precision and recall; macro ROC-AUC if every label has rows.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row; ROC-AUC needs its scores.
+            labels: The label set.
 
         Example:
             >>> gold = [Annotation(label=x) for x in "aab"]
@@ -150,9 +179,14 @@ class Classify:
     def baselines(
         self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, dict[str, float]]:
-        """Always train's most frequent label; and a guess that names each label as often as train holds it.
+        """Return the metrics of train's most frequent label, and of guesses in proportion to train's label counts.
 
-        The guess is scored by its expected counts, not by drawing: on L labels of one size it gives 1 / L.
+        The guess is scored by its expected counts, not by sampling: with L labels of equal size it gives 1 / L.
+
+        Args:
+            train_gold: Gold of the train rows.
+            test_gold: Gold of the test rows.
+            labels: The label set.
         """
         counts = self.count(train_gold)
         shares = np.array([counts[label] for label in labels], dtype=np.float64)

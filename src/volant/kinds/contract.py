@@ -1,4 +1,4 @@
-"""What a kind of prediction must answer: its rows, what a model learns, how answers are decoded and scored."""
+"""The interface of a kind of prediction: its rows, its targets, and how predictions are decoded and scored."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ Cell = str | list[str] | None
 
 
 class Kind(Protocol):
-    """What the stages ask of a kind of prediction; N rows, L labels.
+    """The interface of a kind of prediction; N rows, L labels.
 
     Attributes:
-        name: As written in config.
-        column: The column of a row, and the key of an answer, that holds what is predicted.
-        metrics: Names that `score` gives, main ones first.
-        exclusive: Whether a text has exactly one label.
-        types: Arrow types of `column` and of `score` in files of answers.
+        name: Name in the config.
+        column: Column of a row, and key of a response, that holds the prediction.
+        metrics: Names of the metrics that `score` returns, main ones first.
+        exclusive: True if a text has exactly one label.
+        types: Arrow types of `column` and of `score` in files of predictions.
     """
 
     @property
@@ -41,78 +41,112 @@ class Kind(Protocol):
         ...
 
     def read(self, cell: Any) -> Annotation:
-        """Return the annotation that a cell holds: the way back from `cell`."""
+        """Return the annotation that a cell holds: the inverse of `cell`."""
         ...
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
-        """Return the labels that an annotation holds, in its order."""
+        """Return the labels of an annotation, in its order."""
         ...
 
     def annotate(self, labels: Sequence[str]) -> Annotation:
-        """Return the annotation that holds these labels."""
+        """Return the annotation with these labels."""
         ...
 
     def scored(self, annotation: Annotation) -> float | dict[str, float]:
-        """Return the probability of what is answered, as JSON holds it."""
+        """Return the probability of the prediction, as JSON holds it."""
         ...
 
     def confidence(self, annotation: Annotation) -> float:
-        """Return one probability for the whole answer: of its most probable part, or of what comes nearest to one."""
+        """Return one probability for the whole prediction: that of its most probable part, or of the nearest to one."""
         ...
 
     def gold(self, table: pa.Table) -> list[Annotation]:
-        """The gold of each row."""
+        """Return the gold annotation of each row."""
         ...
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
-        """Rows that hold each label."""
+        """Return the number of rows with each label."""
         ...
 
     def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-        """What a model learns: classify (N,) int64; multilabel (N, L) float32."""
+        """Return the training targets: classify (N,) int64; multilabel (N, L) float32."""
         ...
 
     def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
-        """Fit temperature and thresholds on validation."""
+        """Fit temperature and thresholds on validation.
+
+        Args:
+            logits: Validation logits, (N, L).
+            targets: Targets of validation, as `targets` returns them.
+            metric: Metric that the thresholds maximise, where the kind has thresholds.
+        """
         ...
 
     def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
-        """Mean negative log-likelihood of the targets: what a calibration, and a blend of models, makes least."""
+        """Return the mean negative log-likelihood of the targets, which calibration and a blend of models minimise."""
         ...
 
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Calibrated probabilities, (N, L) float32."""
+        """Return the calibrated probabilities, (N, L) float32."""
         ...
 
     def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """The way back from probabilities, so that another calibration can be tried without the model."""
+        """Return logits (N, L) from probabilities, so that another calibration can be tried without the model."""
         ...
 
     def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
-        """The answers, with the probability of every label in `scores`."""
+        """Return the predictions, with the probability of every label in `scores`.
+
+        Args:
+            probabilities: Calibrated probabilities, (N, L).
+            labels: The label set.
+            calibration: Calibration of the bundle, with its thresholds.
+        """
         ...
 
     def claims(
         self, probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities that the model claims, and whether each came true: what calibration is judged on.
+        """Return the probabilities that calibration is evaluated on, and a mask of those that are correct.
 
-        With `predicted` (N, L), of several labels a text only those answered, or likely enough to be.
+        Args:
+            probabilities: Calibrated probabilities, (N, L).
+            targets: Targets, as `targets` returns them.
+            predicted: True where a label was predicted, (N, L); if given, a kind with several labels per text returns
+                only those predicted, or likely enough.
         """
         ...
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
-        """What is right and wrong in each row: all that metrics and their intervals need."""
+        """Return per-row counts of hits and predictions, which every metric and its interval need.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row.
+            labels: The label set.
+        """
         ...
 
     def score(
         self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, float]:
-        """Flat metrics by short name; `roc_auc` is left out where it is undefined."""
+        """Return the metrics by short name; `roc_auc` is left out where it is undefined.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row; ROC-AUC needs its scores.
+            labels: The label set.
+        """
         ...
 
     def baselines(
         self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, dict[str, float]]:
-        """What `majority` and `chance` score on the same test rows, knowing only train's label counts."""
+        """Return the metrics of `majority` and `chance` on the test rows; both use train's label counts only.
+
+        Args:
+            train_gold: Gold of the train rows.
+            test_gold: Gold of the test rows.
+            labels: The label set.
+        """
         ...

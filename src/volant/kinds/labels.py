@@ -1,4 +1,4 @@
-"""What the kinds share whose answers are labels of the whole text."""
+"""Helpers shared by the kinds whose predictions are labels of the whole text."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,10 +7,10 @@ from volant.errors import VolantError, did_you_mean
 
 
 def column(table: pa.Table, name: str) -> list:
-    """The values of a target column.
+    """Return the values of a target column.
 
     Raises:
-        VolantError: If the table lacks it.
+        VolantError: If the table has no such column.
     """
     if name not in table.column_names:
         raise VolantError(
@@ -21,10 +21,15 @@ def column(table: pa.Table, name: str) -> list:
 
 
 def place(label: str | None, places: dict[str, int], row: int) -> int:
-    """Where a label stands in the label set.
+    """Return the position of a label in the label set.
+
+    Args:
+        label: Label of the row, or None.
+        places: Position of each label.
+        row: Number of the row, for the message.
 
     Raises:
-        VolantError: If it is not there, or the row has none.
+        VolantError: If the label is not in the label set, or the row has none.
     """
     if label in places:
         return places[label]
@@ -38,10 +43,10 @@ def place(label: str | None, places: dict[str, int], row: int) -> int:
 
 
 def plain(values: dict[str, np.ndarray]) -> dict[str, float]:
-    """Python numbers of one sample, without those that are undefined."""
+    """Return the metrics of one sample as Python numbers, without those that are undefined."""
     return {name: value.item() for name, value in values.items() if not np.isnan(value.item())}
 
 
 def constant_auc(gold: np.ndarray) -> dict[str, float]:
-    """The ROC-AUC of an answer that is always the same: it ranks nothing, half of the pairs are right."""
+    """Return the ROC-AUC of constant predictions: 0.5, where it is defined."""
     return {"roc_auc": 0.5} if (gold.any(axis=0) & ~gold.all(axis=0)).all() else {}

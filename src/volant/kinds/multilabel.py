@@ -1,4 +1,4 @@
-"""Any number of labels a text."""
+"""The kind with any number of labels per text."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from volant.kinds.labels import column, constant_auc, place, plain
 from volant.kinds.rates import Tallies, by_label, measure, overall, tally
 from volant.kinds.record import Annotation
 
-CLAIM = 0.2  # probability from which a label is claimed, though it isn't answered
-GRID = np.arange(2, 99) / 100  # thresholds tried; two decimals read well in a manifest
-TRUSTED = 20  # positives at which a label's own best threshold weighs as much as that of all labels
+CLAIM = 0.2  # probability from which a label enters the calibration error although it is not predicted
+GRID = np.arange(2, 99) / 100  # candidate thresholds; two decimals are readable in a manifest
+TRUSTED = 20  # positives at which a label's own best threshold weighs as much as the shared one
 
 
 @dataclass(frozen=True)
 class Multilabel:
-    """Any number of labels a text: sigmoid, one temperature; a slope, an offset and a threshold a label."""
+    """Any number of labels per text: sigmoid, one temperature; a slope, an offset and a threshold per label."""
 
     name: str = "multilabel"
     column: str = "labels"
@@ -45,7 +45,7 @@ class Multilabel:
         return list(annotation.labels)
 
     def read(self, cell: Sequence[str] | None) -> Annotation:
-        """Return the annotation of a list of labels; an empty or missing one holds none."""
+        """Return the annotation of a list of labels; an empty or missing list gives no labels."""
         return Annotation(labels=tuple(cell or ()))
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
@@ -53,27 +53,27 @@ class Multilabel:
         return annotation.labels
 
     def annotate(self, labels: Sequence[str]) -> Annotation:
-        """Return the annotation that holds these labels."""
+        """Return the annotation with these labels."""
         return Annotation(labels=tuple(labels))
 
     def scored(self, annotation: Annotation) -> dict[str, float]:
-        """Return the probability of each label that holds."""
+        """Return the probability of each predicted label."""
         return {label: round(float(annotation.scores[label]), DIGITS) for label in annotation.labels}
 
     def confidence(self, annotation: Annotation) -> float:
-        """Return the probability of the most probable label: of those that hold, or of all where none does."""
+        """Return the probability of the most probable label: of those predicted, or of all if none is."""
         return float(max((annotation.scores[label] for label in annotation.labels or annotation.scores), default=0))
 
     def gold(self, table: pa.Table) -> list[Annotation]:
-        """The labels of each row."""
+        """Return the gold labels of each row."""
         return [self.read(labels) for labels in column(table, self.column)]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
-        """Rows that hold each label."""
+        """Return the number of rows with each label."""
         return Counter(label for a in gold for label in dict.fromkeys(a.labels))
 
     def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-        """1 where a label holds, (N, L) float32.
+        """Return 1 where a label applies, else 0, (N, L) float32.
 
         Raises:
             VolantError: If a row has a label that is not in the label set.
@@ -86,7 +86,13 @@ class Multilabel:
         return matrix
 
     def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
-        """One temperature, a line a label, then the thresholds best for `metric` (macro F1 by default)."""
+        """Fit one temperature, a slope and an offset per label, then the thresholds.
+
+        Args:
+            logits: Validation logits, (N, L).
+            targets: 1 where a label applies, else 0, (N, L).
+            metric: Metric that the thresholds maximise; macro F1 by default.
+        """
         if len(targets) == 0:
             return Calibration(thresholds=(0.5,) * logits.shape[1])
         temperature = fit_temperature(lambda t: self.loss(logits / t, targets), len(targets))
@@ -97,11 +103,11 @@ class Multilabel:
         return Calibration(temperature, tuple(float(t) for t in chosen), slopes, offsets)
 
     def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
-        """Mean negative log-likelihood of independent labels, from logits so that it never takes log 0."""
+        """Return the mean negative log-likelihood of independent labels, computed from logits to avoid log 0."""
         return float((np.logaddexp(0, logits) - targets * logits).mean())
 
     def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Sigmoid of logits / temperature x slope + offset, (N, L) float32.
+        """Return the sigmoid of logits / temperature x slope + offset, (N, L) float32.
 
         Example:
             >>> KIND.probabilities(np.array([[0.0, 100.0]]), Calibration()).tolist()
@@ -113,13 +119,19 @@ class Multilabel:
         return expit(logits.astype(np.float64) / calibration.temperature * slopes + offsets).astype(np.float32)
 
     def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Logits that give these probabilities: the way back."""
+        """Return logits that give these probabilities, (N, L): the inverse."""
         p = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
         slopes, offsets = _lines(calibration)
         return (np.log(p) - np.log1p(-p) - offsets) / slopes * calibration.temperature
 
     def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
-        """Every label at or over its threshold, in the order of the label set; none where none is."""
+        """Return every label at or above its threshold, in the order of the label set; an empty tuple if there is none.
+
+        Args:
+            probabilities: Calibrated probabilities, (N, L).
+            labels: The label set.
+            calibration: Calibration with the thresholds, (L,).
+        """
         holds = probabilities >= np.array(calibration.thresholds or 0.5, dtype=np.float32)
         return [
             Annotation(
@@ -132,25 +144,37 @@ class Multilabel:
     def claims(
         self, probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The probability of each label of each row, and whether it holds, (claims,).
+        """Return the probability of each label of each row, (claims,), and a mask of those that apply, (claims,).
 
         Args:
-            probabilities: (N, L).
-            targets: (N, L).
-            predicted: Which labels were answered, (N, L): then those alone, and those that are `CLAIM` sure or more.
-                Nearly all others are near 0 and right, which hides how far off the rest is.
+            probabilities: Calibrated probabilities, (N, L).
+            targets: 1 where a label applies, else 0, (N, L).
+            predicted: True where a label was predicted, (N, L); if given, only those are returned, and those with a
+                probability of at least `CLAIM`. Nearly all others are near 0 and right, and would hide the error of the
+                rest.
         """
         cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
         return probabilities[cells], targets[cells] > 0
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
-        """A hit for every gold label that was predicted."""
+        """Return per-row counts: a hit for every gold label that was predicted.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row.
+            labels: The label set.
+        """
         return tally(self.targets(gold, labels) > 0, self.targets(predicted, labels) > 0)
 
     def score(
         self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, float]:
-        """F1s, precision and recall, subset accuracy (all of a row right), Hamming loss; macro ROC-AUC where defined.
+        """Return F1, precision and recall, subset accuracy (all labels of a row correct), Hamming loss, macro ROC-AUC.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row; ROC-AUC needs its scores.
+            labels: The label set.
 
         Example:
             >>> gold = [Annotation(labels=("a", "b")), Annotation(labels=("a",))]
@@ -163,9 +187,14 @@ class Multilabel:
     def baselines(
         self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, dict[str, float]]:
-        """Train's most frequent set of labels; and a guess that names each label as often as train holds it.
+        """Return the metrics of train's most frequent label set, and of guesses in proportion to train's label counts.
 
-        The guess is scored by its expected counts, each label drawn on its own.
+        The guess is scored by its expected counts, each label drawn independently.
+
+        Args:
+            train_gold: Gold of the train rows.
+            test_gold: Gold of the test rows.
+            labels: The label set.
         """
         usual = Counter(frozenset(a.labels) for a in train_gold)
         most = min(usual, key=lambda s: (-usual[s], sorted(s)), default=frozenset())
@@ -181,15 +210,15 @@ class Multilabel:
 
 
 def _lines(calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
-    """Slope and offset of each label, (L,); one for all where there are none."""
+    """Return the slope and offset of each label, (L,); scalars if none were fitted."""
     return np.array(calibration.slopes or (1.0,)), np.array(calibration.offsets or (0.0,))
 
 
 def _by_label(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The threshold of each label that maximises its F1, drawn toward the one that suits all labels.
+    """Return the threshold of each label, (L,), that maximises its F1, shrunk toward a shared threshold.
 
-    The best threshold of a label with five positives is mostly luck. So each label maximises a mean of its
-    own F1 and of macro F1 at a shared threshold, weighted by its number of positives against `TRUSTED`.
+    The best threshold of a label with five positives is mostly chance. So each label maximises a weighted mean of its
+    own F1 and of macro F1 at a shared threshold: its number of positives against `TRUSTED`.
     """
     gold = targets > 0
     own = np.concatenate([by_label(tally(gold, probabilities >= t))["f1"] for t in GRID.astype(np.float32)])
@@ -199,7 +228,7 @@ def _by_label(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _shared(probabilities: np.ndarray, targets: np.ndarray, metric: str) -> np.ndarray:
-    """One threshold for all labels, the best for a metric that does not look at labels one by one."""
+    """Return one threshold for all labels, (L,): the best for a metric that is not an average over labels."""
     sign = -1 if metric == "hamming_loss" else 1
     tallies = (tally(targets > 0, probabilities >= t) for t in GRID.astype(np.float32))
     scores = [sign * overall(counts)[metric].item() for counts in tallies]

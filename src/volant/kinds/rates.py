@@ -1,6 +1,6 @@
 """Accuracy, precision, recall, F1 and ROC-AUC from per-row counts, for one sample or many resamples at once.
 
-A kind says only what a hit is; every metric and its bootstrap interval then follow from the same few sums.
+A kind defines only its hits; every metric and its bootstrap interval follow from the same few sums.
 """
 
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LOSSES = frozenset({"hamming_loss"})  # metrics of which less is better, and 0 perfect
+LOSSES = frozenset({"hamming_loss"})  # metrics where lower is better and 0 is perfect
 AVERAGED = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
 class Tallies:
-    """What is right and wrong in each row, by label.
+    """Per-row counts of hits, predictions and gold by label.
 
     Attributes:
-        hits: How often the label was predicted and right, (rows, labels).
-        predicted: How often it was predicted, (rows, labels).
-        gold: How often it is in the gold, (rows, labels).
-        exact: Whether the whole row is right, (rows,).
+        hits: Number of times the label was predicted and correct, (rows, labels).
+        predicted: Number of times it was predicted, (rows, labels).
+        gold: Number of times it is in the gold, (rows, labels).
+        exact: True if the whole row is correct, (rows,).
     """
 
     hits: np.ndarray
@@ -30,7 +30,7 @@ class Tallies:
 
 
 def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
-    """Tallies of two (rows, labels) matrices of booleans: which labels hold, which were predicted."""
+    """Return the tallies of two boolean (rows, labels) matrices: the gold and the predicted labels."""
     # float32 because sums are BLAS products: whole numbers stay exact up to 16.7 million
     gold32, predicted32 = gold.astype(np.float32), predicted.astype(np.float32)
     exact = (gold == predicted).all(axis=1).astype(np.float32)
@@ -38,9 +38,13 @@ def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
 
 
 def by_label(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Precision, recall, F1 and support of each label; (samples, labels) where `weights` is (samples, rows).
+    """Return precision, recall, F1 and support of each label, (labels,) or, with weights, (samples, labels).
 
-    What is undefined (the precision of a label never predicted) counts as 0, as in scikit-learn.
+    Undefined values (the precision of a label that was never predicted) are 0, as in scikit-learn.
+
+    Args:
+        tallies: Per-row counts.
+        weights: Number of times each row was drawn in each sample, (samples, rows); once each by default.
 
     Example:
         >>> gold = np.array([[1, 0], [1, 0], [0, 1]], dtype=bool)
@@ -61,13 +65,13 @@ def by_label(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, n
 def measure(
     names: Sequence[str], tallies: Tallies, scores: np.ndarray | None, weights: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """The metrics of those names, one value for each sample, (samples,).
+    """Return the metrics of those names, one value per sample, (samples,).
 
     Args:
-        names: Metrics wanted, as a kind lists them.
-        tallies: What is right and wrong in each row.
+        names: Metrics, as a kind lists them.
+        tallies: Per-row counts.
         scores: Probability of each label, (rows, labels); without it there is no ROC-AUC.
-        weights: How often each row was drawn in each sample, (samples, rows); once each by default.
+        weights: Number of times each row was drawn in each sample, (samples, rows); once each by default.
     """
     values = overall(tallies, weights)
     if scores is not None and "roc_auc" in names:
@@ -76,10 +80,10 @@ def measure(
 
 
 def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """The averages over labels and rows, one value for each sample, (samples,).
+    """Return the averages over labels and rows, one value per sample, (samples,).
 
-    Macro averages are over the labels that the sample holds or that were predicted: a label that a small test
-    set lacks is no failure.
+    Macro averages cover the labels that the sample has or that were predicted: a label that a small test set lacks is
+    not an error.
     """
     labels = by_label(tallies, weights)
     present, support = labels["present"].astype(float), labels["support"]
@@ -91,7 +95,7 @@ def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np
     averages |= {f"weighted_{name}": _share((labels[name] * support).sum(axis=1), gold) for name in AVERAGED}
     return averages | {
         "accuracy": exact,
-        "subset_accuracy": exact,  # the name where a row counts as right only if all its labels are
+        "subset_accuracy": exact,  # the name where a row is correct only if all its labels are
         "micro_f1": _share(2 * hits, predicted + gold),
         "micro_precision": _share(hits, predicted),
         "micro_recall": _share(hits, gold),
@@ -100,14 +104,14 @@ def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np
 
 
 def roc_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Area under the ROC curve of each label against the rest, (samples, labels); NaN where it is undefined.
+    """Return the area under the ROC curve of each label against the rest, (samples, labels); NaN where undefined.
 
-    The chance that a row with the label scores above a row without it, a tie counting half.
+    It is the probability that a row with the label scores above a row without it; ties count half.
 
     Args:
-        gold: Which labels hold, (rows, labels).
+        gold: True where a label applies, (rows, labels).
         scores: Probability of each label, (rows, labels).
-        weights: How often each row was drawn in each sample, (samples, rows); once each by default.
+        weights: Number of times each row was drawn in each sample, (samples, rows); once each by default.
 
     Example:
         >>> roc_auc(np.array([[0], [0], [1], [1]]), np.array([[0.1], [0.4], [0.35], [0.8]])).item()
@@ -119,10 +123,10 @@ def roc_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
 
 
 def _column_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """As `roc_auc`, of one label; weights are (rows, samples): sorting them copies whole lines."""
+    """Return `roc_auc` of one label, (samples,); weights are (rows, samples), so that sorting copies whole rows."""
     order = np.argsort(scores, kind="stable")
     ranked, held, drawn = scores[order], gold[order], weights[order]
-    negatives = np.zeros((len(order) + 1, drawn.shape[1]))  # how many were drawn among the first n
+    negatives = np.zeros((len(order) + 1, drawn.shape[1]))  # number of draws among the first n
     np.cumsum(drawn * ~held[:, None], axis=0, out=negatives[1:])
     first, last = (np.searchsorted(ranked, ranked[held], side) for side in ("left", "right"))
     positives = drawn[held]
@@ -132,7 +136,7 @@ def _column_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np
 
 
 def _total(matrix: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Sums over rows, (samples, columns), as float64."""
+    """Return the sums over rows, (samples, columns) float64."""
     total = matrix.sum(axis=0, keepdims=True) if weights is None else weights.astype(np.float32) @ matrix
     return total.astype(np.float64)
 

@@ -1,6 +1,6 @@
-"""The record that everything speaks: a text with its annotation, in Python and in Parquet.
+"""The record that all modules share: a text with its annotation, in Python and in Parquet.
 
-Gold rows, predictions, feedback and facts share it, so that a metric, a service or a graph never converts.
+Gold rows, predictions, feedback and facts use it, so that no metric, service or plot has to convert.
 """
 
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-# columns that hold gold, of whatever kind: no other column of a source may be called so
+# columns of gold, of every kind: no other column of a source may have these names
 TARGETS = ("label", "labels", "spans", "triples")
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A labelled piece of a text: characters `start` up to, not including, `end`."""
+    """A labelled part of a text: from character `start` up to, not including, `end`."""
 
     start: int
     end: int
@@ -24,12 +24,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a person or a model says of one text; each kind of task fills its own fields.
+    """A gold or predicted annotation of one text; each kind of task fills its own fields.
 
     Attributes:
-        label: The one label, where a text has exactly one.
-        labels: Every label that holds, in the order of the label set, where a text may have any number.
-        spans: Labelled pieces of the text.
+        label: The label, where a text has exactly one.
+        labels: Every label that applies, in the order of the label set, where a text may have any number.
+        spans: Labelled parts of the text.
         scores: Probability (0 to 1) of each label; empty for gold.
 
     Example:

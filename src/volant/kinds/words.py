@@ -1,11 +1,11 @@
-"""The words of a text: in every script, with signs that carry meaning, and without what nobody sees."""
+"""The words of a text: in every script, with meaningful symbols, without invisible characters."""
 
 import re
 import unicodedata
 from html import unescape
 
 # Combining marks of the Basic Multilingual Plane (Unicode categories Mn, Mc, Me), with letters between them, and the
-# joiners: Python's \w leaves them out, and a Hindi or Tamil word would fall apart without its vowels.
+# joiners: Python's \w excludes them, which would split a Hindi or Tamil word at its vowels.
 # https://www.unicode.org/reports/tr29/#Word_Boundaries
 MARKS = (
     r"\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
@@ -27,14 +27,14 @@ UNSPACED = (
     r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf"
     r"\u1000-\u103f\u1050-\u108f\u109a-\u109d\ua9e0-\ua9ef\uaa60-\uaa7f\u1780-\u17d3"
 )
-# An emoticon, the sign of a number, or a symbol (currency, arrow, emoji) can be all that two texts differ by.
+# An emoticon, the sign of a number, or a symbol (currency, arrow, emoji) can be the only difference of two texts.
 EMOTICON = r"[:;=]['^-]?[()\[\]]|(?<!\w)[:;=]['^-]?[dpo/\\|*3](?!\w)|</?3|(?<![\w)\]])[+\-](?=\d)"
 SYMBOL = r"[\u20a0-\u20cf\u2190-\u24ff\u2580-\u2bff\U0001f000-\U0001fbff]|(?<![\w)\]])\u2212(?=\d)"
 LETTER = rf"[^\W{UNSPACED}]"
 WORD = re.compile(rf"{LETTER}+(?:(?![{UNSPACED}])[{MARKS}]{LETTER}*)*|[{UNSPACED}]|{EMOTICON}|{SYMBOL}")
-ASCII_WORD = re.compile(rf"\w+|{EMOTICON}", re.ASCII)  # finds the same in half of the time
-# What cleaning will take out: tags (a name alone, or with `=` in what follows, so not "a <b and c> d") and web
-# addresses. It is for comparing only, so a word too many costs little. No part can match again: time is linear.
+ASCII_WORD = re.compile(rf"\w+|{EMOTICON}", re.ASCII)  # same matches in half the time
+# Noise that cleaning removes: tags (a name alone, or with `=` in what follows, so not "a <b and c> d") and web
+# addresses. It is for comparison only, so an extra word costs little. No part can match twice: time is linear.
 NOISE = re.compile(
     r"</?[a-z][\w:-]*\s*/?>|<[a-z][\w:-]*\s[^<>=]*=[^<>]*>|(?:\bhttps?://|\bwww\.)[!#-;=?-~]+", re.IGNORECASE
 )
@@ -57,11 +57,11 @@ INVISIBLE = dict.fromkeys(
 
 
 def words(text: str, noise: bool = False) -> list[str]:
-    """The lower-cased words of a text in order, each with its combining marks, whatever form they are written in.
+    """Return the lower-cased words of a text in order, each with its combining marks in one normal form.
 
     Args:
         text: Any text.
-        noise: Whether markup and web addresses count.
+        noise: True to include markup and web addresses.
 
     Example:
         >>> words("<b>Na\u200bïve</b>, 5 > +4 :) www.a.example"), words("पानी 👍")
@@ -75,7 +75,7 @@ def words(text: str, noise: bool = False) -> list[str]:
 
 
 def plain(text: str, noise: bool = False) -> str:
-    """The words of a text with a space between them; a text without any stays as it is.
+    """Return the words of a text joined by spaces; a text without words is returned unchanged.
 
     Example:
         >>> plain("<p>A fine film, really!</p>"), plain("?!")
@@ -85,7 +85,7 @@ def plain(text: str, noise: bool = False) -> str:
 
 
 def _bare(text: str) -> str:
-    """The text without markup and web addresses; one that is nothing else stays as it is.
+    """Return the text without markup and web addresses; unchanged if nothing else remains.
 
     Example:
         >>> _bare('<a href="/x">rock &amp; roll</a>, see https://a.example/b.'), _bare("www.a.example")

@@ -1,6 +1,6 @@
 """Families of models: each a frozen dataclass of hyper-parameters with `fit`, named in config by `_target_`.
 
-What they share with the rest is here: the examples that go in, the task they are fitted for, and what comes out.
+This module holds what they share with the rest: input examples, the task, and the fitted result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from volant.kinds.record import Annotation
 
 @dataclass(frozen=True)
 class Examples:
-    """Cleaned texts (N), their gold, and that as numbers: (N,) int64 or, for several labels, (N, L) float32."""
+    """Cleaned texts (N), their gold, and the targets: (N,) int64 or, for several labels per text, (N, L) float32."""
 
     texts: Sequence[str]
     gold: Sequence[Annotation]
@@ -25,7 +25,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is fitted for: the kind, its label set (L) and the metric that picks the best epoch."""
+    """The task to fit a model for: the kind, its label set (L) and the metric that selects the best epoch."""
 
     kind: Kind
     labels: tuple[str, ...]
@@ -33,7 +33,7 @@ class Task:
     seed: int
 
     def score(self, logits: np.ndarray, validation: Examples) -> dict[str, float]:
-        """Score validation logits (N, L), with calibration and thresholds chosen on these same rows."""
+        """Return the metrics of validation logits (N, L); calibration and thresholds are fitted on the same rows."""
         calibration = self.kind.calibrate(logits, validation.targets, self.metric)
         probabilities = self.kind.probabilities(logits, calibration)
         predicted = self.kind.decode(probabilities, self.labels, calibration)
@@ -45,14 +45,15 @@ class Fitted:
     """A fitted model on its way into a bundle.
 
     Attributes:
-        candidates: Ways to run it, best accuracy first: what `volant.bundle.runtime.load` takes. More than one when a
-            smaller one (int8) may be taken instead; the choice is made on validation.
-        history: One mapping of figures an epoch.
-        best: Figures of the epoch that was kept.
-        weights: Folder of the weights to start a later version from; none for families that always start anew.
-        reading: How much of the texts of train and validation is read, where a model reads so many tokens at most:
-            the share of `texts_cut`, and of all tokens, `tokens_read`.
-        choice: What was chosen among several models and why, where the family chooses.
+        candidates: Ways to run it, most accurate first, as `volant.bundle.runtime.load` takes them. More than one where
+            a smaller one (int8) may be chosen instead; the choice is made on validation.
+        history: One mapping of metrics per epoch.
+        best: Metrics of the selected epoch.
+        weights: Folder of the weights that a later version can start from; None for families that always train from
+            scratch.
+        reading: Coverage of the train and validation texts, where a model has a token limit: the share of `texts_cut`,
+            and of all tokens, `tokens_read`.
+        choice: The model chosen among several and the reason, where the family chooses.
     """
 
     candidates: tuple[Mapping[str, Any], ...]
@@ -69,13 +70,13 @@ class Model(Protocol):
     family: str
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
-        """Fit on train, choose on validation, and write the files of the model into `folder`.
+        """Fit on train, select on validation, and write the files of the model into `folder`.
 
         Args:
             train: Rows to learn from.
-            validation: Rows that choose the epoch, never the test rows.
+            validation: Rows that select the epoch, never the test rows.
             task: Kind, labels, metric, seed.
-            folder: Where the files that the bundle keeps are written.
-            work: Where checkpoints live, so that an interrupted training goes on.
+            folder: Folder of the files that the bundle will contain.
+            work: Folder of checkpoints, from which an interrupted training resumes.
         """
         ...

@@ -1,7 +1,7 @@
-"""The family that chooses a model by itself: where rows are few, by cross-validation of four on the train rows.
+"""The family that chooses a model itself: with few rows, by cross-validation of up to four models on the train rows.
 
-With few rows it is open which is best: words that name the label favour n-grams, other words of the same meaning an
-encoder. Where rows are many, a fine-tuned encoder is the most accurate, and cross-validation would take hours.
+With few rows the best model is not known in advance: words that name the label favour n-grams, paraphrases favour an
+encoder. With many rows a fine-tuned encoder is the most accurate, and cross-validation would take hours.
 """
 
 import os
@@ -23,28 +23,29 @@ from volant.models.linear import Linear
 from volant.models.transformer import Transformer
 
 Choice = dict[str, Any]
-ALONE = 0.1  # weight below which a part adds nothing: it is left out
-PULL = 1.0  # rows that a plain sum of encoder and n-grams counts for where they are weighed
-LETTERS = 4  # a token, about
+ALONE = 0.1  # weight below which a part is left out of the blend
+PULL = 1.0  # rows that the prior of weights, around 1 for encoder and n-grams alike, is worth
+LETTERS = 4  # characters per token, roughly
 CHEAP = ("linear", "frozen")  # cross-validated in seconds
 DEAR = ("contrastive", "full")
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Auto:
-    """Linear, frozen encoder, contrastive or full fine-tuning: what cross-validation says where rows are few.
+    """Linear, frozen encoder, contrastive or full fine-tuning, chosen by cross-validation where rows are few.
 
-    An encoder is judged with the n-grams beside it, weighed on the same answers, since it is served so.
+    An encoder is evaluated together with the n-grams, weighted on the same predictions, as it will be served.
 
     Attributes:
-        most_rows: Train rows up to which is cross-validated; above, `full` is taken.
-        folds: Parts of the train rows, each answered by what was fitted on the others.
-        full_from: Train rows a label from which `full` is cross-validated too; with fewer, `contrastive` is better.
-        most_tokens: Tokens that the cross-validation of `contrastive` or `full` may read; above, it is left out.
+        most_rows: Largest number of train rows that is cross-validated; above it, `full` is chosen.
+        folds: Number of folds of the train rows.
+        full_from: Train rows per label from which `full` is cross-validated too; with fewer, `contrastive` is better.
+        most_tokens: Most tokens that the cross-validation of `contrastive` or `full` may read; above it, the option is
+            skipped.
         linear: The linear model, as in `conf/model/linear.yaml`; like the others with its `_target_`.
-        frozen: The encoder as it is, with a solved head.
+        frozen: The unchanged encoder with a solved head.
         contrastive: The encoder fine-tuned on pairs of rows, with a solved head.
-        full: The encoder fine-tuned as a whole, with a head that is trained.
+        full: The encoder fine-tuned as a whole, with a trained head.
     """
 
     family: Literal["auto"] = "auto"
@@ -58,7 +59,7 @@ class Auto:
     full: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse an option that is none of its family.
+        """Refuse an option of the wrong family.
 
         Raises:
             ValueError: If `linear` is not of the linear family, or another not of the transformer family; pydantic
@@ -75,11 +76,19 @@ class Auto:
 
     @property
     def models(self) -> dict[str, Any]:
-        """The four by name."""
+        """The four options by name."""
         return {name: build(getattr(self, name), f"model.{name}") for name in (*CHEAP, *DEAR)}
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
-        """Choose, then fit what was chosen; see `volant.models.Model.fit`."""
+        """Choose an option, then fit it.
+
+        Args:
+            train: Rows to learn from; cross-validation uses only these.
+            validation: Rows that select the epoch.
+            task: Kind, labels, metric, seed.
+            folder: Folder of the files that the bundle will contain.
+            work: Folder of checkpoints.
+        """
         choice = self.choose(train, task)
         models = self.models
         tell(f"chosen: {choice['option']}{' and n-grams' if 'weights' in choice else ''}. {choice['why']}")
@@ -90,10 +99,10 @@ class Auto:
         return replace(fitted, choice={**choice, "family": models[choice["option"]].family})
 
     def choose(self, train: Examples, task: Task) -> Choice:
-        """Which option is taken and why, with the scores of cross-validation and the weights of a blend, if any.
+        """Return the chosen option and the reason, with cross-validation scores and the weights of a blend, if any.
 
         Raises:
-            VolantError: If several processes of torchrun would cross-validate.
+            VolantError: If cross-validation would run under torchrun with several processes.
         """
         rows = len(train.texts)
         if rows > self.most_rows:
@@ -115,7 +124,7 @@ class Auto:
         return {**decide(answers, train, task), "rows": len(train.texts), "folds": self.folds, "scores": scores}
 
     def _is_candidate(self, name: str, train: Examples, task: Task, answers: Mapping[str, Any]) -> bool:
-        """Whether an option that costs minutes may be worth them."""
+        """Return True if an option that takes minutes is worth cross-validating."""
         weights, _ = stack([answers["frozen"], answers["linear"]], train.targets, task, PULL)
         if weights[0] < ALONE:
             tell(f"{name} is left out: the encoder knows nothing of these texts that n-grams don't")
@@ -130,9 +139,9 @@ class Auto:
 
 
 def recurring(rows: Examples, count: int) -> Examples | None:
-    """The rows whose label has `count` rows or more, as only those can be in each fold; None where no two labels do.
+    """Return the rows whose label has at least `count` rows, enough for each fold; None if under two labels do.
 
-    Rows of several labels all stay: each of their labels is a problem of its own.
+    With several labels per text all rows are returned, or None if there are fewer than `count`.
     """
     if rows.targets.ndim > 1:
         return rows if len(rows.texts) >= count else None
@@ -141,10 +150,10 @@ def recurring(rows: Examples, count: int) -> Examples | None:
 
 
 def decide(answers: Mapping[str, Any], train: Examples, task: Task) -> Choice:
-    """The encoder whose sum with the n-grams makes the train labels most likely; or n-grams alone.
+    """Return the encoder whose sum with the n-grams makes the train labels most likely; or n-grams alone.
 
     Args:
-        answers: Logits (N, L) of each option, by what was fitted without the row.
+        answers: Out-of-fold logits (N, L) of each option.
         train: Train rows.
         task: Kind, labels, metric, seed.
     """
@@ -162,7 +171,7 @@ def decide(answers: Mapping[str, Any], train: Examples, task: Task) -> Choice:
 
 
 def _tokens(model: Transformer, train: Examples) -> int:
-    """About how many tokens one fit reads: what it costs, known before it runs and the same on every machine."""
+    """Return roughly how many tokens one fit reads: its cost, known in advance and the same on every machine."""
     mean = sum(min(len(text) / LETTERS + 2, model.max_length) for text in train.texts) / len(train.texts)
     if model.contrastive:
         return round(mean * model.contrastive.batch_size * model.contrastive.steps)
@@ -171,7 +180,7 @@ def _tokens(model: Transformer, train: Examples) -> int:
 
 
 def tell(line: str) -> None:
-    """Print a line on how the choice goes; under `torchrun` the first process does."""
+    """Print a line on the progress of the choice; under `torchrun`, from the first process only."""
     from volant.workspace.terminal import Console
 
     if int(os.environ.get("RANK", "0")) == 0:

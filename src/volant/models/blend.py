@@ -1,4 +1,4 @@
-"""Two models as one: n-grams beside an encoder, their logits added."""
+"""A blend of two models: n-grams and an encoder, their logits added."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,18 +19,17 @@ def beside(
     folder: Path,
     weights: Sequence[float] | None = None,
 ) -> Fitted:
-    """Add another model to a fitted one: an encoder knows what words mean, n-grams how just this task is worded.
+    """Add another model's logits to each candidate of a fitted one, and return the result.
+
+    An encoder captures the meaning of words, n-grams the wording of this task.
 
     Args:
-        fitted: The model; no candidates if another process of torchrun writes them.
-        other: What is added, fitted on the same rows.
-        validation: Rows that weigh the two.
+        fitted: The model; without candidates if another process of torchrun writes them.
+        other: The model to add, fitted on the same rows.
+        validation: Rows on which the weights are fitted.
         task: Kind, labels, metric, seed.
-        folder: Where the files of both are.
-        weights: Of the two; found on validation by default.
-
-    Returns:
-        The same, each candidate with the other model's first one added.
+        folder: Folder of the files of both.
+        weights: Weights of the two; fitted on validation by default.
     """
     if not fitted.candidates:
         return fitted
@@ -53,10 +52,15 @@ def beside(
 
 
 def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[float]:
-    """The weights, none below 0, at which the sum of logits (N, L) makes validation's gold most likely.
+    """Return the weights, (parts,), none negative, whose sum of logits makes validation's gold most likely.
 
-    They come to 1: how sure to be is left to the temperature, which is bounded. Where all are best at 0, since
-    validation is tiny and no part knows more than chance, the first part stands alone.
+    They add up to 1: confidence is left to the temperature, which is bounded. If all are best at 0, since validation is
+    tiny and no part beats chance, the first part gets all the weight.
+
+    Args:
+        parts: Logits (N, L) of each model.
+        targets: Targets of the rows.
+        task: Kind, labels, metric, seed.
 
     Source: Breiman 1996, Stacked Regressions, https://doi.org/10.1007/BF00117832
     """
@@ -65,13 +69,13 @@ def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[
 
 
 def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: float = 0.0) -> tuple[list[float], float]:
-    """As `weigh`, with the mean negative log-likelihood that the best sum has, before it is brought to weights of 1.
+    """Return the weights of `weigh`, and the mean negative log-likelihood of the best sum before normalisation.
 
     Args:
         parts: Logits (N, L) of each model.
-        targets: Gold of the rows.
+        targets: Targets of the rows.
         task: Kind, labels, metric, seed.
-        pull: Rows that a plain sum counts for: so few rows can't make one part the only one by luck.
+        pull: Rows that a prior around weights of 1 is worth, so that few rows can't single out one part by chance.
     """
     from scipy.optimize import minimize
 

@@ -1,4 +1,4 @@
-"""The model card of a bundle: what it is for and what it scored, with front matter that registries read."""
+"""The model card of a bundle: intended use and metrics, with front matter that registries read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from volant.config import Flywheel
 
 
 def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> str:
-    """The card as Markdown with `model-index` front matter.
+    """Return the card as Markdown with `model-index` front matter.
 
     Source: https://huggingface.co/docs/hub/model-cards
 
     Args:
-        manifest: Of the bundle, before it is sealed.
-        flywheel: Its config.
-        rows: Validation rows that the figures come from.
+        manifest: Manifest of the bundle, before it is sealed.
+        flywheel: Config of the flywheel.
+        rows: Number of validation rows behind the metrics.
     """
     metrics = [{"type": name, "name": f"validation {name}", "value": v} for name, v in manifest["validation"].items()]
     task = {"type": "text-classification", "name": flywheel.description}
@@ -80,7 +80,7 @@ def _beside(runtime: Mapping[str, Any]) -> str:
 
 
 def _reading(manifest: Mapping[str, Any]) -> str:
-    """How much of the texts is read, where some are longer than that."""
+    """Return a sentence on how much of the texts is read, if some are longer than the limit."""
     shares = manifest.get("reading", {})
     if not any(found["texts_cut"] for found in shares.values()):
         return ""
@@ -97,7 +97,7 @@ def _first_part(runtime: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _choice(manifest: Mapping[str, Any]) -> str:
-    """Which model `model: auto` chose, and why."""
+    """Return a sentence on which model `model: auto` chose, and why."""
     choice = manifest.get("choice")
     if not choice:
         return ""

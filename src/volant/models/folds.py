@@ -1,4 +1,4 @@
-"""Train rows dealt into folds, for cross-validation."""
+"""Stratified folds of the train rows, for cross-validation."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from volant.models import Examples
 
 
 def deal(targets: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """Positions of each fold: shuffled, put in order of their label, and dealt in turn, so that each has its share.
+    """Return the row positions of each fold: shuffled, sorted by label and dealt in turn, so that folds are stratified.
 
     Args:
         targets: (N,) int64, or for several labels (N, L) float32: a row is dealt by its rarest label.
-        count: Folds.
-        seed: Of the shuffle.
+        count: Number of folds.
+        seed: Seed of the shuffle.
 
     Example:
         >>> [np.array([0, 0, 1, 1])[fold].tolist() for fold in deal(np.array([0, 0, 1, 1]), 2, seed=0)]
@@ -24,7 +24,7 @@ def deal(targets: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
 
 
 def rarest(targets: np.ndarray) -> np.ndarray:
-    """The rarest label of each row of (N, L) targets, (N,); L for a row with none.
+    """Return the rarest label of each row of (N, L) targets, (N,); L for a row with none.
 
     Example:
         >>> rarest(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])).tolist()
@@ -35,6 +35,6 @@ def rarest(targets: np.ndarray) -> np.ndarray:
 
 
 def pick(examples: Examples, rows: np.ndarray) -> Examples:
-    """The examples at some positions."""
+    """Return the examples at these positions."""
     places: list[int] = rows.tolist()
     return Examples([examples.texts[k] for k in places], [examples.gold[k] for k in places], examples.targets[rows])

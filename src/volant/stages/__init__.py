@@ -13,10 +13,10 @@ from volant.workspace.terminal import Console
 
 
 def _alone(name: str) -> AbstractContextManager[None]:
-    """Wait for a stage of this flywheel that outlived the turn which began it: both would write the same files."""
-    if int(os.environ.get("RANK", "0")):  # of torchrun, whose first process holds it for all of them
+    """Wait for a stage of this flywheel that outlived its iteration: both would write the same files."""
+    if int(os.environ.get("RANK", "0")):  # set by torchrun, whose first process holds the lock for all
         return nullcontext()
-    from volant.workspace.locks import held  # here: a stage's lock is no part of what it makes
+    from volant.workspace.locks import held  # here: a stage's lock is not one of its outputs
     from volant.workspace.paths import LOCKS
 
     waiting = f"Waiting for a stage of {name} that still runs: {{holder}}."
@@ -26,10 +26,13 @@ def _alone(name: str) -> AbstractContextManager[None]:
 def run_stage(main: Callable[[str], None]) -> None:
     """Run a stage for the flywheel that the command line names.
 
-    An error of the user's is a message and exit code 2, a disk that takes no more is one and exit code 1.
+    Raises:
+        SystemExit: With code 2 and a message for an error of the user's, 1 if the disk is full or can't be written to,
+            130 if stopped.
+        OSError: If the system fails in another way.
     """
-    # threads that wait fall asleep after some 30 µs: to spin on would halve the speed of others on their core, and
-    # to sleep at once takes a seventh of the speed where there are no others
+    # waiting threads sleep after about 30 µs: longer spinning would halve the speed of others on their core, and
+    # sleeping at once costs a seventh of the speed if there are no others
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

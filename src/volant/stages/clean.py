@@ -1,4 +1,4 @@
-"""Stage `clean`: prepared rows in, clean rows and a report of what each step changed or dropped out."""
+"""Stage `clean`: clean the prepared rows, and report the rows that each step changed or dropped."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,13 @@ SPLITS = ("train", "validation", "test")
 
 
 def clean(name: str, steps: Sequence[str | dict[str, Any]], root: Path = Path()) -> dict[str, Any]:
-    """Clean the prepared splits of a flywheel; returns the report that it writes."""
+    """Clean the prepared splits of a flywheel, and return the report that it writes.
+
+    Args:
+        name: Name of the flywheel.
+        steps: Cleaning steps, as in the config.
+        root: Root of the project.
+    """
     splits = {split: read_table(paths.prepared(name, root) / f"{split}.parquet") for split in SPLITS}
     cleaned, report = clean_tables(splits, steps)
     for split, table in cleaned.items():
@@ -29,7 +35,7 @@ def clean(name: str, steps: Sequence[str | dict[str, Any]], root: Path = Path())
 
 
 def show(report: dict[str, Any], console: Console) -> None:
-    """Print rows changed or dropped, a line for each step, a column for each split; warnings are logged."""
+    """Print rows changed or dropped, a line per step, a column per split; warnings are logged."""
     splits = report["splits"]
     table = Table("step", title="cleaning: rows changed or dropped")
     for split in splits:

@@ -1,7 +1,7 @@
-"""Stage `evaluate`: the bundle is judged on test rows, through the same door as in service.
+"""Stage `evaluate`: evaluate the bundle on test rows, through the same interface as in service.
 
 Run as `python -m volant.stages.evaluate FLYWHEEL`. Reads models/FLYWHEEL and data/FLYWHEEL, writes
-reports/FLYWHEEL. Test rows choose nothing.
+reports/FLYWHEEL. Nothing is chosen by test rows.
 """
 
 import json
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 
 def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Report, dict[str, float]]:
-    """Evaluate the bundle of a flywheel, write its reports, and return them.
+    """Evaluate the bundle of a flywheel, write its reports, and return report and speed figures.
 
     Args:
-        name: The flywheel's name.
-        flywheel: Its config.
-        root: Folder that holds `data`, `models` and `reports`.
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
+        root: Folder of `data`, `models` and `reports`.
     """
     from volant.bundle.bundle import Bundle
 
@@ -53,7 +53,7 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
 
 
 def task(flywheel: config.Flywheel, bundle: "Bundle") -> Task:
-    """What the evaluation needs to know of config and bundle."""
+    """Return the settings of the evaluation, from config and bundle."""
     asked = flywheel.evaluation
     return Task(
         kind=bundle.kind,
@@ -69,18 +69,24 @@ def task(flywheel: config.Flywheel, bundle: "Bundle") -> Task:
 
 
 def main(name: str) -> None:
-    """Evaluate, write the reports, and add the figures to the training's run."""
+    """Evaluate, write the reports, and add the metrics to the training's run."""
     flywheel = config.flywheel(name)
     report, speed = run(name, flywheel)
     record(name, report, speed)
     metric = flywheel.metric
-    ends = report.intervals.get(metric)  # none where no resample of the rows has every label
+    ends = report.intervals.get(metric)  # none if no resample of the rows has every label
     between = f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
     Console().print(f"{name}: {metric} {report.scores[metric]:.4f}{between}, reports/{name}/report.md")
 
 
 def record(name: str, report: Report, speed: dict[str, float]) -> None:
-    """Add test figures and plots to the MLflow run that trained this bundle."""
+    """Add test metrics and plots to the MLflow run that trained this bundle.
+
+    Args:
+        name: Name of the flywheel.
+        report: Result of the evaluation.
+        speed: Speed figures by name.
+    """
     from volant import tracking
     from volant.bundle.bundle import MANIFEST
 

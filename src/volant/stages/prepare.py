@@ -1,4 +1,4 @@
-"""Stage `prepare`: read the source and the lake, cut train, validation and test, and say what the data is like."""
+"""Stage `prepare`: read the source and the lake, split into train, validation and test, and describe the data."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +18,15 @@ from volant.workspace.terminal import Console
 
 
 def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Cut, list[str]]:
-    """Rows of the source and of the lake, cut; and what to know of them before training.
+    """Read the rows of the source and of the lake, and return their splits and warnings.
+
+    Args:
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
+        root: Root of the project.
 
     Raises:
-        VolantError: If the source or a dataset can't be read, or the rows can't be learned from.
+        VolantError: If the source or a dataset can't be read, or a model can't be trained on the rows.
     """
     kind = KINDS[flywheel.kind]
     read = config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind)
@@ -30,14 +35,14 @@ def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[
     warnings = unmatched + check_rows(added(found.source["train"], found.lake.get("train")), flywheel.kind, name)
     if flywheel.labels:
         for table in found.all:
-            kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that the config doesn't know
+            kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that is not in the config
         warnings += _without_rows(flywheel.labels, [kind.count(kind.gold(table)) for table in found.all])
     done = cut(found.source, kind, flywheel.split, found.lake)
     return done, warnings + alike(done.report)
 
 
 def _without_rows(labels: Sequence[str], counts: Sequence[Mapping[str, int]]) -> list[str]:
-    """A sentence on the labels of config that no row has."""
+    """Return a warning about the labels of the config that no row has."""
     none = [label for label in labels if not any(label in counted for counted in counts)]
     return [f"labels: no row has {', '.join(map(repr, none[:10]))}. Check their spelling."] if none else []
 

@@ -1,4 +1,4 @@
-"""Stage `train`: fit on train, choose on validation, save a bundle. The test rows are never read."""
+"""Stage `train`: fit on train, select on validation, save a bundle. The test rows are never read."""
 
 import json
 import os
@@ -21,12 +21,12 @@ from volant.workspace.provenance import digest, git_commit
 from volant.workspace.terminal import Console
 
 WORK = Path(".cache/train")
-WORTH_A_WORD = 0.01  # share of texts that are cut
+WORTH_A_WORD = 0.01  # share of texts that are truncated
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A bundle, the history of its training and the validation figures that chose it."""
+    """A bundle, the history of its training and its validation metrics."""
 
     bundle: Bundle
     fitted: Fitted
@@ -34,18 +34,19 @@ class Trained:
 
 
 def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: Path) -> Trained:
-    """Fit the flywheel's model on `data/train.parquet`, choose on `data/validation.parquet`, save a bundle.
+    """Fit the flywheel's model on `data/train.parquet`, select on `data/validation.parquet`, save a bundle.
 
     Args:
-        name: Of the flywheel.
-        flywheel: Its config.
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
         data: Folder of the clean splits.
-        folder: Where the bundle goes; replaced as a whole when all of it is written.
-        work: Where checkpoints live; an interrupted training with the same config and data goes on from there.
+        folder: Folder of the bundle; replaced as a whole once it is complete.
+        work: Folder of checkpoints; an interrupted training with the same config and data resumes from there.
 
     Raises:
-        VolantError: If a row carries a label outside the label set, the model can't be had, or validation can't be
-            scored by the flywheel's metric.
+        VolantError: If a row has a label outside the label set, the model can't be loaded, or the flywheel's metric is
+            undefined on validation.
+        SystemExit: With code 0 in every process of torchrun but the first, once the model is fitted.
     """
     kind = KINDS[flywheel.kind]
     tables = {split: read_table(data / f"{split}.parquet") for split in ("train", "validation")}
@@ -55,21 +56,21 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
     require_metric(task, examples["validation"])  # before minutes of training
     origin = Origin.of(name, flywheel, data, git_commit())
     work = work / f"{name}-{digest([asdict(flywheel), origin.data])[:16]}"
-    rank = int(os.environ.get("RANK", "0"))  # of torchrun
+    rank = int(os.environ.get("RANK", "0"))  # set by torchrun
     draft = folder.with_name(f".{folder.name}.{rank}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     work.mkdir(parents=True, exist_ok=True)
     model = config.build(flywheel.model, f"flywheels.{name}.model")
     fitted = model.fit(examples["train"], examples["validation"], task, draft, work)
-    if rank:  # all processes have trained the same model, the first one saves it
+    if rank:  # all processes have the same model, the first one saves it
         shutil.rmtree(draft)
         raise SystemExit(0)
     learned.record(tables.values(), flywheel.split.group, draft)
     validation = pack(draft, fitted, task, examples["validation"], flywheel, origin)
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
-    if fitted.weights:  # for the tracker to keep: no part of the bundle, which only predicts
+    if fitted.weights:  # for the tracker; not part of the bundle, which only predicts
         fitted = replace(fitted, weights=_move(fitted.weights, work.parent.with_name("weights") / name))
     shutil.rmtree(work, ignore_errors=True)
     return Trained(Bundle.load(folder), fitted, validation)
@@ -87,7 +88,7 @@ def _examples(table: Any, kind: Kind, labels: tuple[str, ...]) -> Examples:
 
 
 def report(trained: Trained) -> dict[str, Any]:
-    """What `reports/<flywheel>/train.json` says: no times, so that the same training gives the same bytes."""
+    """Return the content of `reports/<flywheel>/train.json`; without times, so that it is deterministic."""
     manifest = trained.bundle.manifest
     best = {f"best_{key}" if key in ("epoch", "step") else key: value for key, value in trained.fitted.best.items()}
     return {
@@ -100,13 +101,13 @@ def report(trained: Trained) -> dict[str, Any]:
 
 
 def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """What `model: auto` chose, and what cross-validation on train said of each option."""
+    """Return the option that `model: auto` chose, and the cross-validation scores of all."""
     scores = {f"cross_validated_{name}": score for name, score in choice.get("scores", {}).items()}
     return {"chosen": choice["option"], **scores} if choice else {}
 
 
 def cut_texts(trained: Trained) -> str | None:
-    """A warning where texts are longer than what the model reads; none where hardly any is."""
+    """Return a warning if texts are longer than the model's limit; None if hardly any is."""
     read = trained.fitted.reading.get("train", {})
     if read.get("texts_cut", 0.0) < WORTH_A_WORD:
         return None
@@ -119,14 +120,21 @@ def cut_texts(trained: Trained) -> str | None:
 
 
 def curves(trained: Trained) -> str:
-    """The learning curves as CSV: a line for each point of train loss, validation loss and the metric."""
+    """Return the learning curves as CSV: a line for each point of train loss, validation loss and the metric."""
     shown = ("train_loss", "val_loss", f"val_{trained.bundle.metric}")
     points = [(row["epoch"], name, row[name]) for name in shown for row in trained.fitted.history if name in row]
     return "epoch,label,value\n" + "".join(f"{epoch},{name},{value}\n" for epoch, name, value in points)
 
 
 def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path) -> None:
-    """Track the training as one MLflow run, found again by its `bundle` tag."""
+    """Log the training as one MLflow run, which its `bundle` tag identifies.
+
+    Args:
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
+        trained: Result of the training.
+        reports: Folder of the training's reports.
+    """
     from volant import tracking
 
     manifest = trained.bundle.manifest
@@ -138,7 +146,7 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
         best = trained.fitted.best
         scores = trained.validation
         kept = {f"val_{key}": value for key, value in scores.items()}
-        if "train_loss" in best:  # which only a training by steps has
+        if "train_loss" in best:  # only where the model is trained by steps
             kept["train_loss"] = best["train_loss"]
         run.log_metrics(kept, len(trained.fitted.history) + 1)
         run.log_metrics({"best_epoch": best["epoch"]})

@@ -1,4 +1,4 @@
-"""`volant sweep apply`: the best trial of a study, written back into the flywheel's conf file."""
+"""`volant sweep apply`: write the best trial of a study back into the flywheel's conf file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 PREFIX = "flywheel."
-ROUNDING = 1e-6  # of reports/<flywheel>/train.json
+ROUNDING = 1e-6  # rounding error of reports/<flywheel>/train.json
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What was written where.
+    """The result of `volant sweep apply`.
 
     Attributes:
         path: The conf file.
         study: Name of the study.
         trial: Number of the trial in it.
-        values: Objective → what the trial returned.
+        values: Objective → value that the trial returned.
         changes: Dotted key in the conf file → its new value.
-        differs: Why training again will not give the very same figures; none if it will.
+        differs: Reason why another training will not reproduce the trial's metrics; None if it will.
     """
 
     path: Path
@@ -52,19 +52,19 @@ def apply(
     storage: str | None = None,
     force: bool = False,
 ) -> Applied:
-    """Write a trial's settings into `conf/flywheel/<name>.yaml`; comments and all else stay as they are.
+    """Write a trial's settings into `conf/flywheel/<name>.yaml`; comments and all other keys stay unchanged.
 
     Args:
-        name: Of the flywheel.
-        study: Name of the study; needed only where several of the flywheel's can't be compared.
-        root: The project's root.
-        trial: Its number; the best one by default.
-        storage: URL of the studies' database; as `conf/sweep.yaml` says by default.
-        force: Also where the model in place did better on validation.
+        name: Name of the flywheel.
+        study: Name of the study; needed only if several studies of the flywheel can't be compared.
+        root: Root of the project.
+        trial: Number of the trial; the best one by default.
+        storage: URL of the studies' database; from `conf/sweep.yaml` by default.
+        force: True to write it even if the current model did better on validation.
 
     Raises:
         VolantError: If there is no such study or trial, no trial is the best, the file would not be valid, or the
-            model in place did better on validation.
+            current model did better on validation.
     """
     root = root.resolve()
     path = root / config.CONF / "flywheel" / f"{name}.yaml"
@@ -85,10 +85,16 @@ def apply(
 
 
 def require_gain(name: str, study: "Study", trial: "FrozenTrial", root: Path) -> None:
-    """Refuse a trial whose first objective is worse than the validation score of the model in place.
+    """Refuse a trial whose first objective is worse than the validation score of the current model.
+
+    Args:
+        name: Name of the flywheel.
+        study: Study of the trial.
+        trial: Trial to apply.
+        root: Root of the project.
 
     Raises:
-        VolantError: If it is; says both scores.
+        VolantError: If it is worse; the message has both scores.
     """
     objective, value = study.user_attrs["objectives"][0], trial.values[0]
     path = paths.reports(name, root) / "train.json"
@@ -105,10 +111,15 @@ def require_gain(name: str, study: "Study", trial: "FrozenTrial", root: Path) ->
 
 
 def choose(found: Sequence["Study"], name: str, wanted: str | None) -> "Study":
-    """The study of that name; without one, that of the best trial, where they can be compared.
+    """Return the study of that name; without a name, that of the best trial, if the studies can be compared.
+
+    Args:
+        found: Studies of the flywheel that have results.
+        name: Name of the flywheel.
+        wanted: Name of the study, or None.
 
     Raises:
-        VolantError: If there is none, or they can't be compared.
+        VolantError: If there is no such study, or the studies can't be compared.
     """
     names = {study.study_name: study for study in found}
     if wanted in names:
@@ -134,10 +145,10 @@ def choose(found: Sequence["Study"], name: str, wanted: str | None) -> "Study":
 
 
 def pick(study: "Study", number: int | None) -> "FrozenTrial":
-    """The trial of that number, or the best one.
+    """Return the trial of that number, or the best one.
 
     Raises:
-        VolantError: If it returned no result, or several objectives leave several best ones.
+        VolantError: If the trial has no result, or several objectives leave several best ones.
     """
     best = done(study)
     if number is None and len(study.directions) == 1:
@@ -155,7 +166,7 @@ def pick(study: "Study", number: int | None) -> "FrozenTrial":
 
 
 def _model_of(root: Path, name: str, option: str, own: str) -> dict[str, Any]:
-    """The `model` of the flywheel before the settings: its own keys hold for its own model only."""
+    """Return the `model` of the flywheel before the settings; its own keys apply only to its own model."""
     from omegaconf import OmegaConf
 
     base = model_choice.model_tree(root, option)
@@ -164,7 +175,7 @@ def _model_of(root: Path, name: str, option: str, own: str) -> dict[str, Any]:
 
 
 def whole_lists(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings in which a place in a list has become the list.
+    """Return the settings with each list index replaced by the whole list.
 
     Example:
         >>> whole_lists({"model.word_ngrams.1": 3}, {"word_ngrams": [1, 2]})
@@ -184,7 +195,11 @@ def whole_lists(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[s
 
 
 def _check(root: Path, path: Path, before: str) -> None:
-    """Take the file back if it can't be composed."""
+    """Restore the file if it can't be composed.
+
+    Raises:
+        VolantError: If it can't be composed.
+    """
     from volant.config.compose import compose
 
     try:
@@ -218,7 +233,7 @@ def _said(study: "Study", trial: "FrozenTrial") -> str:
 
 
 def show_applied(applied: Applied, console: Console | None = None) -> None:
-    """Print what was written, and what comes next."""
+    """Print the changes, and the next step."""
     console = console or Console()
     values = ", ".join(f"{name} {value:.6g}" for name, value in applied.values.items())
     console.print(

@@ -1,4 +1,4 @@
-"""The families side by side on one flywheel, each as a DVC experiment: `python -m volant.sweep.compare tweets`."""
+"""Comparison of the families on one flywheel, each as a DVC experiment: `python -m volant.sweep.compare tweets`."""
 
 import argparse
 import json
@@ -26,14 +26,14 @@ MAIN = ("accuracy", "subset_accuracy", "macro_f1", "weighted_f1", "micro_f1", "r
 
 @dataclass(frozen=True)
 class Result:
-    """What `evaluate` reported of one model.
+    """The evaluation of one model.
 
     Attributes:
         model: Its option in `conf/model/`.
         experiment: Name of the DVC experiment.
         details: `reports/<flywheel>/details.json`.
         speed: `reports/<flywheel>/speed.json`.
-        validation: The flywheel's metric on the validation rows, by which one chooses.
+        validation: The flywheel's metric on the validation rows, which selects the model.
     """
 
     model: str
@@ -47,9 +47,9 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
     """Run each model as an experiment and write `reports/<name>/compare.md`.
 
     Args:
-        name: Of a live flywheel.
+        name: Name of a live flywheel.
         models: Options of `conf/model/`.
-        root: The project's root; its files are left as the flywheel's own config has them.
+        root: Root of the project; its files end up as the flywheel's own config has them.
 
     Returns:
         The Markdown, and the experiments that failed, if any.
@@ -61,7 +61,7 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
     options = list(dict.fromkeys(model_choice.option_for(root, name, model) for model in models))
     switches = {option: model_choice.switch(root, name, option, f"flywheels.{name}") for option in options}
     results, failed = {}, []
-    # the flywheel's own model last: the workspace then is what its config says, without another run
+    # the flywheel's own model last: the workspace then matches its config, without another run
     for option in sorted(options, key=lambda option: not switches[option]):
         experiment = f"{name}-{option.removeprefix(f'{name}-')}-{secrets.token_hex(3)}"
         if _dvc(root, ["exp", "run", "-n", experiment, *_sets(switches[option]), f"evaluate@{name}"]):
@@ -78,7 +78,13 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
 
 
 def read(reports: Path, model: str, experiment: str) -> Result:
-    """The report that an experiment has just left in the workspace: the next one overwrites it."""
+    """Return the report of the experiment that ran last; the next one overwrites it in the workspace.
+
+    Args:
+        reports: Folder of the flywheel's reports.
+        model: Option in `conf/model/`.
+        experiment: Name of the DVC experiment.
+    """
     details, speed = (json.loads((reports / f"{n}.json").read_text("utf-8")) for n in ("details", "speed"))
     path = reports / "train.json"
     trained = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -86,7 +92,7 @@ def read(reports: Path, model: str, experiment: str) -> Result:
 
 
 def best(results: Sequence[Result]) -> Result | None:
-    """Return the result to choose: the best on validation, since test rows choose nothing; none if not all have one."""
+    """Return the best result on validation, since nothing is chosen by test rows; None if not all have a score."""
     if any(result.validation is None for result in results):
         return None
     loss = results[0].details["metric"] in LOSSES
@@ -94,7 +100,7 @@ def best(results: Sequence[Result]) -> Result | None:
 
 
 def markdown(name: str, results: Sequence[Result]) -> str:
-    """The comparison, as Markdown."""
+    """Return the comparison as Markdown."""
     labels = [row["label"] for row in results[0].details["labels"]]
     metric = results[0].details["metric"]
     columns = [_binary(r) if len(labels) == 2 else _whole(r) for r in results]
@@ -120,7 +126,7 @@ def markdown(name: str, results: Sequence[Result]) -> str:
 
 
 def _binary(result: Result) -> dict[str, object]:
-    """Name → value where there are two labels: the first is −, the second +."""
+    """Return name → value for two labels: the first is −, the second +."""
     scores, (minus, plus) = result.details["scores"], result.details["labels"]
     by_label = {
         f"{title}{sign}": row[key]
@@ -143,7 +149,7 @@ def _validation(result: Result) -> dict[str, object]:
 
 
 def _whole(result: Result) -> dict[str, object]:
-    """Name → value where there are more labels."""
+    """Return name → value for more than two labels."""
     scores, metric = result.details["scores"], result.details["metric"]
     figures = {key: scores[key] for key in dict.fromkeys((metric, *MAIN)) if key in scores}
     return _validation(result) | figures | _rest(result)
@@ -164,7 +170,7 @@ def _sets(overrides: Sequence[str]) -> list[str]:
 
 
 def _restore(root: Path, name: str) -> None:
-    """Compose the flywheel's own config again and bring its results back, which DVC has in its cache."""
+    """Compose the flywheel's own config again and check out its results from DVC's cache."""
     from volant.config.compose import write_params
 
     write_params(root)
@@ -172,10 +178,10 @@ def _restore(root: Path, name: str) -> None:
 
 
 def _dvc(root: Path, arguments: Sequence[str]) -> int:
-    """Run DVC; the stages find the Python that runs this.
+    """Run DVC with the current Python for its stages, and return its exit code.
 
     Raises:
-        VolantError: If the root is no git and DVC project with a commit.
+        VolantError: If the root is not a git and DVC project with a commit.
     """
     if not (root / ".dvc").is_dir() or not (root / ".git").exists():
         raise VolantError(
@@ -190,7 +196,7 @@ def _dvc(root: Path, arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare from the command line; 2 where the user has something to mend, 1 where an experiment failed."""
+    """Run the comparison from the command line; return 2 for an error of the user's, 1 if an experiment failed."""
     parser = argparse.ArgumentParser(prog="volant.sweep.compare", description="Models side by side on one flywheel.")
     parser.add_argument("flywheel", help="a live flywheel")
     parser.add_argument("--models", default=",".join(FAMILIES), help="files of conf/model/, with commas between")

@@ -1,4 +1,4 @@
-"""What a sweep is to search, composed once and checked before the first trial."""
+"""The plan of a sweep, composed and checked once before the first trial."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be searched, as composed and checked.
+    """A sweep, composed and checked.
 
     Attributes:
-        flywheel: Its name.
-        study: Its name.
+        flywheel: Name of the flywheel.
+        study: Name of the study.
         storage: URL of the studies' database.
-        goal: What a trial returns.
-        arguments: For Hydra: the user's, and ours.
+        goal: Objectives of the trials.
+        arguments: Arguments for Hydra: the user's, and ours.
         first: Settings of the first trial of a new study.
     """
 
@@ -46,10 +46,10 @@ class Plan:
 
 
 def plan(arguments: Sequence[str], root: Path) -> Plan:
-    """Compose the sweep once, without what is swept, and check it.
+    """Compose the sweep once, without the swept keys, and check it.
 
     Raises:
-        VolantError: As `sweep`.
+        VolantError: If the flywheel, its data, the objectives or the study's database can't be used.
     """
     given = _parsed(arguments)
     fixed = [str(one.input_line) for one in given if not one.is_sweep_override()]
@@ -94,7 +94,11 @@ def _space(params: Mapping[str, Any]) -> "dict[str, Override]":
 
 
 def _compose(root: Path, overrides: Sequence[str]) -> "DictConfig":
-    """The settings, with Hydra's own under `hydra`."""
+    """Return the settings, with Hydra's own under `hydra`.
+
+    Raises:
+        VolantError: If conf/sweep.yaml is missing, or the sweep can't be composed.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
@@ -116,7 +120,7 @@ def _compose(root: Path, overrides: Sequence[str]) -> "DictConfig":
 
 
 def _model(root: Path, name: str, option: str, keys: set[str]) -> list[str]:
-    """Overrides that choose the flywheel's own model of this family, and take back keys of another family."""
+    """Return overrides that choose the flywheel's own model of this family, and reset keys of another family."""
     given = MODEL in keys
     option = option if given else model_choice.option_for(root, name, option)
     resets = model_choice.switch(root, name, option, "flywheel")[1:]
@@ -139,7 +143,11 @@ def _known(settings: "DictConfig", swept: Sequence[str]) -> None:
 
 
 def _goal(name: str, settings: "DictConfig", given: bool) -> Goal:
-    """The objectives, each with its direction; the config behind them is checked on the way."""
+    """Return the objectives, each with its direction, after a check of the config.
+
+    Raises:
+        VolantError: If an objective is unknown, or the directions don't match the objectives.
+    """
     flywheel = flywheel_of(name, settings)
     config.build(flywheel.model, f"flywheels.{name}.model")
     objectives = tuple(settings.objectives or [f"val_{flywheel.metric}"])
@@ -164,10 +172,10 @@ def _goal(name: str, settings: "DictConfig", given: bool) -> Goal:
 
 
 def data_digest(root: Path, name: str) -> str:
-    """A digest of the rows that trials learn from.
+    """Return a digest of the rows that trials train on.
 
     Raises:
-        VolantError: If they are not there.
+        VolantError: If the rows are missing.
     """
     files = [paths.clean(name, root) / f"{split}.parquet" for split in TRAINED_ON]
     for file in files:
@@ -176,4 +184,4 @@ def data_digest(root: Path, name: str) -> str:
                 f"{file} does not exist: a trial trains on the clean rows. Make them with "
                 f"`dvc repro clean@{name}` (`{name}` must be live in conf/config.yaml), or `dvc pull` them."
             )
-    return f"sha-{digest([sha256(file) for file in files])[:16]}"  # never read as a number
+    return f"sha-{digest([sha256(file) for file in files])[:16]}"  # the prefix prevents parsing as a number

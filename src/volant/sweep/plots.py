@@ -17,18 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
-    """Draw what a study learned; a plot that needs more trials than there are is left out.
+    """Draw the plots of a study and return their paths; a plot that needs more trials is skipped.
 
     Args:
-        study: With one trial or more that returned a result.
+        study: Study with at least one trial that returned a result.
         objectives: Names of its values.
-        folder: Where the PNG files go.
+        folder: Folder of the PNG files.
 
     Source: https://optuna.readthedocs.io/en/stable/reference/visualization/index.html
     """
     import matplotlib as mpl
 
-    mpl.use("Agg")  # no window, on any machine
+    mpl.use("Agg")  # without a window
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from matplotlib import pyplot as plt
 
@@ -48,7 +48,7 @@ def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
 
 
 def _plots(objectives: Sequence[str]) -> dict[str, Callable[..., Any]]:
-    """Name → function that draws it and returns its axes."""
+    """Return name → function that draws the plot and returns its axes."""
     from optuna.visualization import matplotlib as optuna_plots
 
     if len(objectives) == 1:
@@ -70,7 +70,7 @@ def _plots(objectives: Sequence[str]) -> dict[str, Callable[..., Any]]:
 
 
 def _renamed(study: "Study") -> "Study":
-    """The study's results in memory, with names that fit beside an axis."""
+    """Return a copy of the study in memory, with names short enough for an axis."""
     import optuna
     from optuna.trial import TrialState, create_trial
 

@@ -1,4 +1,4 @@
-"""`python -m volant.sweep`: check what is asked, let Hydra run the trials, show the study."""
+"""`python -m volant.sweep`: check the arguments, let Hydra run the trials, show the study."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from volant.workspace.terminal import Console
 
 
 def main(arguments: Sequence[str], root: Path | None = None) -> int:
-    """Run a sweep from the command line; 2 where the user has something to mend."""
+    """Run a sweep from the command line and return the exit code: 2 for an error of the user's, 130 if stopped."""
     root = (root or Path()).resolve()
     try:
         if any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments):
@@ -52,11 +52,11 @@ def sweep(arguments: Sequence[str], root: Path) -> None:
         planned.flywheel, {"sweep": planned.study}, name=f"sweep {planned.study}", root=root
     ) as parent:
         try:
-            os.environ["HYDRA_FULL_ERROR"] = "1"  # else it prints an error and exits, where ours say what to do
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # else it prints an error without advice and exits
             _hydra([*planned.arguments, f"parent={parent.id or 'null'}"], root)
         except HydraException as error:
             raise VolantError(f"The sweep can't go on: {error}") from error
-        except ValueError as error:  # in the end, the sweeper wants a best trial
+        except ValueError as error:  # at its end, the sweeper requires a best trial
             raise VolantError(_why(planned, root, error)) from error
         finally:
             os.environ.pop("HYDRA_FULL_ERROR")

@@ -1,4 +1,4 @@
-"""What the sampler is told beside `conf/sweep.yaml`: it depends on the trials that the study has already."""
+"""Settings of the sampler beside `conf/sweep.yaml`, which depend on the trials that the study already has."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -14,23 +14,23 @@ PREFIX = "hydra.sweeper.sampler"
 
 
 def sampling(sweeper: Any, there: int) -> dict[str, int]:
-    """Overrides of the sampler's keys.
+    """Return overrides of the sampler's keys.
 
     Args:
         sweeper: `hydra.sweeper` as composed.
-        there: Trials that the study has.
+        there: Number of trials that the study has.
     """
     sampler, changes = sweeper.sampler, {}
     if not sampler._target_.endswith("GridSampler") and sampler.seed is not None:
-        changes[f"{PREFIX}.seed"] = sampler.seed + there  # the same seed would draw the first trials once more
+        changes[f"{PREFIX}.seed"] = sampler.seed + there  # the same seed would draw the first trials again
     if sampler._target_.endswith(".TPESampler"):
-        # of few trials, only some at random: TPE learns from them
+        # with few trials, only some are random: TPE learns from them
         changes[f"{PREFIX}.n_startup_trials"] = min(10, max(2, sweeper.n_trials // 2))
     return changes
 
 
 def first(settings: Any, space: "Mapping[str, Override]") -> dict[str, Any]:
-    """What the config has now, as far as it lies in the search space: the first trial, so that no best is worse."""
+    """Return the current config's values within the search space: the first trial, so that the best is never worse."""
     from hydra.core.override_parser.types import Transformer
     from omegaconf import OmegaConf
 
@@ -46,16 +46,16 @@ def first(settings: Any, space: "Mapping[str, Override]") -> dict[str, Any]:
 
 
 def grid(space: "Mapping[str, Override]", swept: Sequence[str], there: "Sequence[FrozenTrial]") -> list[str]:
-    """Overrides that make a grid of what can be chosen, and run those of its cells that were not run yet.
+    """Return overrides that make a grid of all choices, and run those of its cells that were not run yet.
 
     Args:
-        space: What is swept or given for each key.
+        space: The override of each key.
         swept: Keys that `conf/sweep/<family>.yaml` sweeps. The sweeper makes cells even of those for which
-            the user gave one value; as a choice of one they are one cell.
+            the user set one value; as a choice of one they are one cell.
         there: Trials that the study has.
 
     Raises:
-        VolantError: If a key has no steps to make cells of, or all cells were run.
+        VolantError: If a key has an interval instead of choices, or all cells were run.
     """
     endless = [key for key, one in space.items() if one.is_interval_sweep()]
     if endless:

@@ -1,4 +1,4 @@
-"""The study: where it is stored, what it is of, and its trials, the best first."""
+"""Studies: their storage, their goal, and their trials, the best first."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FOLDER = Path(".cache/sweeps")
-MODEL = "model@flywheel.model"  # how Hydra names the choice of a sweep's model
+MODEL = "model@flywheel.model"  # Hydra's name for the choice of a sweep's model
 COSTS = {"size": "bytes of the bundle", "latency": "ms a text"}
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a study is of: the flywheel, what its trials return, and whether more of that is better."""
+    """The goal of a study: the flywheel, its trials' objectives, and the direction of each."""
 
     flywheel: str
     objectives: tuple[str, ...]
@@ -30,7 +30,7 @@ class Goal:
 
 
 def direction(objective: str) -> str:
-    """Whether an objective is to be `maximize`d or `minimize`d.
+    """Return `maximize` or `minimize` for an objective.
 
     Example:
         >>> direction("val_macro_f1"), direction("val_hamming_loss"), direction("size")
@@ -40,7 +40,7 @@ def direction(objective: str) -> str:
 
 
 def storage_url(root: Path, given: str | None = None) -> str:
-    """The database of the studies, as `conf/sweep.yaml` says; a relative SQLite path counts from the root."""
+    """Return the URL of the studies' database, by `conf/sweep.yaml`; a relative SQLite path starts at the root."""
     from omegaconf import OmegaConf
 
     url = given or OmegaConf.load(root / config.CONF / "sweep.yaml").hydra.sweeper.storage
@@ -50,7 +50,11 @@ def storage_url(root: Path, given: str | None = None) -> str:
 
 @contextmanager
 def database(url: str) -> Iterator[None]:
-    """What a database says that can't be used, as an error of the user's."""
+    """Turn errors of an unusable database into errors of the user's, within the context.
+
+    Raises:
+        VolantError: If the database can't be used.
+    """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -66,7 +70,12 @@ def database(url: str) -> Iterator[None]:
 
 
 def open_study(name: str, url: str, goal: Goal) -> "Study":
-    """The study of that name, begun where there is none.
+    """Return the study of that name; create it if there is none.
+
+    Args:
+        name: Name of the study.
+        url: URL of the studies' database.
+        goal: Goal of the study.
 
     Raises:
         VolantError: If the database can't be used, or the study has other objectives.
@@ -87,13 +96,13 @@ def _begin(name: str, url: str, goal: Goal, tries: int = 5) -> "Study":
     ways = [StudyDirection[direction.upper()] for direction in goal.directions]
     try:
         study = optuna.create_study(storage=url, study_name=name, directions=ways, load_if_exists=True)
-        if "objectives" not in study.user_attrs and not study.trials:  # one with trials is somebody else's
+        if "objectives" not in study.user_attrs and not study.trials:  # a study with trials is not Volant's
             study.set_user_attr("flywheel", goal.flywheel)
             study.set_user_attr("objectives", list(goal.objectives))
     except (IntegrityError, ProgrammingError):
         if not tries:
             raise
-        return _begin(name, url, goal, tries - 1)  # another machine was making the same tables or rows
+        return _begin(name, url, goal, tries - 1)  # another machine was creating the same tables or rows
     return study
 
 
@@ -118,7 +127,7 @@ def _said(goal: Goal) -> str:
 
 
 def studies(url: str, flywheel: str) -> list["Study"]:
-    """The studies of a flywheel that have a trial to show."""
+    """Return the studies of a flywheel that have a trial with a result."""
     import optuna
 
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
@@ -129,7 +138,7 @@ def studies(url: str, flywheel: str) -> list["Study"]:
 
 
 def done(study: "Study") -> list["FrozenTrial"]:
-    """The trials that returned a result, the best first; with several objectives, the Pareto front alone."""
+    """Return the trials with a result, the best first; with several objectives, only the Pareto front."""
     from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
@@ -143,7 +152,7 @@ def done(study: "Study") -> list["FrozenTrial"]:
 
 
 def overrides(trial: "FrozenTrial") -> dict[str, Any]:
-    """What a trial overrode, swept or given on the command line: key → value, as Python has them."""
+    """Return the overrides of a trial, swept or from the command line: key → Python value."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     given = {**trial.user_attrs, **trial.params}
@@ -152,7 +161,7 @@ def overrides(trial: "FrozenTrial") -> dict[str, Any]:
 
 
 def short(settings: Mapping[str, Any]) -> str:
-    """The settings of a trial in a line, for people.
+    """Return the settings of a trial as one line of text.
 
     Example:
         >>> short({"flywheel.model.training.learning_rate": 0.000123456, "flywheel.model.pooling": "mean"})
@@ -162,7 +171,7 @@ def short(settings: Mapping[str, Any]) -> str:
 
 
 def leaf(key: str) -> str:
-    """The last part of a dotted key that is a name, with the position in a list after it."""
+    """Return the last part of a dotted key that is a name, with the index in a list after it."""
     parts = key.split(".")
     return parts[-1] if not parts[-1].isdigit() else ".".join(parts[-2:])
 

@@ -1,4 +1,4 @@
-"""One trial: train as the stage does, in a folder of its own, and return validation figures."""
+"""One trial: train as the stage does, in its own folder, and return validation metrics."""
 
 import logging
 import shutil
@@ -30,13 +30,13 @@ SECONDS = 3.0  # for measuring the latency
 
 
 def run(settings: "DictConfig") -> float | tuple[float, ...]:
-    """The value of each objective, for Optuna.
+    """Return the value of each objective, for Optuna.
 
     Args:
         settings: `conf/sweep.yaml` as composed for this trial.
 
     Raises:
-        Exception: Whatever failed: it is noted in the trial's folder, and the sweeper goes on.
+        Exception: If anything fails: it is written to the trial's folder, and the sweeper continues.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -77,7 +77,7 @@ def _tracked(name: str, settings: "DictConfig", title: str, folder: Path) -> dic
 
 
 def flywheel_of(name: str, settings: "DictConfig") -> config.Flywheel:
-    """The flywheel as this trial has it, checked."""
+    """Return the validated flywheel with this trial's settings."""
     from omegaconf import OmegaConf
 
     tree = OmegaConf.to_container(settings.flywheel, resolve=True)
@@ -87,14 +87,16 @@ def flywheel_of(name: str, settings: "DictConfig") -> config.Flywheel:
 def train(
     name: str, flywheel: config.Flywheel, size: int | None, folder: Path, root: Path = Path()
 ) -> tuple["Trained", dict[str, float]]:
-    """Train on `data/<name>/clean` as the stage `train` does; the bundle is gone afterwards.
+    """Train on `data/<name>/clean` as the stage `train` does, and return the result and its costs.
+
+    The bundle is removed afterwards.
 
     Args:
-        name: Of the flywheel.
-        flywheel: Its config.
-        size: Train on a seeded sample of this many rows; all of them where none is given.
-        folder: Of the trial: what is written lies in it.
-        root: The project's root.
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
+        size: Number of rows of a seeded sample to train on; None for all.
+        folder: Folder of the trial, for temporary files.
+        root: Root of the project.
     """
     from volant.evaluation.speed import folder_size, latencies
     from volant.stages.train import train
@@ -110,13 +112,28 @@ def train(
 
 
 def copy_sample(data: Path, folder: Path, kind: Kind, size: int, seed: int) -> None:
-    """Write the splits that training reads to `folder`: `size` rows of train, all of validation."""
+    """Write the splits that training reads to `folder`: `size` rows of train, all of validation.
+
+    Args:
+        data: Folder of the clean splits.
+        folder: Folder to write to.
+        kind: Kind of prediction.
+        size: Number of train rows.
+        seed: Seed of the sample.
+    """
     write_table(sample(read_table(data / "train.parquet"), kind, size, seed), folder / "train.parquet")
     shutil.copy(data / "validation.parquet", folder)
 
 
 def sample(table: pa.Table, kind: Kind, size: int, seed: int) -> pa.Table:
-    """`size` rows drawn by the seed, in their order; each label at least once, as a model needs to see it."""
+    """Return `size` random rows in their original order, with each label at least once, as training requires.
+
+    Args:
+        table: Train rows.
+        kind: Kind of prediction.
+        size: Number of rows; more if there are more labels.
+        seed: Seed of the sample.
+    """
     order = np.random.default_rng(seed).permutation(len(table)).tolist()
     gold = kind.gold(table)
     first: dict[str, int] = {}
@@ -128,10 +145,10 @@ def sample(table: pa.Table, kind: Kind, size: int, seed: int) -> pa.Table:
 
 
 def pick(objectives: Sequence[str], figures: dict[str, float]) -> dict[str, float]:
-    """The figures that are asked for.
+    """Return the figures of the objectives.
 
     Raises:
-        VolantError: If a trial returns no such figure; names both.
+        VolantError: If the trial has no such figure; the message lists both.
 
     Example:
         >>> pick(["val_accuracy"], {"val_accuracy": 0.75, "size": 1e6})

@@ -1,4 +1,4 @@
-"""`python -m volant.tracking [PORT]`: MLflow's pages."""
+"""`python -m volant.tracking [PORT]`: MLflow's web UI."""
 
 from volant.tracking.ui import ui
 from volant.workspace import servers

@@ -1,4 +1,4 @@
-"""MLflow's aliases and tags follow the ledger: put right after each decision, and after a crash between the two."""
+"""Synchronisation of MLflow's aliases and tags with the ledger: after each decision, and after a crash in between."""
 
 import json
 import logging
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ALIASES = ("champion", "challenger")
-FOLLOWED = "followed"  # tag of the ledger: the hash of the last entry that aliases and tags were made to follow
+FOLLOWED = "followed"  # tag of the ledger: hash of the last entry that aliases and tags follow
 
 
 def made(client: "MlflowClient", flywheel: str) -> "list[ModelVersion]":
-    """The versions that Volant made, the oldest first; a bundle that two machines registered at once counts once."""
+    """Return the versions that Volant made, oldest first; a bundle registered by two machines at once appears once."""
     first: dict[str, Any] = {}
     for version in ledger_store.everything(client, flywheel):
         if "bundle" in version.tags:
@@ -29,10 +29,12 @@ def made(client: "MlflowClient", flywheel: str) -> "list[ModelVersion]":
 
 
 def adopt(client: "MlflowClient", flywheel: str) -> list[int]:
-    """Write the entries of versions that have none yet: MLflow numbers a version before the ledger can name it.
+    """Write the ledger entries of versions that have none yet, and return their numbers.
+
+    MLflow numbers a version before the ledger can record it.
 
     Raises:
-        LedgerError: If something was decided about such a version, as then the ledger has lost its entries.
+        LedgerError: If there was a decision about such a version, as then the ledger has lost its entries.
     """
     known = state(ledger_store.read(client, flywheel)).statuses
     missing = [version for version in made(client, flywheel) if int(version.version) not in known]
@@ -51,7 +53,11 @@ def _registered(flywheel: str, version: "ModelVersion", found: list[Entry]) -> D
 
 
 def heal(client: "MlflowClient", flywheel: str) -> bool:
-    """Put right what a crash or a hand in MLflow's pages left behind, and say so; whether a decision was cut off."""
+    """Repair differences from the ledger after a crash or an edit in MLflow's UI, and log them.
+
+    Returns:
+        True if a decision was incomplete.
+    """
     for number in adopt(client, flywheel):
         log.warning("%s: the registration of version %d was cut off; now it is complete.", flywheel, number)
     changed = follow(client, flywheel)
@@ -63,7 +69,7 @@ def heal(client: "MlflowClient", flywheel: str) -> bool:
 
 
 def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
-    """Make aliases and tags what the ledger says, and note that; what was something else, and what."""
+    """Set aliases and tags by the ledger, and return the former values of those that differed."""
     changed: dict[str, str | None] = {}
     while True:
         seen = ledger_store.latest(client, flywheel)
@@ -73,12 +79,12 @@ def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
         for version in every:
             _tags(client, version, now)
         changed = {**_noted(client, flywheel, found), **changed}
-        if ledger_store.latest(client, flywheel) == seen:  # else another machine has decided meanwhile
+        if ledger_store.latest(client, flywheel) == seen:  # else another machine has appended meanwhile
             return changed
 
 
 def _noted(client: "MlflowClient", flywheel: str, found: list[Entry]) -> dict[str, str | None]:
-    """Only now all has followed the last entry: a decision that is cut off before is known by that."""
+    """Record that all has followed the last entry; a missing record shows an incomplete decision."""
     home = ledger_store.find(client, flywheel + ledger_store.SUFFIX)
     have = home.tags.get(FOLLOWED) if home else None
     if not found or have == found[-1].hash:
@@ -93,7 +99,7 @@ def _aliases(client: "MlflowClient", flywheel: str, now: State, every: "list[Mod
     changed = {}
     for name in ALIASES:
         number = getattr(now, name)
-        wanted = str(number) if number in known else None  # it may have been deleted in MLflow's pages
+        wanted = str(number) if number in known else None  # it may have been deleted in MLflow's UI
         if wanted == have.get(name):
             continue
         if wanted:

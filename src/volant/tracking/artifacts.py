@@ -1,6 +1,6 @@
 """The files of a version: its bundle as an MLflow model, `version.json` and `gate.json` beside it.
 
-They lie in the folder `model` of the run that trained the bundle, so in the lake or wherever the server keeps files.
+They are in the folder `model` of the run that trained the bundle: in the lake, or where the server stores files.
 """
 
 import json
@@ -33,10 +33,17 @@ PYFUNC = Path(__file__).with_name("pyfunc.py")
 
 
 def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[str, Any], record: Record) -> "Run":
-    """Copy a bundle and its record into the run that trained it, else into a new one; the run.
+    """Copy a bundle and its record into the run that trained it, else into a new one, and return the run.
+
+    Args:
+        client: Client of the store.
+        store: The store.
+        folder: Folder of the bundle.
+        manifest: Manifest of the bundle.
+        record: Record of the version.
 
     Raises:
-        VolantError: If the files can't be kept; no version exists then, and the same call can be made again.
+        VolantError: If the files can't be stored; no version exists then, and the same call can be repeated.
     """
     with TemporaryDirectory(prefix="volant-") as work, _told(f"keep the files of {folder}"):
         model = _model(folder, Path(work))
@@ -47,7 +54,16 @@ def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[s
 
 
 def put_gate(client: "MlflowClient", run: str, gate: Mapping[str, Any]) -> None:
-    """Keep what the gate found beside the files of a version."""
+    """Store the gate's result beside the files of a version.
+
+    Args:
+        client: Client of the store.
+        run: Id of the run with the files.
+        gate: Result of the gate.
+
+    Raises:
+        VolantError: If the file can't be stored.
+    """
     with TemporaryDirectory(prefix="volant-") as work, _told("keep what the gate found"):
         path = Path(work) / GATE
         path.write_text(_json(gate), encoding="utf-8")
@@ -55,22 +71,28 @@ def put_gate(client: "MlflowClient", run: str, gate: Mapping[str, Any]) -> None:
 
 
 def get_record(client: "MlflowClient", run: str) -> Record:
-    """The record of a version, with what the gate found last."""
+    """Return the record of a version, with the gate's last result."""
     with TemporaryDirectory(prefix="volant-") as work, _told("read what is noted with the version"):
         names = {Path(entry.path).name for entry in client.list_artifacts(run, FOLDER)}
         record = _read(client, run, RECORD, work)
         try:
             gate = _read(client, run, GATE, work) if GATE in names else None
-        except ValueError:  # cut off while it was written: the gate is asked again
+        except ValueError:  # incomplete: the gate runs again
             gate = None
         return Record(**{**record, **({"gate": gate} if gate is not None else {})})
 
 
 def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> None:
-    """Download a version's bundle to `folder`: checked, whole or not at all.
+    """Download a version's bundle to `folder`, verified, completely or not at all.
+
+    Args:
+        client: Client of the store.
+        run: Id of the run with the files.
+        digest: Digest of the bundle.
+        folder: Folder to write to; replaced if it exists.
 
     Raises:
-        VolantError: If it can't be had, or is not the bundle that was registered.
+        VolantError: If it can't be downloaded, or is not the registered bundle.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(folder)
@@ -86,10 +108,15 @@ def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> N
 
 
 def get_weights(client: "MlflowClient", run: str, folder: Path) -> None:
-    """Download what a later training can start from, whole or not at all.
+    """Download the weights that a later training can start from, completely or not at all.
+
+    Args:
+        client: Client of the store.
+        run: Id of the run with the files.
+        folder: Folder to write to.
 
     Raises:
-        VolantError: If the run kept none, or they can't be had.
+        VolantError: If the run has no weights, or they can't be downloaded.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(folder)
@@ -121,14 +148,14 @@ def require(folder: Path, digest: str) -> None:
 def _model(folder: Path, work: Path) -> Path:
     import mlflow.pyfunc
 
-    # MLflow names an artifact's folder after the one it comes from; the same files need no second copy
+    # MLflow names an artifact's folder after its source; hard links avoid a second copy
     shutil.copytree(folder, work / "bundle", copy_function=_link)
-    with _without_warnings("mlflow.pyfunc"):  # of a missing signature, which would refuse lists and series of texts
+    with _without_warnings("mlflow.pyfunc"):  # a signature would refuse lists and series of texts
         mlflow.pyfunc.save_model(
             path=work / "model",
             python_model=str(PYFUNC),
             artifacts={"bundle": str(work / "bundle")},
-            code_paths=[str(Path(volant.__file__).parent)],  # no index has this very code
+            code_paths=[str(Path(volant.__file__).parent)],  # no index has exactly this code
             pip_requirements=[*requirements(), f"mlflow=={mlflow.__version__}"],
         )
     return work / "model"
@@ -153,7 +180,7 @@ def _link(source: str, target: str) -> None:
 
 
 def _home(client: "MlflowClient", store: Store, manifest: Mapping[str, Any]) -> "Run":
-    """The run whose tag names the bundle, if it keeps its files where they are kept today; else a new run."""
+    """Return the run whose tag names the bundle, if its files are in the current lake; else a new run."""
     home = experiment(client, store, manifest["flywheel"])
     if store.place:
         lake.check(store.place)
@@ -178,12 +205,16 @@ def _json(tree: Any) -> str:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Whatever a store of files raises, in words."""
+    """Turn any error of a file store into a readable one, within the context.
+
+    Raises:
+        VolantError: If the body fails.
+    """
     try:
         yield
     except VolantError:
         raise
-    except Exception as error:  # each kind of store has errors of its own
+    except Exception as error:  # each kind of store has its own errors
         raise VolantError(
             f"Volant could not {what}: MLflow's files can't be reached ({reason(error)}). Nothing is lost: "
             "check the lake with `volant lake`, then run the same command again."

@@ -1,4 +1,4 @@
-"""The best version, and the best run, by any metric that was ever logged."""
+"""The best version, and the best run, by any logged metric."""
 
 import re
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-SMALLER = {"loss", "ece", "error", "brier", "latency", "bytes", "seconds"}  # words of names where less is better
+SMALLER = {"loss", "ece", "error", "brier", "latency", "bytes", "seconds"}  # words in names where lower is better
 
 
 @dataclass(frozen=True)
 class Best:
-    """What is best.
+    """The best version and the best run by a metric.
 
     Attributes:
-        metric: By which metric.
-        version: The best version; none if no version has the metric.
-        value: What it has.
-        run_id: The best run that became no version, if it is better; MLflow's pages show it.
-        run_name: Its name there.
-        run_value: What it has.
+        metric: Name of the metric.
+        version: The best version; None if no version has the metric.
+        value: Its value.
+        run_id: Id of the best run that became no version, if it is better.
+        run_name: Its name in MLflow's UI.
+        run_value: Its value.
     """
 
     metric: str
@@ -36,15 +36,21 @@ class Best:
     run_value: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON can say it."""
+        """Return all of it as a JSON object."""
         return {**self.__dict__, "version": self.version and self.version.to_json()}
 
 
 def best(client: "MlflowClient", flywheel: str, metric: str, versions: Sequence[Version]) -> Best:
-    """The best version of a flywheel by a metric; and the best run, where one that became no version is better.
+    """Return the best version of a flywheel by a metric; and the best run, if one that became no version is better.
+
+    Args:
+        client: Client of the store.
+        flywheel: Name of the flywheel.
+        metric: Name of the metric.
+        versions: Versions of the flywheel.
 
     Raises:
-        VolantError: If no run and no version has the metric; says which there are.
+        VolantError: If no run and no version has the metric; the message lists those there are.
     """
     runs = _runs(client, flywheel)
     sign = -1.0 if smaller(metric) else 1.0
@@ -66,7 +72,7 @@ def best(client: "MlflowClient", flywheel: str, metric: str, versions: Sequence[
 
 
 def smaller(metric: str) -> bool:
-    """Whether less is better.
+    """Return True if lower values of a metric are better.
 
     Example:
         >>> smaller("val_loss"), smaller("latency_p50_ms"), smaller("val_f1_weighted")
@@ -88,7 +94,10 @@ def _runs(client: "MlflowClient", flywheel: str) -> "list[Run]":
 
 
 def _of_version(version: Version, metric: str, runs: "Sequence[Run]") -> float | None:
-    """As the runs of its bundle logged it, else as it was registered (`test_` is how runs call test figures)."""
+    """Return the metric as the runs of the version's bundle logged it, else as it was registered; None if missing.
+
+    Runs have the prefix `test_` for test metrics.
+    """
     for run in runs:
         if version.digest == run.data.tags.get("bundle") and metric in run.data.metrics:
             return run.data.metrics[metric]

@@ -1,4 +1,4 @@
-"""MLflow's client of a store, whose tables and experiments are made when they are first needed."""
+"""MLflow's client of a store; tables and experiments are created on first use."""
 
 import os
 from contextlib import suppress
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def client(store: Store) -> "MlflowClient":
-    """A client of the store, which is known to be there; raises whatever MLflow or the socket raises."""
+    """Return a client of the store.
+
+    Raises:
+        Exception: Whatever MLflow or the socket raises if the store can't be reached.
+    """
     knock(store.uri)
     make_tables(store.uri)
     from mlflow.tracking import MlflowClient
@@ -22,7 +26,7 @@ def client(store: Store) -> "MlflowClient":
 
 
 def make_tables(uri: str) -> None:
-    """Make a SQLite database whole or not at all: MLflow's fifty steps, cut off or run twice, ruin it."""
+    """Create a SQLite database completely or not at all: MLflow's fifty steps, interrupted or run twice, corrupt it."""
     path = sqlite_file(uri)
     if path is None or path.exists():
         return
@@ -31,20 +35,29 @@ def make_tables(uri: str) -> None:
     part = part_path(path)
     try:
         MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
-        with suppress(FileExistsError):  # another process was first, and its tables are as good
+        with suppress(FileExistsError):  # another process was first, with the same tables
             os.link(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def experiment(client: "MlflowClient", store: Store, flywheel: str) -> str:
-    """Id of the experiment of a flywheel, whose new runs keep their files in the lake of today."""
+    """Return the id of a flywheel's experiment, whose new runs store their files in the current lake.
+
+    Args:
+        client: Client of the store.
+        store: The store.
+        flywheel: Name of the flywheel.
+
+    Raises:
+        Exception: Whatever MLflow raises if the experiment can't be created.
+    """
     location = f"{lake.artifacts_url(store.place)}/{flywheel}" if store.place else None
     found = client.get_experiment_by_name(flywheel)
     if found is None:
         try:
             return client.create_experiment(flywheel, location)
-        except Exception:  # the same flywheel may have begun its first run in another process meanwhile
+        except Exception:  # another process may have created it meanwhile
             found = client.get_experiment_by_name(flywheel)
             if found is None:
                 raise

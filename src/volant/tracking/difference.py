@@ -1,4 +1,4 @@
-"""What differs between two versions: figures, config, data, and the texts that they answer differently."""
+"""Differences between two versions: metrics, config, data, and predictions."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ Pair = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Changed:
-    """A test text that the two answer differently."""
+    """A test text with different predictions of the two versions."""
 
     id: str
     text: str
@@ -27,17 +27,17 @@ class Changed:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two versions; each pair is (first, second).
+    """The differences between two versions; each pair is (first, second).
 
     Attributes:
-        flywheel: Whose versions.
-        versions: Their numbers.
-        metrics: Of every metric that either has.
+        flywheel: Name of the flywheel.
+        versions: Numbers of the two versions.
+        metrics: Values of every metric that either has.
         config: Dotted keys whose values differ.
         data: Hashes and datasets that differ.
-        rows: Test rows that both were asked; 0 where there are none on this machine.
-        changed: How many of them they answer differently.
-        texts: Some of those.
+        rows: Number of test rows that both predicted; 0 if there are none on this machine.
+        changed: Number of rows with different predictions.
+        texts: Some of those rows.
     """
 
     flywheel: str
@@ -50,7 +50,7 @@ class Difference:
     texts: list[Changed]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON can say it."""
+        """Return all of it as a JSON object."""
         return asdict(self)
 
 
@@ -58,14 +58,14 @@ def difference(registry: Registry, flywheel: str, numbers: tuple[int, int], text
     """Compare two versions.
 
     Args:
-        registry: That has them.
-        flywheel: Whose versions.
-        numbers: The first and the second.
-        texts: How many of the texts that are answered differently are wanted.
-        root: The project's root: its `data/<flywheel>/prepared/test.parquet` is asked.
+        registry: Registry with both versions.
+        flywheel: Name of the flywheel.
+        numbers: Numbers of the first and the second version.
+        texts: Largest number of texts with different predictions to return.
+        root: Root of the project, with `data/<flywheel>/prepared/test.parquet`.
 
     Raises:
-        VolantError: If there is no such version, or a bundle can't be had.
+        VolantError: If there is no such version, or a bundle can't be downloaded.
     """
     first, second = (registry.get(flywheel, number) for number in numbers)
     configs = [flatten(registry.record(flywheel, number).config) for number in numbers]

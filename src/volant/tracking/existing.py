@@ -1,4 +1,4 @@
-"""The registry as the watcher and the pages open it: MLflow is imported only once there is one."""
+"""The registry for the watcher and the web UI: MLflow is imported only if a registry exists."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def registry(root: Path) -> "AbstractContextManager[Registry]":
-    """The registry of a project.
+    """Open the registry of a project.
 
     Raises:
-        VolantError: If the project has none yet, or it is down.
+        VolantError: If the project has no registry yet, or it can't be reached.
     """
     if not known(root):
         raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")

@@ -1,9 +1,9 @@
-"""The release ledger: what was decided about versions, when, by whom; append-only, each entry names the one before.
+"""The release ledger: all decisions about versions, with time and person; append-only, each entry links the previous.
 
-It is a hash chain, kept in the registry's own store, so that every machine sees the same. Whatever else the registry
-says (aliases, statuses) follows from it. An entry is valid if its `prev` is the hash of the last valid entry before
-it: of two writers on two machines that read the same end, the first in the store's order wins and the other one's
-entry, whose `prev` was overtaken, counts for nothing; it is written again. All else that doesn't fit is tampering.
+It is a hash chain in the registry's own store, so that all machines share it. Everything else in the registry (aliases,
+statuses) follows from it. An entry is valid if its `prev` is the hash of the last valid entry before it: of two writers
+that read the same end, the first in the store's order wins; the other's entry, whose `prev` is outdated, is ignored and
+written again. Any other mismatch is tampering.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Status = Literal["pending", "approved", "rejected"]
 
 
 class LedgerError(VolantError):
-    """The ledger is not as it was written."""
+    """An error for a ledger that was changed after it was written."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class Entry:
 
     Attributes:
         seq: Position among the valid entries, from 1.
-        time: When, ISO 8601 in UTC; never before the entry before it.
-        event: What was decided.
-        version: About which version.
-        previous: The champion until then, for promote and rollback; for compare, the one that was compared with.
-        by: Who.
-        note: Why.
-        reasons: Of a rejection: the gate's.
+        time: Time in ISO 8601, UTC; never before that of the previous entry.
+        event: Kind of decision.
+        version: Number of the version.
+        previous: For promote and rollback, the champion until then; for compare, the champion compared with.
+        by: Person who decided.
+        note: Reason in the person's words.
+        reasons: Reasons of the gate, for a rejection.
         bundle: Digest of the version's bundle.
-        commit: Of the code that trained it.
-        data: Digest of the data that it was trained on.
+        commit: Git commit of the training code.
+        data: Digest of the training data.
         config: Digest of the config.
-        prev: Hash of the entry before; empty for the first.
-        test: Digest of the test rows of a comparison.
-        verdict: Of a comparison.
-        hash: Of all of the above, and of the flywheel's name.
+        prev: Hash of the previous entry; empty for the first.
+        test: Digest of the test rows, for a comparison.
+        verdict: Result of a comparison.
+        hash: Hash of all of the above, and of the flywheel's name.
     """
 
     seq: int
@@ -64,20 +64,20 @@ class Entry:
 
     @property
     def when(self) -> datetime:
-        """The time, to compare with."""
+        """The time as a datetime."""
         return datetime.fromisoformat(self.time)
 
 
 def sealed(entry: Entry, flywheel: str) -> Entry:
-    """The entry with its hash."""
+    """Return the entry with its hash."""
     tree = {**asdict(entry), "hash": ""}
-    # entries from before comparisons were recorded lack these two, and keep their hashes
+    # entries from before comparisons were recorded lack these two; their hashes must not change
     told = {name: value for name, value in tree.items() if value or name not in ("test", "verdict")}
     return replace(entry, hash=digest([flywheel, told]))
 
 
 def parse(tree: Any) -> Entry | None:
-    """The entry that a store holds; None if it is no entry at all.
+    """Return the entry that a store holds; None if it is not a valid one.
 
     Example:
         >>> parse({"seq": 1}) is None
@@ -92,14 +92,14 @@ def parse(tree: Any) -> Entry | None:
 
 
 def chain(flywheel: str, stored: Sequence[tuple[int, Any]]) -> list[Entry]:
-    """The valid entries of what a store holds, oldest first.
+    """Return the valid entries among those that a store holds, oldest first.
 
     Args:
-        flywheel: Whose ledger.
+        flywheel: Name of the flywheel.
         stored: The store's number of each entry (from 1, without a gap) and the entry as a tree, in order.
 
     Raises:
-        LedgerError: If an entry is missing, was changed or does not follow on one that was there.
+        LedgerError: If an entry is missing, was changed or does not follow on one that exists.
     """
     valid: list[Entry] = []
     for position, (number, tree) in enumerate(stored, 1):
@@ -116,7 +116,7 @@ def chain(flywheel: str, stored: Sequence[tuple[int, Any]]) -> list[Entry]:
 
 
 def tampered(flywheel: str, what: str) -> str:
-    """What a person is told who must now look for what happened."""
+    """Return the error message for a person who has to investigate."""
     return (
         f"The ledger of {flywheel} was tampered with: {what}. Nothing was changed now. "
         f"Find out who wrote to the store of `{flywheel}.ledger`, and restore it from its backup."
@@ -125,14 +125,14 @@ def tampered(flywheel: str, what: str) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """What follows from a ledger.
+    """The state that follows from a ledger.
 
     Attributes:
-        statuses: Of each registered version.
-        champions: The active version last, before it those that a rollback goes back to.
-        last: The last decision about each version that set its status.
-        looks: Comparisons since a version was promoted that had been shown to be better than the champion before it.
-        tests: How often each set of test rows, by its digest, was compared on.
+        statuses: Status of each registered version.
+        champions: The champion last, before it those that a rollback goes back to.
+        last: Last decision about each version that set its status.
+        looks: Number of comparisons since the last promotion of a version shown to be better than the champion.
+        tests: Number of comparisons on each set of test rows, by its digest.
     """
 
     statuses: dict[int, Status]
@@ -143,23 +143,23 @@ class State:
 
     @property
     def champion(self) -> int | None:
-        """The active version."""
+        """Number of the champion; None if there is none."""
         return self.champions[-1] if self.champions else None
 
     @property
     def challenger(self) -> int | None:
-        """The newest version that waits for approval."""
+        """Number of the newest version that waits for approval; None if there is none."""
         return max((number for number, status in self.statuses.items() if status == "pending"), default=None)
 
     @property
     def fallback(self) -> int | None:
-        """Where a rollback goes: the newest champion before this one that is still approved."""
+        """Target of a rollback: the newest earlier champion that is still approved; None if there is none."""
         before = [n for n in self.champions[:-1] if self.statuses.get(n) == "approved" and n != self.champion]
         return before[-1] if before else None
 
 
 def state(entries: Sequence[Entry]) -> State:
-    """Replay a ledger."""
+    """Replay a ledger and return its state."""
     statuses: dict[int, Status] = {}
     last: dict[int, Entry] = {}
     champions: list[int] = []
@@ -177,23 +177,23 @@ def state(entries: Sequence[Entry]) -> State:
         elif entry.event == "promote":
             champions.append(entry.version)
             looks = 0 if _shown_better(compared.get(entry.version), entry) else looks
-        else:  # a rollback forgets what was active since then
+        else:  # a rollback removes later champions
             while champions and champions[-1] != entry.version:
                 champions.pop()
     return State(statuses, tuple(champions), last, looks, tests)
 
 
 def _shown_better(comparison: Entry | None, promotion: Entry) -> bool:
-    """Return whether a promoted version had been shown to be better than the very champion that it replaces."""
+    """Return True if a promoted version was shown to be better than the very champion that it replaces."""
     return comparison is not None and (comparison.verdict, comparison.previous) == ("better", promotion.previous)
 
 
 def until(entries: Sequence[Entry], at: datetime | None) -> list[Entry]:
-    """The entries up to a moment."""
+    """Return the entries up to a moment; all of them if it is None."""
     return [entry for entry in entries if at is None or entry.when <= at]
 
 
 def now(entries: Sequence[Entry]) -> str:
-    """The time of the next entry: another machine's clock may be ahead, and the order of entries is their time's."""
+    """Return the time of the next entry, never before the last: another machine's clock may be ahead."""
     ours = datetime.now(UTC)
     return (max(ours, entries[-1].when) if entries else ours).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
 """The ledger in MLflow: each entry is a version of the registered model `<flywheel>.ledger`, its content is a tag.
 
-To make a model version with its tags is one transaction, numbered by the store, in SQLite, in a database and behind a
-server alike: nothing else that MLflow offers can only be appended to.
+The creation of a model version with its tags is one transaction, numbered by the store, in SQLite, in a database and
+behind a server alike: MLflow offers nothing else that is append-only.
 """
 
 import json
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SUFFIX, TAG, HEAD = ".ledger", "entry", "head"
-SOURCE = "volant:/ledger"  # MLflow wants a place of files, and its server an absolute one; there are none
-ATTEMPTS = 50  # each time, another machine was first
-PATIENCE = 5  # times that the store may be busy
-BUSY = ("RESOURCE_ALREADY_EXISTS", "TEMPORARILY_UNAVAILABLE")  # what MLflow says of a lost race for a number or a lock
+SOURCE = "volant:/ledger"  # MLflow requires a location of files, and its server an absolute one; there are none
+ATTEMPTS = 50  # attempts in which another machine may be first
+PATIENCE = 5  # attempts in which the store may be busy
+BUSY = ("RESOURCE_ALREADY_EXISTS", "TEMPORARILY_UNAVAILABLE")  # MLflow's messages for a lost race
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be appended. `facts` of a version are given when it is registered, and repeated after that."""
+    """A decision to append. The `facts` of a version are set when it is registered, and repeated after that."""
 
     event: Event
     version: int
@@ -45,12 +45,12 @@ Decide = Callable[[list[Entry]], Decision | None]
 
 
 def read(client: "MlflowClient", flywheel: str) -> list[Entry]:
-    """The valid entries of a flywheel, oldest first.
+    """Return the valid entries of a flywheel, oldest first.
 
     Raises:
-        LedgerError: If the ledger is not as it was written.
+        LedgerError: If the ledger was changed after it was written.
     """
-    # the head first: an entry that is appended meanwhile makes the ledger longer than it says, never shorter
+    # the head first: an entry that is appended meanwhile makes the ledger longer than the head, never shorter
     home = find(client, flywheel + SUFFIX)
     if home is None:
         return []
@@ -60,21 +60,22 @@ def read(client: "MlflowClient", flywheel: str) -> list[Entry]:
 
 
 def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]:
-    """Append what is decided in view of the entries there are; all entries after it.
+    """Append a decision that is made on the current entries, and return all entries.
 
     Args:
-        client: Of the registry.
-        flywheel: Whose ledger.
-        decide: What to append, None for nothing; asked again where another machine was first. Raises to refuse.
+        client: Client of the registry.
+        flywheel: Name of the flywheel.
+        decide: Function from the entries to the decision, or to None for no change; called again if another machine
+            was first. It raises to refuse.
 
     Raises:
-        VolantError: If `decide` refuses, the ledger was tampered with, or others are first all the time.
+        VolantError: If `decide` refuses, the ledger was tampered with, or other writers are always first.
         MlflowException: If the store fails in another way, and doesn't have the entry.
     """
     name, entry, failed = flywheel + SUFFIX, None, []
     for _ in range(ATTEMPTS):
         entries = read(client, flywheel)
-        if entry in entries:  # also where the store had it, and only its answer got lost
+        if entry in entries:  # also if the store has it and only its response was lost
             _set_head(client, name, entries)
             return entries
         if failed and (len(failed) > PATIENCE or not _lost_race(failed[-1])):
@@ -90,7 +91,7 @@ def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]
 
 
 def _create(client: "MlflowClient", name: str, entry: Entry) -> "list[MlflowException]":
-    """Append; what the store said if it failed."""
+    """Append an entry, and return the store's error if it failed."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -103,12 +104,16 @@ def _create(client: "MlflowClient", name: str, entry: Entry) -> "list[MlflowExce
 
 
 def _lost_race(error: "MlflowException") -> bool:
-    """Whether another writer was first: MLflow itself tries thrice for a number, and then has no code for it."""
+    """Return True if another writer was first: MLflow retries three times for a number, then raises without a code."""
     return error.error_code in BUSY or "Giving up after" in str(error)
 
 
 def find(client: "MlflowClient", name: str) -> "RegisteredModel | None":
-    """A registered model, None where there is none of that name."""
+    """Return a registered model; None if there is none of that name.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
@@ -120,7 +125,11 @@ def find(client: "MlflowClient", name: str) -> "RegisteredModel | None":
 
 
 def ensure(client: "MlflowClient", name: str) -> None:
-    """Make a registered model unless it is there."""
+    """Create a registered model unless it exists.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
     from mlflow.exceptions import MlflowException
 
     if find(client, name) is None:
@@ -132,7 +141,7 @@ def ensure(client: "MlflowClient", name: str) -> None:
 
 
 def everything(client: "MlflowClient", name: str) -> list[Any]:
-    """All versions of a registered model, the oldest first."""
+    """Return all versions of a registered model, oldest first."""
     found, token = [], None
     while True:
         page = client.search_model_versions(f"name = '{name}'", 1000, ["version_number ASC"], token)
@@ -143,12 +152,12 @@ def everything(client: "MlflowClient", name: str) -> list[Any]:
 
 
 def stored(client: "MlflowClient", flywheel: str) -> list[tuple[int, Any]]:
-    """What the store holds, valid or not."""
+    """Return the number and content of all entries in the store, valid or not."""
     return [(int(v.version), _tree(v.tags.get(TAG))) for v in everything(client, flywheel + SUFFIX)]
 
 
 def latest(client: "MlflowClient", flywheel: str) -> int:
-    """The store's number of the newest entry, valid or not; 0 if there is none."""
+    """Return the store's number of the newest entry, valid or not; 0 if there is none."""
     page = client.search_model_versions(f"name = '{flywheel + SUFFIX}'", 1, ["version_number DESC"])
     return int(page[0].version) if page else 0
 
@@ -180,13 +189,13 @@ def _entry(decision: Decision, entries: list[Entry]) -> Entry:
 
 
 def _set_head(client: "MlflowClient", name: str, entries: list[Entry]) -> None:
-    """Note the end of the ledger apart from it, so that a tail that is cut off is noticed."""
+    """Record the end of the ledger apart from it, so that a removed tail is detected."""
     if entries:
         client.set_registered_model_tag(name, HEAD, f"{len(entries)}:{entries[-1].hash}")
 
 
 def _check_head(flywheel: str, entries: list[Entry], head: str | None) -> None:
-    if head is None and len(entries) < 2:  # the first entry comes before the first note of it
+    if head is None and len(entries) < 2:  # the first entry comes before the first head
         return
     seq, _, end = (head or "").partition(":")
     if not seq.isdigit() or not 0 < int(seq) <= len(entries) or entries[int(seq) - 1].hash != end:

@@ -1,4 +1,4 @@
-"""The texts of what MLflow hands to a model: lists, pandas frames and series, arrays, and the dicts of its JSON."""
+"""Extraction of texts from MLflow model inputs: lists, pandas frames and series, arrays, and the dicts of its JSON."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -16,14 +16,14 @@ ACCEPTED = (
 def texts_of(model_input: Any) -> list[str]:
     """Return the texts of a model's input, in order.
 
-    Of a table, the column `text` counts; without it, the only column that holds texts.
+    In a table, these are the column `text`; without it, the only column with texts.
 
     Args:
         model_input: A text, a list of texts or of records, a pandas DataFrame or Series, a numpy array, or a mapping
             of column names to values.
 
     Raises:
-        MlflowException: With the code INVALID_PARAMETER_VALUE (HTTP 400), if no column or several could be meant, or
+        MlflowException: With the code INVALID_PARAMETER_VALUE (HTTP 400), if no column or several columns qualify, or
             a row has no text.
 
     Example:

@@ -1,7 +1,7 @@
 """A bundle as a standard MLflow model: MLflow runs this file (models from code), so that nothing is pickled.
 
 `mlflow models serve -m models:/reviews@champion --env-manager local` answers `{"inputs": ["a text"]}` with it.
-The version brings Volant's own code (`code_paths`), so no package index is asked for it.
+The version includes Volant's own code (`code_paths`), so that it is not installed from a package index.
 Source: https://mlflow.org/docs/latest/ml/model/models-from-code/
 """
 
@@ -21,15 +21,21 @@ Row = dict[str, Any]
 
 
 class Served(PythonModel):
-    """Answers texts by the bundle that lies beside this file."""
+    """A model that predicts texts with the bundle beside this file."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the bundle: every file is checked first."""
+        """Load the bundle, after a check of every file."""
         self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
-    # by a hint such as list[str] MLflow takes the first text column of a table; without any hint it warns
+    # with a hint such as list[str] MLflow takes the first text column of a table; without any hint it warns
     def predict(self, context: PythonModelContext, model_input: DataFrame, params: Params = None) -> list[Row]:  # noqa: ARG002  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Answer each text as `volant predict --json` does."""
+        """Predict each text as `volant predict --json` does.
+
+        Args:
+            context: Not used.
+            model_input: Texts, as `texts_of` takes them.
+            params: Not used.
+        """
         annotations = self.bundle.predict(texts_of(model_input))
         return [answer(self.bundle.kind, annotation, best=None) for annotation in annotations]
 

@@ -1,4 +1,4 @@
-"""What may be decided about versions: each rule reads the ledger's state, and refuses or says what to append."""
+"""The rules of decisions about versions: each reads the ledger's state, and refuses or returns the entry to append."""
 
 import getpass
 import subprocess
@@ -10,7 +10,7 @@ from volant.tracking.ledger_store import Decision
 
 
 class StaleError(VolantError):
-    """Somebody else decided meanwhile: what the decision was based on no longer holds."""
+    """An error for a decision based on an outdated state: someone else has decided meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Seen:
     """The state that a decision is based on.
 
     Attributes:
-        champion: The champion that the version was compared with; none if there was none.
-        status: Of the version.
-        looks: Comparisons that had been made, where the decision depends on their number.
+        champion: Champion that the version was compared with; None if there was none.
+        status: Status of the version.
+        looks: Number of comparisons so far, if the decision depends on it.
     """
 
     champion: int | None
@@ -30,26 +30,57 @@ class Seen:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules for one flywheel, asked by one person; with `seen`, only while the ledger still says that."""
+    """The rules for one flywheel and one person; with `seen`, they require that the ledger's state has not changed."""
 
     flywheel: str
     by: str
     seen: Seen | None = None
 
     def compare(self, now: State, number: int, verdict: str, test: str, note: str) -> Decision:
-        """Record a comparison with the champion, before it is acted on."""
+        """Return the entry of a comparison with the champion, to be recorded before it has effect.
+
+        Args:
+            now: State of the ledger.
+            number: Number of the version.
+            verdict: Result of the comparison.
+            test: Digest of the test rows.
+            note: Note of the entry.
+
+        Raises:
+            StaleError: If the state has changed.
+        """
         self._require_seen(now, number)
         return Decision("compare", number, self.by, note, previous=now.champion, test=test, verdict=verdict)
 
     def approve(self, now: State, number: int, note: str) -> Decision | None:
-        """Any version: a person may know better than the gate. Approved already: nothing."""
+        """Return the entry that approves a version, with or without the gate; None if it is approved already.
+
+        Args:
+            now: State of the ledger.
+            number: Number of the version.
+            note: Reason in the person's words.
+
+        Raises:
+            StaleError: If the state has changed.
+        """
         self._require_seen(now, number)
         if now.statuses[number] == "approved":
             return None
         return Decision("approve", number, self.by, note)
 
     def reject(self, now: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
-        """Any version but the active one; rejected already for the same reasons: nothing."""
+        """Return the entry that rejects a version; None if it is rejected already for the same reasons.
+
+        Args:
+            now: State of the ledger.
+            number: Number of the version.
+            note: Reason in the person's words.
+            reasons: Reasons of the gate.
+
+        Raises:
+            VolantError: If the version is the champion.
+            StaleError: If the state has changed.
+        """
         self._require_seen(now, number)
         if now.champion == number:
             raise VolantError(
@@ -62,7 +93,12 @@ class Rules:
         return Decision("reject", number, self.by, note, reasons)
 
     def promote(self, now: State, number: int) -> Decision | None:
-        """An approved version."""
+        """Return the entry that makes an approved version the champion; None if it is already.
+
+        Raises:
+            VolantError: If the version is not approved.
+            StaleError: If the state has changed.
+        """
         self._require_seen(now, number)
         if now.statuses[number] != "approved":
             raise VolantError(
@@ -74,7 +110,11 @@ class Rules:
         return Decision("promote", number, self.by, previous=now.champion)
 
     def rollback(self, now: State) -> Decision:
-        """To the champion before this one, if it is still approved."""
+        """Return the entry that goes back to the previous champion.
+
+        Raises:
+            VolantError: If no earlier champion is still approved.
+        """
         if now.fallback is None:
             raise VolantError(
                 f"{self.flywheel} has no version to go back to: no other one was active before and is still approved. "
@@ -83,7 +123,11 @@ class Rules:
         return Decision("rollback", now.fallback, self.by, previous=now.champion)
 
     def _require_seen(self, now: State, number: int) -> None:
-        """Refuse what was decided in view of another state (compare-and-set)."""
+        """Refuse a decision that is based on another state (compare-and-set).
+
+        Raises:
+            StaleError: If the state has changed.
+        """
         if self.seen is None:
             return
         looks = now.looks if self.seen.looks is not None else None
@@ -102,7 +146,7 @@ def _told(seen: Seen) -> str:
 
 
 def person() -> str:
-    """Who uses this machine: the e-mail address that git knows, else the login."""
+    """Return the user of this machine: the e-mail address in git's config, else the login."""
     command = ["git", "config", "user.email"]
     try:
         email = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
@@ -110,5 +154,5 @@ def person() -> str:
         email = ""
     try:
         return email or getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # a container's user has no name
         return "unknown"

@@ -1,7 +1,7 @@
 """Runs in MLflow: parameters, curves, metrics and files of every training.
 
-A training is worth more than its record: whatever the tracker does, the caller goes on. A server that fails
-is named in a warning, and the whole run is written to the project's own `mlflow.db` instead.
+A training is worth more than its record: whatever the tracker does, the caller continues. A server failure gives a
+warning, and the whole run is written to the project's own `mlflow.db` instead.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Opened:
-    """A run that can be written; `ours` if it was begun here, so that it is ended here too."""
+    """A run that can be written; `ours` if it was created here, so that it is also ended here."""
 
     client: "MlflowClient"
     uri: str
@@ -38,7 +38,7 @@ Action = Callable[["MlflowClient", str], object]
 
 
 class Run:
-    """One open run. What it is told is kept, so that all of it can be told again to the next store."""
+    """One open run. All its content is buffered, so that it can be replayed to the next store."""
 
     def __init__(self, stores: Sequence[Store], start: Callable[[Store], Opened], failed: bool = False) -> None:
         self._left, self._start, self._failed = list(stores), start, failed
@@ -48,42 +48,42 @@ class Run:
 
     @property
     def id(self) -> str | None:
-        """MLflow's id of the run, for `parent`; none if no store could be written."""
+        """MLflow's id of the run, for `parent`; None if no store could be written."""
         return self._opened.id if self._opened else None
 
     def log_epoch(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Points of curves: the metrics after epoch (or step) `step`."""
+        """Log points of curves: the metrics after epoch (or step) `step`."""
         values, now = finite(metrics), int(time.time() * 1000)
         self._tell(lambda client, run: _log_points(client, run, values, now, step))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Results of the whole run; a value that is not finite is left out, with a warning.
+        """Log results of the whole run; a value that is not finite is left out, with a warning.
 
-        MLflow shows the value of the highest step: where there are curves of the same names, it must be beyond them.
+        MLflow shows the value of the highest step: with curves of the same names, `step` must be higher than theirs.
         """
         self.log_epoch(step, metrics)
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """The config, as a tree; logged as dotted names."""
+        """Log the config, a tree, under dotted names."""
         flat = flatten(params)
         self._tell(lambda client, run: _log_params(client, run, flat))
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
-        """What the run can be found by, such as `bundle`: the digest of the manifest it ended in."""
+        """Set tags by which the run can be found, such as `bundle`: the digest of its bundle's manifest."""
         taken = takeable(tags)
         self._tell(lambda client, run: [client.set_tag(run, name, value) for name, value in taken.items()])
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
-        """Keep a file, or every file of a folder, under `folder` of the run."""
+        """Log a file, or every file of a folder, under `folder` of the run."""
         method = "log_artifacts" if path.is_dir() else "log_artifact"
         self._tell(lambda client, run: self._upload(path.name, getattr(client, method), run, str(path), folder))
 
     def log_text(self, text: str, name: str) -> None:
-        """Keep a text as the file `name` of the run."""
+        """Log a text as the file `name` of the run."""
         self._tell(lambda client, run: self._upload(name, client.log_text, run, text, name))
 
     def end(self, status: str) -> None:
-        """Close it: FINISHED, FAILED or KILLED. `run` and `resume` do it."""
+        """Close the run as FINISHED, FAILED or KILLED; `run` and `resume` call it."""
         self._tell(lambda client, run: self._opened and self._opened.ours and client.set_terminated(run, status))
 
     def _tell(self, action: Action) -> None:
@@ -98,7 +98,7 @@ class Run:
             self._move()
 
     def _move(self) -> None:
-        """Open the run in the next store that works, and tell it all that was told so far."""
+        """Open the run in the next working store, and replay all its content."""
         self._opened, self._uploads = None, True
         while self._left and not self._opened:
             store = self._left.pop(0)
@@ -115,7 +115,7 @@ class Run:
             log.warning("MLflow: this run is recorded in %s.", shown(self._opened.uri))
 
     def _upload(self, name: str, upload: Callable[..., None], *arguments: str | None) -> None:
-        """Files may fail where metrics do not (another server keeps them): then go on without files."""
+        """Upload files; if only files fail (another server stores them), continue without files."""
         if not self._uploads:
             log.warning("MLflow does not have the file %s of this run.", name)
             return
@@ -135,15 +135,15 @@ def run(
     name: str | None = None,
     root: Path = Path(),
 ) -> Iterator[Run]:
-    """A new run in the experiment `flywheel`, closed at the end: FAILED or KILLED if the body raised.
+    """Open a new run in the experiment `flywheel` for the context; it ends as FAILED or KILLED if the body raises.
 
     Args:
-        flywheel: Name of the flywheel, which is the experiment's.
-        params: Config as a tree; logged as dotted names.
-        tags: What the run can be found by: data hashes, config digest. The git commit is added.
-        parent: Id of the run that this one is shown under (trials of a sweep).
-        name: Shown in the UI; MLflow invents one.
-        root: The project's root.
+        flywheel: Name of the flywheel, and of the experiment.
+        params: Config as a tree; logged under dotted names.
+        tags: Tags by which the run can be found: data hashes, config digest. The git commit is added.
+        parent: Id of the run that this one is nested under (trials of a sweep).
+        name: Name in the UI; MLflow generates one by default.
+        root: Root of the project.
     """
     with session(root) as stores:
         opened = Run(stores, lambda store: _begin(store, flywheel, _tags(tags, parent, root), name))
@@ -154,7 +154,14 @@ def run(
 
 @contextmanager
 def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root: Path = Path()) -> Iterator[Run]:
-    """The newest run that has all these tags, opened again; a new one with them where there is none."""
+    """Reopen the newest run that has all these tags, or open a new one with them, for the context.
+
+    Args:
+        flywheel: Name of the flywheel, and of the experiment.
+        tags: Tags of the run.
+        name: Name of a new run in the UI; MLflow generates one by default.
+        root: Root of the project.
+    """
     with session(root) as stores:
         answering, found = _search(stores, flywheel, tags)
 
@@ -169,7 +176,13 @@ def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root
 
 
 def find(flywheel: str, tags: Mapping[str, str], root: Path = Path()) -> str | None:
-    """Id of the newest run of a flywheel that has all these tags, such as `{"bundle": digest}`."""
+    """Return the id of the newest run of a flywheel that has all these tags; None if there is none.
+
+    Args:
+        flywheel: Name of the flywheel.
+        tags: Tags of the run, such as `{"bundle": digest}`.
+        root: Root of the project.
+    """
     with session(root) as stores:
         return _search(stores, flywheel, tags)[1]
 
@@ -185,7 +198,7 @@ def _ended(run: Run) -> Iterator[None]:
 
 
 def _begin(store: Store, flywheel: str, tags: Mapping[str, str], name: str | None) -> Opened:
-    """A new run; the place for its files is checked first, as an upload would fail only after minutes."""
+    """Create a new run, after a check of the place for its files, since an upload would fail only after minutes."""
     if store.place:
         lake.check(store.place)
     client = connect(store)
@@ -194,7 +207,7 @@ def _begin(store: Store, flywheel: str, tags: Mapping[str, str], name: str | Non
 
 
 def _search(stores: Sequence[Store], flywheel: str, tags: Mapping[str, str]) -> tuple[list[Store], str | None]:
-    """The stores that answer, the one that has the run first; and the run's id."""
+    """Return the stores that respond, the one with the run first; and the run's id, or None."""
     answering = []
     for position, store in enumerate(stores):
         try:
@@ -211,7 +224,7 @@ def _search(stores: Sequence[Store], flywheel: str, tags: Mapping[str, str]) -> 
 def _newest(store: Store, flywheel: str, tags: Mapping[str, str]) -> str | None:
     path = sqlite_file(store.uri)
     if path and not path.exists():
-        return None  # nothing was ever written there, and making the tables takes seconds
+        return None  # it is empty, and creating the tables takes seconds
     client = connect(store)
     experiment = client.get_experiment_by_name(flywheel)
     if experiment is None:
@@ -236,7 +249,7 @@ def _log_points(client: "MlflowClient", run: str, values: Mapping[str, float], n
 
 
 def _tags(given: Mapping[str, str], parent: str | None, root: Path) -> dict[str, str]:
-    """With those that MLflow's pages show: commit, source, and the run that this one is nested under."""
+    """Return the tags with those that MLflow's UI shows: commit, source, and the parent run."""
     commit = git_commit(root)
     usual = {"git_commit": commit, "mlflow.source.git.commit": commit, "mlflow.source.name": "volant"}
     return {**usual, **({"mlflow.parentRunId": parent} if parent else {}), **takeable(given)}

@@ -1,4 +1,4 @@
-"""MLflow's own pages of the project's runs and versions."""
+"""MLflow's web UI of the project's runs and versions."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from volant.workspace import servers
 
 
 def ui(root: Path = Path(), port: int = 5000) -> None:
-    """Serve MLflow's pages of the project's runs on this machine, until Ctrl-C.
+    """Serve MLflow's web UI of the project on this machine, until Ctrl-C.
 
     Raises:
         VolantError: If the server can't start.

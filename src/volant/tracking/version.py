@@ -1,6 +1,6 @@
-"""What is known of a version: short facts as the registry's tags, everything else in `version.json` beside its files.
+"""The facts of a version: short ones as the registry's tags, everything else in `version.json` beside its files.
 
-What was decided about it is not here: that is the ledger's, and is put together with these facts.
+Decisions about it are not here: they are in the ledger, and are combined with these facts.
 """
 
 import json
@@ -22,15 +22,15 @@ GATED = "gated"  # tag
 
 @dataclass(frozen=True)
 class Record:
-    """What a version is kept with, and can be shown and judged by later.
+    """The record that is stored with a version, for display and later evaluation.
 
     Attributes:
-        config: The flywheel's config as a tree.
+        config: Config of the flywheel as a tree.
         details: `reports/<flywheel>/details.json`.
         speed: `reports/<flywheel>/speed.json`.
         train: `reports/<flywheel>/train.json`.
         datasets: Names of the lake's datasets that it was trained on.
-        gate: What the gate found, where it was asked.
+        gate: Result of the gate, if it has run.
     """
 
     config: dict[str, Any]
@@ -46,30 +46,30 @@ class Version:
     """A registered bundle.
 
     Attributes:
-        flywheel: Whose version.
-        number: Counted from 1.
-        status: What the ledger says.
-        created: When it was registered.
-        by: Who registered it.
-        family: Of its model.
-        precision: Of its model, such as int8.
-        size_bytes: Of its bundle.
-        metric: The flywheel's metric.
-        metrics: On the test rows.
+        flywheel: Name of the flywheel.
+        number: Number of the version, from 1.
+        status: Status by the ledger.
+        created: Time of registration.
+        by: Person who registered it.
+        family: Family of its model.
+        precision: Precision of its model, such as int8.
+        size_bytes: Size of its bundle.
+        metric: Name of the flywheel's metric.
+        metrics: Metrics on the test rows.
         intervals: Low and high end of some of them.
         datasets: Names of the lake's datasets that it was trained on.
         data: sha256 of the clean splits that it was trained on.
-        commit: Of the code.
+        commit: Git commit of the code.
         config: Digest of the config.
-        digest: Of the bundle's manifest: the bundle's own name.
-        run_id: MLflow's run that holds its files.
-        source: Where MLflow keeps its files.
+        digest: Digest of the bundle's manifest, which identifies the bundle.
+        run_id: Id of MLflow's run with its files.
+        source: Location of its files in MLflow.
         aliases: `champion`, `challenger`, by the ledger.
-        note: Why it was approved or rejected.
-        reasons: The gate's, of a rejection.
-        approved_by: Who approved it, if it is approved.
-        approved_at: And when.
-        gated: What the gate measured last: `test` and `labels` (digests of rows and label set), and the `scores` there.
+        note: Note of its approval or rejection.
+        reasons: Reasons of the gate, for a rejection.
+        approved_by: Person who approved it, if it is approved.
+        approved_at: Time of the approval.
+        gated: Last measurement of the gate: `test` and `labels` (digests of rows and label set), and `scores`.
     """
 
     flywheel: str
@@ -98,13 +98,20 @@ class Version:
     gated: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON can say it."""
+        """Return all of it as a JSON object."""
         times = {"created": self.created, "approved_at": self.approved_at}
         return {**asdict(self), **{name: time and time.isoformat() for name, time in times.items()}}
 
 
 def tags(manifest: Mapping[str, Any], record: Record, size: int, by: str) -> dict[str, str]:
-    """The tags of a new version: people read them in MLflow's pages, `read` gives them back."""
+    """Return the tags of a new version, readable in MLflow's UI; `read` parses them.
+
+    Args:
+        manifest: Manifest of the bundle.
+        record: Record of the version.
+        size: Size of the bundle in bytes.
+        by: Person who registers it.
+    """
     facts = {name: manifest[name] for name in ("family", "precision", "kind", "metric", "config")}
     trees = {
         "metrics": record.details.get("scores", {}),
@@ -124,16 +131,16 @@ def tags(manifest: Mapping[str, Any], record: Record, size: int, by: str) -> dic
 
 
 def facts(manifest: Mapping[str, str]) -> dict[str, str]:
-    """What an entry of the ledger says of a version: bundle, commit, data, config."""
+    """Return the facts of a version in a ledger entry: bundle, commit, data, config."""
     data = digest(json.loads(manifest["data"]))
     return {"bundle": manifest["bundle"], "commit": manifest["git_commit"], "data": data, "config": manifest["config"]}
 
 
 def read(found: "ModelVersion", state: State) -> Version:
-    """A version out of its tags and the ledger's state.
+    """Return a version from its tags and the ledger's state.
 
     Raises:
-        VolantError: If it wasn't made by Volant.
+        VolantError: If Volant didn't make it.
     """
     number, last = int(found.version), state.last.get(int(found.version))
     try:
@@ -170,15 +177,15 @@ def _decided(last: Entry | None) -> dict[str, Any]:
 
 
 def bundle_size(manifest: Mapping[str, Any]) -> int:
-    """Bytes of all files of a bundle, by its manifest."""
+    """Return the bytes of all files of a bundle, by its manifest."""
     return sum(entry["size"] for entry in manifest["files"].values())
 
 
 def checked(folder: Any, flywheel: str) -> dict[str, Any]:
-    """The manifest of a bundle that is to become a version of a flywheel.
+    """Return the manifest of a bundle that is to become a version of a flywheel, after a check.
 
     Raises:
-        VolantError: If it is no sound bundle.
+        VolantError: If it is not a valid bundle, or of another flywheel.
     """
     manifest = bundle.verify(folder)
     if manifest.get("flywheel") not in (None, flywheel):

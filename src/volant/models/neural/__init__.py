@@ -1,4 +1,4 @@
-"""What the recurrent and the transformer family share: encoder x head, the training loop, the ONNX export.
+"""Parts shared by the recurrent and the transformer family: encoder, head, training loop, ONNX export.
 
 Only `options` may be imported without torch.
 """

@@ -1,4 +1,4 @@
-"""Rows to batches: rows of like length beside each other, padded to the longest. Importing this imports torch."""
+"""Rows to batches: rows of similar length together, padded to the longest. Importing this imports torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,16 +11,16 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 
 class LengthGroups(Sampler[int]):
-    """Row numbers in a new order each epoch, rows of like length beside each other.
+    """Row numbers in a new order each epoch, with rows of similar length together.
 
-    The order depends on seed and epoch alone, so that a training that goes on from a checkpoint sees the same batches.
+    The order depends on seed and epoch alone, so that a resumed training sees the same batches.
     """
 
     def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
         self._lengths, self._batch_size, self._seed, self._epoch = lengths, batch_size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate at the start of each epoch."""
+        """Set the epoch; accelerate calls this at the start of each."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class LengthGroups(Sampler[int]):
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """A batch: ids padded with 0 to the longest row and their mask, or stacked states; and the labels."""
+    """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels."""
     labels = torch.as_tensor(np.array([row["labels"] for row in rows]))
     if "pooled" in rows[0]:
         return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
@@ -40,7 +40,7 @@ def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-    """Token ids and mask, each (B, T) with T the longest row. The mask hides the padding, so any id would do."""
+    """Return token ids, padded with 0, and their mask, each (B, T) with T the longest row."""
     tensors = [torch.as_tensor(row, dtype=torch.long) for row in ids]
     return {
         "input_ids": nn.utils.rnn.pad_sequence(tensors, batch_first=True),
@@ -49,5 +49,5 @@ def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
 
 
 def length(row: Mapping[str, Any]) -> int:
-    """Tokens of a row; 1 where its states were computed before."""
+    """Return the number of tokens of a row; 1 if its states were computed before."""
     return len(row["input_ids"]) if "input_ids" in row else 1

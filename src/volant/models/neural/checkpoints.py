@@ -1,7 +1,7 @@
-"""Checkpoints that outlive a kill at any moment, and what the next attempt takes up. Importing this imports torch.
+"""Checkpoints that survive a kill at any moment, and how a training resumes from them. Importing this imports torch.
 
-A checkpoint counts once it is marked as whole: after its last file. The ones before it are given up only then, and
-lose their mark before their files.
+A checkpoint counts once it is marked as complete, after its last file. Only then are older ones removed, their mark
+before their files.
 """
 
 import os
@@ -20,11 +20,17 @@ WHOLE = "whole"
 
 
 class WholeCheckpoints(TrainerCallback):
-    """Marks a checkpoint as whole once all of it is written; then only it and the best one stay."""
+    """The callback that marks each complete checkpoint, and then removes all but it and the best one."""
 
     def on_save(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer, in every process, after its last file of a checkpoint."""
-        together()  # each process writes a file of its own
+        """Mark the checkpoint and remove others; the Trainer calls this in every process after its last file.
+
+        Args:
+            args: Arguments of the Trainer, with its `output_dir`.
+            state: State of the Trainer, with the last and the best step.
+            control: Not used.
+        """
+        together()  # each process writes its own files
         if not state.is_world_process_zero:
             return
         work = Path(args.output_dir)
@@ -36,7 +42,7 @@ class WholeCheckpoints(TrainerCallback):
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest whole checkpoint of `work`; the first process removes what a kill left half-written."""
+    """Return the newest complete checkpoint of `work`, or None; the first process removes incomplete ones."""
     newest = None
     for folder in sorted(work.glob("checkpoint-*"), key=lambda f: int(re.sub(r"\D", "", f.name) or 0)):
         if (folder / WHOLE).exists():
@@ -47,24 +53,30 @@ def last_checkpoint(work: Path) -> Path | None:
 
 
 def state_of(checkpoint: Path) -> TrainerState:
-    """What the Trainer knew when it saved a checkpoint."""
+    """Return the Trainer's state in a checkpoint."""
     return TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
 
 def has_ended(state: TrainerState) -> bool:
-    """Whether training was to stop there, early or not: what was killed afterwards is not the training."""
-    callbacks: Any = state.stateful_callbacks  # declared a list, and turned into a mapping by the state itself
+    """Return True if training had ended at this state, early or not, before the process was killed."""
+    callbacks: Any = state.stateful_callbacks  # declared as a list, but the state turns it into a mapping
     return bool(callbacks["TrainerControl"]["args"]["should_training_stop"])
 
 
 def load_best(net: nn.Module, work: Path, state: TrainerState) -> None:
-    """Give a net the weights of the best checkpoint, as the Trainer does when it ends."""
+    """Load the weights of the best checkpoint into a net, as the Trainer does when it ends.
+
+    Args:
+        net: Net to load into.
+        work: Folder of checkpoints.
+        state: State of the Trainer, with the best step.
+    """
     step = state.best_global_step or state.global_step
     load_model(net, work / f"checkpoint-{step}" / SAFE_WEIGHTS_NAME)
 
 
 def first_process() -> bool:
-    """Whether this is the process that writes; under `torchrun` the others only compute."""
+    """Return True in the process that writes; under `torchrun` the others only compute."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -75,6 +87,6 @@ def together() -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a checkpoint so that half of it never looks whole."""
+    """Remove a checkpoint so that an incomplete one is never marked as complete."""
     (folder / WHOLE).unlink(missing_ok=True)
     shutil.rmtree(folder)

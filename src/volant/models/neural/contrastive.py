@@ -1,8 +1,8 @@
-"""Contrastive fine-tuning for few rows: rows of one label move together, of two apart. Importing this imports torch.
+"""Contrastive fine-tuning for few rows: rows of one label move together, others apart. Importing this imports torch.
 
-From N rows there are about N²/2 pairs, so that an encoder learns from rows that are too few for a head with random
-weights. Each step takes a few rows of several labels and compares each two of them, where SetFit encodes both sides of
-every pair anew; the loss is the same, the squared distance of the cosine from 1 or 0.
+N rows give about N²/2 pairs, so that an encoder can learn from too few rows for a head with random weights. Each step
+takes a few rows of several labels and compares all pairs of them, where SetFit encodes both sides of every pair again;
+the loss is the same, the squared distance of the cosine from 1 or 0.
 
 Source: Tunstall et al. 2022, Efficient Few-Shot Learning Without Prompts, https://arxiv.org/abs/2209.11055
 """
@@ -29,11 +29,11 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
     """Fine-tune the encoder of a net in place, on pairs of rows.
 
     Args:
-        net: Its head takes no part.
+        net: Net with the encoder; its head is not used.
         ids: Token ids of each row.
         targets: (N,) int64, or for several labels (N, L) float32.
         options: Hyper-parameters.
-        seed: Of dropout and of the rows of each step.
+        seed: Seed of dropout and of the rows of each step.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     bf16 = has_bf16() if options.bf16 is None else options.bf16
@@ -58,7 +58,7 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
 
 
 def alike(targets: np.ndarray) -> np.ndarray:
-    """How alike the labels of each two rows are, (N, N): 1 the same, 0 none in common; between, the share in common.
+    """Return the similarity of the labels of each pair of rows, (N, N): the share in common, from 0 to 1.
 
     Example:
         >>> alike(np.array([0, 1, 0])).tolist()
@@ -70,13 +70,13 @@ def alike(targets: np.ndarray) -> np.ndarray:
         return (targets[:, None] == targets[None]).astype(np.float32)
     common = targets @ targets.T
     either = targets.sum(axis=1)[:, None] + targets.sum(axis=1)[None] - common
-    return np.where(either > 0, common / np.maximum(either, 1), 1.0).astype(np.float32)  # none is as none
+    return np.where(either > 0, common / np.maximum(either, 1), 1.0).astype(np.float32)  # without labels: equal
 
 
 def pair_loss(states: Tensor, wanted: Tensor) -> Tensor:
-    """Squared distance of the cosine of each two states (N, D) from what is wanted (N, N).
+    """Return the mean squared distance of the cosine of each pair of states (N, D) from its target (N, N).
 
-    Pairs with something in common count as much together as those without, which are many more.
+    Pairs with a label in common and pairs without, which are many more, have the same total weight.
     """
     unit = F.normalize(states, dim=1)
     distances = (unit @ unit.T - wanted) ** 2
@@ -86,12 +86,12 @@ def pair_loss(states: Tensor, wanted: Tensor) -> Tensor:
 
 
 def draw(targets: np.ndarray, size: int, seed: int) -> Iterator[np.ndarray]:
-    """Rows of one step after the other: a few labels, two rows or more of each, as far as there are.
+    """Yield the row positions of one step after the other: a few labels, at least two rows of each where possible.
 
     Args:
         targets: (N,) int64, or for several labels (N, L): a row then stands for its rarest label, or for none.
-        size: Rows at most.
-        seed: Of the draws.
+        size: Largest number of rows.
+        seed: Seed of the draws.
     """
     generator = np.random.default_rng(seed)
     strata = targets if targets.ndim == 1 else rarest(targets)
@@ -103,7 +103,7 @@ def draw(targets: np.ndarray, size: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _optimizer(net: Net, options: Contrastive) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """AdamW with layers' own rates; the rate rises in the warm-up and falls to 0."""
+    """Return AdamW with a rate per layer, and a schedule that rises in the warm-up and falls to 0."""
     from transformers import get_linear_schedule_with_warmup
 
     learning = [parameter for parameter in net.encoder.parameters() if parameter.requires_grad]

@@ -10,7 +10,7 @@ from volant.models.neural.hardware import has_bf16
 from volant.models.neural.thrift import quicken
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-BERTS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")  # whose layers are built and named as BERT's
+BERTS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")  # with layers built and named as BERT's
 
 
 class RecurrentEncoder(nn.Module):
@@ -43,7 +43,7 @@ class RecurrentEncoder(nn.Module):
         self.width = hidden * ways
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Hidden states (B, T, D)."""
+        """Return the hidden states (B, T, D)."""
         states = self.dropout(self.embedding(input_ids))
         flip = flip_within_length(attention_mask)
         for index, forwards in enumerate(self.forwards):
@@ -57,7 +57,7 @@ class RecurrentEncoder(nn.Module):
 
 
 def run(layer: nn.Module, states: Tensor) -> Tensor:
-    """Return the outputs (B, T, D) of a recurrent layer; in fp32 where a CPU lacks bf16, as torch refuses it there."""
+    """Return the outputs (B, T, D) of a recurrent layer; in fp32 on a CPU without bf16, where torch refuses bf16."""
     kind = states.device.type
     if torch.is_autocast_enabled(kind) and not has_bf16():
         with torch.autocast(kind, enabled=False):
@@ -66,7 +66,7 @@ def run(layer: nn.Module, states: Tensor) -> Tensor:
 
 
 def flip_within_length(mask: Tensor) -> Tensor:
-    """Positions (B, T) that reverse the real tokens of each row and leave the padding where it is.
+    """Return positions (B, T) that reverse the real tokens of each row and leave the padding in place.
 
     Example:
         >>> flip_within_length(torch.tensor([[1, 1, 1, 0]])).tolist()
@@ -88,14 +88,14 @@ class TransformerEncoder(nn.Module):
         self.typed = model.config.model_type in BERTS
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Hidden states (B, T, D)."""
-        # said, not left to the model, which would work the same out by some ten small operators of the graph
+        """Return the hidden states (B, T, D)."""
+        # passed explicitly: the model would compute them with about ten small operators of the graph
         types = {"token_type_ids": torch.zeros_like(input_ids)} if self.typed else {}
         return self.model(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
 
 
 def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int) -> None:
-    """Stop gradients below the part that is trained: everything, nothing, or all but the last N layers.
+    """Freeze the layers below the trainable part: all layers, none, or all but the last N.
 
     Embeddings are frozen with the layers above them, since a token that is rare in train would move away from its
     untrained neighbours.
@@ -114,10 +114,10 @@ def freeze(encoder: TransformerEncoder, trainable: Literal["all", "head"] | int)
 
 
 def first_token_only(encoder: TransformerEncoder) -> None:
-    """Let the last layer go on from its attention with the first token alone: states (B, 1, D), the same as before.
+    """Make the last layer compute the first token only: states (B, 1, D), the same as before.
 
-    For pooling `cls`, which reads nothing else. It spares two thirds of a layer, in training and in prediction. Another
-    architecture than BERT's stays as it is.
+    For pooling `cls`, which reads nothing else. It saves two thirds of a layer, in training and in prediction.
+    Architectures other than BERT's stay unchanged.
     """
     if encoder.model.config.model_type in BERTS:
         attention = encoder.model.encoder.layer[-1].attention
@@ -125,9 +125,9 @@ def first_token_only(encoder: TransformerEncoder) -> None:
 
 
 def layer_rates(encoder: TransformerEncoder, decay: float) -> None:
-    """Let each layer learn at `decay` times the rate of the layer above it, and the embeddings below the lowest.
+    """Set each layer's learning rate to `decay` times that of the layer above it, down to the embeddings.
 
-    Lower layers know more that holds for all texts, so they are moved less: Howard and Ruder 2018,
+    Lower layers hold more general knowledge, so they are changed less: Howard and Ruder 2018,
     https://arxiv.org/abs/1801.06146; Clark et al. 2020, https://arxiv.org/abs/2003.10555.
     """
     if decay == 1 or not any(parameter.requires_grad for parameter in encoder.parameters()):
@@ -141,10 +141,14 @@ def layer_rates(encoder: TransformerEncoder, decay: float) -> None:
 
 
 def layers_of(model: Any, otherwise: str) -> nn.ModuleList:
-    """The stack of layers of an encoder, whatever its architecture calls it.
+    """Return the stack of layers of an encoder, under whatever name its architecture has for it.
+
+    Args:
+        model: Model of `transformers`.
+        otherwise: Advice for the error message.
 
     Raises:
-        VolantError: If it has none, as ALBERT, whose layers are one and the same.
+        VolantError: If it has no such stack, as ALBERT, whose layers share their weights.
     """
     count = model.config.num_hidden_layers
     found = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
@@ -156,10 +160,15 @@ def layers_of(model: Any, otherwise: str) -> nn.ModuleList:
 
 
 def refuse_more(given: int, there: int, key: str) -> None:
-    """Refuse to take more layers than an encoder has: those beyond would be random.
+    """Refuse more layers than an encoder has: those beyond would be random.
+
+    Args:
+        given: Number of layers in the config.
+        there: Number of layers of the encoder.
+        key: Name of the config key, for the message.
 
     Raises:
-        VolantError: If more are asked for.
+        VolantError: If the config has more.
     """
     if given > there:
         allowed = "null" if key == "layers" else "'all', 'head'"

@@ -1,4 +1,4 @@
-"""A trained net as ONNX, in fp32 and in int8. Importing this imports torch."""
+"""Export of a trained net to ONNX, in fp32 and in int8. Importing this imports torch."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from volant.models.neural.quantisation import quantise, quantise_weights
 
 FP32, INT8 = "model.onnx", "model-int8.onnx"
 OPSET = 18
-SAMPLE = 512  # training texts that int8's scales are taken from
-SLOWER = ["SkipLayerNormFusion"]  # on a CPU, the fused operator takes longer than the two that it replaces
+SAMPLE = 512  # number of training texts for the int8 scales
+SLOWER = ["SkipLayerNormFusion"]  # on a CPU, the fused operator is slower than the two that it replaces
 
 
 class _Logits(nn.Module):
-    """The net as a function of two tensors to one, as ONNX wants it."""
+    """The net as a function of two tensors to one, which the ONNX export needs."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -40,20 +40,20 @@ def export(
     texts: Sequence[str],
     truncation: str = HEAD,
 ) -> list[Mapping[str, Any]]:
-    """Write tokenizer, fp32 and int8 graph into `folder`; returns a manifest's `runtime` for each, fp32 first.
+    """Write tokenizer, fp32 and int8 graph into `folder`; return a manifest's `runtime` for each, fp32 first.
 
     Args:
-        net: What was trained.
+        net: Trained net.
         tokenizer: Its tokenizer.
-        max_length: Tokens of a text that are read.
-        folder: Where the files are written.
-        texts: Training texts, from which an encoder's scales of int8 are taken.
-        truncation: Which tokens of a longer text are read.
+        max_length: Largest number of tokens read of a text.
+        folder: Folder of the files.
+        texts: Training texts, from which the int8 scales of an encoder are computed.
+        truncation: Tokens read of a longer text: `head` or `head_tail`.
     """
     tokenizer.save(str(folder / TOKENIZER), pretty=False)
     model = getattr(net.encoder, "model", None) if isinstance(net, Net) else None
     if model is not None:
-        model.set_attn_implementation("eager")  # the only form that is recognised and fused
+        model.set_attn_implementation("eager")  # the only form that the optimizer recognises and fuses
     to_onnx(net, folder / FP32)
     if model is not None:
         fuse(folder / FP32, model.config)
@@ -72,12 +72,12 @@ def export(
 
 
 def to_onnx(net: nn.Module, path: Path) -> None:
-    """Export a net `(input_ids, attention_mask) -> {"logits"}` with free batch and length."""
+    """Export a net `(input_ids, attention_mask) -> {"logits"}` with dynamic batch and length."""
     ids = torch.tensor([[1, 2, 3, 4], [1, 2, 0, 0]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
     axes = {0: "batch", 1: "length"}
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # notes of the tracer on shapes that are constant here by design
+        warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here by design
         torch.onnx.export(
             _Logits(net).eval(),
             (ids, mask),
@@ -86,15 +86,15 @@ def to_onnx(net: nn.Module, path: Path) -> None:
             output_names=["logits"],
             dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
             opset_version=OPSET,
-            dynamo=False,  # the newer exporter unrolls recurrent layers over the length of the example
+            dynamo=False,  # the newer exporter unrolls recurrent layers to the length of the example
         )
 
 
 def fuse(path: Path, config: Any) -> None:
-    """Put one operator in place of each attention, for a lone text is slowed down by many small ones.
+    """Replace each attention by one operator, since many small ones slow down a single text.
 
-    What is not recognised (another architecture than BERT's) stays as it is. So do the others that could be fused:
-    embeddings in one operator can't be quantised well, and a fused norm is slower.
+    Architectures other than BERT's stay unchanged. Other fusions are off: fused embeddings can't be quantised well, and
+    a fused norm is slower.
 
     Source: https://onnxruntime.ai/docs/performance/transformers-optimization.html
     """

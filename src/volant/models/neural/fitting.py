@@ -1,4 +1,4 @@
-"""From an encoder and a tokenizer to a fitted model: what the recurrent and the transformer family share.
+"""From an encoder and a tokenizer to a fitted model, for the recurrent and the transformer family.
 
 Importing this imports torch.
 """
@@ -36,10 +36,10 @@ Ids = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class Composition:
-    """A text encoder ready to be given a head: states (B, T, D) of token ids, and how they become one vector.
+    """A text encoder without a head: states (B, T, D) of token ids, and how they are pooled to one vector.
 
-    `start` is the folder of an earlier version's weights to begin with; `logistic` solves the head in place of
-    training it, after pairs of rows have moved the encoder where `contrastive` is given.
+    `start` is the folder of an earlier version's weights to start from; `logistic` solves the head instead of training
+    it, after `contrastive`, if set, has fine-tuned the encoder on pairs of rows.
     """
 
     encoder: nn.Module
@@ -56,7 +56,7 @@ class Composition:
 
     @property
     def reader(self) -> Reader:
-        """What reads a text, in training as later in the bundle."""
+        """The reader of texts, the same in training and in the bundle."""
         return Reader(self.tokenizer, self.max_length, self.truncation)
 
 
@@ -73,13 +73,13 @@ def fit(
     Args:
         parts: The encoder and its tokenizer.
         train_rows: Rows to learn from.
-        validation: Rows that choose the epoch.
+        validation: Rows that select the epoch.
         task: Kind, labels, metric, seed.
-        options: Hyper-parameters of the loop.
-        folders: Where the bundle's files are written, and where checkpoints live.
+        options: Hyper-parameters of the training loop.
+        folders: Folder of the bundle's files, and folder of checkpoints.
 
     Returns:
-        What was fitted; under `torchrun` only the first process writes it, and the others name no candidates.
+        The fitted model; under `torchrun` only the first process writes it, and the others name no candidates.
     """
     folder, work = folders
     read = {"train": parts.reader.measured(train_rows.texts), "validation": parts.reader.measured(validation.texts)}
@@ -107,18 +107,18 @@ def learn(
     Args:
         parts: The encoder and its tokenizer.
         ids: Token ids of the train and of the validation rows.
-        sides: Those rows.
+        sides: The train and the validation rows.
         task: Kind, labels, metric, seed.
-        options: Hyper-parameters of the loop.
-        work: Where checkpoints live.
+        options: Hyper-parameters of the training loop.
+        work: Folder of checkpoints.
 
     Returns:
-        The net, its evaluations, and the one that was kept.
+        The net, the metrics of its evaluations, and those of the selected one.
     """
     rows, validation = sides
     goal = Goal(lambda logits: task.score(logits, validation), task.metric, task.seed)
     weights = class_weights(torch.as_tensor(rows.targets)) if options.class_weights else None
-    torch.manual_seed(task.seed)  # the head's first weights
+    torch.manual_seed(task.seed)  # of the head's initial weights
     head = TextHead(parts.width, len(task.labels), parts.dropout, weights, options.label_smoothing)
     net = Net(parts.encoder, head, parts.pooling)
     if parts.start:
@@ -137,14 +137,14 @@ def learn(
 def out_of_fold(
     compose: Callable[[], Composition], rows: Examples, folds: Sequence[np.ndarray], task: Task, options: Training
 ) -> np.ndarray:
-    """Logits (N, L) of each row by a net that was trained without its fold; nothing is exported.
+    """Return out-of-fold logits (N, L) of each row; nothing is exported.
 
     Args:
-        compose: Gives the encoder as it is before the first step.
+        compose: Returns the encoder as it is before the first step.
         rows: Train rows.
-        folds: Positions of each fold.
+        folds: Row positions of each fold.
         task: Kind, labels, metric, seed.
-        options: Hyper-parameters of the loop.
+        options: Hyper-parameters of the training loop.
     """
     parts = compose()
     ids = parts.reader.ids(rows.texts)
@@ -166,7 +166,15 @@ def out_of_fold(
 
 
 def solve(net: Net, ids: Ids, targets: np.ndarray, parts: Composition, task: Task) -> None:
-    """Move the encoder by pairs of rows, if so configured, and solve the head on its states."""
+    """Fine-tune the encoder on pairs of rows, if configured, and solve the head on its states.
+
+    Args:
+        net: Net to change in place.
+        ids: Token ids of each row.
+        targets: (N,) int64, or for several labels (N, L) float32.
+        parts: The encoder's options for pairs and head.
+        task: Kind, labels, metric, seed.
+    """
     if parts.contrastive:
         contrast(net, ids, targets, parts.contrastive, task.seed)
     if parts.logistic:
@@ -174,28 +182,28 @@ def solve(net: Net, ids: Ids, targets: np.ndarray, parts: Composition, task: Tas
 
 
 def set_head(net: Net, head: tuple[np.ndarray, np.ndarray]) -> None:
-    """Give a net the coefficients (L, D) and intercepts (L,) of a head."""
+    """Set the coefficients (L, D) and intercepts (L,) of a net's head."""
     with torch.no_grad():
         net.head.linear.weight.copy_(torch.as_tensor(head[0]))
         net.head.linear.bias.copy_(torch.as_tensor(head[1]))
 
 
 def answer(net: Net, ids: Ids) -> np.ndarray:
-    """Logits (N, L) before any export."""
+    """Return the logits (N, L) of a net before any export."""
     states = torch.as_tensor(encode(net, ids))
     with torch.inference_mode():
         return net.head.cpu().eval()(states).numpy()
 
 
 def _rows(net: Net, parts: Composition, ids: Ids, targets: np.ndarray) -> list[dict[str, Any]]:
-    """What the training loop reads: ids, or what the frozen encoder makes of them, computed once."""
+    """Return the training loop's rows: token ids, or the frozen encoder's pooled states, computed once."""
     if not parts.precompute:
         return [{"input_ids": i, "labels": t} for i, t in zip(ids, targets, strict=True)]
     return [{"pooled": p, "labels": t} for p, t in zip(encode(net, ids), targets, strict=True)]
 
 
 def encode(net: Net, ids: Ids) -> np.ndarray:
-    """Pooled states (N, D) of every row, in batches of like length."""
+    """Return the pooled states (N, D) of every row, computed in batches of similar length."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = net.to(device).eval()
     states = np.empty((len(ids), 0), dtype=np.float32)

@@ -1,10 +1,10 @@
-"""What the processor that trains can do."""
+"""Capabilities of the processor that trains."""
 
 import torch
 
 
 def has_bf16() -> bool:
-    """Whether bf16 is multiplied in hardware; elsewhere it is emulated and many times slower than fp32."""
+    """Return True if the hardware multiplies bf16; emulation is many times slower than fp32."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))

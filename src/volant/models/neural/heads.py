@@ -6,14 +6,14 @@ from torch.nn import functional as F  # noqa: N812  (the name that every torch u
 
 
 class TextHead(nn.Module):
-    """One linear layer over the pooled text: one label a text and several differ in their loss only.
+    """One linear layer over the pooled text; the kinds differ only in their loss.
 
     Args:
         width: Size D of the pooled states.
         labels: Size L of the label set.
         dropout: Share of the pooled states dropped in training.
         weights: Weight of each label (L,), or None.
-        smoothing: Share of probability spread over the other labels, where a text has one.
+        smoothing: Share of probability spread over the other labels, for one label per text.
     """
 
     def __init__(self, width: int, labels: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0) -> None:
@@ -24,11 +24,11 @@ class TextHead(nn.Module):
         self.weights = weights
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Logits (B, L) of pooled states (B, D)."""
+        """Return the logits (B, L) of pooled states (B, D)."""
         return self.linear(self.dropout(pooled))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss of a batch; float targets (B, L) are several labels, integers (B,) one."""
+        """Return the mean loss of a batch; targets are floats (B, L) for several labels per text, or integers (B,)."""
         weights = None if self.weights is None else self.weights.to(logits.device)
         if targets.is_floating_point():
             return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
@@ -36,7 +36,7 @@ class TextHead(nn.Module):
 
 
 class Net(nn.Module):
-    """Encoder, pooling and head in one: every pair works."""
+    """Encoder, pooling and head in one; every combination works."""
 
     def __init__(self, encoder: nn.Module, head: TextHead, pooling: str) -> None:
         super().__init__()
@@ -45,34 +45,51 @@ class Net(nn.Module):
         self.pooling = pooling
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Logits (B, L), and the loss where labels are given."""
+        """Return the logits (B, L), and the loss if labels are given.
+
+        Args:
+            input_ids: Token ids, (B, T).
+            attention_mask: 1 for tokens, 0 for padding, (B, T).
+            labels: Targets, (B,) or (B, L), or None.
+        """
         return answer(self.head, self.pooled(input_ids, attention_mask), labels)
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """One vector a text, (B, D)."""
+        """Return one vector per text, (B, D)."""
         return pool(self.encoder(input_ids, attention_mask), attention_mask, self.pooling)
 
 
 class HeadOnly(nn.Module):
-    """A head over states that were computed once, for an encoder that stays as it is."""
+    """A head over states that were computed once, for a frozen encoder."""
 
     def __init__(self, head: TextHead) -> None:
         super().__init__()
         self.head = head
 
     def forward(self, pooled: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Logits (B, L), and the loss where labels are given."""
+        """Return the logits (B, L), and the loss if labels are given."""
         return answer(self.head, pooled, labels)
 
 
 def answer(head: TextHead, pooled: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """What the training loop expects of a model."""
+    """Return logits and loss as the training loop expects them.
+
+    Args:
+        head: The head.
+        pooled: Pooled states, (B, D).
+        labels: Targets, (B,) or (B, L), or None.
+    """
     logits = head(pooled)
     return {"logits": logits} if labels is None else {"loss": head.loss(logits, labels), "logits": logits}
 
 
 def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
-    """States (B, T, D) to one vector a text (B, D): `mean` or `max` of the real tokens, `cls` first, `last` last.
+    """Pool states (B, T, D) to one vector per text (B, D).
+
+    Args:
+        states: Hidden states, (B, T, D).
+        mask: 1 for tokens, 0 for padding, (B, T).
+        pooling: `mean` or `max` of the real tokens, `cls` (first token) or `last`.
 
     Example:
         >>> states = torch.tensor([[[1.0], [3.0], [9.0]]])
@@ -91,10 +108,10 @@ def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
 
 
 def class_weights(targets: Tensor) -> Tensor:
-    """Weights (L,) that make rare labels count as much as frequent ones.
+    """Return weights (L,) that give rare labels the same influence as frequent ones.
 
-    One label a text: N / (L x rows of the label), as scikit-learn's `balanced`. Several: the square root of negatives /
-    positives, at most 10, since beyond that a handful of rows drive the whole model.
+    One label per text: N / (L x rows of the label), as scikit-learn's `balanced`. Several: the square root of negatives
+    / positives, at most 10, since beyond that a handful of rows dominate training.
     """
     if targets.is_floating_point():
         positives = targets.sum(dim=0).clamp(min=1.0)

@@ -1,4 +1,4 @@
-"""A head that is solved: logistic regression on an encoder's states. Needs scikit-learn, not torch."""
+"""A solved head: logistic regression on an encoder's states. Needs scikit-learn, not torch."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from volant.models.neural.options import Logistic
 def logistic_head(
     states: np.ndarray, targets: np.ndarray, labels: int, options: Logistic
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a logistic regression; returns coefficients (L, D) and intercepts (L,).
+    """Fit a logistic regression, and return its coefficients (L, D) and intercepts (L,).
 
     Args:
-        states: Of each row, (N, D).
+        states: Pooled states of each row, (N, D).
         targets: (N,) int64, or for several labels (N, L) float32: one binary problem each.
         labels: Size L of the label set.
         options: Hyper-parameters.
@@ -25,7 +25,7 @@ def logistic_head(
     weights = "balanced" if options.class_weights else None
     solver: Any = LogisticRegression(C=options.c, class_weight=weights, max_iter=options.max_iter)
     classifier = OneVsRestClassifier(solver) if targets.ndim == 2 else solver
-    # one label alone has nothing to be told from: it is always the answer
+    # a single label needs no fit: it is always the prediction
     if targets.ndim == 1 and len(np.unique(targets)) < 2:
         return np.zeros((labels, states.shape[1])), np.eye(labels)[targets[0]]
     return weights_of(classifier.fit(states.astype(np.float64), targets), labels, states.shape[1])

@@ -1,4 +1,4 @@
-"""Hyper-parameters of the training loop, named as users of `transformers` know them."""
+"""Hyper-parameters of the training loop, with the names that `transformers` uses."""
 
 from typing import Literal
 
@@ -12,25 +12,25 @@ __all__ = ["Contrastive", "Logistic", "Training"]
 
 @dataclass(frozen=True, config=STRICT)
 class Training:
-    """How a neural model is trained; the metric that picks the epoch and the seed are the flywheel's.
+    """Hyper-parameters of neural training; the metric that selects the epoch and the seed are the flywheel's.
 
     Attributes:
         learning_rate: Highest learning rate, reached after the warm-up.
-        num_train_epochs: Passes over the train rows at most.
-        min_steps: Steps at least: where the epochs are fewer, since rows are few, they are repeated up to this number,
-            and validation, which then has few rows too, scores the end only.
-        train_batch_size: Rows a step and device.
-        eval_batch_size: Rows a step when validating.
-        gradient_accumulation_steps: Steps whose gradients are added before the weights move.
+        num_train_epochs: Largest number of passes over the train rows.
+        min_steps: Smallest number of steps: with few rows the epochs are repeated up to this number, and validation,
+            which then has few rows too, evaluates the end only.
+        train_batch_size: Rows per step and device.
+        eval_batch_size: Rows per step of validation.
+        gradient_accumulation_steps: Batches whose gradients are added before the weights change.
         warmup_ratio: Share of the training in which the learning rate rises.
-        lr_scheduler_type: How it falls afterwards.
-        weight_decay: Pull of the weights toward zero.
-        max_grad_norm: Gradients longer than this are shortened to it.
-        evaluations_per_epoch: Validations, and checkpoints, an epoch.
-        early_stopping_patience: Stop after this many validations without a better metric.
-        class_weights: Weigh rare labels up.
-        label_smoothing: Share of probability spread over the other labels, where a text has one.
-        bf16: Multiply in bfloat16; null: where the CPU or GPU has it.
+        lr_scheduler_type: Shape of its decay afterwards.
+        weight_decay: Strength of the pull of the weights toward zero.
+        max_grad_norm: Norm to which longer gradients are clipped.
+        evaluations_per_epoch: Validations, and checkpoints, per epoch.
+        early_stopping_patience: Validations without improvement after which training stops.
+        class_weights: Give rare labels more weight.
+        label_smoothing: Share of probability spread over the other labels, for one label per text.
+        bf16: Multiply in bfloat16; null: if the CPU or GPU supports it.
         progress: Show a progress bar.
     """
 
@@ -54,12 +54,12 @@ class Training:
 
 @dataclass(frozen=True, config=STRICT)
 class Logistic:
-    """A logistic regression on an encoder's states, solved to its optimum in place of a head that is trained by steps.
+    """A logistic regression on an encoder's states, solved to its optimum instead of a head trained by steps.
 
     Attributes:
         c: Inverse regularisation strength; larger fits more closely.
-        class_weights: Weigh rare labels up.
-        max_iter: Iterations of the solver at most.
+        class_weights: Give rare labels more weight.
+        max_iter: Largest number of iterations of the solver.
     """
 
     c: float = Field(default=1.0, gt=0)
@@ -69,16 +69,16 @@ class Logistic:
 
 @dataclass(frozen=True, config=STRICT)
 class Contrastive:
-    """How an encoder learns from pairs of rows: those of one label move together, those of two apart.
+    """Hyper-parameters of contrastive fine-tuning: rows of the same label move together, others apart.
 
     Attributes:
-        steps: Steps, whatever the number of rows.
-        batch_size: Rows a step; each two of them are a pair.
+        steps: Number of steps, whatever the number of rows.
+        batch_size: Rows per step; all pairs of them are compared.
         learning_rate: Highest learning rate, reached after the warm-up; it falls to 0 afterwards.
         warmup_ratio: Share of the steps in which the learning rate rises.
-        weight_decay: Pull of the weights toward zero.
-        max_grad_norm: Gradients longer than this are shortened to it.
-        bf16: Multiply in bfloat16; null: where the CPU or GPU has it.
+        weight_decay: Strength of the pull of the weights toward zero.
+        max_grad_norm: Norm to which longer gradients are clipped.
+        bf16: Multiply in bfloat16; null: if the CPU or GPU supports it.
     """
 
     steps: int = Field(default=40, ge=1)

@@ -1,4 +1,4 @@
-"""How a training shows its progress: a bar in a terminal, a few lines in a log file."""
+"""Progress of a training: a bar in a terminal, a few lines in a log file."""
 
 import sys
 import time
@@ -11,35 +11,41 @@ from transformers.trainer_callback import ProgressCallback
 from volant.workspace.terminal import Console
 
 FIRST = 20  # steps after which the remaining time can be estimated
-PARTS = 10  # lines of a whole training, one for each tenth
-EVERY = 30.0  # seconds after which there is a line anyway
-WAIT = 2.0  # seconds before a bar is worth a line
+PARTS = 10  # lines of a whole training, one per tenth
+EVERY = 30.0  # seconds after which a line is due anyway
+WAIT = 2.0  # seconds before a bar is shown
 
 
 def progress(metric: str) -> TrainerCallback:
-    """Return the callback for standard error: a bar where it is a terminal, else lines.
+    """Return the progress callback: a bar if standard error is a terminal, else lines.
 
     Args:
-        metric: That is shown at each validation.
+        metric: Metric to show at each validation.
     """
     return Bar(metric) if sys.stderr.isatty() else Lines(metric)
 
 
 def bar(total: int, what: str, unit: str, disable: bool = False) -> tqdm:
-    """Return a progress bar of what is no training: in a log file, a line every 30 seconds.
+    """Return a progress bar for work other than training; in a log file, a line every 30 seconds.
 
     Args:
-        total: Units.
-        what: Is done.
-        unit: Name of one.
-        disable: Show nothing.
+        total: Number of units.
+        what: Description of the work.
+        unit: Name of one unit.
+        disable: True to show nothing.
     """
     every = 0.1 if sys.stderr.isatty() else EVERY
     return tqdm(total=total, desc=what, unit=unit, delay=WAIT, mininterval=every, disable=disable)
 
 
 def validated(state: Any, logs: Any, metric: str) -> str | None:
-    """Return the line of a validation; None for another entry of the Trainer's log."""
+    """Return the line of a validation; None for another entry of the Trainer's log.
+
+    Args:
+        state: State of the Trainer.
+        logs: Entry of its log, or None.
+        metric: Metric to show.
+    """
     if not logs or f"eval_{metric}" not in logs:
         return None
     score = float(logs[f"eval_{metric}"])
@@ -48,7 +54,7 @@ def validated(state: Any, logs: Any, metric: str) -> str | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it.
+    """Return a time in readable units.
 
     Example:
         >>> duration(42), duration(200)
@@ -58,21 +64,28 @@ def duration(seconds: float) -> str:
 
 
 class Bar(ProgressCallback):
-    """The Trainer's progress bar, with one readable line for each validation instead of raw logs."""
+    """The Trainer's progress bar, with one readable line per validation instead of raw logs."""
 
     def __init__(self, metric: str) -> None:
         super().__init__()
         self._metric = metric
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer for every entry of its log."""
+        """Print the line of a validation; the Trainer calls this for every entry of its log.
+
+        Args:
+            args: Not used.
+            state: State of the Trainer.
+            control: Not used.
+            logs: Entry of the log.
+        """
         line = validated(state, logs, self._metric)
         if self.training_bar is not None and line:
             self.training_bar.write(line)
 
 
 class Lines(TrainerCallback):
-    """A line after the first steps, for each tenth of the training or every 30 seconds, and for each validation."""
+    """One line after the first steps, one per tenth of the training or every 30 seconds, and one per validation."""
 
     def __init__(self, metric: str) -> None:
         self._metric = metric
@@ -83,13 +96,25 @@ class Lines(TrainerCallback):
         self._part = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer before the first step, which is not 0 where a training is resumed."""
+        """Start the clock; the Trainer calls this before the first step, which is not 0 if a training is resumed.
+
+        Args:
+            args: Not used.
+            state: State of the Trainer.
+            control: Not used.
+        """
         self._start = self._shown = time.monotonic()
         self._first = state.global_step
         self._part = PARTS * state.global_step // max(state.max_steps, 1)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer after each step."""
+        """Print a line if one is due; the Trainer calls this after each step.
+
+        Args:
+            args: Not used.
+            state: State of the Trainer.
+            control: Not used.
+        """
         now = time.monotonic()
         done = state.global_step - self._first
         part = PARTS * state.global_step // max(state.max_steps, 1)
@@ -100,7 +125,14 @@ class Lines(TrainerCallback):
             self._print(f"step {state.global_step} of {state.max_steps}, about {duration(left)} left")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer for every entry of its log."""
+        """Print the line of a validation; the Trainer calls this for every entry of its log.
+
+        Args:
+            args: Not used.
+            state: State of the Trainer.
+            control: Not used.
+            logs: Entry of the log.
+        """
         if line := validated(state, logs, self._metric):
             self._print(line)
 

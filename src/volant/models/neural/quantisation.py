@@ -1,7 +1,7 @@
-"""An encoder's graph in int8, with scales that are fixed once: a text's answer doesn't depend on its neighbours.
+"""An encoder's graph in int8 with static scales: the prediction of a text doesn't depend on its batch.
 
-ONNX Runtime's dynamic quantisation takes one scale from all that is computed together, so that an answer moves with
-the texts that happen to share a batch. Here scales come from training texts. Importing this needs `onnx`, not torch.
+ONNX Runtime's dynamic quantisation takes one scale from the whole batch, so that a prediction changes with the other
+texts in it. Here scales come from training texts. Importing this needs `onnx`, not torch.
 """
 
 import logging
@@ -13,12 +13,12 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-# Share of a channel's range that moves into the weights. Of 0.3 to 1, tried on two models, 0.7 to 1 are near to fp32.
+# Share of a channel's range that moves into the weights. Of 0.3 to 1, tried on two models, 0.7 to 1 are near fp32.
 SMOOTHING = 0.9
-# Of values, 8 bits; of weights 7, so that the sum of two products fits the 16 bits in which CPUs without VNNI add them
-# (255 x 63 x 2 < 32,768): none overflows, and two CPUs answer alike. Seven bits of values and eight of weights would
-# fit as well, and are further from fp32. A value beyond the range that training texts have is cut off; on texts of
-# another kind (tweets, IMDb) that moves no more answers than room for twice the range, with seven bits left for it.
+# Values have 8 bits, weights 7, so that the sum of two products fits the 16 bits in which CPUs without VNNI add them
+# (255 x 63 x 2 < 32,768): none overflows, and all CPUs agree. Seven bits of values and eight of weights would
+# fit as well, but are further from fp32. A value beyond the range of the training texts is clipped; on texts of
+# another domain (tweets, IMDb) that changes no more predictions than twice the range at seven bits.
 LEVELS = 255
 WEIGHTS = 63
 MICROSOFT = "com.microsoft"
@@ -26,7 +26,7 @@ Range = tuple[np.ndarray, np.ndarray]
 
 
 class Rounded(NamedTuple):
-    """A tensor in 8 bits: names of its values, scale and zero; what its channels were divided by; how it is made."""
+    """A tensor in 8 bits: names of its values, scale and zero; divisors of its channels; the nodes that compute it."""
 
     name: str
     scale: str
@@ -38,14 +38,14 @@ class Rounded(NamedTuple):
 def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
     """Write a graph whose products with constant weights, and whose embeddings, are in 8 bits or less.
 
-    Wide channels are narrowed before they are rounded, and their weights widened, which is the same product.
+    Wide channels are narrowed before rounding, and their weights widened, which gives the same product.
 
     Source: https://arxiv.org/abs/2211.10438 (SmoothQuant)
 
     Args:
         source: The graph `(input_ids, attention_mask) -> logits` in fp32.
-        target: Where the other is written.
-        texts: Token ids of training texts, of which the ranges are taken.
+        target: Path of the quantised graph.
+        texts: Token ids of training texts, from which the ranges are computed.
     """
     quantise_weights(source, target, ["Gather"])
     model = onnx.load(target)
@@ -65,7 +65,7 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
     folded = {add.output[0] for add in biases.values()}
     nodes: list[NodeProto] = []
     for node in graph.node:
-        if node.op_type == "Gelu":  # by tanh: in two thirds of the time, off by 5e-4 at most, which 8 bits hide
+        if node.op_type == "Gelu":  # by tanh: in two thirds of the time; error at most 5e-4, below 8 bits
             node.op_type, node.domain = "FastGelu", MICROSOFT
             del node.attribute[:]
         if node.output[0] not in folded:
@@ -76,7 +76,13 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
 
 
 def observe(source: Path, names: Sequence[str], texts: Sequence[Sequence[int]]) -> dict[str, Range]:
-    """The least and greatest value of each channel of inner tensors, over texts."""
+    """Return the smallest and largest value of each channel of inner tensors, over texts.
+
+    Args:
+        source: The graph in fp32.
+        names: Names of the tensors.
+        texts: Token ids of each text.
+    """
     import onnxruntime
 
     model = onnx.load(source)
@@ -94,7 +100,7 @@ def observe(source: Path, names: Sequence[str], texts: Sequence[Sequence[int]]) 
 
 
 def smoothing(bounds: Range, matrix: np.ndarray) -> np.ndarray:
-    """What each channel (K) is divided by, and its row of the weights (K, N) multiplied with; about 1.
+    """Return the divisor of each channel (K,), which multiplies its row of the weights (K, N); about 1.
 
     Example:
         >>> [round(float(x), 2) for x in smoothing((np.zeros(2), np.array([1.0, 32.0])), np.ones((2, 3)))]
@@ -106,18 +112,18 @@ def smoothing(bounds: Range, matrix: np.ndarray) -> np.ndarray:
 
 
 def quantise_weights(source: Path, target: Path, operators: Sequence[str] | None = None) -> None:
-    """Write a graph whose weights are in int8, and whose activations are rounded as they come.
+    """Write a graph whose weights are in int8, and whose activations are quantised dynamically.
 
     Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 
     Args:
         source: The graph in fp32.
-        target: Where the other is written.
-        operators: Types of operators to look at; none stands for all that can be.
+        target: Path of the quantised graph.
+        operators: Types of operators to quantise; None for all supported.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # its advice to preprocess first, which changed no figure here
+    logging.disable(logging.WARNING)  # it advises to preprocess first, which changed no figure here
     try:
         quantize_dynamic(
             source,
@@ -126,7 +132,7 @@ def quantise_weights(source: Path, target: Path, operators: Sequence[str] | None
             per_channel=True,
             reduce_range=not operators,  # of products, as below; an embedding is never multiplied in 8 bits
             weight_type=QuantType.QInt8,
-            extra_options={"DefaultTensorType": TensorProto.FLOAT},  # of what the fused operators give
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},  # of the fused operators' outputs
         )
     finally:
         logging.disable(logging.NOTSET)
@@ -135,13 +141,13 @@ def quantise_weights(source: Path, target: Path, operators: Sequence[str] | None
 def _is_product(node: NodeProto, weights: Mapping[str, np.ndarray]) -> bool:
     if node.op_type not in ("MatMul", "Attention") or node.input[1] not in weights:
         return False
-    # the int8 form of attention has neither values of another width nor a bias of positions
+    # the int8 form of attention supports neither values of another width nor a position bias
     plain = not any(node.input[4:]) and all(attribute.name != "qkv_hidden_sizes" for attribute in node.attribute)
     return weights[node.input[1]].ndim == 2 and (node.op_type == "MatMul" or plain)
 
 
 def _bias(graph: Any, product: str, weights: Mapping[str, np.ndarray]) -> NodeProto | None:
-    """The node that adds a constant vector to a product, if that is all that is done with it."""
+    """Return the node that adds a constant vector to a product, if nothing else uses the product."""
     users = [node for node in graph.node if product in node.input]
     vectors = [name for node in users for name in node.input if name in weights and weights[name].ndim == 1]
     return users[0] if len(users) == 1 and users[0].op_type == "Add" and vectors else None
@@ -163,7 +169,7 @@ def _round(graph: Any, name: str, bounds: Range, matrix: np.ndarray) -> Rounded:
 
 
 def _product(graph: Any, node: NodeProto, bias: NodeProto | None, value: Rounded, matrix: np.ndarray) -> NodeProto:
-    """The product in int8, with one scale a column of the weights."""
+    """Return the product in int8, with one scale per column of the weights."""
     wide = matrix * value.factors[:, None]
     scales = np.maximum(np.abs(wide).max(axis=0), 1e-8).astype(np.float32) / WEIGHTS
     weight = _constant(graph, f"{node.output[0]}_int8", np.rint(wide / scales).astype(np.int8))
@@ -185,7 +191,7 @@ def _constant(graph: Any, name: str, value: np.ndarray) -> str:
 
 
 def _replace(model: Any, nodes: Sequence[NodeProto]) -> None:
-    """Give a graph other nodes, and take out the constants that none of them reads."""
+    """Replace the nodes of a graph, and remove the constants that none of them reads."""
     graph = model.graph
     used = {name for node in nodes for name in node.input}
     constants = [tensor for tensor in graph.initializer if tensor.name in used]

@@ -1,4 +1,4 @@
-"""What a training step on a CPU need not spend: same model, same loss, less time. Importing this imports torch."""
+"""Faster training steps on a CPU: same model, same loss, less time and memory. Importing this imports torch."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812  (the name that every torch u
 
 
 class Dropout(nn.Dropout):
-    """Dropout that draws 16 random bits a value on a CPU, where torch draws a whole number at eight times the cost.
+    """Dropout that draws 16 random bits per value on a CPU, where torch draws a whole number at eight times the cost.
 
     Example:
         >>> drawn = Dropout(0.25)(torch.ones(1000, 1000))
@@ -20,7 +20,7 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (torch's name)
-        """The input, without a share `p` of its values and scaled to the same mean; in evaluation as it is."""
+        """Return the input with a share `p` of its values zeroed, scaled to the same mean; unchanged in evaluation."""
         if not self.training or not self.p or input.device.type != "cpu":
             return super().forward(input)
         words = torch.empty((input.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
@@ -30,7 +30,7 @@ class Dropout(nn.Dropout):
 
 
 def quicken(module: nn.Module) -> None:
-    """Put this dropout in the place of torch's, everywhere inside."""
+    """Replace torch's dropout by this one, everywhere in a module."""
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.Dropout:
@@ -38,23 +38,23 @@ def quicken(module: nn.Module) -> None:
 
 
 class Seen(nn.Module):
-    """The rows of an embedding that some tokens use; the others need no gradient, no moments and no checkpoint."""
+    """The rows of an embedding that occur in training; the others need no gradient, no moments and no checkpoint."""
 
     def __init__(self, whole: nn.Embedding, ids: Tensor) -> None:
         super().__init__()
-        places = torch.full((whole.num_embeddings,), len(ids))  # beyond the end: another token is an error, not noise
+        places = torch.full((whole.num_embeddings,), len(ids))  # out of range, so that any other token raises an error
         places[ids] = torch.arange(len(ids))
         self.register_buffer("places", places, persistent=False)
         self.weight = nn.Parameter(whole.weight.detach()[ids].clone())
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Vectors (..., D) of token ids."""
+        """Return the vectors (..., D) of token ids."""
         return F.embedding(self.places[ids], self.weight)  # pyright: ignore[reportIndexIssue]
 
 
 @contextmanager
 def seen_tokens(encoder: nn.Module, rows: Iterable[Mapping[str, Any]]) -> Iterator[None]:
-    """Within, a pretrained encoder has an embedding of these rows' tokens alone; afterwards its own again.
+    """Restrict a pretrained encoder's embedding to the tokens of these rows, within the context; restore it afterwards.
 
     Most of a vocabulary is in no row, yet its zero gradients would be cleared, measured and applied at every step.
     """
@@ -62,9 +62,9 @@ def seen_tokens(encoder: nn.Module, rows: Iterable[Mapping[str, Any]]) -> Iterat
     if model is None or not (whole := model.get_input_embeddings()).weight.requires_grad:
         yield
         return
-    ids = torch.tensor(sorted({0, *chain.from_iterable(row["input_ids"] for row in rows)}))  # 0 fills a batch up
+    ids = torch.tensor(sorted({0, *chain.from_iterable(row["input_ids"] for row in rows)}))  # 0 is the padding
     part = Seen(whole, ids)
-    vars(part.weight).update(vars(whole.weight))  # such as its rate of learning
+    vars(part.weight).update(vars(whole.weight))  # such as its learning rate
     model.set_input_embeddings(part)
     try:
         yield

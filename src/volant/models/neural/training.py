@@ -1,8 +1,8 @@
-"""The one training loop of the neural families, on the Trainer of `transformers`. Importing this imports torch.
+"""The training loop of the neural families, on the Trainer of `transformers`. Importing this imports torch.
 
-Rows of like length share a batch, padded to their own longest; bf16 is used where the hardware multiplies it; the best
-epoch on validation is kept; an interrupted training goes on from its last whole checkpoint; under
-`torchrun` the processes share the batches, and the first one saves.
+Rows of similar length share a batch, padded to its longest; bf16 is used if the hardware multiplies it; the best epoch
+on validation is selected; an interrupted training resumes from its last complete checkpoint; under `torchrun` the
+processes share the batches, and the first one saves.
 """
 
 import math
@@ -38,12 +38,12 @@ from volant.models.neural.progress import progress
 
 @dataclass(frozen=True)
 class Goal:
-    """What the loop works toward.
+    """The objective of the training loop.
 
     Attributes:
-        score: Validation logits (N, L) to metrics, `metric` among them.
-        metric: The one that picks the epoch.
-        seed: Of order and dropout.
+        score: Function from validation logits (N, L) to metrics, `metric` among them.
+        metric: Name of the metric that selects the epoch.
+        seed: Seed of row order and dropout.
     """
 
     score: Callable[[np.ndarray], Mapping[str, float]]
@@ -63,14 +63,14 @@ def train(
 
     Args:
         net: Takes a batch as keyword arguments, returns `loss` and `logits`.
-        train_rows: One mapping a row: `input_ids` (list) or `pooled` (array), and `labels`.
-        validation_rows: Likewise; they choose the epoch.
-        goal: What an epoch is judged by.
+        train_rows: One mapping per row: `input_ids` (list) or `pooled` (array), and `labels`.
+        validation_rows: The same for validation; they select the epoch.
+        goal: Objective that selects the epoch.
         options: Hyper-parameters.
-        work: Folder of checkpoints; what an interrupted training left there is taken up.
+        work: Folder of checkpoints, from which an interrupted training resumes.
 
     Returns:
-        The figures of each evaluation, and those of the one that was kept.
+        The metrics of each evaluation, and those of the selected one.
     """
     trainer = LengthGroupedTrainer(
         model=net,
@@ -87,19 +87,19 @@ def train(
         trainer.add_callback(progress(goal.metric))
     checkpoint = last_checkpoint(work)
     state = state_of(checkpoint) if checkpoint else None
-    if state and has_ended(state):  # killed later, in the export: another step would be one too many
+    if state and has_ended(state):  # killed later, in the export: no further step
         load_best(net, work, state)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         state = trainer.state
-        # a net that was trained in bf16 would go on computing, and be exported, with casts to bf16
+        # else a net trained in bf16 would compute, and be exported, with casts to bf16
         extract_model_from_parallel(net, keep_fp32_wrapper=False)
-    together()  # the first process removes the checkpoints when it is done with all
+    together()  # the first process removes the checkpoints when it has finished
     return history(state.log_history, state.best_global_step, goal.metric)
 
 
 class LengthGroupedTrainer(Trainer):
-    """The Trainer, told the lengths of rows that aren't a `datasets.Dataset`, and rates of learning."""
+    """A Trainer with batches of similar length, for rows that aren't a `datasets.Dataset`, and rates per parameter."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
@@ -107,7 +107,7 @@ class LengthGroupedTrainer(Trainer):
         return LengthGroups([length(row) for row in rows], size, self.args.seed)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """As the Trainer's, but a parameter that has a `rate` learns at that share of the learning rate."""
+        """Return the Trainer's optimizer, with a parameter's `rate` (1 by default) as a factor of its learning rate."""
         optimizer = super().create_optimizer(model)
         optimizer.param_groups = [
             {**group, "params": list(parameters), "lr": self.args.learning_rate * rate}
@@ -118,17 +118,24 @@ class LengthGroupedTrainer(Trainer):
 
 
 def rate_of(parameter: Any) -> float:
-    """Share of the learning rate at which a parameter learns; `layer_rates` sets it."""
+    """Return the factor of a parameter's learning rate, which `layer_rates` sets; 1 by default."""
     return getattr(parameter, "rate", 1.0)
 
 
 def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingArguments:
-    """Our names in the terms of `transformers.TrainingArguments`."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))  # of torchrun
+    """Translate the options into `transformers.TrainingArguments`.
+
+    Args:
+        options: Hyper-parameters.
+        goal: Objective that selects the epoch.
+        rows: Number of train rows.
+        work: Folder of checkpoints.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
     steps = math.ceil(rows / (options.train_batch_size * options.gradient_accumulation_steps * processes))
     planned = math.ceil(steps * options.num_train_epochs)
     total = max(planned, options.min_steps)
-    # rows too few for as many steps leave too few for validation to choose among epochs: it scores the end
+    # if `min_steps` applies, validation has too few rows to choose among epochs: it evaluates the end only
     every = max(1, min(total, steps // options.evaluations_per_epoch)) if total == planned else total
     made = TrainingArguments(
         output_dir=str(work),
@@ -143,14 +150,14 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         warmup_steps=round(options.warmup_ratio * total),
         lr_scheduler_type=options.lr_scheduler_type,
         seed=goal.seed,
-        use_cpu=not torch.cuda.is_available(),  # said aloud, or torchrun's processes each train alone
+        use_cpu=not torch.cuda.is_available(),  # set explicitly, else torchrun's processes each train alone
         ddp_find_unused_parameters=False,
         bf16=has_bf16() if options.bf16 is None else options.bf16,
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        restore_callback_states_from_checkpoint=True,  # how long the metric has not been better
+        restore_callback_states_from_checkpoint=True,  # the count of validations without improvement
         logging_steps=every,
         load_best_model_at_end=True,
         metric_for_best_model=goal.metric,
@@ -159,18 +166,23 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         label_names=["labels"],
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to=[],
-        disable_tqdm=True,  # `progress` shows how far it is
+        disable_tqdm=True,  # `progress` replaces it
     )
-    made._n_gpu = min(made.n_gpu, 1)  # or one process feeds all GPUs, with steps of another size; torchrun uses all
+    made._n_gpu = min(made.n_gpu, 1)  # else one process feeds all GPUs, with a larger step; torchrun uses all
     return made
 
 
 def history(
     log: list[dict[str, float]], best: int | None, metric: str
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """The Trainer's log as one mapping an evaluation, and that of the best step.
+    """Return the Trainer's log as one mapping per evaluation, and that of the best step.
 
-    Times are left out: a report of the same training has the same bytes.
+    Times are left out, so that a report of the same training has the same bytes.
+
+    Args:
+        log: Log of the Trainer.
+        best: The best step; the last evaluation is returned if it is None.
+        metric: Name of the metric that selects the epoch.
     """
     rows: dict[float, dict[str, float]] = {}
     for entry in log:

@@ -1,6 +1,6 @@
-"""Trained weights kept beside the bundle, from which a later version can start. Importing this imports torch.
+"""Trained weights stored beside the bundle, from which a later version can start. Importing this imports torch.
 
-A bundle holds a graph to run, often in int8; to train on, the weights themselves are needed.
+A bundle holds a graph for inference, often in int8; further training needs the weights themselves.
 """
 
 import json
@@ -19,7 +19,14 @@ WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"
 
 
 def keep(net: Net, tokenizer: Tokenizer, labels: Sequence[str], folder: Path) -> None:
-    """Write the weights of a net, in half precision, with its tokenizer and label set."""
+    """Write the weights of a net, in half precision, with its tokenizer and label set.
+
+    Args:
+        net: Trained net.
+        tokenizer: Its tokenizer.
+        labels: The label set, in the order of the head's rows.
+        folder: Folder to write to; created if missing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / TOKENIZER), pretty=False)
     state = {name: _halved(value) for name, value in net.state_dict().items()}
@@ -27,10 +34,15 @@ def keep(net: Net, tokenizer: Tokenizer, labels: Sequence[str], folder: Path) ->
 
 
 def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
-    """Give a net the weights of a folder; the head's rows go by label, a new label keeps its first weights.
+    """Load the weights of a folder into a net; the head's rows go by label, a new label keeps its initial weights.
+
+    Args:
+        net: Net to load into.
+        labels: The label set of the net.
+        folder: Folder that `keep` wrote.
 
     Raises:
-        VolantError: If they are of another architecture.
+        VolantError: If the weights are of another architecture.
     """
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
@@ -50,7 +62,7 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
 
 
 def start_tokenizer(start: str) -> Tokenizer:
-    """The tokenizer of the version to start from.
+    """Return the tokenizer of the version to start from.
 
     Raises:
         VolantError: If its weights aren't on this machine.

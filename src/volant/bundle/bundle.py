@@ -69,7 +69,7 @@ class Bundle:
             bundle.check_golden()
         except (VolantError, ImportError, MemoryError, OSError):
             raise
-        except Exception as error:  # files that somebody else wrote can raise anything
+        except Exception as error:  # files from an untrusted author can raise anything
             why = f"{type(error).__name__}: {str(error)[:300]}"
             raise BundleError(f"{folder} can't be loaded ({why}). Train again, or `dvc pull` the bundle.") from error
         return bundle

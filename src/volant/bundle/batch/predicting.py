@@ -60,7 +60,7 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
     table = Table("text", *answers[0])
     for text, found in zip(texts, answers, strict=True):
         table.add_row(text, *map(shown, found.values()))
-    Console(markup=False).print(table)  # "[b]" in a text or label is what it says
+    Console(markup=False).print(table)  # no markup: a text or label may contain "[b]"
 
 
 def predict_file(

@@ -120,7 +120,7 @@ def _from_csv(body: bytes, most: int) -> list[str]:
     """Return the texts of a CSV with one column (RFC 4180), up to one more than allowed.
 
     Raises:
-        RefusedError: 422 if it is not valid.
+        RefusedError: 422 if it is not UTF-8, or a row doesn't have one column.
     """
     try:
         text = body.decode("utf-8-sig")

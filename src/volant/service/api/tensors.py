@@ -162,7 +162,7 @@ def _text(cell: Cell) -> str:
 
 
 def _fits(shape: Sequence[int], texts: int) -> bool:
-    """Return True if a shape has this number of elements; the product is kept small."""
+    """Return True if a shape has this number of elements; larger dimensions are refused, so that the product stays small."""
     return all(0 <= side <= texts for side in shape) and math.prod(shape) == texts
 
 
@@ -170,7 +170,7 @@ def _flat(data: Any) -> list[str]:
     """Return the elements in row-major order, at any depth of nesting.
 
     Raises:
-        RefusedError: 422 if an element is not valid.
+        RefusedError: 422 if an element is not a text.
     """
     found: list[str] = []
     for element in data or []:

@@ -86,6 +86,9 @@ class Models:
     """All deployed models of this process.
 
     Attributes:
+        settings: Settings of the service.
+        metrics: Metrics for Prometheus.
+        slots: State of each deployment, by name.
         deployed: Returns True for a deployed name, even if this worker has not loaded it yet: another worker may have
             deployed it.
 

@@ -162,7 +162,7 @@ def _text(cell: Cell) -> str:
 
 
 def _fits(shape: Sequence[int], texts: int) -> bool:
-    """Return True if a shape has this number of elements; larger dimensions are refused, so that the product stays small."""
+    """Return True if a shape has this number of elements; no dimension may exceed it, so the product stays small."""
     return all(0 <= side <= texts for side in shape) and math.prod(shape) == texts
 
 

@@ -1,4 +1,4 @@
-"""The saved model that is evaluated, registered and served: one folder, checked file by file before it is used.
+"""A bundle: the saved model that is evaluated, registered and served; each file is verified before use.
 
 Loading never runs code from the folder: weights are ONNX or safetensors, everything else is JSON or text.
 """
@@ -23,12 +23,12 @@ from volant.workspace.files import sha256
 
 SCHEMA = 1
 MANIFEST, GOLDEN, CARD = "manifest.json", "golden.jsonl", "README.md"
-CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what file managers leave in every folder that they show
-CHUNK = 4096  # texts cleaned, sorted by length and answered at a time
+CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # files that file managers create in every folder they show
+CHUNK = 4096  # texts that are cleaned, sorted by length and answered together
 
 
 class BundleError(VolantError):
-    """A bundle that must not be used: changed, incomplete, of another schema, or not answering as it did."""
+    """A bundle that must not be used: changed, incomplete, of another schema, or with different golden predictions."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Bundle:
     """A loaded bundle.
 
     Attributes:
-        folder: Where it lies.
-        manifest: What it is: kind, labels, cleaning, metric, data hashes, commit, versions, hash of every file.
-        runtime: Runs the model.
+        folder: Folder of the bundle.
+        manifest: Kind, labels, cleaning, metric, data hashes, commit, versions, and the hash of every file.
+        runtime: Runtime that runs the model.
 
     Example:
         bundle = Bundle.load(Path("models/reviews"))
@@ -51,11 +51,16 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path) -> "Bundle":
-        """Check every file of a bundle, load it, and ask it its golden texts.
+        """Verify every file of a bundle, load it, and compare its answers to the golden texts.
 
         Raises:
             BundleError: If the manifest is missing, broken or of an unknown schema, a file is missing, changed or
-                unknown, the model can't be loaded, or a golden answer differs by more than the manifest's tolerance.
+                unknown, the model can't be loaded, or a golden probability differs by more than the manifest's
+                tolerance.
+            OSError: If a file can't be opened.
+            MemoryError: If the memory doesn't suffice.
+            ImportError: If a package is missing.
+            VolantError: If the runtime or a step is unknown to this version of Volant.
         """
         manifest = verify(folder)
         try:
@@ -64,7 +69,7 @@ class Bundle:
             bundle.check_golden()
         except (VolantError, ImportError, MemoryError, OSError):
             raise
-        except Exception as error:  # whatever is in files that somebody else wrote
+        except Exception as error:  # files from an untrusted author can raise anything
             why = f"{type(error).__name__}: {str(error)[:300]}"
             raise BundleError(f"{folder} can't be loaded ({why}). Train again, or `dvc pull` the bundle.") from error
         return bundle
@@ -86,7 +91,7 @@ class Bundle:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """Temperature, thresholds and lines, fitted on validation; bundles of before have no lines."""
+        """Temperature, thresholds and lines, fitted on validation; bundles of earlier versions have no lines."""
         found = self.manifest["calibration"]
         lines = (tuple(found.get(name, ())) for name in ("slopes", "offsets"))
         return Calibration(found["temperature"], tuple(found["thresholds"]), *lines)
@@ -96,7 +101,7 @@ class Bundle:
         return parse_steps(self.manifest["cleaning"])
 
     def predict(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> list[Annotation]:
-        """Answer raw texts, in their order, each with the probability of every label.
+        """Return the prediction for each raw text, in order, with the probability of every label.
 
         Args:
             texts: Raw texts; the bundle's own cleaning steps are applied.
@@ -111,19 +116,24 @@ class Bundle:
         return answers
 
     def probabilities(self, texts: Sequence[str], calibration: Calibration | None = None) -> np.ndarray:
-        """Probabilities (N, L) of raw texts; another calibration than the bundle's shows the model without it."""
+        """Return the probabilities (N, L) of raw texts (N).
+
+        Args:
+            texts: Raw texts.
+            calibration: Calibration to use instead of the bundle's own.
+        """
         logits = self.runtime.logits(clean_texts(list(texts), self._steps))
         return self.kind.probabilities(logits, calibration or self.calibration)
 
     def golden(self) -> list[dict[str, Any]]:
-        """A few texts, each with the probability of every label as it was when the bundle was made.
+        """Return the golden texts, each with the probability of every label at the time when the bundle was made.
 
         Raises:
             BundleError: If there are none, or they can't be read.
         """
         path = self.folder / GOLDEN
         try:
-            # not splitlines: a text may hold U+2028, which ends no line of JSON
+            # not splitlines: a text may contain U+2028, which doesn't end a line of JSON
             cases = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
             whole = all(isinstance(case["text"], str) and set(case["scores"]) >= set(self.labels) for case in cases)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -133,9 +143,13 @@ class Bundle:
         return cases
 
     def check_golden(self) -> None:
-        """Raise `BundleError` if a golden text isn't answered as it was when the bundle was made."""
+        """Compare the predictions for the golden texts with those from when the bundle was made.
+
+        Raises:
+            BundleError: If a probability differs by more than the manifest's tolerance.
+        """
         golden = self.golden()
-        # one by one: what is rounded to 8 bits together may depend on who else is there
+        # one by one: with 8-bit rounding, a result may depend on the other texts of a batch
         found = np.vstack([self.probabilities([case["text"]]) for case in golden])
         wanted = np.array([[case["scores"][label] for label in self.labels] for case in golden])
         worst = float(np.abs(found - wanted).max(initial=0.0))
@@ -148,7 +162,7 @@ class Bundle:
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """Check a bundle's manifest and files without loading the model; returns the manifest.
+    """Verify a bundle's manifest and files without loading the model; return the manifest.
 
     Raises:
         BundleError: As `Bundle.load`.
@@ -199,12 +213,12 @@ def _verify_file(path: Path, entry: dict[str, Any]) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    """Files of a bundle's folder, from there."""
+    """Return the relative paths of the files in a bundle's folder."""
     return [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name not in CLUTTER]
 
 
 def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Write the manifest of a finished folder, with the hash and size of every file; returns it."""
+    """Write the manifest of a finished folder, with the hash and size of every file; return the manifest."""
     names = sorted(name for name in _names(folder) if Path(name).name != MANIFEST)
     files = {name: {"sha256": sha256(folder / name), "size": (folder / name).stat().st_size} for name in names}
     whole = {"schema": SCHEMA, **manifest, "files": files}
@@ -215,11 +229,11 @@ def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def digest(manifest: dict[str, Any]) -> str:
-    """The bundle's own name: sha256 of its manifest, which holds the hashes of all its files."""
+    """Return the bundle's identity: the SHA-256 of its manifest, which holds the hashes of all its files."""
     body = {key: value for key, value in manifest.items() if key != "digest"}
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def size(folder: Path) -> int:
-    """Bytes of all files of a bundle."""
+    """Return the total size of a bundle's files in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,8 +1,8 @@
 """The record of the rows that a bundle learned from: 8-byte hashes of their texts and groups, beside its manifest.
 
-A later test set may hold rows that an earlier version was trained on, as when a source file grows and is split anew.
-A comparison on such rows favours that version, so the gate leaves them out. Serving never reads the file; like every
-other file of a bundle it is listed in the manifest with its hash.
+A later test set may hold rows that an earlier version was trained on, for example when a source file grows and is split
+again. A comparison on such rows favours that version, so the gate excludes them. Serving never reads the file; like
+every other file of a bundle it is listed in the manifest with its hash.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ class Learned:
     groups: np.ndarray
 
     def holds(self, texts: Sequence[str], groups: Sequence[object] | None = None) -> np.ndarray:
-        """Return which rows (N,) have a text, or a group, that is among them.
+        """Return a mask (N,) of the rows whose text or group is in the record.
 
         Args:
-            texts: Cleaned by the bundle's own steps, as its training rows were.
-            groups: Value of the group column of each row, if rows are grouped.
+            texts: Texts (N), cleaned by the bundle's own steps, as its training rows were.
+            groups: Value of the group column of each row (N), if rows are grouped.
         """
         found = np.isin(_hashes(plain(text) for text in texts), self.texts)
         if groups is None or not len(self.groups):
@@ -44,12 +44,12 @@ class Learned:
 
 
 def record(tables: Iterable[pa.Table], group: str | None, folder: Path) -> Learned:
-    """Write the record of some rows into a bundle's folder; the same rows in any order give the same bytes.
+    """Write the record of some rows into a bundle's folder; the order of the rows doesn't matter.
 
     Args:
         tables: The clean rows of train and validation.
-        group: Column whose equal values are kept on one side, if there is one.
-        folder: Of the bundle, before it is sealed.
+        group: Column whose equal values stay in one split, if there is one.
+        folder: Folder of the bundle, before it is sealed.
     """
     texts: list[str] = []
     groups: list[str] = []
@@ -63,10 +63,10 @@ def record(tables: Iterable[pa.Table], group: str | None, folder: Path) -> Learn
 
 
 def read(folder: Path) -> Learned | None:
-    """Return the record of a verified bundle; none for a bundle from before there was one.
+    """Return the record of a verified bundle; None for a bundle from before the record existed.
 
     Raises:
-        VolantError: If the file is not such a record.
+        VolantError: If the file is not a valid record.
     """
     path = folder / FILE
     if not path.is_file():

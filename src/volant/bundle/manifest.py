@@ -1,4 +1,4 @@
-"""The manifest of a bundle, checked before anything that it names is read: whoever wrote it is not trusted."""
+"""The manifest of a bundle, validated before any file that it names is read: its author is not trusted."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from pydantic.dataclasses import dataclass
 
 from volant.kinds import KINDS
 
-LARGEST_TOLERANCE = 0.05  # of a golden probability: beyond, another model would pass
-LARGEST = 64 * 1024 * 1024  # bytes of a manifest: it is parsed before its digest is known
+LARGEST_TOLERANCE = 0.05  # of a golden probability; with more, another model would pass
+LARGEST = 64 * 1024 * 1024  # bytes of a manifest, as it is parsed before its digest is checked
 LENIENT = ConfigDict(strict=True, extra="ignore")
 
 
 @dataclass(frozen=True, config=LENIENT)
 class File:
-    """What is known of a file."""
+    """The hash and size of a file."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     size: Annotated[int, Field(ge=0)]
@@ -25,7 +25,7 @@ class File:
 
 @dataclass(frozen=True, config=LENIENT)
 class Manifest:
-    """What every manifest must hold to be used; it may hold more."""
+    """The fields that every manifest must have; further ones are allowed."""
 
     kind: str
     labels: Annotated[list[str], Field(min_length=1)]
@@ -39,9 +39,9 @@ class Manifest:
 
 
 def problem(manifest: object) -> str | None:
-    """What is wrong with a manifest, in words; None if nothing is."""
+    """Return the problem of a manifest, in words; None if it is valid."""
     try:
-        checked = TypeAdapter(Manifest).validate_json(json.dumps(manifest))  # strict, yet a mapping may be a `File`
+        checked = TypeAdapter(Manifest).validate_json(json.dumps(manifest))  # strict, but accepts a mapping as a `File`
     except ValidationError as error:
         first = error.errors()[0]
         return f"`{'.'.join(map(str, first['loc'])) or 'the manifest'}`: {first['msg']}"
@@ -67,7 +67,7 @@ def _problems(manifest: Manifest) -> Iterator[str]:
 
 
 def _is_plain(name: str) -> bool:
-    r"""Whether a name is a path inside a folder, on every system.
+    r"""Return True if a name is a path inside a folder, on every system.
 
     Example:
         >>> [_is_plain(name) for name in ("model.onnx", "parts/a.json", "../a", "/a", "a/../b", "a\\b", "C:a", "")]
@@ -79,7 +79,11 @@ def _is_plain(name: str) -> bool:
 
 
 def _named(runtime: Mapping[str, Any]) -> Iterator[Any]:
-    """Names of files in a runtime and its parts."""
+    """Yield the names of the files of a runtime and its parts.
+
+    Raises:
+        TypeError: If a part is not a mapping.
+    """
     if "model" in runtime:
         yield runtime["model"]
     yield from runtime.get("files", ())

@@ -1,4 +1,4 @@
-"""What people should hear of, told to the alert channel: a line in the log, to begin with."""
+"""Alerts for people, sent to the alert channel: currently a line in the log."""
 
 import logging
 
@@ -6,10 +6,10 @@ log = logging.getLogger("volant.monitor.alerts")
 
 
 def tell(flywheel: str, what: str) -> None:
-    """Tell the channel of a flywheel; it never stops what it tells of.
+    """Send an alert of a flywheel; it never raises.
 
     Args:
-        flywheel: Its name.
+        flywheel: Name of the flywheel.
         what: One sentence for a person, without any text of users.
     """
     log.warning("%s: %s", flywheel, what)

@@ -1,4 +1,4 @@
-"""An answer that was given, as it goes to whoever wants to know of it: capture, metrics."""
+"""A prediction that was returned to a client, as sinks such as capture and metrics receive it."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -17,17 +17,17 @@ from volant.workspace.objects import Store
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One text of one request, and what a model said of it.
+    """One text of one request, and its prediction.
 
     Attributes:
-        event_id: The id that the answer carries; feedback names it.
+        event_id: Id of the answer; feedback names it.
         model: Name of the deployment.
-        version: Of the model that answered.
-        text: As it came in.
-        kind: Of the model.
-        annotation: What it predicted.
-        time: When it was answered, in UTC.
-        flywheel: Whose version answered: a deployment may be renamed or removed; None of old ones.
+        version: Version of the model that answered.
+        text: The raw text.
+        kind: Kind of task of the model.
+        annotation: The prediction.
+        time: Time of the answer, in UTC.
+        flywheel: Flywheel of the version, as a deployment may be renamed or removed; None in old captures.
     """
 
     event_id: str
@@ -41,24 +41,24 @@ class Answered:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that were predicted."""
+        """The predicted labels."""
         return KINDS[self.kind].labels_of(self.annotation)
 
     @property
     def score(self) -> float:
-        """One probability for the whole answer."""
+        """The probability of the whole prediction."""
         return KINDS[self.kind].confidence(self.annotation)
 
 
 class Sink(Protocol):
-    """Whoever wants to know of answers; called off the request's path, from any thread."""
+    """A receiver of answers; called off the request's path, from any thread."""
 
     def put(self, answered: Sequence[Answered]) -> None:
-        """Take answers; returns at once and never raises."""
+        """Take answers; return at once and never raise."""
         ...
 
     def close(self) -> None:
-        """Finish what was taken; called once, when the service stops."""
+        """Finish the answers that were taken; called once, when the service stops."""
         ...
 
 
@@ -66,7 +66,7 @@ FOLDER = "captures"
 
 
 def sampled(event_id: str, percent: float) -> bool:
-    """Whether an answer is kept: by its id alone, so that every process and every restart decides the same.
+    """Return True if an answer is captured: by its id alone, so that every process and every restart agrees.
 
     Example:
         >>> sampled("an id", 100), sampled("an id", 0)
@@ -76,11 +76,11 @@ def sampled(event_id: str, percent: float) -> bool:
 
 
 def row(answered: Answered, redacted: Sequence[str]) -> str:
-    """One line of a capture file.
+    """Return an answer as one line of a capture file.
 
     Args:
-        answered: What is kept.
-        redacted: What is taken out of its text.
+        answered: The answer.
+        redacted: Names of the `REDACTORS` that are applied to its text.
     """
     kind = KINDS[answered.kind]
     scores = {label: round(float(score), DIGITS) for label, score in answered.annotation.scores.items()}
@@ -89,7 +89,7 @@ def row(answered: Answered, redacted: Sequence[str]) -> str:
     about = {"eventId": answered.event_id, "inferenceTime": time}
     about |= {"modelName": answered.model, "modelVersion": answered.version}
     about |= {"flywheel": answered.flywheel} if answered.flywheel else {}
-    # half of a surrogate pair can't be written, and must not keep its neighbours from being
+    # an unpaired surrogate can't be written, and must not block the other rows
     text = answered.text.encode(errors="replace").decode()
     given = _part("INPUT", {"text": redact(text, redacted)})
     data = {"endpointInput": given, "endpointOutput": _part("OUTPUT", said)}
@@ -97,7 +97,12 @@ def row(answered: Answered, redacted: Sequence[str]) -> str:
 
 
 def folder(kind: str, model: str, time: datetime) -> str:
-    """Where rows of an hour are.
+    """Return the folder of the rows of an hour.
+
+    Args:
+        kind: Top folder, such as `captures`.
+        model: Name of the deployment.
+        time: Time of the rows, in UTC.
 
     Example:
         >>> folder("captures", "reviews", datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
@@ -107,18 +112,18 @@ def folder(kind: str, model: str, time: datetime) -> str:
 
 
 def name() -> str:
-    """A name for a new file, by minute and second as SageMaker's."""
+    """Return a name for a new file, with minute and second as in SageMaker's data capture."""
     return f"{datetime.now(UTC):%M-%S-%f}-{uuid4().hex}.jsonl"
 
 
 def find(store: Store, model: str, ids: Collection[str], most_files: int = 5000) -> Iterator[Answered]:
-    """The captured answers of these ids, looked for in the newest files first; their texts are redacted.
+    """Yield the captured answers with these ids, from the newest files first; their texts are redacted.
 
     Args:
-        store: Where captures are.
+        store: Store of the captures.
         model: Name of the deployment that answered.
-        ids: Of the answers.
-        most_files: Files that are read at most.
+        ids: Ids of the answers.
+        most_files: Maximum number of files that are read.
 
     Raises:
         VolantError: If the store can't be read.
@@ -137,7 +142,7 @@ def find(store: Store, model: str, ids: Collection[str], most_files: int = 5000)
 
 
 def read(line: str) -> Answered:
-    """An answer from the line that `row` made of it."""
+    """Return the answer from a line of a capture file, the inverse of `row`."""
     tree = json.loads(line)
     about, data = tree["eventMetadata"], tree["captureData"]
     said = json.loads(data["endpointOutput"]["data"])

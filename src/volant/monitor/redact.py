@@ -1,17 +1,17 @@
-"""What is taken out of texts before they are kept: addresses, numbers and names that point at a person."""
+"""Redaction of texts before they are stored: addresses, numbers and names that identify a person."""
 
 import re
 from collections.abc import Callable, Sequence
 
 from volant.cleaning.placeholders import EMAIL, URL, USER
 
-# Nine digits and more, or seven behind a plus, with what people write between them; a date alone is not one.
+# At least nine digits, or seven after a plus, with common separators between them; a date alone doesn't match.
 BETWEEN = r"[ \u00a0\t().\-/]{0,2}"
 PHONE = re.compile(
     rf"(?<![\w.])(?!\d{{4}}-\d\d-\d\d(?!\d))(?:\+\d(?:{BETWEEN}\d){{6,17}}|\(?\d(?:{BETWEEN}\d){{8,18}})(?!\w)"
 )
-DIGITS = re.compile(rf"\d(?:{BETWEEN}\d){{6}}")  # found many times faster, where there is none
-# In this order: what is left of an address must not be taken for the name of a user.
+DIGITS = re.compile(rf"\d(?:{BETWEEN}\d){{6}}")  # a quick check, many times faster for texts without a number
+# The order matters: the rest of an address must not match as the name of a user.
 REDACTORS: dict[str, Callable[[str], str]] = {
     "url": lambda text: URL.sub("[url]", text) if "://" in text or "www." in text.lower() else text,
     "email": lambda text: EMAIL.sub("[email]", text) if "@" in text else text,
@@ -21,10 +21,10 @@ REDACTORS: dict[str, Callable[[str], str]] = {
 
 
 def redact(text: str, what: Sequence[str]) -> str:
-    """The text without what is named, each replaced by its name in brackets.
+    """Return the text with each match of some redactors replaced by the redactor's name in brackets.
 
     Args:
-        text: As it came in.
+        text: The raw text.
         what: Names of `REDACTORS`.
 
     Example:

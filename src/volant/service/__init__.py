@@ -1,10 +1,14 @@
-"""The service: deployed models answer, take feedback, run jobs, and change version while they do."""
+"""The service: deployed models predict, take feedback, run jobs, and swap versions without an interruption."""
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`volant.service:Volant` is what BentoML serves; BentoML is imported only where it is asked for."""
+    """Return `Volant`, the BentoML service; BentoML is imported only when it is used.
+
+    Raises:
+        AttributeError: For any other name.
+    """
     if name == "Volant":
         from volant.service.app import Volant
 

@@ -2,7 +2,7 @@
 
     bentoml serve volant.service:Volant
 
-Two processes import this, and only the worker serves: what it needs for that it imports when it starts.
+Two processes import this module, and only the worker serves: it imports what it needs for that when it starts.
 """
 
 import os
@@ -12,19 +12,25 @@ from typing import Any
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-WORKERS = "VOLANT_WORKERS"  # as in settings, which is too much to import here
-ROOT = ("params.yaml", "conf", "service.yaml", "mlflow.db", "models")  # one of them is in every project that serves
+WORKERS = "VOLANT_WORKERS"  # as in `settings`, whose import would be slow here
+ROOT = ("params.yaml", "conf", "service.yaml", "mlflow.db", "models")  # every project that serves has one of them
 
 
 class Late:
-    """BentoML's app until the worker has made the service, which then stands before it."""
+    """BentoML's ASGI app until the worker has made the service, and the service's own app afterwards."""
 
     service: Any
     others: ASGIApp
     front: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the service answer; to start and stop it is BentoML's."""
+        """Answer a request with the service's app; pass lifespan events to BentoML.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         answers = self.others if self.front is None or scope["type"] == "lifespan" else self.front
         await answers(scope, receive, send)
 
@@ -33,10 +39,10 @@ late = Late()
 
 
 class Fronted(bentoml.Service[Any]):
-    """A BentoML service whose requests come to us first."""
+    """A BentoML service whose requests go through the service's own app first."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
-        """The app that a worker serves."""
+        """Return the app that a worker serves."""
         from volant.service import settings
         from volant.service.access import connections
         from volant.service.telemetry.metrics import settle
@@ -55,12 +61,16 @@ class Fronted(bentoml.Service[Any]):
     service_class=Fronted,
 )
 class Volant:
-    """Answers texts with the active version of every deployed flywheel."""
+    """A service that predicts texts with the champion of every deployed flywheel."""
 
     @bentoml.on_deployment
     @staticmethod
     def _check() -> None:
-        """Say what is wrong with the folder or the settings once, before workers would end for it again and again."""
+        """Check the folder and the settings once, before workers are started and restarted in vain.
+
+        Raises:
+            SystemExit: If the folder is not a project, or the settings are invalid.
+        """
         if Volant.bento is None and not os.environ.get("MLFLOW_TRACKING_URI") and not any(map(os.path.exists, ROOT)):
             raise SystemExit(
                 f"Error: {os.getcwd()} is no project of Volant: it has none of {', '.join(ROOT)}, so there would be no "
@@ -82,11 +92,11 @@ class Volant:
         from volant.service.package import packaged
         from volant.service.state import State
 
-        # the workers share the cores; else each would begin a thread for every one of them
+        # the workers share the cores; else each would start one thread per core
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // int(os.environ.get(WORKERS, "1")))))
         self._state = State()
         bundles = packaged(late.service)
-        with ThreadPoolExecutor(1) as beside:  # models are loaded while the rest is imported
+        with ThreadPoolExecutor(1) as beside:  # loads models while the rest is imported
             loaded = beside.submit(self._state.load, bundles) if bundles else beside.submit(self._state.follow)
             from volant.service.api import docs
             from volant.service.front import Front
@@ -102,7 +112,7 @@ class Volant:
             self._pages.start(docs.address(), packaged=bool(bundles))
 
     def __is_ready__(self) -> bool:
-        """What BentoML asks for /readyz."""
+        """Return True if the service is ready; BentoML calls it for /readyz."""
         return self._state.ready()
 
     @bentoml.on_shutdown

@@ -1,4 +1,4 @@
-"""A request that is refused: what a client is told, and with which HTTP status."""
+"""Refused requests: the message for the client, and the HTTP status."""
 
 import os
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ LATER = 60  # seconds after which a full disk may have room again
 
 
 class RefusedError(VolantError):
-    """A request can't be done.
+    """A request that is refused.
 
     Args:
-        message: What was given, what is allowed, what to do.
-        status: Of HTTP.
-        retry_after: Seconds after which it may be tried again.
+        message: What was given, what is allowed, what to do next.
+        status: HTTP status.
+        retry_after: Seconds after which a retry may succeed; None if a retry is useless.
     """
 
     def __init__(self, message: str, status: int = 422, retry_after: int | None = None) -> None:
@@ -25,13 +25,14 @@ class RefusedError(VolantError):
 
 @contextmanager
 def on_disk(what: str) -> Iterator[None]:
-    """Around what must be on the disk before a client is answered.
+    """Refuse the request if the body of the `with` statement can't write to the disk.
 
     Args:
-        what: That was sent, for the message.
+        what: Name of the data in the message.
 
     Raises:
-        RefusedError: If the disk is full or may not be written (507); without a path, since clients read it.
+        RefusedError: 507 if the disk is full or not writable; without a path, since clients read the message.
+        OSError: Any other error of the body.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""What a request meets first: the guard, then the shortest way to an answer.
+"""The outermost ASGI app: first the guard, then the shortest way to a prediction.
 
 BentoML's and FastAPI's layers (metrics, tracing, timeouts, routing) cost about 2 ms of a core for each request, several
-times what a linear model takes to answer. So POST /predict is answered here, every other route of ours skips BentoML's
-layers, and BentoML's own routes go through them. Where tracing is asked for, everything is traced.
+times as much as a prediction of a linear model. So POST /predict is answered here, every other route of the service
+skips BentoML's layers, and BentoML's own routes go through them. If tracing is enabled, all requests are traced.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from volant.service.telemetry.tracing import Tracing
 from volant.service.ui.process import Beside, installed
 from volant.service.ui.proxy import Proxy, is_page
 
-# BentoML's own
+# routes of BentoML
 LOOK = ("GET", "HEAD")
 OTHERS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
 
@@ -37,7 +37,7 @@ class Front:
         others: BentoML's app, for its own routes and for the lifespan.
 
     Attributes:
-        pages: The process with the pages for people; None where they are switched off.
+        pages: Process of the web UI; None if it is switched off.
     """
 
     def __init__(self, state: State, others: ASGIApp) -> None:
@@ -52,7 +52,13 @@ class Front:
         self._inside = OriginGuard(guard, Hosts(state.settings.hosts), state.tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Answer a request.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         await self._inside(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,6 +82,6 @@ class Front:
             told = f"{scope['method'][:20]} is not allowed at {scope['path']}. Allowed: {', '.join(LOOK)}."
             await refuse(scope, send, 405, told, {"Allow": ", ".join(LOOK)})
             return
-        if scope["path"] == "/metrics" and several():  # so that what the others counted before is in it
+        if scope["path"] == "/metrics" and several():  # so that it includes the latest numbers of the other workers
             await asyncio.sleep(SEEN)
         await self._others(scope, receive, send)

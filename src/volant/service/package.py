@@ -1,6 +1,6 @@
-"""A service in one piece: bundles in BentoML's model store, and a bento that serves them with nothing else at hand.
+"""Packaging of a service: bundles in BentoML's model store, and a bento that serves them without the project.
 
-The bento holds Volant's own source and the pinned packages that serving needs: no torch, no MLflow, no DVC.
+The bento contains Volant's own source and the pinned packages that serving needs: no torch, MLflow or DVC.
 """
 
 import re
@@ -28,7 +28,7 @@ DEFAULT: dict[str, Any] = {
     "docker": {"distro": "debian", "python_version": "3.11"},
 }
 PREFIX = "volant-"
-INSIDE = "bundle"  # BentoML puts a file of its own into a model's folder, and a bundle knows each of its files
+INSIDE = "bundle"  # a folder of its own, as BentoML adds a file to a model's folder, and a bundle refuses unknown files
 EXTRAS = ("ui", "s3", "otel", "azure")
 TRAINING = ("torch", "mlflow", "dvc", "transformers", "hydra", "optuna", "datasets")
 
@@ -38,11 +38,11 @@ class Packed:
     """A bento that was built.
 
     Attributes:
-        tag: Its name in BentoML's store.
-        folder: Where it lies.
+        tag: Tag in BentoML's store.
+        folder: Folder of the bento.
         models: Tags of its models.
-        containerfile: What `bentoml containerize` would build from.
-        packages: What it installs.
+        containerfile: Containerfile for `bentoml containerize`.
+        packages: Packages that it installs.
     """
 
     tag: str
@@ -53,15 +53,15 @@ class Packed:
 
 
 def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Packed:
-    """Put bundles into BentoML's model store and build a bento that serves them.
+    """Add bundles to BentoML's model store and build a bento that serves them.
 
     Args:
-        bundles: Flywheel to its bundle's folder and version.
+        bundles: Folder of the bundle and version, by flywheel.
         root: The project's root, whose `bentofile.yaml` and `service.yaml` are used.
-        extras: What it is to do beside: some of `EXTRAS`.
+        extras: Optional features, from `EXTRAS`.
 
     Raises:
-        VolantError: If a bundle is not sound, BentoML can't build, or an extra is unknown or not installed here.
+        VolantError: If a bundle is invalid, BentoML can't build, or an extra is unknown or not installed.
     """
     if unknown := [one for one in extras if one not in EXTRAS]:
         hint = did_you_mean(unknown[0], EXTRAS)
@@ -84,7 +84,7 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: S
 
 
 def check(folder: Path) -> list[str]:
-    """What is wrong with a bento's container file, as far as that can be seen without a container engine."""
+    """Return the problems of a bento's Containerfile that can be found without a container engine."""
     docker = folder / "env/docker/Dockerfile"
     text = docker.read_text(encoding="utf-8") if docker.is_file() else ""
     wrong = [f"it has no {word}" for word in ("FROM", "ENTRYPOINT", "USER") if not re.search(rf"^{word} ", text, re.M)]
@@ -97,7 +97,7 @@ def check(folder: Path) -> list[str]:
 
 
 def packaged(service: Any) -> dict[str, tuple[Path, str]]:
-    """The bundles and versions of a bento that is being served, by flywheel; nothing where it is no bento."""
+    """Return the bundles and versions of the bento that is being served, by flywheel; empty if it is not a bento."""
     if service.bento is None:
         return {}
     found = {}
@@ -121,7 +121,7 @@ def _store(flywheel: str, folder: Path, number: str) -> str:
 
 
 def _bentofile(root: Path, packages: list[str]) -> dict[str, Any]:
-    """The project's own file with what a service needs; of a package that both name, the project's version counts."""
+    """Return the project's bentofile with the packages of the service; the project's version of a package wins."""
     path = root / BENTOFILE
     tree = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else DEFAULT
     python = tree.get("python") or {}
@@ -136,7 +136,7 @@ def _bentofile(root: Path, packages: list[str]) -> dict[str, Any]:
 
 
 def _name(requirement: str) -> str:
-    """What a requirement names.
+    """Return the normalised name of a requirement.
 
     Example:
         >>> _name("Opentelemetry_SDK[x]>=1; sys_platform != 'win32'")

@@ -1,4 +1,4 @@
-"""What the service takes in beside requests: capture of answers, feedback on them, files as batch jobs."""
+"""Parts of the service beside prediction: capture of answers, feedback, batch jobs."""
 
 import logging
 import threading
@@ -24,9 +24,9 @@ class Collecting:
         state: The service.
 
     Attributes:
-        capture: Keeps answers.
-        feedback: Takes what people say of them.
-        jobs: Works on files, between `start` and `close`.
+        capture: Capture of answers.
+        feedback: Intake of feedback.
+        jobs: Batch jobs, which run between `start` and `close`.
 
     Example:
         collecting = Collecting(state)
@@ -45,25 +45,25 @@ class Collecting:
         self.jobs = jobs_api.jobs_of(state)
 
     def routers(self) -> list[APIRouter]:
-        """The routes `/feedback` and `/jobs`."""
+        """Return the routes `/feedback` and `/jobs`."""
         return [
             feedback_api.router(self._state, self.feedback, self.capture),
             jobs_api.router(self._state, self.jobs),
         ]
 
     def start(self) -> None:
-        """Begin to work on jobs, those of the process before first; read the texts that feedback is compared with."""
+        """Start to work on jobs, unfinished ones first, and load the texts that feedback is compared with."""
         self.jobs.start()
         threading.Thread(target=self._warm, name="warming", daemon=True).start()
 
     def close(self) -> None:
-        """Stop working on jobs; the next start goes on there."""
+        """Stop working on jobs; the next start resumes them."""
         self.jobs.close()
 
     def _warm(self) -> None:
-        """So that the first one who gives feedback doesn't wait for it."""
+        """Load the texts in advance, so that the first feedback isn't slow."""
         for flywheel in {slot.current.flywheel for slot in self._state.models.slots.values() if slot.current}:
             try:
                 self.feedback.known.of(flywheel)
-            except Exception as error:  # whoever gives feedback is told
+            except Exception as error:  # reported again with the first feedback
                 log.warning("The texts of %s can't be read: %s", flywheel, type(error).__name__)

@@ -1,4 +1,4 @@
-"""What the service may be told: limits, batching, capture, jobs, feedback, pages; `service.yaml` in the root."""
+"""Settings of the service: limits, batching, capture, jobs, feedback, web UI; from `service.yaml` in the root."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -11,14 +11,14 @@ from volant.config import STRICT, validate
 from volant.errors import VolantError
 
 FILE = "service.yaml"
-WORKERS = "VOLANT_WORKERS"  # how many processes answer
+WORKERS = "VOLANT_WORKERS"  # number of worker processes
 MIB = 1024 * 1024
 Redaction = Literal["email", "phone", "url", "user"]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Limits:
-    """What a request may hold, what may wait for an answer and how long, how slow and how many clients may be."""
+    """Limits on requests, on the queue of texts, and on slow or numerous clients."""
 
     texts_per_request: int = Field(default=1000, ge=1)
     characters_per_text: int = Field(default=20_000, ge=1)
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True, config=STRICT)
 class Batching:
-    """Texts of several requests that are answered together: by tokens, and how long the first one waits for others."""
+    """Dynamic batching: maximum tokens per batch, and how long the first text waits for others."""
 
     tokens: int = Field(default=4096, ge=1)
     wait_ms: float = Field(default=2, ge=0, le=1000)
@@ -43,10 +43,10 @@ class Batching:
 
 @dataclass(frozen=True, config=STRICT)
 class Capture:
-    """Which share of answers is kept, without what; how many may wait to be written.
+    """Capture of answers: the sampled share, the redaction, and the buffer.
 
     Attributes:
-        remember: Last answers, redacted, that feedback may name by their id; with 0 it has to bring the text.
+        remember: Number of recent answers, redacted, that feedback may name by id; with 0 it has to include the text.
     """
 
     percent: float = Field(default=100, ge=0, le=100)
@@ -59,11 +59,11 @@ class Capture:
 
 @dataclass(frozen=True, config=STRICT)
 class Jobs:
-    """Where files of batch jobs may come from: `s3://` prefixes, uploads up to a size; how much is kept of a client.
+    """Batch jobs: allowed `s3://` prefixes, size of uploads, and storage per client.
 
     Attributes:
-        line_characters: Of a line or row of such a file; a longer one ends the job.
-        kept_bytes: Files and results of all jobs of one client, and of one job, that are kept at a time.
+        line_characters: Maximum number of characters of a line or row of a file; a longer one ends the job.
+        kept_bytes: Maximum size of the files and results of all jobs of one client, and of one job.
     """
 
     prefixes: list[str] = Field(default_factory=list)
@@ -74,10 +74,10 @@ class Jobs:
 
 @dataclass(frozen=True, config=STRICT)
 class Feedback:
-    """How much feedback one client may give, and how many clients must agree where nobody reviews it.
+    """Feedback: maximum per client, and the number of clients that must agree without a review.
 
     Attributes:
-        waiting_per_client: Feedback of one client that may wait for review.
+        waiting_per_client: Maximum feedback of one client that waits for review.
     """
 
     per_client_per_minute: int = Field(default=60, ge=1)
@@ -87,10 +87,10 @@ class Feedback:
 
 @dataclass(frozen=True, config=STRICT)
 class Settings:
-    """Everything; each value has a default, so that no file is needed.
+    """All settings; each has a default, so that no file is needed.
 
     Attributes:
-        hosts: Names under which browsers reach the service, beside IP addresses and `localhost`.
+        hosts: Names under which browsers reach the service, in addition to IP addresses and `localhost`.
     """
 
     limits: Limits = Field(default_factory=Limits)
@@ -104,10 +104,11 @@ class Settings:
 
 
 def load(root: Path = Path()) -> Settings:
-    """The settings of a project: the defaults, and what `service.yaml` says otherwise.
+    """Return the settings of a project: the defaults, overridden by `service.yaml`.
 
     Raises:
-        VolantError: If a key is unknown or a value is not allowed; names the key, what is allowed, the nearest name.
+        VolantError: If a key is unknown or a value is not allowed; the message names the key, the allowed values and
+            the nearest name.
     """
     path = root / FILE
     if not path.is_file():
@@ -119,5 +120,5 @@ def load(root: Path = Path()) -> Settings:
     try:
         return validate(Settings, tree, "")
     except VolantError as error:
-        # config names the file under conf/ that most keys come from; these come from here
+        # other settings come from files under conf/; these come from service.yaml
         raise VolantError("\n".join(f"{FILE}:{line.partition(':')[2]}" for line in str(error).splitlines())) from error

@@ -1,4 +1,4 @@
-"""All that a running service holds, made once a process and given to every route."""
+"""The state of a running service, made once per process and passed to every route."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,21 +26,21 @@ from volant.service.telemetry.sinks import Reply, Teller
 
 
 class State:
-    """The service's parts.
+    """The parts of the service.
 
     Args:
         root: The project's root.
-        sinks: Who is told of answers, beside the metrics.
-        metrics: The process's own ones if left out.
+        sinks: Receivers of answers, in addition to the metrics.
+        metrics: Metrics of the service; those of the process if None.
 
     Attributes:
-        settings: Limits and the like.
-        tokens: Who may do what.
-        deployments: What is deployed, on disk.
-        models: What is in memory.
-        following: Keeps the models as deployed; None in a packaged service.
-        metrics: What Prometheus is told.
-        teller: Tells the sinks.
+        settings: Settings.
+        tokens: Tokens.
+        deployments: Deployments, on disk.
+        models: Models in memory.
+        following: Synchronisation of models and deployments; None in a packaged service.
+        metrics: Metrics for Prometheus.
+        teller: Dispatcher of answers to the sinks.
     """
 
     def __init__(self, root: Path = Path(), sinks: Sequence[Sink] = (), metrics: Metrics | None = None) -> None:
@@ -55,44 +55,47 @@ class State:
         self.teller = Teller([self.metrics, *sinks], self.metrics)
 
     def follow(self) -> None:
-        """Load what is deployed, and keep it so."""
+        """Load the deployed models, and keep them in line with the deployments."""
         self.models.deployed = self.deployments.has
         self.following = Following(self.root, self.deployments, self.models)
         self.following.start()
 
     def load(self, bundles: Mapping[str, tuple[Path, str]]) -> None:
-        """Answer with these bundles and no others: flywheel to a bundle's folder and version.
+        """Serve these bundles and no others.
+
+        Args:
+            bundles: Folder of the bundle and version, by flywheel.
 
         Raises:
-            VolantError: If one of them can't be loaded.
+            VolantError: If a bundle can't be loaded.
         """
         for name, (folder, version) in bundles.items():
             if not self.models.set(name, Target(name, version, folder)):
                 raise VolantError(f"{name}: {self.models.slots[name].error}")
 
     def ready(self) -> bool:
-        """Whether a model answers, or none can be expected to: a new project has no version yet."""
+        """Return True if a model answers, or none can yet: a new project has no version."""
         if any(slot.current for slot in self.models.slots.values()):
             return True
         return self.following is not None and self.following.nothing()
 
     def close(self) -> None:
-        """Answer what was asked, tell the sinks, stop: nothing that was accepted is lost."""
+        """Answer queued requests, dispatch the answers to the sinks, and stop: nothing that was accepted is lost."""
         if self.following:
             self.following.close()
         self.models.close()
         self.teller.close()
 
     async def answer(self, model: str | None, texts: Sequence[str], client: str = "") -> Reply:
-        """Answer the texts of one request: checked, counted, told to the sinks.
+        """Predict the texts of one request: validated, counted, dispatched to the sinks.
 
         Args:
-            model: A deployed name; may be None if there is only one.
-            texts: One or many.
-            client: Who asks; each client has its turn.
+            model: Name of the deployment; None if there is only one.
+            texts: One or many texts.
+            client: Identity of the client; clients take turns.
 
         Raises:
-            RefusedError: If they can't be answered; with the status and what to do.
+            RefusedError: If the request is refused; with the status and the next step.
         """
         start, name = time.perf_counter(), model
         try:
@@ -102,7 +105,7 @@ class State:
         except RefusedError as error:
             self._refused(name, error.status)
             raise
-        except Exception:  # whatever a model raises
+        except Exception:  # a model may raise anything
             self._refused(name, 500)
             raise
         ids = self._ids.take(len(texts))
@@ -116,7 +119,7 @@ class State:
         self.metrics.refused(name if name in self.models.slots else "", status)
 
     def require_admin(self, request: Request) -> None:
-        """Refuse whoever has no admin token.
+        """Refuse a request without the admin token.
 
         Raises:
             RefusedError: 401.
@@ -129,7 +132,7 @@ class State:
             )
 
     def admin(self) -> Any:
-        """A dependency that lets only the admin pass; `dependencies=[state.admin()]`."""
+        """Return a FastAPI dependency that requires the admin token: `dependencies=[state.admin()]`."""
         scheme = HTTPBearer(auto_error=False, scheme_name="admin", description="The admin token.")
 
         def check(request: Request, _: Annotated[object, Depends(scheme)]) -> None:

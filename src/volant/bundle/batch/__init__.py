@@ -1,1 +1,1 @@
-"""Answer files of texts with a bundle."""
+"""Batch prediction: answer the documents of files with a bundle."""

@@ -1,4 +1,4 @@
-"""Documents in, answers out as JSON lines in the same order: constant memory, and it goes on where it was cut off."""
+"""Answer documents as JSON lines in the same order: in constant memory, resuming after an interruption."""
 
 import json
 import os
@@ -12,15 +12,15 @@ from typing import Any
 from volant.bundle.bundle import Bundle
 from volant.kinds import answers
 
-CHUNK = 256  # documents answered at a time: between two of them others are answered, and a stop is seen
-CHARACTERS = 1_000_000  # of one chunk, where its texts are long: memory must not grow with them
-CHECKPOINT = 1.0  # seconds of work that a kill may cost
+CHUNK = 256  # documents per chunk; between chunks other requests are answered, and a stop is noticed
+CHARACTERS = 1_000_000  # maximum per chunk: bounds the memory where texts are long
+CHECKPOINT = 1.0  # seconds of work that are lost at most if the process is killed
 Answer = Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is: documents that are answered, and bytes of the result that hold these answers."""
+    """The number of documents that are answered, and the size of the result in bytes up to there."""
 
     done: int = 0
     size: int = 0
@@ -30,7 +30,13 @@ START = Progress()
 
 
 def answerer(bundle: Bundle, version: str | None = None, all_scores: bool = False) -> Answer:
-    """What answers texts with a bundle, each as a row; with the version that did."""
+    """Return a function that answers texts with a bundle, each as a row that also names the version.
+
+    Args:
+        bundle: The bundle.
+        version: Version of the bundle; each row names it.
+        all_scores: Add the probability of every label.
+    """
     said = {} if version is None else {"version": version}
 
     def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
@@ -47,14 +53,15 @@ def answer_all(
     longest: int,
     progress: Progress = START,
 ) -> Iterator[Progress]:
-    """Answer documents to a file; yields what is safely on the disk, about once a second and at the end.
+    """Answer documents to a file and yield the progress that is safely on disk, about once a second and at the end.
 
     Args:
-        documents: All of them, also those that are answered already.
-        answer: What answers texts.
-        result: Gets a line for each: `line`, `text`, answer; or `error` where a text can't be answered.
-        longest: Characters that a text may have.
-        progress: How far it was; what the file holds beyond is done again.
+        documents: Line number and text of each document, including those that are answered already.
+        answer: Function that answers texts.
+        result: File that gets a JSON line for each document: `line`, `text` and the answer, or `error` where a text
+            can't be answered.
+        longest: Maximum number of characters of a text.
+        progress: Progress of an earlier run; whatever the file holds beyond it is answered again.
     """
     with result.open("ab") as file:
         file.truncate(progress.size)

@@ -1,4 +1,4 @@
-"""Answering many texts from a file, in constant memory, and a few from the command line."""
+"""Predictions for the texts of a file, in constant memory, and for a few texts from the command line."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -27,10 +27,10 @@ from volant.workspace.terminal import Console, json_line
 
 
 def load(name: str) -> Bundle:
-    """The bundle of a flywheel (`models/<name>`), or the one in the folder `name`.
+    """Return the bundle of a flywheel (`models/<name>`), or the one in the folder `name`.
 
     Raises:
-        VolantError: If neither holds a bundle; lists the flywheels that have one.
+        VolantError: If neither holds a bundle; the message lists the flywheels that have one.
     """
     for folder in (paths.bundle(name), Path(name)):
         if (folder / "manifest.json").is_file():
@@ -44,7 +44,14 @@ def load(name: str) -> Bundle:
 
 
 def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False, as_json: bool = False) -> None:
-    """Print the answers to a few texts."""
+    """Print the answers to a few texts.
+
+    Args:
+        bundle: The bundle that predicts.
+        texts: Raw texts.
+        all_scores: Print the probability of every label.
+        as_json: Print JSON lines instead of a table.
+    """
     answers = [answer(bundle.kind, a, None if all_scores else 1) for a in bundle.predict(texts)]
     if as_json:
         for text, found in zip(texts, answers, strict=True):
@@ -53,23 +60,23 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
     table = Table("text", *answers[0])
     for text, found in zip(texts, answers, strict=True):
         table.add_row(text, *map(shown, found.values()))
-    Console(markup=False).print(table)  # "[b]" in a text or label is what it says
+    Console(markup=False).print(table)  # no markup: a text or label may contain "[b]"
 
 
 def predict_file(
     bundle: Bundle, file: Path, out: Path | None, reading: Reading | None = None, all_scores: bool = False
 ) -> None:
-    """Answer every row of a file; the answers keep their order and carry the row's number.
+    """Answer every row of a file, in order; each answer names the number of its row.
 
     Args:
-        bundle: What answers.
-        file: CSV, TSV, JSON Lines, Parquet, or `.txt` with one document a line; compressed or not.
-        out: `.jsonl`, `.csv` or `.parquet`; written whole or not at all. Standard output if left out.
-        reading: Column that holds the text, and what is known of the file; as `reading_of` says if left out.
+        bundle: The bundle that predicts.
+        file: CSV, TSV, JSON Lines, Parquet, or `.txt` with one document per line; compressed or not.
+        out: `.jsonl`, `.csv` or `.parquet` file, written completely or not at all; standard output if None.
+        reading: Column that holds the text, and options of the file; the result of `reading_of` if None.
         all_scores: Add the probability of every label.
 
     Raises:
-        VolantError: If a file's type isn't known, the column is missing, or a line is broken.
+        VolantError: If the file's type is unknown, the column is missing, or a line is broken.
     """
     texts = sources.read_texts(str(file), reading or reading_of(bundle), tell)
     done = 0
@@ -92,15 +99,15 @@ def predict_file(
 
 
 def reading_of(bundle: Bundle, column: str | None = None, written: Options | None = None) -> Reading:
-    """How texts are read for a bundle: as its flywheel's source says where that is live here, else the usual way.
+    """Return how texts are read for a bundle: as configured for its flywheel if that is live here, else by default.
 
     Args:
-        bundle: What answers.
-        column: Column that holds the text; else the flywheel's own, or `text`.
-        written: How the file is written, as far as it is given.
+        bundle: The bundle that predicts.
+        column: Column that holds the text; by default the flywheel's own, or `text`.
+        written: Options of the file that are set explicitly.
 
     Raises:
-        VolantError: If `params.yaml` is there, and wrong.
+        VolantError: If `params.yaml` exists and is invalid.
     """
     live = config.load().flywheels if config.PARAMS.exists() else {}
     flywheel = live.get(bundle.manifest["flywheel"])
@@ -114,12 +121,18 @@ def reading_of(bundle: Bundle, column: str | None = None, written: Options | Non
 
 
 def read_texts(file: str | Path, column: str, written: Options | None = None) -> Iterator[str]:
-    """The texts of a file, one after the other, without reading all of it into memory; see `volant.sources.texts`."""
+    """Yield the texts of a file one by one, without reading all of it into memory; see `volant.sources.texts`.
+
+    Args:
+        file: The file.
+        column: Column that holds the text.
+        written: Options of the file that are set explicitly.
+    """
     return sources.read_texts(str(file), Reading((column,), (written or Options()).form()), tell)
 
 
 def tell(sentence: str) -> None:
-    """Print what a file was found to be, beside the answers."""
+    """Print the detected format of a file to standard error."""
     Console(stderr=True, markup=False).print(sentence, highlight=False)
 
 

@@ -1,6 +1,7 @@
-"""The documents of a file that somebody sent, one after the other with the line where each begins; nothing is run.
+"""The documents of an uploaded file, one by one, each with the line where it begins; nothing in the file is run.
 
-Read as every other file is (`volant.sources.texts`); a line, and a row of a table, is only ever held up to `max_line`.
+The file is read as every other one is (`volant.sources.texts`). A line, or a row of a table, is limited to `max_line`
+characters.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,19 +17,19 @@ from volant.sources.texts import Reading, numbered_texts
 Form = Literal["lines", "csv", "tsv", "jsonl", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
 SETTING = "jobs.line_characters"
-# Parquet is not: its pages say themselves how much memory they take
+# Parquet is excluded: its own page headers say how much memory they take
 KINDS = ("lines", "csv", "jsonl", "array", "manifest")
-GROWTH = 20  # times as large as it came may a compressed file become
+GROWTH = 20  # a compressed file may grow by this factor at most
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What reading a file may cost.
+    """Limits on reading a file.
 
     Attributes:
-        line: Characters that a line, or a row of a table, may have; a longer one ends the reading.
-        decompressed: Bytes that a compressed file may have when it is decompressed; None: any number.
-        between: Called before each block that is read; what it raises ends the reading.
+        line: Maximum number of characters of a line, or of a row of a table; a longer one ends the reading.
+        decompressed: Maximum size in bytes of a compressed file after decompression; None: no limit.
+        between: Called before each block is read; an exception that it raises ends the reading.
     """
 
     line: int = MAX_LINE
@@ -44,18 +45,18 @@ def documents(
     name: str = "",
     bounds: Bounds = Bounds(),
 ) -> Iterator[tuple[int, str]]:
-    """Line number (from 1) and text of each document, in constant memory; the file's form is found.
+    """Yield the line number (from 1) and the text of each document, in constant memory.
 
     Args:
         path: The file.
-        form: What it is, if that is given.
+        form: Format of the file; detected if None.
         column: Column or key that holds the text.
-        written: How it is written, as far as that is given: the fields of `Options`.
-        name: What its sender calls it: its extension counts.
-        bounds: What reading it may cost.
+        written: Options of the file that are set explicitly: the fields of `Options`.
+        name: Name that the sender gave the file; its extension helps to detect the format.
+        bounds: Limits on reading.
 
     Raises:
-        VolantError: If a line can't be read; names it.
+        VolantError: If a line can't be read; the message names it.
     """
     options = Options(**{**(written or {}), "format": form})
     known = replace(options.form(), max_line=bounds.line)
@@ -69,7 +70,7 @@ def documents(
 
 
 def safe_name(name: str) -> str:
-    """The last part of a file's name, for its extension and for messages.
+    """Return the last part of a file's name, for its extension and for messages.
 
     Example:
         >>> safe_name("s3://bucket/a/reviews.CSV"), safe_name("../up"), safe_name("")

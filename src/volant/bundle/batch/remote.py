@@ -1,4 +1,4 @@
-"""Files to answer on S3."""
+"""Input and output files of batch jobs on S3."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,22 +13,28 @@ PIECE = 1024 * 1024
 
 
 class LaterError(VolantError):
-    """A store does not answer now; it may when it is asked again."""
+    """A store that is temporarily unavailable; a retry may succeed."""
 
 
 def endpoint(root: Path = Path()) -> str | None:
-    """Where S3 is: where the lake of a project is, if that is on S3, else where botocore finds it."""
+    """Return the S3 endpoint of the project's lake if the lake is on S3, else None: botocore's default."""
     with suppress(VolantError):
         return store(root).lake.endpoint_url
     return None
 
 
 def download(uri: str, path: Path, most: int | None, endpoint_url: str | None) -> None:
-    """Bring an object here, piece by piece.
+    """Download an object to a file, piece by piece.
+
+    Args:
+        uri: Address of the object: `s3://BUCKET/KEY`.
+        path: File that is written.
+        most: Maximum size in bytes; None: no limit.
+        endpoint_url: S3 endpoint; None: botocore's default.
 
     Raises:
-        LaterError: If S3 does not answer now.
-        VolantError: If it is not there, can't be read, or is larger than `most` bytes.
+        LaterError: If S3 is temporarily unavailable.
+        VolantError: If the object doesn't exist, can't be read, or has more than `most` bytes.
     """
     bucket, key = split(uri)
     part, size = path.with_name(f".{path.name}.part"), 0
@@ -46,11 +52,16 @@ def download(uri: str, path: Path, most: int | None, endpoint_url: str | None) -
 
 
 def upload(path: Path, uri: str, endpoint_url: str | None) -> None:
-    """Put a file there.
+    """Upload a file to an object.
+
+    Args:
+        path: The file.
+        uri: Address of the object: `s3://BUCKET/KEY`.
+        endpoint_url: S3 endpoint; None: botocore's default.
 
     Raises:
-        LaterError: If S3 does not answer now.
-        VolantError: If it can't be written.
+        LaterError: If S3 is temporarily unavailable.
+        VolantError: If the object can't be written.
     """
     bucket, key = split(uri)
     with _reached(bucket, endpoint_url), path.open("rb") as file:
@@ -60,7 +71,12 @@ def upload(path: Path, uri: str, endpoint_url: str | None) -> None:
 
 @contextmanager
 def _reached(bucket: str, endpoint_url: str | None) -> Iterator[None]:
-    """Tell a store that is down, which may come back, from one that says no."""
+    """Translate the errors of S3, and separate a store that is down, which may recover, from one that refuses.
+
+    Raises:
+        LaterError: If S3 is temporarily unavailable.
+        VolantError: If S3 refuses the request.
+    """
     try:
         with s3.explained(bucket, endpoint_url):
             yield
@@ -71,7 +87,7 @@ def _reached(bucket: str, endpoint_url: str | None) -> Iterator[None]:
 
 
 def _passes(error: BaseException | None) -> bool:
-    if error is None:  # it was no answer of S3; botocore itself may be missing
+    if error is None:  # not an error from S3; botocore itself may be missing
         return False
     from botocore import exceptions
 

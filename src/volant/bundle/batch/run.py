@@ -1,4 +1,4 @@
-"""A batch job without a server: the same work on the same files; run again, it goes on where it was cut off."""
+"""A batch job without a server: the same work on the same files; run again, it resumes where it was interrupted."""
 
 import json
 import os
@@ -22,16 +22,16 @@ from volant.workspace.paths import BATCH
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be answered, and how.
+    """A file to answer, and the options of its answers.
 
     Attributes:
-        file: Of any form that is read; a path, or an object such as `s3://bucket/in/a.csv`.
-        out: JSON Lines, written whole or not at all; a path or an object.
-        column: Column or key that holds the text; the flywheel's own, or `text`, if left out.
-        written: How the file is written, as far as that is given; the rest is found.
-        all_scores: Whether each answer has the probability of every label.
-        version: Of the bundle; each answer names it.
-        longest: Characters of a text that are read; a longer one is refused.
+        file: Input of any supported format: a path, or an object such as `s3://bucket/in/a.csv`.
+        out: JSON Lines output, written completely or not at all: a path or an object.
+        column: Column or key that holds the text; the flywheel's own, or `text`, if None.
+        written: Options of the file that are set explicitly; the others are detected.
+        all_scores: Add the probability of every label to each answer.
+        version: Version of the bundle; each answer names it.
+        longest: Maximum number of characters of a text; a longer one gets an error instead of an answer.
     """
 
     file: str
@@ -45,12 +45,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a file.
+    """The result of a batch job.
 
     Attributes:
-        rows: Documents that it has.
-        resumed: How many of them an earlier run had answered.
-        out: Where the answers are.
+        rows: Number of documents.
+        resumed: Number of documents that an earlier run had answered.
+        out: Path or address of the answers.
     """
 
     rows: int
@@ -67,13 +67,13 @@ def answer_file(
     """Answer every document of a file, as a batch job does.
 
     Args:
-        bundle: What answers.
-        asked: The file, where its answers go, and what they hold.
+        bundle: The bundle that predicts.
+        asked: The file, the place of its answers, and their options.
         progress: Called with the number of documents that are done.
-        tell: Called with a sentence on what the file was found to be, where that is not plain.
+        tell: Called with a sentence on the detected format of the file, where the format is ambiguous.
 
     Raises:
-        VolantError: If the file can't be read; names the line. Or if an object can't be read or written.
+        VolantError: If the file can't be read (the message names the line), or an object can't be read or written.
     """
     reading, work = reading_of(bundle, asked.column, written=asked.written), _work(asked)
     part, notes = work.with_name(f".{work.name}.batch.part"), work.with_name(f".{work.name}.batch.json")
@@ -97,7 +97,7 @@ def answer_file(
 
 
 def _work(asked: Asked) -> Path:
-    """Where the answers grow: beside the file that they become, or in the project: an object can't be appended to."""
+    """Return the path under which the answers grow: beside the output file, or, as S3 can't append, in the project."""
     if not _remote(asked.out):
         return Path(asked.out)
     return files.private(BATCH) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
@@ -105,7 +105,11 @@ def _work(asked: Asked) -> Path:
 
 @contextmanager
 def _local(asked: Asked, work: Path) -> Iterator[tuple[Path, list[object]]]:
-    """The file on this machine, and what tells whether it is the one of an earlier run."""
+    """Yield the path of the file on this machine, and values that identify it in a later run.
+
+    Raises:
+        VolantError: If the file doesn't exist.
+    """
     if not _remote(asked.file):
         file = Path(asked.file)
         if not file.is_file():
@@ -122,10 +126,10 @@ def _local(asked: Asked, work: Path) -> Iterator[tuple[Path, list[object]]]:
 
 
 def _remote(place: str) -> bool:
-    """Whether a place is an object on S3.
+    """Return True if a place is an object on S3.
 
     Raises:
-        VolantError: If it is on S3, and no object.
+        VolantError: If the address is on S3 but names no object.
     """
     if not place.startswith("s3://"):
         return False
@@ -135,11 +139,11 @@ def _remote(place: str) -> bool:
 
 
 def _before(notes: Path, part: Path, task: list[object]) -> Progress:
-    """How far an earlier run of the same task came."""
+    """Return the progress of an earlier run of the same task."""
     try:
         said = json.loads(notes.read_text(encoding="utf-8"))
         if said["task"] == task and part.stat().st_size >= said["size"]:
             return Progress(said["done"], said["size"])
     except (OSError, ValueError, KeyError):
-        pass  # there was none, or none that is of use
+        pass  # no earlier run, or an unusable record of it
     return Progress()

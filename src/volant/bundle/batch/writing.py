@@ -1,4 +1,4 @@
-"""Answers written to a file as they come: JSON Lines, CSV or Parquet, whole or not at all."""
+"""Answers written to a file as they arrive: JSON Lines, CSV or Parquet, completely or not at all."""
 
 import csv
 import json
@@ -21,12 +21,12 @@ Writer = Callable[[Path, pa.Schema], AbstractContextManager[Write]]
 
 
 def schema_of(kind: Kind, labels: tuple[str, ...], all_scores: bool) -> pa.Schema:
-    """The columns of the answers, known before the first: it may have no label, or there may be no answer at all.
+    """Return the columns of the answers, which are needed before the first answer.
 
     Args:
-        kind: Of the bundle.
+        kind: Kind of task of the bundle.
         labels: The label set.
-        all_scores: Whether the probability of every label is among them.
+        all_scores: Include the probability of every label.
 
     Example:
         >>> from volant.kinds import KINDS, kind_of_labels
@@ -42,10 +42,10 @@ def schema_of(kind: Kind, labels: tuple[str, ...], all_scores: bool) -> pa.Schem
 
 
 def writer(out: Path | None, schema: pa.Schema) -> AbstractContextManager[Write]:
-    """What writes rows of answers to `out`, or prints them as JSON.
+    """Return a context manager that yields a function that writes rows of answers to `out`, or prints them as JSON.
 
     Raises:
-        VolantError: If its type isn't one that is written.
+        VolantError: If the type of `out` isn't supported.
     """
     if out is None:
         return _printed()
@@ -62,7 +62,7 @@ def _printed() -> Iterator[Write]:
 
 @contextmanager
 def _whole(out: Path, file: Writer, schema: pa.Schema) -> Iterator[Write]:
-    """Write under a temporary name, which becomes `out` only when all went well."""
+    """Write under a temporary name, and rename to `out` only after success."""
     with whole(out) as part, file(part, schema) as write:
         yield write
 
@@ -83,17 +83,17 @@ def _csv_file(path: Path, schema: pa.Schema) -> Iterator[Write]:
 
 @contextmanager
 def _parquet_file(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    import pyarrow.parquet as pq  # here: with its file systems it takes longer to import than all of pyarrow
+    import pyarrow.parquet as pq  # imported here: it takes longer than all of pyarrow, because of its file systems
 
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
         yield lambda rows: file.write_table(pa.Table.from_pylist([_flat(row) for row in rows], schema=schema))
 
 
 def _flat(row: Row) -> Row:
-    """Scores of the labels that hold as a list beside them, since a Parquet column has one type for all rows."""
+    """Return a row with the scores of its labels as a parallel list: a Parquet column has one type for all rows."""
     return {**row, "score": list(row["score"].values())} if isinstance(row["score"], dict) else row
 
 
 def shown(value: Any) -> str:
-    """A value as a cell: a text as it is, all else as JSON."""
+    """Return a value as a cell: a text unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

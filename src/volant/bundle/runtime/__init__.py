@@ -1,4 +1,4 @@
-"""Ways to run a model from the files of a bundle: texts in, logits out; no training library is needed."""
+"""Runtimes of a bundle's model: texts in, logits out; no training library is needed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ class Runtime(Protocol):
     """A loaded model."""
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Logits (N, L) float32 of cleaned texts (N), in their order."""
+        """Return the logits (N, L) float32 of cleaned texts (N), in order."""
         ...
 
 
@@ -21,7 +21,7 @@ def load(folder: Path, runtime: Mapping[str, Any]) -> Runtime:
     """Load the model that a manifest's `runtime` section describes.
 
     Raises:
-        VolantError: If its type is not known to this version of Volant.
+        VolantError: If its type is unknown to this version of Volant.
     """
     if runtime.get("type") == "linear":
         from volant.bundle.runtime.linear import LinearRuntime

@@ -1,4 +1,4 @@
-"""Runs several models and adds their logits."""
+"""Runtime of a blend: a weighted sum of the logits of several models."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ class Part(Protocol):
     """A loaded model."""
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Return logits (N, L) of cleaned texts (N)."""
+        """Return the logits (N, L) of cleaned texts (N)."""
         ...
 
 
@@ -19,7 +19,7 @@ class BlendRuntime:
 
     Args:
         parts: The models.
-        weights: What the logits of each are multiplied by, in the order of the parts.
+        weights: Weight of the logits of each part, in the order of the parts.
     """
 
     def __init__(self, parts: Sequence[Part], weights: Sequence[float]) -> None:
@@ -27,5 +27,5 @@ class BlendRuntime:
         self._weights = np.array(weights, dtype=np.float32)
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Logits (N, L) of cleaned texts."""
+        """Return the logits (N, L) of cleaned texts (N)."""
         return np.tensordot(self._weights, np.stack([part.logits(texts) for part in self._parts]), axes=1)

@@ -1,4 +1,4 @@
-"""Runs a TF-IDF + logistic regression model from JSON and safetensors; scikit-learn is needed to fit it only."""
+"""Runtime of TF-IDF + logistic regression, from JSON and safetensors; scikit-learn is needed only to fit it."""
 
 import json
 import re
@@ -12,14 +12,21 @@ import numpy as np
 VOCABULARY = "vocabulary.json"
 WEIGHTS = "linear.safetensors"
 PARAMETERS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase")
-REMEMBERED = 5_000  # words whose n-grams are at hand, 2 MB: the last ones read make up nearly all of a text
-LONGEST = 40  # letters of such a word: what has no spaces, as Base64 or Thai, never comes again
-CHUNK = 256  # texts weighed together
+REMEMBERED = 5_000  # words whose n-grams are cached, 2 MB: recent words make up nearly all of a text
+LONGEST = 40  # maximum length of a cached word: strings without spaces, as in Base64 or Thai, don't repeat
+CHUNK = 256  # texts per matrix product
 NONE = np.empty(0, dtype=np.int64)
 
 
 def save_linear(folder: Path, vectoriser: Any, coefficients: np.ndarray, intercepts: np.ndarray) -> dict[str, Any]:
-    """Write a fitted `FeatureUnion` of `TfidfVectorizer`s and weights (L, F); returns the manifest's `runtime`."""
+    """Write a fitted vectoriser and its linear weights; return the manifest's `runtime` section.
+
+    Args:
+        folder: Folder of the bundle.
+        vectoriser: Fitted `FeatureUnion` of `TfidfVectorizer`s with F features.
+        coefficients: Weights (L, F).
+        intercepts: Intercepts (L,).
+    """
     from safetensors.numpy import save
 
     tensors = {"coefficients": coefficients, "intercepts": intercepts}
@@ -29,12 +36,17 @@ def save_linear(folder: Path, vectoriser: Any, coefficients: np.ndarray, interce
         sorts.append({"name": name, "terms": terms, **{p: getattr(part, p) for p in PARAMETERS}})
         tensors[f"idf.{name}"] = part.idf_.astype(np.float32)
     (folder / VOCABULARY).write_text(json.dumps(sorts, ensure_ascii=False), encoding="utf-8")
-    (folder / WEIGHTS).write_bytes(save(tensors))  # save_file writes for its owner alone; a container is another
+    (folder / WEIGHTS).write_bytes(save(tensors))  # save_file would let only the owner read it, not a container
     return {"type": "linear", "precision": "fp32", "files": [VOCABULARY, WEIGHTS]}
 
 
 class LinearRuntime:
-    """TF-IDF + linear layer: the figures of scikit-learn's own vectoriser, at a fraction of its time a text."""
+    """TF-IDF + linear layer: the same results as scikit-learn's own vectoriser, in a fraction of its time per text.
+
+    Args:
+        folder: Folder of the bundle.
+        runtime: The manifest's `runtime` section.
+    """
 
     def __init__(self, folder: Path, runtime: Mapping[str, Any]) -> None:  # noqa: ARG002  (one signature for all)
         from safetensors.numpy import load_file
@@ -48,7 +60,7 @@ class LinearRuntime:
             start += len(sort["terms"])
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Logits (N, L) of cleaned texts."""
+        """Return the logits (N, L) of cleaned texts (N)."""
         found = np.tile(self._intercepts, (len(texts), 1)).astype(np.float32)
         for start in range(0, len(texts), CHUNK):
             chunk = slice(start, start + CHUNK)
@@ -58,7 +70,7 @@ class LinearRuntime:
 
 
 class _Part:
-    """What one sort of n-grams adds to the logits of texts.
+    """The contribution of one type of n-grams to the logits of texts.
 
     Source: https://scikit-learn.org/stable/modules/feature_extraction.html#tfidf-term-weighting
     """
@@ -75,7 +87,7 @@ class _Part:
         )
 
     def shares(self, texts: Sequence[str]) -> np.ndarray:
-        """Their shares (N, L) of the logits."""
+        """Return the contributions (N, L) to the logits of cleaned texts (N)."""
         found = [self._columns(text.lower() if self._lower else text) for text in texts]
         rows = np.repeat(np.arange(len(texts)), [len(columns) for columns in found])
         cells, counts = np.unique(rows * len(self._idf) + np.concatenate(found), return_counts=True)
@@ -88,7 +100,7 @@ class _Part:
 
 
 def _of_words(columns: Mapping[str, int], lengths: range, token: re.Pattern[str]) -> Callable[[str], np.ndarray]:
-    """Columns of the word n-grams of a text."""
+    """Return a function that returns the columns of the word n-grams of a text."""
 
     def find(text: str) -> np.ndarray:
         words = token.findall(text)
@@ -99,12 +111,12 @@ def _of_words(columns: Mapping[str, int], lengths: range, token: re.Pattern[str]
 
 
 def _of_characters(columns: Mapping[str, int], lengths: range) -> Callable[[str], np.ndarray]:
-    """Columns of the character n-grams inside the words of a text, each with a space before and after it."""
+    """Return a function that returns the columns of the character n-grams of a text's words, padded with spaces."""
 
     @lru_cache(REMEMBERED)
     def of_word(word: str) -> np.ndarray:
         padded = f" {word} "
-        # a word that is shorter than n counts once, as the n-gram that it is
+        # a word shorter than n counts once, as one n-gram
         longest = next((n for n in lengths if n >= len(padded)), lengths[-1])
         ngrams = (padded[at : at + n] for n in lengths if n <= longest for at in range(max(1, len(padded) - n + 1)))
         return _known(columns, ngrams)

@@ -1,4 +1,4 @@
-"""Runs an ONNX model with ONNX Runtime and its tokenizer with `tokenizers`."""
+"""Runtime of an ONNX model: ONNX Runtime, and its tokenizer with `tokenizers`."""
 
 import math
 import os
@@ -14,17 +14,21 @@ import numpy as np
 from volant.bundle.runtime.reader import HEAD, Reader
 
 TOKENIZER = "tokenizer.json"
-BATCH_TOKENS = 192  # padded tokens a batch: hardly any padding, and a core's caches hold it; more gains nothing
-ROUNDS = 6  # batches of each thread at least: the smaller the last, the shorter one waits for the other
-SPIN_MICROSECONDS = "30"  # that a thread without work waits awake
+BATCH_TOKENS = 192  # padded tokens per batch: little padding, and it fits a core's caches; more is no faster
+ROUNDS = 6  # minimum batches per thread: the smaller the last one, the less threads wait for each other
+SPIN_MICROSECONDS = "30"  # that an idle thread spins
 CGROUP = Path("/sys/fs/cgroup")
 
 
 class OnnxRuntime:
     """A tokenizer and an ONNX graph `(input_ids, attention_mask) -> logits`.
 
-    Each core computes small batches of its own, in a session of one thread: that is faster than all cores on one large
-    batch. Only a lone one has all of them, in another session. `OMP_NUM_THREADS` says how many cores.
+    Each core computes its own small batches, in a session of one thread: that is faster than all cores on one large
+    batch. A single batch is computed by all cores, in another session. `OMP_NUM_THREADS` sets the number of cores.
+
+    Args:
+        folder: Folder of the bundle.
+        runtime: The manifest's `runtime` section.
     """
 
     def __init__(self, folder: Path, runtime: Mapping[str, Any]) -> None:
@@ -40,7 +44,7 @@ class OnnxRuntime:
         self._all = load(self._count) if self._count > 1 else self._each
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Logits (N, L) of cleaned texts, computed in batches of like length and put back in order."""
+        """Return the logits (N, L) of cleaned texts (N), computed in batches of similar length."""
         read = self._reader.ids(texts)
         lengths = np.array([len(row) for row in read])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
@@ -65,13 +69,19 @@ class OnnxRuntime:
 
 
 def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> Any:
-    """A loaded graph, an `onnxruntime.InferenceSession` on this many threads, optimised as it was when it was made."""
+    """Load a graph as an `onnxruntime.InferenceSession`, optimised as it was when the bundle was made.
+
+    Args:
+        model: The ONNX file.
+        disabled_optimizers: Names of optimisers of ONNX Runtime to disable.
+        threads: Number of threads of the session.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # a lone text's next product comes sooner than a thread wakes up; spinning longer takes its core from the others
+    # for a single text, the next product starts sooner than a thread wakes; longer spinning takes cores from others
     options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
     return onnxruntime.InferenceSession(
         str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled_optimizers
@@ -79,7 +89,7 @@ def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> An
 
 
 def asked_threads() -> int | None:
-    """How many threads `OMP_NUM_THREADS` asks for, if it does: a number, or one for each level (`4,2`).
+    """Return the number of threads in `OMP_NUM_THREADS`, if set: a number, or one for each level (`4,2`).
 
     Source: https://www.openmp.org/spec-html/5.1/openmpse59.html
     """
@@ -88,27 +98,27 @@ def asked_threads() -> int | None:
 
 
 def cores(limits: Path = CGROUP) -> int:
-    """How many cores this process may use: those it may run on, or its container's share of them if that is less.
+    """Return the number of cores that this process may use, within its affinity and its container's quota.
 
     Args:
-        limits: Where the kernel tells a container its limits.
+        limits: Folder where the kernel exposes a container's limits.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, quota(limits) or allowed)
 
 
 def quota(limits: Path = CGROUP) -> int | None:
-    """How many cores a container may keep busy (`docker run --cpus`), rounded up; none where there is no limit.
-
-    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files, and version 1's `cpu.cfs_quota_us`
+    """Return the number of cores that a container may use (`docker run --cpus`), rounded up; None without a limit.
 
     Args:
-        limits: Where the kernel tells a container its limits.
+        limits: Folder where the kernel exposes a container's limits.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files, and version 1's `cpu.cfs_quota_us`
     """
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         try:
             microseconds, period = map(int, " ".join((limits / name).read_text() for name in names).split())
-        except (OSError, ValueError):  # no such file, or `max`
+        except (OSError, ValueError):  # the file doesn't exist, or holds `max`
             continue
         if microseconds > 0 and period > 0:
             return math.ceil(microseconds / period)
@@ -116,11 +126,11 @@ def quota(limits: Path = CGROUP) -> int | None:
 
 
 def share(tokens: int, threads: int) -> int:
-    """Padded tokens of a batch, so that every thread has as many batches as the others.
+    """Return the padded tokens per batch with which every thread gets equally many batches.
 
     Args:
-        tokens: All of them, without padding: a fifth comes to them.
-        threads: Which share them.
+        tokens: Number of all tokens without padding; padding adds about a fifth.
+        threads: Number of threads.
 
     Example:
         >>> share(100, threads=2), share(400, threads=2), share(10_000, threads=2)
@@ -132,7 +142,7 @@ def share(tokens: int, threads: int) -> int:
 
 
 def batches(lengths: np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndarray]:
-    """Row numbers grouped by like length, each group within `budget` padded tokens (a longer row goes alone).
+    """Yield row numbers grouped by similar length, each group within `budget` padded tokens; a longer row is alone.
 
     Example:
         >>> [rows.tolist() for rows in batches(np.array([1, 9, 2, 8]), budget=16)]

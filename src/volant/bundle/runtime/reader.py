@@ -1,4 +1,4 @@
-"""Texts to token ids, at most so many of each: one form for training, export and service."""
+"""Texts as token ids, up to a maximum length: the same for training, export and service."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,13 @@ HEAD, HEAD_TAIL = "head", "head_tail"
 
 
 class Reader:
-    """A tokenizer that reads a text up to a length; the same in training as in a bundle.
+    """A tokenizer that truncates texts to a maximum length; the same in training as in a bundle.
 
     Args:
-        tokenizer: A `tokenizers.Tokenizer`; it is set up for this reader.
-        max_length: Tokens that are read, those at the ends that the tokenizer adds among them.
-        truncation: Of a longer text, `head` keeps the first tokens, `head_tail` the first and the last half of them.
+        tokenizer: A `tokenizers.Tokenizer`; it is configured for this reader.
+        max_length: Maximum number of tokens, including the special tokens that the tokenizer adds.
+        truncation: Part of a longer text that is kept: `head`, the first tokens; `head_tail`, the first half and the
+            last half of `max_length`.
 
     Source: Sun et al. 2019, How to Fine-Tune BERT for Text Classification?, https://arxiv.org/abs/1905.05583
     """
@@ -29,15 +30,15 @@ class Reader:
         self._added = tokenizer.num_special_tokens_to_add(False)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text."""
+        """Return the token ids of each text."""
         return [both_ends(encoding.ids, self._length) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
     def measured(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[str, float]]:
-        """Token ids of each text; the share of texts that are cut, and of all tokens, those that are read."""
+        """Return the token ids of each text, the share of truncated texts, and the share of tokens that are read."""
         ids: list[list[int]] = []
         whole = np.zeros(len(texts), dtype=np.int64)
         for row, encoding in enumerate(self._tokenizer.encode_batch_fast(list(texts))):
-            parts = [encoding, *encoding.overflowing]  # what truncation cut off, if the tokenizer does it
+            parts = [encoding, *encoding.overflowing]  # the tokens after the truncation, if the tokenizer truncates
             whole[row] = sum(len(part.ids) - self._added for part in parts)
             ids.append(both_ends(encoding.ids, self._length))
         read = np.array([len(row) - self._added for row in ids], dtype=np.int64)
@@ -47,7 +48,7 @@ class Reader:
 
 
 def both_ends(ids: list[int], length: int) -> list[int]:
-    """The first and the last half of ids that are more than `length`.
+    """Return the first and the last half of `length` ids, if there are more than `length`.
 
     Example:
         >>> both_ends([1, 2, 3, 4, 5, 6], 4), both_ends([1, 2], 4)

@@ -1,1 +1,1 @@
-"""Who may do what: tokens, limits on requests and connections, rates."""
+"""Access to the service: tokens, limits on requests and connections, rates."""

@@ -1,8 +1,8 @@
-"""Bound what a body may hold before anything is built from it.
+"""Limits on the content of a request body, checked before anything is built from it.
 
 A parser builds an object for each value of a body, and a validator another one for each error: ten megabytes of `1,`
-become gigabytes, and hold the interpreter for a minute. So a body is read whole, its values, depth and numbers are
-counted by a few passes in C that build nothing, and what is beyond the limits never meets a parser.
+become gigabytes, and hold the interpreter for a minute. So a body is read completely, and its values, depth and numbers
+are counted by a few passes in C that build nothing. A body beyond the limits never reaches a parser.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from starlette.types import Message, Receive
 from volant.service.errors import RefusedError
 from volant.service.settings import Limits
 
-DEPTH = 64  # of nested arrays and objects
-DIGITS = 100  # of a number, or letters of a word that is no string
-PER_TEXT = 8  # values and keys that may come with each text of a request
-BESIDE = 2000  # values and keys beside those
-QUICK = 4096  # bytes that cannot hold too much of anything but depth
-SMALL = 64 * 1024  # bytes that are worked on where they are; of more a thread takes care
-SLOWEST = 10_000  # bytes a second that a client must send, after `limits.body_seconds`
+DEPTH = 64  # maximum depth of nested arrays and objects
+DIGITS = 100  # maximum length of a number, or of a word outside quotes
+PER_TEXT = 8  # values and keys that are allowed for each text of a request
+BESIDE = 2000  # further values and keys
+QUICK = 4096  # bytes of a body that is too small to exceed any limit except depth
+SMALL = 64 * 1024  # bytes up to which a body is processed in the event loop; a larger one in a thread
+SLOWEST = 10_000  # minimum bytes per second after `limits.body_seconds`
 
 SPACE, MARKS = b" \t\r\n", b"[]{},:"
 WORDS = bytes(ord(" ") if byte in SPACE + MARKS else ord("x") for byte in range(256))
@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 
 def values(limits: Limits) -> int:
-    """Return how many values and keys a body may hold.
+    """Return the maximum number of values and keys in a body.
 
     Example:
         >>> values(Limits())
@@ -42,16 +42,16 @@ def values(limits: Limits) -> int:
 
 
 def screen(body: bytes, limits: Limits) -> None:
-    """Refuse JSON that holds too many values, is nested too deeply, has a number too long, or is no UTF-8.
+    """Refuse JSON that holds too many values, is nested too deeply, has too long a number, or is not UTF-8.
 
-    Whether it is JSON at all is the parser's business. It takes time in proportion to the body's length.
+    The syntax is left to the parser. The time is proportional to the body's length.
 
     Args:
-        body: JSON, or several lines of it.
-        limits: What one request may hold.
+        body: JSON, or JSON lines.
+        limits: Limits on one request.
 
     Raises:
-        RefusedError: 422, naming the limit.
+        RefusedError: 422; the message names the limit.
 
     Example:
         >>> screen(b'{"texts": ["[[[[", "a, b"]}', Limits())
@@ -83,8 +83,8 @@ def _count(body: bytes, limits: Limits) -> None:
 
 
 def _outside(body: bytes, most: int) -> bytes | None:
-    """Return what stands outside strings; None if there are more strings than values are allowed."""
-    # from the left, so that of a run of backslashes each second one is escaped, and an odd one escapes the quote
+    """Return the parts of a body outside strings; None if there are more strings than values are allowed."""
+    # from the left: in a run of backslashes every second one is escaped, and an odd last one escapes the quote
     plain = body.replace(b"\\\\", b"  ").replace(b'\\"', b"  ") if b"\\" in body else body
     if plain.count(b'"') > 2 * most:
         return None
@@ -92,7 +92,13 @@ def _outside(body: bytes, most: int) -> bytes | None:
 
 
 async def aside(size: int, function: Callable[..., Result], *arguments: object) -> Result:
-    """Return what a function makes of a body; where that is large, in a thread, so that others are answered."""
+    """Return the result of a function on a body; for a large body it runs in a thread, so that other requests go on.
+
+    Args:
+        size: Size of the body in bytes.
+        function: Function to call.
+        arguments: Its arguments.
+    """
     if size <= SMALL:
         return function(*arguments)
     return await asyncio.to_thread(function, *arguments)
@@ -112,7 +118,7 @@ async def read(receive: Receive) -> bytes | None:
 
 
 def again(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read to the app as if it came now; what comes after it is the client's leaving."""
+    """Return a receive function that replays a body that was read, and then passes on further messages."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
@@ -122,11 +128,11 @@ def again(body: bytes, receive: Receive) -> Receive:
 
 
 def patient(receive: Receive, limits: Limits) -> Receive:
-    """Wait for a body, but not for ever: a slow client must hold neither a connection nor a stop of the service.
+    """Return a receive function with time limits, so that a slow client can't hold a connection or a shutdown.
 
     Raises:
-        RefusedError: 408 from the returned function, if nothing comes for `limits.idle_seconds`, or the body is still
-            not there after `limits.body_seconds` and a second more for each 10,000 bytes that came.
+        RefusedError: 408 from the returned function, if no data arrive for `limits.idle_seconds`, or the body is not
+            complete after `limits.body_seconds` plus one second for each 10,000 bytes received.
     """
     begun = time.monotonic()
     received = 0
@@ -134,7 +140,7 @@ def patient(receive: Receive, limits: Limits) -> Receive:
 
     async def patient_receive() -> Message:
         nonlocal whole, received
-        if whole:  # what comes now is that the client goes away
+        if whole:  # the next message is the client's disconnect
             return await receive()
         left = begun + limits.body_seconds + received / SLOWEST - time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""Which client asks, without keeping its address: votes and limits are counted by client."""
+"""Identification of clients without storing their addresses: votes and limits are counted per client."""
 
 import hmac
 import secrets
@@ -15,23 +15,34 @@ from volant.workspace.paths import SERVICE
 
 FILE = SERVICE / "client-key"
 KEY = 32  # bytes
-HEADER = "x-volant-client"  # of what our own pages ask for somebody
+HEADER = "x-volant-client"  # set on requests that the web UI sends on behalf of a client
 NOBODY = "nobody"
-LASTS = 3600  # seconds that such a word is taken
-DIGITS = 20  # of a time; of hundreds no float can be made
+LASTS = 3600  # seconds for which a signed statement is valid
+DIGITS = 20  # maximum length of a time; hundreds of digits don't fit a float
 
 
 def client(request: Request, tokens: Tokens, key: bytes) -> str:
-    """A keyed hash of the request's token where tokens are in use, else of its address.
+    """Return a keyed hash of the request's token where tokens are in use, else of its address.
 
-    Of an IPv6 address it is the network, since one client has as many addresses as it likes in that. Where our own
-    pages ask for somebody, it is the address of that browser.
+    An IPv6 address counts by its network, since one client has many addresses in it. For a request of the web UI, the
+    address is that of the user's browser.
+
+    Args:
+        request: The request.
+        tokens: Tokens of the service.
+        key: Key of the hash, from `client_key`.
     """
     return hmac.digest(key, caller(request, tokens, key).encode(), "sha256").hex()[:24]
 
 
 def caller(request: Request, tokens: Tokens, key: bytes) -> str:
-    """Return the same as `client` not hashed, which takes time: to tell callers apart in memory, and never to keep."""
+    """Return the same identity as `client`, unhashed, which is faster: only for use in memory, never to be stored.
+
+    Args:
+        request: The request.
+        tokens: Tokens of the service.
+        key: Key that signs addresses, from `client_key`.
+    """
     given = token(request.headers.get("authorization"))
     if given and (tokens.is_admin(given) or not tokens.open):
         return f"token {given}"
@@ -41,7 +52,7 @@ def caller(request: Request, tokens: Tokens, key: bytes) -> str:
 
 @lru_cache(maxsize=4096)
 def network(host: str) -> str:
-    """Return whose an address is: it itself for IPv4, its network for IPv6, nobody's if it is no address.
+    """Return the owner of an address: the address itself for IPv4, its network for IPv6, `nobody` if it is invalid.
 
     Example:
         >>> network("192.0.2.7"), network("2001:db8::1:2"), network("::ffff:192.0.2.7"), network("garbage")
@@ -58,7 +69,12 @@ def network(host: str) -> str:
 
 
 def vouch(host: str, key: bytes, now: float | None = None) -> str:
-    """The service's word that a request comes from an address, for whoever asks the service on its behalf.
+    """Return a signed statement that a request comes from an address, for a process that asks on a client's behalf.
+
+    Args:
+        host: Address of the client.
+        key: Key of the signature, from `client_key`.
+        now: Time of the statement in seconds since 1970; the current time if None.
 
     Example:
         >>> vouched(vouch("192.0.2.7", b"key"), b"key")
@@ -69,7 +85,7 @@ def vouch(host: str, key: bytes, now: float | None = None) -> str:
 
 
 def vouched(word: str | None, key: bytes) -> str | None:
-    """The address in such a word; None if it is another's word, or an old one.
+    """Return the address in a signed statement; None if its signature is wrong or it has expired.
 
     Example:
         >>> vouched(vouch("192.0.2.7", b"key").replace(".7", ".8"), b"key") is None
@@ -86,10 +102,10 @@ def vouched(word: str | None, key: bytes) -> str | None:
 
 
 def client_key(root: Path = Path()) -> bytes:
-    """The key under which clients are hashed, made at first, readable by its owner only.
+    """Return the key that clients are hashed with; it is made at first use, and readable by its owner only.
 
     Raises:
-        VolantError: If the file is empty or cut off: whoever knows the key votes as anybody.
+        VolantError: If the file is empty or truncated: with a known key anybody could vote as anybody.
     """
     path = root / FILE
     make_secret(path, secrets.token_bytes(KEY))

@@ -1,7 +1,7 @@
-"""What one client may hold before any request of it is read: connections, the bytes of a header, the time for them.
+"""Limits on a client before any of its requests is read: connections, bytes of a header, and the time for them.
 
-uvicorn's parser of HTTP (httptools) has none of these limits, and no place in it where one could be given; so this is
-the protocol that uvicorn uses for each connection, with its limits around it.
+uvicorn's HTTP parser (httptools) has none of these limits, and no hook for them. So this is the protocol that uvicorn
+uses for each connection, wrapped with the limits.
 """
 
 import asyncio
@@ -18,16 +18,20 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from volant.service.access.clients import network
 from volant.service.settings import Limits
 
-TRUSTED = "FORWARDED_ALLOW_IPS"  # uvicorn's: the proxies whose X-Forwarded-For is believed
-HEADERS = 100  # in one request
-URL = 8192  # bytes of an address
-FILES = 3 / 4  # of the files that the process may open, for connections
-FRAMING = 8  # bytes around its pieces that a byte of a chunked body may bring
-SWEEP = 1.0  # seconds
+TRUSTED = "FORWARDED_ALLOW_IPS"  # uvicorn's: the proxies whose X-Forwarded-For is trusted
+HEADERS = 100  # maximum number in one request
+URL = 8192  # maximum bytes of an address
+FILES = 3 / 4  # share of the process's open files that connections may use
+FRAMING = 8  # maximum framing bytes for each byte of a chunked body
+SWEEP = 1.0  # seconds between two checks of all connections
 
 
 class Open:
-    """The open connections of this process, the oldest first."""
+    """The open connections of this process, the oldest first.
+
+    Args:
+        limits: Limits on connections.
+    """
 
     def __init__(self, limits: Limits) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -40,10 +44,10 @@ class Open:
         self._sweeping = False
 
     def add(self, connection: "Guarded", host: str) -> bool:
-        """Take a connection; where there are too many, the oldest that waits for a request makes room.
+        """Accept a connection; if there are too many, close the oldest one that waits for a request.
 
         Returns:
-            False if all of them are at work.
+            False if all of them are in use: the new one is not accepted.
         """
         client = "" if host in self._proxies else network(host)
         crowded = bool(client) and self._clients[client] >= self.most_of_one
@@ -57,11 +61,11 @@ class Open:
         return True
 
     def remove(self, connection: "Guarded") -> None:
-        """Forget a connection."""
+        """Remove a closed connection."""
         client = self._all.pop(connection, None)
         if client is not None:
             self._clients[client] -= 1
-            self._clients += Counter()  # drops those with none
+            self._clients += Counter()  # drops clients without connections
 
     def _make_room(self, client: str | None) -> bool:
         for connection, owner in self._all.items():
@@ -84,13 +88,13 @@ class Guarded(HttpToolsProtocol):
     """A connection with limits.
 
     Attributes:
-        waiting_since: Since when it waits for the rest of a request's header; None while a request is at work.
+        waiting_since: Time since which it waits for the rest of a request's header; None during a request.
     """
 
     open: Open
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or refuse it."""
+        """Accept the connection, or refuse it."""
         super().connection_made(transport)
         self.waiting_since: float | None = self.loop.time()
         self._paused_since: float | None = None
@@ -100,12 +104,12 @@ class Guarded(HttpToolsProtocol):
             self._refuse(503, "Too many connections are open here. Close some, or try again.", "retry-after: 1\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Remove the connection."""
         self.open.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, as long as the header and what stands around a body are not without end."""
+        """Parse data, and refuse a header or a chunk framing that is too large."""
         if self._refused:
             return
         self._piece = len(data)
@@ -121,7 +125,7 @@ class Guarded(HttpToolsProtocol):
             self._refuse(400, "The chunks of the body are too small, or its trailer too long. Send larger chunks.")
 
     def on_headers_complete(self) -> None:
-        """Begin with the request, unless its header is too large."""
+        """Start the request, unless its header is too large."""
         self._in_header, self.waiting_since = False, None
         self._header = self._framing = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -133,36 +137,36 @@ class Guarded(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Pass a piece of a body on."""
+        """Pass on a piece of a body."""
         self._framing = max(0, self._framing - FRAMING * len(body))
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End a body; what comes now is the next header."""
+        """End a body; the next data are a header."""
         self._in_header = True
-        self._header = -self._piece  # of which it is not known how much is the next header
+        self._header = -self._piece  # it is unknown how much of this piece is the next header
         if not self._refused:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        if self.cycle.response_complete:  # else another one was sent already
+        if self.cycle.response_complete:  # else the next request has arrived already
             self.waiting_since = self.loop.time()
 
     def pause_writing(self) -> None:
-        """Note since when the client takes nothing."""
+        """Note the time since which the client reads nothing."""
         self._paused_since = self.loop.time()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """The client takes on."""
+        """Note that the client reads again."""
         self._paused_since = None
         super().resume_writing()
 
     def check(self, now: float) -> None:
-        """Let go whoever is too slow with a header, or takes nothing of an answer."""
+        """Close the connection if the client is too slow to send a header, or to read an answer."""
         limits = self.open.limits
         if self._paused_since is not None and now - self._paused_since > limits.body_seconds:
             self.transport.abort()
@@ -174,18 +178,18 @@ class Guarded(HttpToolsProtocol):
                 self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
+        """Refuse data that are not HTTP."""
         self._refuse(400, f"{msg} Send HTTP/1.1, as the API page (/docs) shows.")
 
     def _unsupported_upgrade_warning(self) -> None:
-        """The request is answered as if it had not asked for that; that is no business of the log."""
+        """Log nothing: the request is answered as if it had not asked for an upgrade."""
 
     def _too_large(self) -> None:
         most = self.open.limits.header_bytes
         self._refuse(431, f"The header has more than {most} bytes (limits.header_bytes), or more than {HEADERS} lines.")
 
     def _refuse(self, status: int, error: str, more: str = "") -> None:
-        """Answer without any request, and end the connection."""
+        """Answer without a request, and close the connection."""
         self._refused = True
         body = json.dumps({"error": error}).encode()
         told = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{more}\r\n"
@@ -194,7 +198,7 @@ class Guarded(HttpToolsProtocol):
 
 
 def use(limits: Limits) -> None:
-    """Let uvicorn take connections this way, no WebSockets, and no proxy's word unless it is told whose.
+    """Make uvicorn use this protocol, accept no WebSockets, and trust no proxy unless one is configured.
 
     Call it before uvicorn is configured.
     """
@@ -205,4 +209,4 @@ def use(limits: Limits) -> None:
 
 
 async def _nothing(*_: Any) -> None:
-    """An app that is never asked."""
+    """Do nothing: an app that is never called."""

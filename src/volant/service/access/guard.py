@@ -1,4 +1,4 @@
-"""What stands before every route: tokens, and the size of a body."""
+"""Checks before every route: tokens, and the size of a body."""
 
 import json
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from volant.service.access.tokens import Tokens, token
 from volant.service.errors import RefusedError
 from volant.service.settings import Limits, Settings
 
-# whoever looks after the process asks without a token, and learns nothing but that it lives
+# health checks need no token, and reveal only the state of the process
 OPEN = ("/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready")
-FIRST = "/"  # only says where the pages are
+FIRST = "/"  # only redirects to the web UI or the API page
 UPLOADS = ("/jobs", "/ui/gradio_api/upload")  # forms with a file in them
-DIGITS = 20  # of a length; int() of thousands is refused by Python
-FORM = 1024 * 1024  # of a form, beside its file
+DIGITS = 20  # maximum length of a Content-Length; Python's int() refuses thousands of digits
+FORM = 1024 * 1024  # maximum bytes of a form in addition to its file
 TOKEN_NEEDED = "A token is needed: `Authorization: Bearer TOKEN`; in a browser any user name, the token as password."
-# one header each: Chromium finds no challenge that it knows in a list of them
+# one header each: Chromium doesn't recognise a challenge in a list
 CHALLENGES = ("Bearer", 'Basic realm="volant", charset="UTF-8"')
 
 
 def check_texts(texts: Sequence[str], limits: Limits) -> None:
-    """Refuse texts that are too many, too long, or no Unicode.
+    """Refuse texts that are too many, too long, or invalid Unicode.
 
     Raises:
-        RefusedError: 422, naming the limit.
+        RefusedError: 422; the message names the limit.
 
     Example:
         >>> check_texts(["a", "b"], Limits(texts_per_request=1))
@@ -62,14 +62,20 @@ def _is_unicode(text: str) -> bool:
 
 @dataclass
 class Guard:
-    """Refuses a request before any route sees it; plain ASGI, as it stands before every one."""
+    """Plain ASGI middleware that refuses a request before any route receives it."""
 
     app: ASGIApp
     settings: Settings
     tokens: Tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the token, and the size and the time of what is sent."""
+        """Check the token, and the size and the duration of the request's body.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -89,7 +95,7 @@ class Guard:
             await self._counted(scope, receive, send, largest, screened=not form)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, largest: int, screened: bool) -> None:
-        """A body is counted as it comes, since its length may not be said, and must come; nobody waits for more."""
+        """Count a body as it arrives, since its length may not be declared, and refuse it once it is too large."""
         size, refusal = 0, None
 
         async def counting() -> Message:
@@ -108,17 +114,17 @@ class Guard:
         async def instead(message: Message) -> None:
             if refusal is None:
                 await send(message)
-            elif message["type"] == "http.response.start":  # whatever a route made of the error
+            elif message["type"] == "http.response.start":  # replaces the route's own error response
                 await refuse(scope, send, refusal.status, str(refusal), {"Connection": "close"})
 
-        with suppress(ClientDisconnect):  # nobody is there to be told
+        with suppress(ClientDisconnect):  # the client has disconnected
             if screened:
                 await self._screened(scope, counting, send)
             else:
                 await self.app(scope, counting, instead)
 
     async def _screened(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read a body whole, and let the app see it if it holds no more than it may."""
+        """Read a whole body, and pass it on if its content is within the limits."""
         try:
             body = await read(receive)
             if body is None:
@@ -141,13 +147,13 @@ def _is_open(path: str) -> bool:
 
 
 def _is_form(path: str, kind: str) -> bool:
-    """Whether a file may come with it; JSON is never a form, whichever path it is sent to."""
+    """Return True if the body may contain a file; JSON is never a form, on any path."""
     upload = any(path == place or path.startswith(f"{place}/") for place in UPLOADS)
     return upload and kind not in ("application/json", "")
 
 
 def _json_part(scope: Scope, body: bytes) -> bytes:
-    """What of a body a parser of JSON will see; the rest has bounds of its own where it is read."""
+    """Return the part of a body that a JSON parser will read; the rest has its own limits where it is read."""
     headers = _first(scope)
     if scope["path"] == "/invocations" and media(headers) == "text/csv":
         return b""
@@ -157,12 +163,12 @@ def _json_part(scope: Scope, body: bytes) -> bytes:
 
 
 def _first(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers; of one that comes twice the first, as the routes see it."""
+    """Return the headers; of a repeated one the first, as the routes do."""
     return dict(reversed(scope["headers"]))
 
 
 def media(headers: dict[bytes, Any]) -> str:
-    """Return the type of a body, without its parameters.
+    """Return the media type of a body, without its parameters.
 
     Example:
         >>> media({b"content-type": b"Text/CSV; charset=utf-8"})
@@ -173,7 +179,7 @@ def media(headers: dict[bytes, Any]) -> str:
 
 
 async def _discard(receive: Receive, most: int) -> None:
-    """Read what a client is still sending, else it sees a broken connection instead of the answer; not without end."""
+    """Read the rest of a request up to a limit, else the client gets a broken connection instead of the answer."""
     with suppress(RefusedError):
         while most > 0:
             message = await receive()
@@ -183,7 +189,15 @@ async def _discard(receive: Receive, most: int) -> None:
 
 
 async def refuse(scope: Scope, send: Send, status: int, error: str, headers: dict[str, str]) -> None:
-    """Answer with a problem, without any framework."""
+    """Answer with a problem, without any framework.
+
+    Args:
+        scope: ASGI scope.
+        send: ASGI send function.
+        status: HTTP status.
+        error: Message for the client.
+        headers: Further headers of the answer.
+    """
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return

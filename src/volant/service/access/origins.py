@@ -1,4 +1,4 @@
-"""Requests that other web sites send through a visitor's browser: DNS rebinding and cross-site requests."""
+"""Protection from requests of other web sites through a visitor's browser: DNS rebinding and cross-site requests."""
 
 import logging
 import os
@@ -19,20 +19,20 @@ VARIABLE = "VOLANT_HOSTS"
 ANY = "*"
 NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:\d{1,5})?")
 SAFE = ("GET", "HEAD", "OPTIONS")
-WARNED = 100  # refused names that are logged; whoever makes up more fills no log
+WARNED = 100  # maximum number of refused names that are logged, so that made-up names can't fill the log
 
 
 class Hosts:
-    """The names that the service answers to.
+    """The host names of the service.
 
-    IP addresses, `localhost` and this machine's own name always count: no other web site can have them.
+    IP addresses, `localhost` and this machine's own name are always included: no other web site can have them.
 
     Args:
-        names: Further ones, as `service.yaml` gives them: `ml.example.com`, `ml.example.com:8443`, `*.example.com`,
-            or `*` for any name.
+        names: Further names, as in `service.yaml`: `ml.example.com`, `ml.example.com:8443`, `*.example.com`, or `*` for
+            any name.
 
     Raises:
-        VolantError: If one is not a valid name.
+        VolantError: If a name is not valid.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -43,7 +43,7 @@ class Hosts:
         self._endings = (".localhost", *(name[1:] for name in self._names if name.startswith("*.")))
 
     def answers(self, host: str) -> bool:
-        """Whether a `Host` header names this service.
+        """Return True if a `Host` header names this service.
 
         Example:
             >>> hosts = Hosts(["ml.example.com"])
@@ -54,7 +54,7 @@ class Hosts:
         return ANY in self._names or name in self._names or name.endswith(self._endings) or _is_address(name)
 
     def trusts(self, origin: str, host: str) -> bool:
-        """Whether a page of this origin is the service's own; behind a proxy that changes `Host`, by the given names.
+        """Return True if an origin is the service's own; behind a proxy that changes `Host`, by the configured names.
 
         Example:
             >>> hosts = Hosts(["ml.example.com", "*"])
@@ -67,7 +67,7 @@ class Hosts:
 
 @dataclass
 class OriginGuard:
-    """Refuses what another web site sends through a visitor's browser; plain ASGI, before every route."""
+    """Plain ASGI middleware that refuses requests that another web site sends through a visitor's browser."""
 
     app: ASGIApp
     hosts: Hosts
@@ -77,7 +77,13 @@ class OriginGuard:
         self._warned = set[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the name that was asked for and the page that asks."""
+        """Check the requested host name and the origin of the request.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
             await self.app(scope, receive, send)
@@ -97,12 +103,12 @@ class OriginGuard:
         return None
 
     def _exempt(self, path: str, headers: dict[bytes, str]) -> bool:
-        """Health says nothing; and no browser gives a token of this service to a page of another name."""
+        """Return True for health checks, and where a token is needed: no browser sends it under another name."""
         given = token(headers.get(b"authorization"))
         return path in OPEN or not self.tokens.open or self.tokens.is_admin(given)
 
     def _own(self, headers: dict[bytes, str]) -> bool:
-        """Whether a request comes from no page, or from one of our own.
+        """Return True if a request comes from no web page, or from one of the service's own.
 
         Source: https://pkg.go.dev/net/http#CrossOriginProtection, which does the same.
         """

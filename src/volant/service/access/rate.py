@@ -1,4 +1,4 @@
-"""How much a client may say: counted for all workers together, and on over a restart."""
+"""Rate limit per client: counted for all workers together, and across restarts."""
 
 import logging
 import sqlite3
@@ -14,17 +14,22 @@ log = logging.getLogger(__name__)
 
 
 class Rate:
-    """So many a minute for each client, in a burst or evenly (a token bucket)."""
+    """A token bucket for each client: a number of requests per minute, in a burst or evenly.
+
+    Args:
+        per_minute: Requests per minute.
+        root: The project's root.
+    """
 
     def __init__(self, per_minute: int, root: Path = Path()) -> None:
         self._per_minute, self._path = per_minute, root / FILE
 
     def wait(self, client: str) -> float:
-        """Seconds that a client has to wait; 0 if it may go on, which is counted."""
+        """Count a request of a client; return the seconds to wait, or 0 if the request is allowed."""
         now = time.time()
         try:
             with opened(self._path, TABLE) as base:
-                base.execute("DELETE FROM clients WHERE seen < ?", (now - 60,))  # theirs are full again
+                base.execute("DELETE FROM clients WHERE seen < ?", (now - 60,))  # their buckets are full again
                 asked = "SELECT tokens, seen FROM clients WHERE client = ?"
                 tokens, seen = base.execute(asked, (client,)).fetchone() or (self._per_minute, now)
                 tokens = min(self._per_minute, tokens + max(0, now - seen) * self._per_minute / 60)

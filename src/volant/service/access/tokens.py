@@ -1,4 +1,4 @@
-"""Who may do what: the admin token for what changes the service, and tokens for everything else if any are set."""
+"""Tokens: the admin token for changes to the service, and API tokens for all other requests, if any are set."""
 
 import base64
 import binascii
@@ -12,21 +12,22 @@ from volant.workspace.files import private
 from volant.workspace.paths import SERVICE
 
 FILE = SERVICE / "admin-token"
-SHORTEST = 16  # characters of the admin token in that file
+SHORTEST = 16  # minimum characters of the admin token in the file
 ADMIN, API = "VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"
 
 
 class Tokens:
     """The tokens of a running service.
 
-    `VOLANT_ADMIN_TOKEN`, else a token that is made at the first start and kept in a file that only its owner can read.
-    `VOLANT_API_TOKENS`: separated by commas or spaces; if it is empty, everybody may ask.
+    `VOLANT_ADMIN_TOKEN` sets the admin token; else one is generated at the first start and stored in a file that only
+    its owner can read. `VOLANT_API_TOKENS` sets the API tokens, separated by commas or spaces; if it is empty, no token
+    is needed for predictions.
 
     Args:
         root: The project's root.
 
     Raises:
-        VolantError: If that file is empty or cut off.
+        VolantError: If the token file is empty or truncated.
     """
 
     def __init__(self, root: Path = Path()) -> None:
@@ -35,21 +36,21 @@ class Tokens:
 
     @property
     def open(self) -> bool:
-        """Whether everybody may ask."""
+        """True if predictions need no token."""
         return not self._api
 
     def is_admin(self, given: str | None) -> bool:
-        """Whether a token is the admin's; it takes as long for each wrong one."""
+        """Return True if a token is the admin token; compared in constant time."""
         return _same(given, self._admin)
 
     def may_ask(self, given: str | None) -> bool:
-        """Whether whoever gives this token may ask for predictions."""
-        same = [_same(given, token) for token in (*self._api, self._admin)]  # each is compared: as long for all
+        """Return True if a token is sufficient for predictions."""
+        same = [_same(given, token) for token in (*self._api, self._admin)]  # all are compared: constant time
         return self.open or any(same)
 
 
 def token(authorization: str | None) -> str | None:
-    """The token in an `Authorization` header: `Bearer TOKEN`, or the password of `Basic`, which a browser asks for.
+    """Return the token in an `Authorization` header: `Bearer TOKEN`, or the password of `Basic` (used by browsers).
 
     Example:
         >>> token("Bearer abc"), token("Basic OmFiYw=="), token("Negotiate x"), token(None)
@@ -71,7 +72,11 @@ def _same(given: str | None, token: str) -> bool:
 
 
 def _kept(path: Path) -> str:
-    """The token in the file; it is told by the worker that made it."""
+    """Return the token in the file; the worker that generates it prints it.
+
+    Raises:
+        VolantError: If the file is empty or truncated.
+    """
     made = secrets.token_urlsafe(24)
     if make_secret(path, f"{made}\n".encode()):
         print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
@@ -85,12 +90,12 @@ def _kept(path: Path) -> str:
 
 
 def make_secret(path: Path, secret: bytes) -> bool:
-    """Write a secret that only its owner may read, unless there is one; never seen half-written, or by others.
+    """Write a secret that only its owner can read, unless the file exists; it is never visible half-written.
 
-    It is on the disk before it has its name, so that no crash leaves an empty file.
+    It is flushed to disk before it gets its name, so that a crash can't leave an empty file.
 
     Returns:
-        Whether it was written: of several workers that start at once, one does.
+        True if it was written: of several workers that start at once, only one writes it.
     """
     private(path.parent)
     if path.exists():
@@ -103,7 +108,7 @@ def make_secret(path: Path, secret: bytes) -> bool:
     try:
         os.link(part, path)
         _sync(path.parent)
-    except FileExistsError:  # another worker was quicker
+    except FileExistsError:  # another worker was faster
         return False
     finally:
         part.unlink()
@@ -111,7 +116,7 @@ def make_secret(path: Path, secret: bytes) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Flush the names in a folder to disk."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -1,4 +1,4 @@
-"""Deploy, rename, change, roll back and remove while the service runs; for whoever has the admin token."""
+"""Routes of the admin: deploy, rename, change, roll back and remove while the service runs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ GONE = 204
 
 
 class Deploying:
-    """What an admin may do; the routes below and the web UI share it. Every call returns when the model answers.
+    """The operations of an admin, for the routes and for the web UI; every call returns once the model answers.
 
     Args:
         state: The service.
@@ -27,12 +27,17 @@ class Deploying:
         self._state = state
 
     def deploy(self, name: str, flywheel: str, version: int | None = None) -> dict[str, Any]:
-        """Let a version answer under a new name: a pinned one, or the active one whichever it is.
+        """Deploy a version under a new name: a pinned one, or the champion.
+
+        Args:
+            name: Name of the deployment.
+            flywheel: Name of the flywheel.
+            version: Number of the pinned version; None follows the champion.
 
         Raises:
-            RefusedError: 409 if the name is taken, 422 if the version can't be had; nothing is deployed then.
+            RefusedError: 409 if the name is taken, 422 if the version is not available; nothing is deployed then.
         """
-        following = self._following  # a packaged service refuses here: before anything is written
+        following = self._following  # a packaged service refuses here, before anything is written
         follow = None if version else "champion"
         self._deployments.add(Deployment(name, flywheel, follow, version))
         if error := following.wait(name):
@@ -42,11 +47,17 @@ class Deploying:
         return self.get(name)
 
     def change(self, name: str, to: str | None = None, version: int | None = None, follow: bool = False) -> Any:
-        """Rename, pin another version, or follow the active one again; what answers goes on until the new one does.
+        """Rename, pin another version, or follow the champion again, without an interruption of the answers.
+
+        Args:
+            name: Name of the deployment.
+            to: Its new name; None keeps it.
+            version: Number of the version to pin; None keeps the present one.
+            follow: Follow the champion again.
 
         Raises:
-            RefusedError: 404 if nothing has the name, 409 if the new one is taken, 422 if the version can't be had;
-                nothing is changed then.
+            RefusedError: 404 if the name is not deployed, 409 if the new one is taken, 422 if the version is not
+                available; nothing is changed then.
         """
         following, old = self._following, self._deployments.get(name)
         changes: dict[str, Any] = {"version": version, "follow": None} if version else {}
@@ -59,10 +70,10 @@ class Deploying:
         return self.get(new.name)
 
     def rollback(self, name: str) -> dict[str, Any]:
-        """Pin the version that answered before; it is still in memory, so that no registry is asked.
+        """Pin the version that answered before; it is still in memory, so the registry is not needed.
 
         Raises:
-            RefusedError: 404 if nothing has the name, 409 if nothing answered before.
+            RefusedError: 404 if the name is not deployed, 409 if no other version answered before.
         """
         _ = self._following, self._deployments.get(name)
         slot = self._state.models.slots.get(name)
@@ -71,17 +82,17 @@ class Deploying:
         return self.change(name, version=int(slot.previous.version))
 
     def remove(self, name: str) -> None:
-        """Let nothing answer under a name any more.
+        """Remove a deployment.
 
         Raises:
-            RefusedError: 404 if nothing has the name.
+            RefusedError: 404 if the name is not deployed.
         """
         following = self._following
         self._deployments.remove(name)
         following.apply()
 
     def get(self, name: str) -> dict[str, Any]:
-        """A deployment as GET /models shows it."""
+        """Return a deployment as GET /models shows it."""
         self._deployments.get(name)
         return next(model for model in describe(self._state) if model["name"] == name)
 
@@ -97,30 +108,30 @@ class Deploying:
 
 
 def router(state: "State") -> APIRouter:
-    """The routes of the admin."""
+    """Return the routes of the admin."""
     routes = APIRouter(prefix="/deployments", tags=["deployments"], dependencies=[state.admin()])
     admin = Deploying(state)
 
     @routes.post("", status_code=201, response_model=ModelState, responses=problems(401, 409, 413, 422, 507))
     def deploy(asked: DeployRequest) -> Any:
-        """Let a version of a flywheel answer under a new name."""
+        """Deploy a version of a flywheel under a new name."""
         return admin.deploy(asked.name, asked.flywheel, asked.version)
 
     @routes.patch("/{name}", response_model=ModelState, responses=problems(401, 404, 409, 413, 422, 507))
     def change(name: str, asked: ChangeRequest) -> Any:
-        """Rename, pin another version, or follow the active one again."""
+        """Rename, pin another version, or follow the champion again."""
         if asked.follow and asked.version:
             raise RefusedError("`follow` and `version` exclude each other: give one.")
         return admin.change(name, asked.name, asked.version, asked.follow is not None)
 
     @routes.post("/{name}/rollback", response_model=ModelState, responses=problems(401, 404, 409, 422, 507))
     def rollback(name: str) -> Any:
-        """Go back at once to the version that answered before."""
+        """Roll back at once to the version that answered before."""
         return admin.rollback(name)
 
     @routes.delete("/{name}", status_code=GONE, responses=problems(401, 404, 409, 422, 507))
     def remove(name: str) -> None:
-        """Let nothing answer under this name any more."""
+        """Remove a deployment."""
         admin.remove(name)
 
     return routes

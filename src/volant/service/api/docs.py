@@ -1,4 +1,4 @@
-"""The API page, offline: Swagger UI as BentoML brings it, on this service's own OpenAPI document."""
+"""The API page, offline: the Swagger UI that BentoML ships, with this service's own OpenAPI document."""
 
 import importlib.util
 import json
@@ -21,9 +21,9 @@ from volant.service.api.tensors import InferRequest
 from volant.service.state import State
 
 ASSETS = "/static_content"
-# read by their routes themselves, so FastAPI doesn't know of them
+# bodies that routes read themselves, so FastAPI doesn't document their models
 BODIES = (PredictRequest, InferRequest)
-# answered by BentoML
+# routes of BentoML
 HEALTH = {
     "/livez": ("Whether the process lives.", []),
     "/healthz": ("The same, as Kubernetes used to call it.", []),
@@ -40,12 +40,12 @@ WARNING: every machine that reaches this one may use the service: it listens on 
     To ask for tokens, set VOLANT_API_TOKENS. To answer this machine only, start it with --host 127.0.0.1 (`make serve`
     does). docs/security.md says who may do what.
 """
-# pages of others must not lay a frame over the API page, and let a visitor click what they can't see
+# prevents clickjacking: other sites must not show the API page in a frame
 HEADERS = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY"}
 
 
 def add(app: FastAPI, state: State) -> None:
-    """Give an app its API page and its first page."""
+    """Add the API page and the first page to an app."""
     found = importlib.util.find_spec("bentoml")
     folder = Path((found and found.origin) or "").parent / "_internal/server/static_content"
     app.mount(ASSETS, StaticFiles(directory=folder), name="assets")
@@ -70,7 +70,7 @@ def add(app: FastAPI, state: State) -> None:
 
 
 def has_ui(app: FastAPI) -> bool:
-    """Whether there are pages for people."""
+    """Return True if the app has the web UI."""
     return getattr(app.state, "ui", False)
 
 
@@ -94,16 +94,16 @@ def _plain(path: str, summary: str, refusals: list[int]) -> dict[str, Any]:
 
 
 def address() -> str:
-    """Where the service answers, as BentoML tells its workers."""
+    """Return the address of the service, as BentoML passes it to its workers."""
     return json.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).get("volant", "http://localhost:3000")
 
 
 def announce(has_ui: bool, is_open: bool) -> None:
-    """Say where people and programs find the service, and who else does; of several workers the first one says it.
+    """Print the addresses of the web UI and the API, and warn if the service is exposed; only the first worker does.
 
     Args:
-        has_ui: Whether there are pages for people.
-        is_open: Whether no token is asked for.
+        has_ui: True if the web UI is available.
+        is_open: True if no token is needed.
     """
     from bentoml import server_context
 
@@ -116,13 +116,13 @@ def announce(has_ui: bool, is_open: bool) -> None:
 
 
 def is_exposed(address: str) -> bool:
-    """Whether other machines reach the service.
+    """Return True if other machines can reach the service.
 
-    BentoML takes IP addresses only, and calls those that stand for all interfaces `localhost`.
+    BentoML accepts only IP addresses, and shows those that stand for all interfaces as `localhost`.
 
     Example:
         >>> is_exposed("http://localhost:3000"), is_exposed("http://127.0.0.1:3000"), is_exposed("http://::1:3000")
         (True, False, False)
     """
-    host = urlsplit(address).netloc.rpartition(":")[0].strip("[]")  # BentoML sets no brackets
+    host = urlsplit(address).netloc.rpartition(":")[0].strip("[]")  # BentoML doesn't put brackets around IPv6 addresses
     return host == "localhost" or not ip_address(host).is_loopback

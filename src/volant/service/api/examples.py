@@ -1,4 +1,4 @@
-"""Examples of the API page: they name what is deployed now, so that each works as it stands."""
+"""Examples of the API page: they name the present deployments, so that each works unchanged."""
 
 from copy import deepcopy
 from itertools import count
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Tree = dict[str, Any]
 TEXT = "A fine film, moving and superb."
-IDENTITY = "0f8fad5bd9cb469fa16570867728950e"  # of a job, of feedback: only earlier answers tell a real one
+IDENTITY = "0f8fad5bd9cb469fa16570867728950e"  # id of a job or of feedback: real ones come from earlier answers
 JSON, FORM = "application/json", "multipart/form-data"
 INFER = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [TEXT]}]}
 NOTHING = {
@@ -32,14 +32,14 @@ PROBLEM = {
 
 
 def fill(page: Tree, state: "State") -> Tree:
-    """An OpenAPI document with an example of each body and parameter, and with the token that is needed.
+    """Return an OpenAPI document with an example of each body and parameter, and with the token that is needed.
 
     Args:
-        page: As FastAPI makes it; it stays as it is.
+        page: Document as FastAPI makes it; it is not changed.
         state: The service.
     """
     tree = deepcopy(page)
-    for schema in tree["components"]["schemas"].values():  # these could not know what is deployed
+    for schema in tree["components"]["schemas"].values():  # the schemas' own examples don't know the deployments
         schema.pop("example", None)
     if not state.tokens.open:
         tree["components"].setdefault("securitySchemes", {})["token"] = TOKEN
@@ -70,7 +70,7 @@ def _parameters(model: Tree) -> Tree:
 
 
 def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
-    """Examples by operation and type."""
+    """Return the examples by operation and type."""
     name, flywheel = model["name"], model["flywheel"]
     kind = KINDS[model["kind"]]
     right = {kind.column: kind.cell(kind.annotate(model["labels"][:1]))}
@@ -86,7 +86,7 @@ def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
     }
     bodies = {operation: {JSON: body} for operation, body in found.items()}
     bodies["POST /jobs"] = {FORM: {"file": "A fine film.\nDull.\n", "model": name}}
-    for prefix in state.settings.jobs.prefixes[:1]:  # without one no address is allowed, and there is no example of one
+    for prefix in state.settings.jobs.prefixes[:1]:  # without a prefix no address is allowed, so there is no example
         bodies["POST /jobs"][JSON] = {"uri": f"{prefix.rstrip('/')}/{flywheel}.csv", "model": name}
     return bodies
 

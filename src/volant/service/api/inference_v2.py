@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2 (KServe, Triton): the same models for clients that speak it.
+"""The Open Inference Protocol v2 (KServe, Triton): the same models for clients of that protocol.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -29,7 +29,7 @@ EXTENSIONS = ["binary_tensor_data", "model_repository"]
 
 
 class ServerMetadata(BaseModel):
-    """What the server is."""
+    """The metadata of the server."""
 
     name: str
     version: str
@@ -37,7 +37,7 @@ class ServerMetadata(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """A tensor that a model takes or gives; -1 is any number of texts."""
+    """An input or output tensor of a model; -1 is any number of texts."""
 
     name: str
     datatype: str
@@ -45,7 +45,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives; `labels` names the columns of `scores`."""
+    """The inputs and outputs of a model; `labels` names the columns of `scores`."""
 
     name: str
     versions: list[str]
@@ -65,7 +65,7 @@ class Indexed(BaseModel):
 
 
 def router(state: "State") -> APIRouter:
-    """The routes of the protocol."""
+    """Return the routes of the protocol."""
     routes = APIRouter(prefix="/v2", tags=["inference protocol v2"])
     _server(routes, state)
     _model(routes, state)
@@ -76,19 +76,19 @@ def router(state: "State") -> APIRouter:
 def _server(routes: APIRouter, state: "State") -> None:
     @routes.get("/health/live")
     def live() -> dict[str, bool]:
-        """Whether the server lives."""
+        """Check that the server is alive."""
         return {"live": True}
 
     @routes.get("/health/ready", responses=problems(503))
     def ready() -> dict[str, bool]:
-        """Whether every deployed model answers."""
+        """Check that every deployed model answers."""
         if waiting := [model["name"] for model in describe(state) if not model["ready"]]:
             raise RefusedError(f"These models don't answer yet: {', '.join(waiting)}.", 503, retry_after=2)
         return {"ready": True}
 
     @routes.get("", response_model=ServerMetadata)
     def server() -> dict[str, Any]:
-        """What the server is."""
+        """Return the metadata of the server."""
         return {"name": "volant", "version": installed_version(), "extensions": EXTENSIONS}
 
 
@@ -103,14 +103,14 @@ def _model(routes: APIRouter, state: "State") -> None:
     @routes.get("/models/{name}/versions/{number}/ready", responses=problems(404, 422, 503))
     @routes.get("/models/{name}/ready", responses=problems(404, 422, 503))
     def ready(name: str, number: str | None = None) -> dict[str, Any]:
-        """Whether a model answers, with that version."""
+        """Check that a model answers, with that version."""
         found(name, number)
         return {"name": name, "ready": True}
 
     @routes.get("/models/{name}/versions/{number}", response_model=ModelMetadata, responses=problems(404, 422, 503))
     @routes.get("/models/{name}", response_model=ModelMetadata, responses=problems(404, 422, 503))
     def model(name: str, number: str | None = None) -> dict[str, Any]:
-        """What a model takes and gives."""
+        """Return the inputs and outputs of a model."""
         answering = found(name, number)
         bundle = answering.bundle
         return {
@@ -127,14 +127,14 @@ def _model(routes: APIRouter, state: "State") -> None:
     @routes.post("/models/{name}/versions/{number}/infer", **told, responses=problems(404, 413, 415, 422, 429, 503))
     @routes.post("/models/{name}/infer", **told, responses=problems(404, 413, 415, 422, 429, 503))
     async def infer(name: str, request: Request, number: str | None = None) -> Response:
-        """Answer one tensor of texts."""
+        """Predict one tensor of texts."""
         found(name, number)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise RefusedError("A compressed body is not taken; send it as it is.", 415)
         sent, header = await request.body(), request.headers.get(JSON_LENGTH)
         asked = await aside(len(sent), tensors.parse, sent, header, state.settings.limits.texts_per_request)
         reply = await state.answer(name, asked.texts, caller(request, state.tokens, key))
-        _require(name, number, reply.version)  # the version may have changed since
+        _require(name, number, reply.version)  # the version may have changed in the meantime
         content, length = await aside(len(sent), tensors.render, asked, reply)
         if length is None:
             return Response(content, media_type="application/json")
@@ -146,7 +146,7 @@ def _repository(routes: APIRouter, state: "State") -> None:
 
     @routes.post("/repository/index", response_model=list[Indexed], responses=problems(413, 422))
     def index(asked: Annotated[dict[str, Any] | None, Body()] = None) -> list[dict[str, str]]:
-        """What is deployed; `{"ready": true}`: only what answers."""
+        """List the deployments; `{"ready": true}` lists only those that answer."""
         known = [
             {
                 "name": model["name"],
@@ -160,14 +160,14 @@ def _repository(routes: APIRouter, state: "State") -> None:
 
     @routes.post("/repository/models/{name}/load", dependencies=only, responses=problems(401, 409, 413, 422))
     def load(name: str) -> dict[str, Any]:
-        """Deploy a flywheel under its own name, following its active version; one that is deployed stays so."""
+        """Deploy a flywheel under its own name, following its champion; an existing deployment is not changed."""
         if name not in {model["name"] for model in describe(state)}:
             admin.deploy(name, name)
         return {}
 
     @routes.post("/repository/models/{name}/unload", dependencies=only, responses=problems(401, 404, 409, 413, 422))
     def unload(name: str) -> dict[str, Any]:
-        """Deploy a model no more."""
+        """Remove a deployment."""
         admin.remove(name)
         return {}
 

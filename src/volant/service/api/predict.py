@@ -1,4 +1,4 @@
-"""POST /predict, and GET /models: what is deployed and what it is."""
+"""POST /predict, and GET /models: the deployments and their models."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
-    """What answers POST /predict."""
+    """Return the handler of POST /predict."""
     key = client_key(state.root)
 
     async def predict(request: Request) -> Response:
-        """Answer one or many texts, in their order."""
+        """Predict one or many texts; the answers keep their order."""
         asked = await read(request, PredictRequest)
         reply = await state.answer(asked.model, asked.texts, caller(request, state.tokens, key))
         best = None if asked.all_scores else asked.top_k
@@ -34,7 +34,7 @@ def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
 
 
 def router(state: "State") -> APIRouter:
-    """The routes that answer texts and say what answers them."""
+    """Return the routes that predict texts and list the deployments."""
     routes = APIRouter(tags=["predict"])
 
     routes.post(
@@ -47,7 +47,7 @@ def router(state: "State") -> APIRouter:
 
     @routes.get("/models", response_model=ModelList)
     def models() -> dict[str, Any]:
-        """What is deployed, which version answers, and why another one doesn't."""
+        """List the deployments, the version that answers, and the error if the wanted version doesn't."""
         registry = state.following.error if state.following else None
         return {"models": describe(state), "registry": registry}
 
@@ -55,18 +55,18 @@ def router(state: "State") -> APIRouter:
 
 
 def answers(reply: Reply, best: int | None) -> list[dict[str, Any]]:
-    """Return the answer to each text, with its id.
+    """Return the prediction for each text, with its id.
 
     Args:
-        reply: What was answered.
-        best: How many scores are asked for: 1 is the answer's own, None is all.
+        reply: The answered request.
+        best: Number of scores to include: 1 for the prediction's own, None for all.
     """
     pairs = zip(reply.ids, reply.annotations, strict=True)
     return [{"id": event, **answer(reply.bundle.kind, annotation, best)} for event, annotation in pairs]
 
 
 def describe(state: "State") -> list[dict[str, Any]]:
-    """Every deployed model, by name."""
+    """Return every deployed model, by name."""
     if state.following is None:
         deployed = {name: Deployment(name, name, None) for name in state.models.slots}
     else:
@@ -94,5 +94,5 @@ def _model(deployment: Deployment, models: Models) -> dict[str, Any]:
 
 
 def json(tree: Any) -> Response:
-    """An answer as JSON."""
+    """Return a response with a JSON body."""
     return Response(orjson.dumps(tree), media_type="application/json")

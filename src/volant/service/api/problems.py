@@ -1,4 +1,4 @@
-"""Answer everything that goes wrong in one shape: `{"error": "..."}`, with its status."""
+"""Error responses in one format: `{"error": "..."}`, with the HTTP status."""
 
 import errno
 import logging
@@ -19,7 +19,7 @@ from volant.service.api.schemas import Problem, explain
 from volant.service.errors import RefusedError
 
 log = logging.getLogger("volant.service")
-# a limit on the size of a file is the same to whoever asks
+# a limit on the size of a file has the same effect as a full disk
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 SQLITE_FULL = 13  # https://www.sqlite.org/rescode.html
@@ -28,7 +28,7 @@ OURS = "Something went wrong in the service; its log says what. Try again, or te
 
 
 def handle(app: FastAPI) -> None:
-    """Let an app answer every error in that shape."""
+    """Register the handlers that answer every error of an app in this format."""
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
@@ -38,7 +38,7 @@ def handle(app: FastAPI) -> None:
 
 
 async def refused(_: Request, error: Exception) -> Response:
-    """A refusal as an answer of HTTP."""
+    """Return the response to a refused request."""
     assert isinstance(error, RefusedError)  # noqa: S101  (it is registered for these)
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
     response = _problem(str(error), error.status, headers)
@@ -48,7 +48,7 @@ async def refused(_: Request, error: Exception) -> Response:
 
 
 def full(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is a disk that takes no more.
+    """Return True if an error, or its cause, is a full disk.
 
     Example:
         >>> full(OSError(errno.ENOSPC, "no space")), full(OSError(errno.ENOENT, "no file"))
@@ -64,13 +64,13 @@ def full(error: BaseException | None) -> bool:
 
 
 def allowed(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
-    """Return the methods that some route takes for the path of a request."""
+    """Return the methods that a route accepts for the path of a request."""
     found: list[str] = []
     for method in METHODS:
         asked = dict(scope, method=method)
         if any(route.matches(asked)[0] is Match.FULL for route in routes if not isinstance(route, Mount)):
             found.append(method)
-    return found or ["GET", "HEAD"]  # of files
+    return found or ["GET", "HEAD"]  # static files
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -79,7 +79,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 async def _plain(request: Request, error: Exception) -> Response:
-    """Of what FastAPI and Starlette refuse themselves: an unknown path, another method, a body that is no JSON."""
+    """Answer errors of FastAPI and Starlette: an unknown path, another method, a body that is not JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101
     path, headers = request.url.path[:200], dict(error.headers or {})
     if error.status_code == 400:
@@ -93,7 +93,7 @@ async def _plain(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """Of a full disk; what is anything else goes on to where its traceback is logged."""
+    """Answer a full disk; any other error is raised again, and logged with its traceback."""
     if not full(error):
         raise error
     log.error("%s can't be done, as the disk is full: %s", request.method, type(error).__name__)

@@ -1,4 +1,4 @@
-"""Every route of the service as one FastAPI app."""
+"""All routes of the service as one FastAPI app."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from volant.service.state import State
 
 
 def build(state: State, more: Sequence[APIRouter] = ()) -> FastAPI:
-    """Every route of the service, without what BentoML adds.
+    """Return an app with all routes of the service, without those of BentoML.
 
     Args:
         state: The service.
-        more: Routers beside those that predict and deploy.
+        more: Routers in addition to those that predict and deploy.
     """
     app = FastAPI(title="Volant", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False)
     for part in (predict, deployments, inference_v2, sagemaker):

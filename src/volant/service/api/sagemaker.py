@@ -1,4 +1,4 @@
-"""What a container of Amazon SageMaker answers: GET /ping and POST /invocations (JSON, CSV, JSON lines).
+"""The interface of an Amazon SageMaker container: GET /ping and POST /invocations (JSON, CSV, JSON lines).
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
@@ -29,9 +29,9 @@ JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
 SAME: dict[str, str] = dict.fromkeys(
     ("application/x-jsonlines", "application/jsonl", "application/x-ndjson"), JSON_LINES
 )
-HEADER = "text"  # a first line that is only this names the column
-LINES = 16  # of JSON lines for each text that is allowed, as some may be empty
-# possessive, so that each character is looked at once; blank lines between rows are no rows
+HEADER = "text"  # a first line with only this word is a header row
+LINES = 16  # maximum JSON lines for each allowed text, as some lines may be empty
+# possessive, so that each character is read once; blank lines between rows are skipped
 ROW = re.compile(r'(?:"(?P<quoted>[^"]*+(?:""[^"]*+)*+)"|(?P<plain>[^",\r\n][^,\r\n]*+)?)(?:\r\n|\r|\n|\Z)[\r\n]*+')
 TARGET = "X-Amzn-SageMaker-Target-Model"
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -49,12 +49,12 @@ ANSWER = {"content": {CSV: {"schema": {"type": "string"}}, JSON_LINES: {"schema"
 
 
 def router(state: "State") -> APIRouter:
-    """The two routes."""
+    """Return the two routes."""
     routes, key = APIRouter(tags=["sagemaker"]), client_key(state.root)
 
     @routes.get("/ping", responses=problems(503))
     def ping() -> dict[str, str]:
-        """Whether any model answers."""
+        """Check that any model answers."""
         if not any(slot.current for slot in state.models.slots.values()):
             raise RefusedError("No model answers yet.", 503, retry_after=2)
         return {"status": "healthy"}
@@ -66,7 +66,7 @@ def router(state: "State") -> APIRouter:
         responses={200: ANSWER, **problems(404, 413, 415, 422, 429, 503)},
     )
     async def invocations(request: Request) -> Response:
-        """Answer texts: JSON `{"instances": [...]}`, CSV with a text a line, or JSON lines `{"text": ...}`."""
+        """Predict texts: JSON `{"instances": [...]}`, CSV with one text per row, or JSON lines `{"text": ...}`."""
         sent = _type(request.headers.get("content-type", JSON))
         accept = request.headers.get("accept", "*/*")
         wanted = sent if "*/*" in accept else _type(accept)
@@ -108,7 +108,7 @@ def _lines(body: bytes, most: int) -> list[bytes]:
     """Return the lines of a body, some of which may be empty.
 
     Raises:
-        RefusedError: 422 if there are far more than texts are allowed; none is made then.
+        RefusedError: 422 if there are far more lines than texts are allowed; checked before they are split.
     """
     ends = body.count(b"\n") + body.count(b"\r")
     if ends > LINES * (most + 1):
@@ -117,7 +117,11 @@ def _lines(body: bytes, most: int) -> list[bytes]:
 
 
 def _from_csv(body: bytes, most: int) -> list[str]:
-    """Return the texts of a CSV of one column, as RFC 4180 has it; read as far as texts are allowed, and one more."""
+    """Return the texts of a CSV with one column (RFC 4180), up to one more than allowed.
+
+    Raises:
+        RefusedError: 422 if it is not UTF-8, or a row doesn't have one column.
+    """
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

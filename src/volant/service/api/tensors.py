@@ -1,8 +1,8 @@
-"""Tensors of the Open Inference Protocol v2: texts in, labels and scores out, as JSON or as the binary extension.
+"""Tensors of the Open Inference Protocol v2: texts in, labels and scores out, as JSON or in the binary extension.
 
-https://github.com/kserve/open-inference-protocol and Triton's `extension_binary_data.md`: of a body whose first
-`Inference-Header-Content-Length` bytes are JSON, the rest holds the tensors that name a `binary_data_size`, one after
-the other; each element of a BYTES tensor has its length before it (4 bytes, little-endian).
+See https://github.com/kserve/open-inference-protocol and Triton's `extension_binary_data.md`. The first
+`Inference-Header-Content-Length` bytes of a body are JSON. The rest holds the tensors that have a `binary_data_size`,
+in order. Each element of a BYTES tensor is preceded by its length (4 bytes, little-endian).
 """
 
 import math
@@ -22,12 +22,12 @@ from volant.service.errors import RefusedError
 from volant.service.telemetry.sinks import Reply
 
 INPUT = "text"
-SIDES = 8  # of a shape
-DIGITS = 20  # int() of thousands is refused by Python
+SIDES = 8  # maximum number of dimensions
+DIGITS = 20  # maximum length of a size; Python's int() refuses thousands of digits
 
 
 class Tensor(BaseModel):
-    """A tensor: its elements here in `data`, or after the JSON if `binary_data_size` says how many bytes."""
+    """A tensor with its elements in `data`, or after the JSON if `binary_data_size` gives their bytes."""
 
     name: Annotated[str, Field(examples=["text"])]
     datatype: Annotated[str, Field(examples=["BYTES"])]
@@ -37,7 +37,7 @@ class Tensor(BaseModel):
 
 
 class Wanted(BaseModel):
-    """An output that is asked for."""
+    """A requested output."""
 
     name: Annotated[str, Field(examples=["label"])]
     parameters: dict[str, Any] | None = None
@@ -63,16 +63,16 @@ class InferResponse(BaseModel):
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it is answered: its texts, the outputs that are wanted (none: all), and which of them as bytes."""
+    """A parsed request: its texts, and the request with the outputs to return."""
 
     texts: list[str]
     request: InferRequest
 
     def wanted(self, known: Sequence[str]) -> dict[str, bool]:
-        """Return the outputs that are asked for, each once, and whether it goes after the JSON.
+        """Return the requested outputs, each once, with True if it is returned as binary data.
 
         Args:
-            known: Those of the model; all of them if none is asked for.
+            known: Outputs of the model; all of them are returned if none is requested.
         """
         everything = bool((self.request.parameters or {}).get("binary_data_output"))
         names: dict[str, bool] = {}
@@ -82,15 +82,15 @@ class Asked:
 
 
 def parse(body: bytes, header: str | None, most: int) -> Asked:
-    """A request out of its bytes.
+    """Return the request in a body.
 
     Args:
-        body: As it came, its JSON screened (see `bodies`).
-        header: `Inference-Header-Content-Length`, if it was given.
-        most: Texts after which no more are looked at; so many and one are given then, which is refused elsewhere.
+        body: Raw body; its JSON part has been screened (see `bodies`).
+        header: Value of `Inference-Header-Content-Length`, if sent.
+        most: Maximum number of texts; parsing stops at one more, which is refused elsewhere.
 
     Raises:
-        RefusedError: 422 if it isn't one tensor of texts.
+        RefusedError: 422 if the body isn't one tensor of texts.
     """
     digits = header is None or (header.isascii() and header.isdigit() and len(header) < DIGITS)
     if not digits or int(header or 0) > len(body):
@@ -113,7 +113,7 @@ def parse(body: bytes, header: str | None, most: int) -> Asked:
 
 
 def outputs(bundle: Bundle) -> list[dict[str, Any]]:
-    """The outputs of a model, as its metadata names them."""
+    """Return the outputs of a model, as its metadata names them."""
     count = len(bundle.labels)
     answer = (bundle.kind.column, "BYTES", [-1])
     every = [answer, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
@@ -121,10 +121,10 @@ def outputs(bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
-    """The answer's bytes, and how many of them are JSON where tensors follow.
+    """Return the body of the answer, and the number of bytes of its JSON if binary tensors follow.
 
     Raises:
-        RefusedError: 422 if an output is asked for that there isn't.
+        RefusedError: 422 if a requested output doesn't exist.
     """
     known = {output["name"]: output for output in outputs(reply.bundle)}
     names = asked.wanted(list(known))
@@ -162,12 +162,16 @@ def _text(cell: Cell) -> str:
 
 
 def _fits(shape: Sequence[int], texts: int) -> bool:
-    """Whether a shape has so many elements; numbers that are multiplied stay small."""
+    """Return True if a shape has this number of elements; no dimension may exceed it, so the product stays small."""
     return all(0 <= side <= texts for side in shape) and math.prod(shape) == texts
 
 
 def _flat(data: Any) -> list[str]:
-    """Elements in row-major order, however deep they are nested."""
+    """Return the elements in row-major order, at any depth of nesting.
+
+    Raises:
+        RefusedError: 422 if an element is not a text.
+    """
     found: list[str] = []
     for element in data or []:
         if isinstance(element, str):

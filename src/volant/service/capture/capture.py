@@ -1,4 +1,4 @@
-"""Answers that are kept: a sampled share, redacted, written to the lake off the path of requests."""
+"""Capture of answers: a sample, redacted, written to the lake off the path of requests."""
 
 import logging
 import threading
@@ -20,14 +20,19 @@ log = logging.getLogger(__name__)
 
 
 class Capture:
-    """A sink that writes what it samples as JSON lines under `captures/<model>/yyyy/mm/dd/hh/`.
+    """A sink that writes a sample of answers as JSON lines under `captures/<model>/yyyy/mm/dd/hh/`.
 
-    A thread writes them when enough wait, after a while, and at the end; killed, it loses at most what waits.
+    A thread writes them once enough are waiting, after some time, and at the end; a killed process loses at most the
+    waiting ones.
+
+    Args:
+        config: Settings of the capture; defaults if None.
+        root: The project's root.
 
     Attributes:
-        written: Rows that are in the lake.
-        dropped: Rows that are lost, because more waited than may.
-        failures: Times that the lake couldn't be written.
+        written: Number of rows in the lake.
+        dropped: Number of rows that are lost, because the buffer was full.
+        failures: Number of failed writes to the lake.
     """
 
     def __init__(self, config: settings.Capture | None = None, root: Path = Path()) -> None:
@@ -42,16 +47,16 @@ class Capture:
 
     @property
     def waiting(self) -> int:
-        """Rows that are not yet written."""
+        """The number of rows that are not written yet."""
         return len(self._waiting)
 
     @property
     def forgotten(self) -> int:
-        """Answers that feedback can't name, because they were lost before they could be remembered."""
+        """The number of answers that feedback can't name, because they were lost before they were stored."""
         return self._recent.dropped
 
     def put(self, answered: Sequence[Answered]) -> None:
-        """Take answers: all are remembered for feedback, the sampled ones will be written."""
+        """Take answers: all are stored for feedback, the sampled ones are written to the lake."""
         self._recent.add(answered)
         with self._lock:
             for one in answered:
@@ -59,17 +64,17 @@ class Capture:
                     self._queue(one)
 
     def find(self, event_id: str) -> Answered | None:
-        """The answer of that id, if it is one of the last ones, of whichever worker; its text is redacted."""
+        """Return the recent answer with an id, of any worker, with its text redacted; None if it is unknown."""
         return self._recent.find(event_id)
 
     def keep(self, answered: Answered) -> None:
-        """Write an answer that got feedback, although it was not sampled; once, whichever worker is told of it."""
+        """Write an answer that got feedback although it was not sampled; once, across all workers."""
         if not sampled(answered.event_id, self._config.percent) and self._recent.claim(answered.event_id):
             with self._lock:
                 self._queue(answered)
 
     def close(self) -> None:
-        """Write what waits: to the lake; where it can't be written to this machine, and the next start sends it."""
+        """Write the waiting rows to the lake, or, if that fails, to this machine; the next start sends those."""
         self._closing.set()
         self._wake.set()
         self._thread.join()
@@ -88,13 +93,13 @@ class Capture:
         while not self._closing.is_set():
             self._wake.wait(self._config.flush_seconds)
             self._wake.clear()
-            if not self._flush(self._store):  # not at once again: more rows would wake us for nothing
+            if not self._flush(self._store):  # no immediate retry, even if further rows wake the thread
                 self._closing.wait(self._config.flush_seconds)
         if not self._flush(self._store) and not self._flush(self._unsent):
             self.dropped += len(self._waiting)
 
     def _flush(self, place: Store) -> bool:
-        """Write all that waits, a file for each model and hour; what can't be written waits on."""
+        """Write the waiting rows, one file for each model and hour; rows that can't be written keep waiting."""
         with self._lock:
             batch, self._waiting = self._waiting, deque()
         groups: dict[str, list[Answered]] = defaultdict(list)
@@ -120,7 +125,7 @@ class Capture:
             self.dropped += len(rows) - len(rows[:room])
 
     def _send_unsent(self) -> None:
-        """Send what the process before could only keep on this machine."""
+        """Send the rows that an earlier process could only write to this machine."""
         try:
             for key in self._unsent.keys(FOLDER):
                 text = self._unsent.read(key)

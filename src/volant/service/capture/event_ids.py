@@ -1,4 +1,4 @@
-"""The ids of answers: each is proof that this service gave it, so that feedback can't make one up."""
+"""Ids of answers: each proves that this service made it, so that feedback can't use a made-up one."""
 
 import hmac
 import re
@@ -10,12 +10,12 @@ ID = re.compile(rf"[0-9a-f]{{{2 * (RANDOM + PROOF)}}}")
 
 
 class EventIds:
-    """Gives ids that nobody can guess: 80 random bits, and 48 bits of their keyed hash; for one thread.
+    """A generator of unguessable ids: 80 random bits, and 48 bits of their keyed hash; for one thread.
 
-    Random bits are drawn many at a time, as each call of the system gives the interpreter up to other threads.
+    Random bits are drawn in bulk, as each system call hands the interpreter to other threads.
 
     Args:
-        key: Of the service.
+        key: Secret key of the service.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -23,7 +23,7 @@ class EventIds:
         self._left = b""
 
     def take(self, count: int) -> list[str]:
-        """Return so many ids, which nobody got before."""
+        """Return a number of new, unique ids."""
         return [self._next() for _ in range(count)]
 
     def _next(self) -> str:
@@ -35,7 +35,7 @@ class EventIds:
 
 
 def is_ours(identity: str, key: bytes) -> bool:
-    """Whether a service with this key made the id.
+    """Return True if a service with this key made the id.
 
     Example:
         >>> [identity] = EventIds(b"a key").take(1)

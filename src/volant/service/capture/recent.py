@@ -1,7 +1,8 @@
-"""The last answers of all workers, so that feedback which names one finds its text: from any worker, after a restart.
+"""Recent answers of all workers, so that feedback finds the text of an answer: from any worker, and after a restart.
 
-One SQLite file that only its owner reads, bounded by number and by size; texts are redacted as in captures. It is
-written a few times a second off the path of requests; what a crash of the machine makes of it, it begins anew.
+They are in one SQLite file that only its owner can read, limited in number and size, with texts redacted as in
+captures. It is written a few times per second off the path of requests. A file that a crash has corrupted is replaced
+by an empty one.
 """
 
 import logging
@@ -19,11 +20,11 @@ from volant.workspace.paths import SERVICE
 from volant.workspace.sqlite import opened
 
 FILE = SERVICE / "recent.sqlite"
-CHARACTERS = 32_000_000  # of their lines together
-WAITING = 20_000  # answers that may wait to be written
+CHARACTERS = 32_000_000  # maximum total length of the lines
+WAITING = 20_000  # maximum number of answers that wait to be written
 EVERY = 0.2  # seconds between two writes
-LOOKING = 4  # threads that wait for another worker's answers
-TRIM = 1000  # rows between two looks at the size
+LOOKING = 4  # maximum number of threads that wait for another worker's answers
+TRIM = 1000  # rows between two checks of the size
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
@@ -34,16 +35,16 @@ OLD = """DELETE FROM given WHERE n <= (SELECT max(n) FROM
 
 
 class Recent:
-    """Answers by their id; the oldest leave first.
+    """Recent answers by id; the oldest are removed first.
 
     Args:
-        root: The project.
-        redacted: What is taken out of their texts.
-        most: Answers that are kept; 0 for none.
-        characters: That their lines may have together.
+        root: The project's root.
+        redacted: Names of the `REDACTORS` that are applied to the texts.
+        most: Maximum number of answers; 0 for none.
+        characters: Maximum total length of their lines in characters.
 
     Attributes:
-        dropped: Answers that are lost: more waited than may, or the file could not be written.
+        dropped: Number of lost answers: too many were waiting, or the file could not be written.
     """
 
     def __init__(
@@ -55,13 +56,13 @@ class Recent:
         self._since = TRIM
         self._looking = threading.Semaphore(LOOKING)
         if not most:
-            self._path.unlink(missing_ok=True)  # of a time when some were kept
+            self._path.unlink(missing_ok=True)  # left from a time with another setting
         self._adding, self._writing, self._closing = threading.Lock(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recent", daemon=True)
         self._thread.start()
 
     def add(self, answered: Sequence[Answered]) -> None:
-        """Remember these; returns at once. Where too many wait, the oldest are dropped."""
+        """Store answers; return at once. If too many are waiting, the oldest are dropped."""
         if not self._most:
             return
         with self._adding:
@@ -71,21 +72,25 @@ class Recent:
                 self.dropped += 1
 
     def find(self, event_id: str) -> Answered | None:
-        """The answer of that id, whichever worker gave it and when; its text is redacted.
+        """Return the answer with an id, of any worker, with its text redacted; None if it is unknown.
 
         Raises:
-            RefusedError: 503 if too many ask for ids that aren't there.
+            RefusedError: 503 if too many unknown ids are being looked up.
         """
         if not self._most:
             return None
         self._write()
         line = self._do(lambda base: _line(base, event_id))
-        if line is None:  # another worker may have given it a moment ago
+        if line is None:  # another worker may have made it a moment ago
             line = self._wait_for(event_id)
         return read(line) if line else None
 
     def _wait_for(self, event_id: str) -> str | None:
-        """Look again a little later; ids that nobody gave must not take the threads of all others for that."""
+        """Look again a little later; unknown ids must not block the threads of other requests.
+
+        Raises:
+            RefusedError: 503 if too many unknown ids are being looked up.
+        """
         if not self._looking.acquire(blocking=False):
             raise RefusedError("Too many unknown ids are being looked for now. Try again in a second.", 503, 1)
         try:
@@ -95,13 +100,13 @@ class Recent:
             self._looking.release()
 
     def claim(self, event_id: str) -> bool:
-        """Whether nobody, in any worker, claimed that answer before."""
+        """Claim an answer; return True if no worker has claimed it before."""
         self._write()
         claim = "UPDATE given SET claimed = 1 WHERE id = ? AND claimed = 0"
         return bool(self._do(lambda base: base.execute(claim, (event_id,)).rowcount))
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write the waiting answers."""
         self._closing.set()
         self._thread.join()
         self._write()
@@ -128,7 +133,7 @@ class Recent:
         return True
 
     def _do(self, work: Callable[[sqlite3.Connection], Found]) -> Found | None:
-        """Work on the file; what is wrong with it must harm neither who asks nor who gives feedback."""
+        """Run a function on the database; an error of the database must not affect requests or feedback."""
         try:
             with opened(self._path, TABLE) as base:
                 return work(base)

@@ -1,8 +1,8 @@
-"""Texts of several requests are answered together: a thread takes what waits, up to a budget of tokens.
+"""Dynamic batching: a thread predicts the texts of several requests together, up to a budget of tokens.
 
-While a batch is computed the next one gathers by itself, so a lone request never waits; only when the last batch held
-several requests does the next one wait a little for as many to come back. Requests take turns (see `fair`), and a batch
-takes no longer than about a second, however slow the texts of others are.
+While a batch is computed the next one collects, so a single request never waits; only after a batch of several requests
+does the next one wait briefly for as many. Clients take turns (see `fair`), and a batch takes at most about a second,
+however slow the texts of other clients are.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from volant.service.errors import RefusedError
 from volant.service.settings import Batching, Limits
 
 Answer = Callable[[Sequence[str]], list[Annotation]]
-BATCH = 1.0  # seconds that a batch should take at most
+BATCH = 1.0  # target maximum of seconds per batch
 
 
 class ClosedError(Exception):
-    """This batcher takes nothing any more; the model has another one by now."""
+    """A batcher that was closed; the model has a new one."""
 
 
 class Batcher:
-    """Answers texts in a thread of its own.
+    """A thread that predicts texts in batches.
 
     Args:
-        answer: Answers texts, in their order; called by that thread only.
-        batching: How much goes together.
-        limits: How many texts may wait, and how long.
-        longest: Tokens after which the model cuts a text.
+        answer: Function that predicts texts, in order; called only by the thread.
+        batching: Size and delay of a batch.
+        limits: Maximum number of waiting texts, and maximum wait.
+        longest: Maximum number of tokens that the model reads of a text.
         seen: Called with the number of texts of each batch.
     """
 
@@ -56,18 +56,18 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Texts that wait now."""
+        """The number of waiting texts."""
         return self._queue.texts
 
     def submit(self, texts: Sequence[str], client: str = "") -> asyncio.Future[list[Annotation]]:
-        """Take texts of one request; call it in the event loop that awaits the answers.
+        """Queue the texts of one request; call it in the event loop that awaits the predictions.
 
         Args:
-            texts: One or many.
-            client: Whose they are: each client has its turn.
+            texts: One or many texts.
+            client: Identity of the client; clients take turns.
 
         Raises:
-            RefusedError: 429 if too many texts wait already, or would wait too long; nothing was taken then.
+            RefusedError: 429 if too many texts are waiting, or the wait would be too long; no text is queued then.
             ClosedError: If `close` was called.
         """
         loop = asyncio.get_running_loop()
@@ -84,7 +84,11 @@ class Batcher:
         return asked.future
 
     def _require_room(self, client: str, asked: Asked) -> None:
-        """Whatever the limits, a request that comes to an empty queue is answered."""
+        """Refuse a request that exceeds the limits, unless the queue is empty.
+
+        Raises:
+            RefusedError: 429, with the seconds to wait.
+        """
         waiting, limits, costs = self._queue.texts, self._limits, sum(asked.costs)
         if not waiting:
             return
@@ -102,7 +106,7 @@ class Batcher:
         raise RefusedError(told, 429, again)
 
     def close(self, wait: bool = False) -> None:
-        """Take no more; what was taken is still answered, after which the thread ends."""
+        """Accept no further texts; those in the queue are still predicted, then the thread ends."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -114,28 +118,28 @@ class Batcher:
             self._run(pieces)
 
     def _next(self) -> list[Piece]:
-        """Wait for texts; nothing once it is closed and all are answered."""
+        """Wait for texts, and return the next batch; empty once the batcher is closed and the queue is empty."""
         pieces: list[Piece] = []
         with self._changed:
             self._running = 0
             while not pieces and (self._queue.requests or not self._closed):
                 self._gather()
-                pieces = self._queue.take(self._budget())  # none, if whoever asked has gone
+                pieces = self._queue.take(self._budget())  # empty if the clients have disconnected
             self._running = sum(piece.cost for piece in pieces)
         self._last = len(pieces)
         return pieces
 
     def _gather(self) -> None:
-        """Wait for a request, and a little for as many as there were before."""
+        """Wait for a request, and briefly for as many as in the last batch."""
         begun = time.monotonic()
         self._changed.wait_for(lambda: self._queue.requests or self._closed)
-        if time.monotonic() - begun > MEMORY:  # other texts may come now
+        if time.monotonic() - begun > MEMORY:  # the next texts may differ in length
             self._pace = Pace()
         if self._last > 1 and not self._closed:
             self._changed.wait_for(lambda: self._queue.requests >= self._last, self._batching.wait_ms / 1000)
 
     def _budget(self) -> int:
-        """What a batch may cost: so much that it goes well together, and so little that nobody waits long for it."""
+        """Return the maximum cost of a batch: large enough for efficiency, small enough that nobody waits long."""
         return max(1, min(self._batching.tokens, self._pace.work(BATCH, self._batching.tokens)))
 
     def _run(self, pieces: list[Piece]) -> None:
@@ -143,7 +147,7 @@ class Batcher:
         begun = time.perf_counter()
         try:
             answers = self._answer(texts)
-        except Exception as error:  # whatever a model raises belongs to who asked, and ends no thread
+        except Exception as error:  # any error of a model goes to its requests, and must not end the thread
             self._failed(pieces, error)
             return
         self._pace.saw(sum(piece.cost for piece in pieces), time.perf_counter() - begun)
@@ -158,7 +162,7 @@ class Batcher:
         _deliver(done)
 
     def _failed(self, pieces: list[Piece], error: Exception) -> None:
-        """One request must not fail for what another one holds: each is tried alone."""
+        """Retry each request of a failed batch alone, so that none fails because of another's text."""
         if len(pieces) > 1:
             for piece in pieces:
                 self._run([piece])
@@ -170,14 +174,14 @@ class Batcher:
 
 
 def _deliver(done: list[Asked]) -> None:
-    """Wake each event loop once, however many of its requests are done."""
+    """Wake each event loop once for all of its completed requests."""
     for loop in {asked.loop for asked in done}:
         _call(loop, _settle, [(asked.future, asked.answers) for asked in done if asked.loop is loop])
 
 
 def _settle(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
     for future, result in results:
-        if future.done():  # the client has gone
+        if future.done():  # the client has disconnected
             continue
         if isinstance(result, Exception):
             future.set_exception(result)
@@ -190,11 +194,11 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *argume
         loop.call_soon_threadsafe(function, *arguments)
 
 
-MEMORY = 5.0  # seconds of work after which what was seen counts a third; after a pause as long it counts nothing
+MEMORY = 5.0  # seconds of work after which a measurement counts 1/e; a pause of that length discards it
 
 
 class Pace:
-    """Work done in a second, in the tokens of `fair.cost`; what was seen last counts most.
+    """Measured work per second, in the tokens of `fair.cost`; recent work counts most.
 
     Example:
         >>> pace = Pace()
@@ -206,19 +210,29 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._seen = (0.0, 0.0)  # work, seconds: replaced together, as other threads read it
+        self._seen = (0.0, 0.0)  # work and seconds: replaced together, as other threads read them
 
     def saw(self, work: int, seconds: float) -> None:
-        """So much was done in so much time."""
+        """Record the work and the duration of a batch.
+
+        Args:
+            work: Work in tokens.
+            seconds: Duration in seconds.
+        """
         kept = math.exp(-seconds / MEMORY)
         self._seen = (self._seen[0] * kept + work, self._seen[1] * kept + seconds)
 
     def seconds(self, work: float) -> float:
-        """How long so much will take; 0 as long as nothing was done."""
+        """Return the expected seconds for some work in tokens; 0 before the first measurement."""
         done, took = self._seen
         return work * took / done if done else 0.0
 
     def work(self, seconds: float, most: int) -> int:
-        """How much is done in so much time, `most` at most; all of that as long as nothing was done."""
+        """Return the expected work in tokens within some time; `most` before the first measurement.
+
+        Args:
+            seconds: Time in seconds.
+            most: Maximum of the result.
+        """
         done, took = self._seen
         return round(min(most, seconds * done / took)) if took else most

@@ -1,6 +1,6 @@
-"""What is deployed: a name, and the flywheel whose active version (or which version of it) answers under that name.
+"""Deployments: a name, and the flywheel whose champion (or pinned version) answers under that name.
 
-One JSON file that every worker of the service reads, and that survives a restart.
+They are stored in one JSON file, which every worker of the service reads, and which survives a restart.
 """
 
 import json
@@ -24,13 +24,13 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployed name.
+    """One deployment.
 
     Attributes:
-        name: What clients ask for.
-        flywheel: Whose version answers.
-        follow: `champion`: whichever version is active; none where one is pinned.
-        version: The pinned one.
+        name: Name that clients use.
+        flywheel: Name of the flywheel.
+        follow: `champion` to follow the champion; None if a version is pinned.
+        version: Number of the pinned version.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Deployment:
 
     @property
     def wanted(self) -> str:
-        """The version that is wanted, as the watcher names it.
+        """The wanted version, as the watcher names it.
 
         Example:
             >>> Deployment("en", "reviews").wanted, Deployment("en", "reviews", None, 3).wanted
@@ -61,22 +61,22 @@ class Deployments:
         self._seen: tuple[tuple[int, int], frozenset[str]] = ((0, 0), frozenset())
 
     def all(self) -> list[Deployment]:
-        """All of them, by name."""
+        """Return all deployments, by name."""
         return [Deployment(name=name, **tree) for name, tree in sorted(self._read()["deployments"].items())]
 
     def has(self, name: str) -> bool:
-        """Whether the name is deployed; costs a look at the file's date, unless it has changed."""
+        """Return True if a name is deployed; the file is read only if it has changed."""
         now, names = stamp(self.path), self._seen[1]
         if now != self._seen[0]:
             try:
                 names = frozenset(self._read()["deployments"])
-            except VolantError:  # whoever follows says so
+            except VolantError:  # reported by `Following`
                 return False
             self._seen = now, names
         return name in names
 
     def get(self, name: str) -> Deployment:
-        """The one of that name.
+        """Return a deployment by its name.
 
         Raises:
             RefusedError: 404 if there is none.
@@ -89,7 +89,7 @@ class Deployments:
         return found[name]
 
     def start(self) -> None:
-        """Deploy every live flywheel under its own name, once: what was removed or renamed stays so."""
+        """Deploy every live flywheel under its own name, once; removed or renamed deployments are not restored."""
         flywheels = live(self._root)
         with self._changing() as tree:
             for flywheel in flywheels:
@@ -98,10 +98,10 @@ class Deployments:
                     tree["deployments"].setdefault(flywheel, _tree(Deployment(flywheel, flywheel)))
 
     def add(self, deployment: Deployment) -> None:
-        """Deploy.
+        """Add a deployment.
 
         Raises:
-            RefusedError: 409 if the name is taken, 422 if it can't be a name.
+            RefusedError: 409 if the name is taken, 422 if it is not a valid name.
         """
         for given in (deployment.name, deployment.flywheel):
             named(given)
@@ -111,10 +111,15 @@ class Deployments:
             tree["deployments"][deployment.name] = _tree(deployment)
 
     def change(self, name: str, to: str | None = None, **changes: Any) -> Deployment:
-        """Rename a deployment, or let another version answer under its name.
+        """Rename a deployment, or change its version.
+
+        Args:
+            name: Name of the deployment.
+            to: Its new name; None keeps it.
+            changes: New values of the fields of `Deployment`.
 
         Raises:
-            RefusedError: 404 if nothing has the name, 409 if the new name is taken.
+            RefusedError: 404 if the name is not deployed, 409 if the new name is taken.
         """
         with self._changing() as tree:
             if name not in tree["deployments"]:
@@ -126,10 +131,10 @@ class Deployments:
         return changed
 
     def remove(self, name: str) -> None:
-        """Deploy it no more.
+        """Remove a deployment.
 
         Raises:
-            RefusedError: 404 if nothing has the name.
+            RefusedError: 404 if the name is not deployed.
         """
         with self._changing() as tree:
             if tree["deployments"].pop(name, None) is None:
@@ -147,7 +152,7 @@ class Deployments:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
-        """One writer at a time, of all workers; written whole, or not at all if the body raises."""
+        """Yield the content of the file for a change, under a lock of all workers; write it unless the body raises."""
         import fcntl
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +166,7 @@ class Deployments:
 
 
 def live(root: Path = Path()) -> list[str]:
-    """Names of the live flywheels; read without building them, as that may need what only training has."""
+    """Return the names of the live flywheels, without building them: that may need packages for training."""
     params = root / "params.yaml"
     if not params.is_file():
         return []
@@ -170,7 +175,7 @@ def live(root: Path = Path()) -> list[str]:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Changes when the file does: it is always replaced, never written into."""
+    """Return a value that changes with the file, which is always replaced as a whole."""
     try:
         found = path.stat()
     except OSError:
@@ -179,10 +184,10 @@ def stamp(path: Path) -> tuple[int, int]:
 
 
 def named(name: str) -> str:
-    """A name that can be part of an address and of a path.
+    """Return a name after checking that it can be part of a URL and of a path.
 
     Raises:
-        RefusedError: 422 if it can't.
+        RefusedError: 422 if it is not a valid name.
 
     Example:
         >>> named("reviews-en")

@@ -1,6 +1,6 @@
-"""The texts that wait for one model: every client has its turn, and of a client every request.
+"""A fair queue of the texts for one model: clients take turns, and so do the requests of a client.
 
-Whoever sends much is answered in slices, so nobody waits for the end of another's request.
+Large requests are answered in slices, so that nobody waits for the end of another client's request.
 """
 
 import asyncio
@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 
 from volant.kinds.record import Annotation
 
-CHARACTERS = 4  # of ASCII in a token, roughly; of other scripts each one counts, as in Chinese and Japanese it is one
-CLEANING = 64  # characters whose cleaning takes about as long as a token in a model
-TURNS = 8  # of a batch: more clients than that are answered in the next one
+CHARACTERS = 4  # ASCII characters per token, roughly; in other scripts, such as Chinese, each character is a token
+CLEANING = 64  # characters whose cleaning takes about as long as one token in a model
+TURNS = 8  # turns per batch: further clients are answered in the next batch
 
 
 def cost(text: str, longest: int) -> int:
-    r"""Return what a text costs, in tokens: those that the model sees, and the cleaning of all of it.
+    r"""Return the cost of a text in tokens: those that the model reads, plus the cleaning of the whole text.
 
-    Text that is not ASCII is cleaned line by line, each of which takes about as long as a token.
+    Text that is not ASCII is cleaned line by line; each line takes about as long as a token.
+
+    Args:
+        text: Raw text.
+        longest: Maximum number of tokens that the model reads.
 
     Example:
         >>> cost("a fine film", 512), cost("a" * 6400, 512), cost("é\n" * 1000, 512)
@@ -33,7 +37,7 @@ def cost(text: str, longest: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A request: its texts, what each costs, who waits for it, and how far it is."""
+    """A request: its texts, their costs, the future of the answers, and the number of texts taken."""
 
     texts: Sequence[str]
     costs: Sequence[int]
@@ -45,7 +49,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Piece:
-    """Some texts of a request, which are answered together with others."""
+    """A slice of a request's texts, for one batch."""
 
     asked: Asked
     start: int
@@ -53,34 +57,34 @@ class Piece:
 
     @property
     def texts(self) -> Sequence[str]:
-        """Its texts."""
+        """The texts of the slice."""
         return self.asked.texts[self.start : self.stop]
 
     @property
     def cost(self) -> int:
-        """What they cost."""
+        """The cost of the slice in tokens."""
         return sum(self.asked.costs[self.start : self.stop])
 
 
 @dataclass(slots=True)
 class _Lane:
-    """What waits of one client."""
+    """The waiting requests of one client."""
 
     requests: deque[Asked] = field(default_factory=deque)
     texts: int = 0
     cost: int = 0
 
     def in_turns(self, turns: int, turn: int) -> int:
-        """Return what is worked on of it in so many turns; each takes a text at least."""
+        """Return the cost that is worked off in a number of turns, of at least one text each."""
         return min(self.cost, turns * max(turn, self.cost // max(1, self.texts)))
 
 
 class Queue:
-    """Requests by client.
+    """Waiting requests by client.
 
     Attributes:
-        texts: That wait.
-        requests: That wait, or of which a part does.
+        texts: Number of waiting texts.
+        requests: Number of requests that wait, in full or in part.
     """
 
     def __init__(self) -> None:
@@ -88,7 +92,12 @@ class Queue:
         self.texts = self.requests = 0
 
     def add(self, client: str, asked: Asked) -> None:
-        """Let a request wait."""
+        """Add a request.
+
+        Args:
+            client: Identity of the client.
+            asked: The request.
+        """
         lane = self._lanes.setdefault(client, _Lane())
         lane.requests.append(asked)
         lane.cost += sum(asked.costs)
@@ -97,29 +106,34 @@ class Queue:
         self.requests += 1
 
     def share(self, client: str, most: int) -> int:
-        """Return how many more texts a client may let wait: what all others don't need is one client's."""
+        """Return the number of further texts that a client may queue: an equal share of `most` for each waiting client.
+
+        Args:
+            client: Identity of the client.
+            most: Maximum number of waiting texts of all clients.
+        """
         lane = self._lanes.get(client)
         clients = len(self._lanes) + (lane is None)
         return max(1, most // clients) - (lane.texts if lane else 0)
 
     def ahead(self, client: str, costs: int, budget: int) -> int:
-        """Return what will be worked on until a request that comes now is answered, itself included.
+        """Return the cost of the work until a new request is answered, itself included.
 
         Args:
-            client: Whose it is.
-            costs: What its texts cost.
-            budget: Of a batch.
+            client: Identity of the client.
+            costs: Cost of the request's texts in tokens.
+            budget: Maximum cost of a batch in tokens.
         """
         turn = max(1, budget // TURNS)
         rounds = math.ceil(costs / turn)
         lane = self._lanes.get(client, _Lane())
-        turns = rounds * (len(lane.requests) + 1)  # of this client, until the request is answered
+        turns = rounds * (len(lane.requests) + 1)  # turns of this client until the request is answered
         before = lane.in_turns(turns - rounds, turn)
         others = (other.in_turns(turns, turn) for name, other in self._lanes.items() if name != client)
         return costs + before + sum(others)
 
     def take(self, budget: int) -> list[Piece]:
-        """Take the next texts, in turns, that cost no more than the budget; at least one if any waits."""
+        """Take the next texts, in turns, up to a budget in tokens; at least one text if any waits."""
         pieces: dict[int, Piece] = {}
         turn, left = max(1, budget // TURNS), budget
         while self._lanes:
@@ -137,7 +151,7 @@ class Queue:
         return list(pieces.values())
 
     def drop(self, asked: Asked) -> None:
-        """Forget what still waits of a request."""
+        """Remove the waiting texts of a request."""
         for client, lane in list(self._lanes.items()):
             if asked in lane.requests:
                 lane.requests.remove(asked)
@@ -145,7 +159,7 @@ class Queue:
                 self._advance(client, lane, asked, len(asked.texts))
 
     def _advance(self, client: str, lane: _Lane, asked: Asked, stop: int) -> None:
-        """Note that the first request of a lane was taken so far; then it is another one's turn."""
+        """Record that the first request of a lane was taken up to a text, and pass the turn on."""
         taken = stop - asked.taken
         lane.cost -= sum(asked.costs[asked.taken : stop])
         lane.texts -= taken
@@ -161,7 +175,7 @@ class Queue:
 
 
 def _stop(asked: Asked, turn: int, left: int, first: bool) -> int:
-    """Where a slice of a request ends: after its turn, and within what is left of the batch."""
+    """Return the end of a slice of a request: within its turn, and within the rest of the batch."""
     stop, spent = asked.taken, 0
     while stop < len(asked.texts) and spent < turn:
         spent += asked.costs[stop]

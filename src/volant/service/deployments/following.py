@@ -1,4 +1,4 @@
-"""The service follows: models in memory become what is deployed, with the versions that the watcher found."""
+"""Synchronisation of the models in memory with the deployments and the versions that the watcher found."""
 
 import logging
 import subprocess
@@ -14,17 +14,17 @@ from volant.service.deployments.loaded import Models, Slot, Target
 from volant.tracking.stores import known
 
 log = logging.getLogger("volant.service")
-PATIENCE = 60  # seconds that a start waits for versions that it doesn't know yet
-LOOK = 0.1  # seconds between two looks at the two files: cheap
+PATIENCE = 60  # seconds that a start waits for versions that are not known yet
+LOOK = 0.1  # seconds between two checks of the two files, which are cheap
 
 
 class Following:
-    """Keeps `models` as `deployments` says, in a thread; the registry is asked by a process beside this one.
+    """A thread that keeps `models` in line with `deployments`; a separate process asks the registry.
 
     Args:
         root: The project's root.
-        deployments: What is deployed.
-        models: What is in memory.
+        deployments: The deployments.
+        models: The models in memory.
     """
 
     def __init__(self, root: Path, deployments: Deployments, models: Models) -> None:
@@ -37,11 +37,11 @@ class Following:
 
     @property
     def error(self) -> str | None:
-        """Why the registry can't be asked now."""
+        """The reason why the registry is not available; None if it is."""
         return watching.read(self._root).get("registry", {}).get("error")
 
     def start(self) -> None:
-        """Deploy what is live, begin to watch, load what is known; returns when each model answers or says why not."""
+        """Deploy the live flywheels, start to watch, and return once each known model answers or has an error."""
         self._watch()
         self._deployments.start()
         self.apply()
@@ -61,7 +61,7 @@ class Following:
             self._watcher.wait()
 
     def apply(self) -> None:
-        """Make the models what the two files say, if one of them has changed since the last time."""
+        """Update the models from the deployments and the versions, if one of the two files has changed."""
         with self._lock:
             stamps = (watching.stamp(self._deployments.path), watching.stamp(self._root / watching.FILE))
             if stamps == self._seen:
@@ -75,7 +75,7 @@ class Following:
             self._seen = stamps
 
     def settled(self, deployment: Deployment) -> bool:
-        """Whether what is wanted answers, or it is known why it doesn't."""
+        """Return True if the wanted version answers, or its error is known."""
         found, slot = watching.read(self._root), self._models.slots.get(deployment.name)
         entry = found.get("versions", {}).get(deployment.wanted)
         if entry is None or slot is None:
@@ -85,12 +85,17 @@ class Following:
         return bool(entry["error"]) or entry["digest"] in (current, slot.refused)
 
     def nothing(self) -> bool:
-        """Whether no model can be expected to answer: none is deployed, or no deployed flywheel has a version yet."""
+        """Return True if no model can answer yet: nothing is deployed, or no deployed flywheel has a version."""
         versions = watching.read(self._root).get("versions", {})
         return all(self._none_yet(versions.get(deployment.wanted)) for deployment in self._deployments.all())
 
     def wait(self, name: str, seconds: float = 60) -> str | None:
-        """Wait until a deployment that was just changed is settled; why it doesn't answer, if it doesn't."""
+        """Wait until a changed deployment is settled; return its error, or None if it answers.
+
+        Args:
+            name: Name of the deployment.
+            seconds: Maximum wait in seconds.
+        """
         deadline, deployment = time.monotonic() + seconds, self._deployments.get(name)
         self.apply()
         while not self.settled(deployment):
@@ -112,7 +117,7 @@ class Following:
             self._models.set(deployment.name, Target(deployment.flywheel, version, folder, entry["digest"]))
 
     def _kept(self, deployment: Deployment) -> Target | None:
-        """A pinned version that is in memory: a rollback to it must not depend on a registry."""
+        """Return a pinned version that is in memory: a rollback to it must not depend on the registry."""
         target = Target(deployment.flywheel, str(deployment.version), self._root)
         return target if deployment.version and self._models.loaded(target) else None
 
@@ -120,7 +125,7 @@ class Following:
         return entry["version"] is None if entry else not known(self._root)
 
     def _unknown(self, deployment: Deployment, found: dict[str, Any]) -> None:
-        """The registry was not asked for it yet; if it can't be, that is the reason."""
+        """Record the registry's error for a version that the registry was not asked for yet."""
         if error := found.get("registry", {}).get("error"):
             self._models.failed(deployment.name, error)
 
@@ -129,12 +134,12 @@ class Following:
             try:
                 self._watch()
                 self.apply()
-            except Exception as error:  # following must go on, whatever one look came upon
+            except Exception as error:  # no error may end the thread
                 log.warning("Could not follow: %s", error)
                 self._stop.wait(2)
 
     def _watch(self) -> None:
-        """The watcher, begun again if it ended; it ends with this process, as it reads from it."""
+        """Start the watcher, or restart it if it ended; it ends with this process, as it reads from it."""
         if self._watcher and self._watcher.poll() is None:
             return
         if self._watcher:
@@ -144,6 +149,6 @@ class Following:
 
 
 def _pinned(slot: Slot, deployment: Deployment) -> bool:
-    """Whether the pinned version is what answers."""
+    """Return True if the pinned version answers."""
     now = slot.current
     return now is not None and (now.flywheel, now.version) == (deployment.flywheel, str(deployment.version))

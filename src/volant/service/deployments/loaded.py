@@ -1,4 +1,4 @@
-"""The models in memory: name → what answers now, and what answered before; a swap is one assignment."""
+"""The models in memory by name: the current and the previous version of each; a swap is one assignment."""
 
 import asyncio
 import logging
@@ -20,13 +20,13 @@ from volant.service.telemetry.metrics import Metrics
 from volant.workspace.terminal import plain
 
 log = logging.getLogger("volant.service")
-ARRIVAL = 3  # seconds that a request waits for a model that was deployed just now
+ARRIVAL = 3  # seconds that a request waits for a model that was just deployed
 SOON = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Answering:
-    """A loaded version: its bundle, and the thread that answers with it."""
+    """A loaded version: its bundle, and the batcher that predicts with it."""
 
     bundle: Bundle
     flywheel: str
@@ -35,21 +35,21 @@ class Answering:
 
     @property
     def digest(self) -> str:
-        """The bundle's own name."""
+        """The bundle's digest."""
         return self.bundle.manifest["digest"]
 
 
 @dataclass(eq=False)
 class Slot:
-    """A deployed name.
+    """The state of a deployment.
 
     Attributes:
-        current: What answers, if anything does.
-        previous: What answered before: kept for an instant way back.
-        error: Why the version that is wanted doesn't answer.
-        refused: The bundle that could not be loaded, if that is why.
-        since: When `current` began to answer.
-        swaps: How often it changed.
+        current: Version that answers, if any.
+        previous: Version that answered before, kept for an instant rollback.
+        error: Reason why the wanted version doesn't answer.
+        refused: Digest of the bundle that could not be loaded, if that is the reason.
+        since: Time since which `current` answers.
+        swaps: Number of swaps.
     """
 
     current: Answering | None = None
@@ -62,7 +62,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers to one request, by one version."""
+    """The predictions for one request, by one version."""
 
     model: str
     version: str
@@ -73,7 +73,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Target:
-    """Which bundle a name is to answer with."""
+    """The bundle that a name is to answer with."""
 
     flywheel: str
     version: str
@@ -86,7 +86,11 @@ class Models:
     """All deployed models of this process.
 
     Attributes:
-        deployed: Whether a name is deployed, though perhaps not loaded here yet: another worker may have been asked.
+        settings: Settings of the service.
+        metrics: Metrics for Prometheus.
+        slots: State of each deployment, by name.
+        deployed: Returns True for a deployed name, even if this worker has not loaded it yet: another worker may have
+            deployed it.
 
     Example:
         models = Models(Settings(), Metrics())
@@ -98,11 +102,16 @@ class Models:
     metrics: Metrics
     slots: dict[str, Slot] = field(default_factory=dict)
     deployed: Callable[[str], bool] = lambda _: False
-    _batchers: "WeakSet[Batcher]" = field(default_factory=WeakSet)  # also those that end, as long as they do
+    _batchers: "WeakSet[Batcher]" = field(default_factory=WeakSet)  # including those that are closing
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     async def predict(self, name: str, texts: Sequence[str], client: str = "") -> Answers:
-        """Answer texts of a client with the version that is current now, together with those of other requests.
+        """Predict texts of a client with the current version, batched with those of other requests.
+
+        Args:
+            name: Name of the deployment.
+            texts: Raw texts.
+            client: Identity of the client; clients take turns.
 
         Raises:
             RefusedError: 404 if the name isn't deployed, 503 if it has no version yet, 429 if too many texts wait.
@@ -112,12 +121,12 @@ class Models:
             answering = self.current(name)
             try:
                 answered = answering.batcher.submit(texts, client)
-            except ClosedError:  # replaced twice between these two lines
+            except ClosedError:  # the version was replaced between these two lines
                 continue
             return Answers(name, answering.version, answering.flywheel, answering.bundle, await answered)
 
     def current(self, name: str) -> Answering:
-        """What answers under a name now.
+        """Return the version that answers under a name.
 
         Raises:
             RefusedError: 404 if the name isn't deployed, 503 if it has no version yet.
@@ -135,10 +144,10 @@ class Models:
         return answering
 
     def named(self, model: str | None) -> str:
-        """The name that is meant where none is given.
+        """Return the given name, or the only one that is deployed.
 
         Raises:
-            RefusedError: 422 if there are several, 503 if there is none.
+            RefusedError: 422 if no name is given and several are deployed, 503 if nothing is.
         """
         if model is not None:
             return model
@@ -149,10 +158,10 @@ class Models:
         raise RefusedError(f"Several models are deployed; name one as `model`: {', '.join(sorted(self.slots))}.")
 
     def set(self, name: str, target: Target) -> bool:
-        """Make a name answer with a bundle; what answers now goes on until the new one does.
+        """Make a name answer with a bundle; the present version answers until the new one is loaded.
 
         Returns:
-            Whether it answers with it; `error` of its slot says why not.
+            True if it answers with the bundle; otherwise `error` of its slot has the reason.
         """
         with self._lock:
             slot = self._slot(name)
@@ -161,7 +170,7 @@ class Models:
                 return True
             try:
                 found = self._loaded(target) or self._load(target)
-            except Exception as error:  # a bundle may be broken in any way, and the old one must go on
+            except Exception as error:  # a broken bundle may raise anything, and the old one must continue
                 slot.refused = target.digest
                 slot.error = f"version {target.version} was refused, {_still(slot)}: {error}"
                 log.warning("%s: %s", name, plain(slot.error))
@@ -171,29 +180,29 @@ class Models:
             return True
 
     def failed(self, name: str, error: str) -> None:
-        """Say why a name can't have the version that is wanted."""
+        """Record the reason why the wanted version of a name is not available."""
         with self._lock:
             self._slot(name).error = error
 
     def remove(self, name: str) -> None:
-        """Forget a name; what was asked is still answered."""
+        """Remove a name; queued texts are still predicted."""
         with self._lock:
             before = self._answering()
             self.slots = {known: slot for known, slot in self.slots.items() if known != name}
             self._tidy(set(before))
 
     def close(self) -> None:
-        """Answer what was asked, then stop."""
+        """Predict the queued texts, then stop."""
         with self._lock:
             for batcher in list(self._batchers):
                 batcher.close(wait=True)
 
     def loaded(self, target: Target) -> bool:
-        """Whether it is in memory, under whichever name."""
+        """Return True if a bundle is in memory, under any name."""
         return self._loaded(target) is not None
 
     async def _arrival(self, name: str) -> None:
-        """Who deploys a model may ask it at once, also of a worker that comes to know of it only now."""
+        """Wait briefly for a model that was just deployed through another worker."""
         deadline = time.monotonic() + ARRIVAL
         while self._arrives(name) and time.monotonic() < deadline:
             await asyncio.sleep(SOON)
@@ -203,7 +212,7 @@ class Models:
         return self.deployed(name) if slot is None else slot.current is None and slot.error is None
 
     def _slot(self, name: str) -> Slot:
-        if name not in self.slots:  # the dictionary is replaced, never changed: others may be walking through it
+        if name not in self.slots:  # the dictionary is replaced, never changed: other threads may iterate over it
             self.slots = {**self.slots, name: Slot()}
         return self.slots[name]
 
@@ -237,7 +246,7 @@ class Models:
         return next((answering for answering in self._answering() if _is(answering, target)), None)
 
     def _answering(self) -> list[Answering]:
-        """Everything that is in memory: two names may share one."""
+        """Return all versions in memory, each once: two names may share one."""
         both = [answering for slot in self.slots.values() for answering in (slot.current, slot.previous)]
         return list({id(answering): answering for answering in both if answering}.values())
 
@@ -247,7 +256,7 @@ class Models:
 
 
 def warm(bundle: Bundle) -> None:
-    """Answer a few texts of several lengths, so that the first person who asks doesn't wait."""
+    """Predict a few texts of several lengths, so that the first request isn't slow."""
     texts = [case["text"] for case in bundle.golden()[:8]]
     bundle.predict([*texts, " ".join(texts)])
 

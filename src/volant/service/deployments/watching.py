@@ -1,9 +1,9 @@
-"""Beside the service: a process that asks the registry which versions are wanted, and fetches them.
+"""The watcher: a process beside the service that asks the registry for the wanted versions, and fetches them.
 
     python -m volant.service.deployments.watching
 
-The service itself never imports MLflow, and never waits for a registry: this process writes what it found to
-`.volant/service/versions.json`, which the workers read. It ends when the worker that started it does.
+The service itself never imports MLflow, and never waits for a registry: this process writes its results to
+`.volant/service/versions.json`, which the workers read. It ends with the worker that started it.
 """
 
 import contextlib
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("volant.service")
 FILE = SERVICE / "versions.json"
 LOCK = SERVICE / "watch.lock"
-AGAIN = 30  # seconds after which what could not be fetched is tried again
-POKE = 0.2  # seconds until a new deployment is seen
+AGAIN = 30  # seconds until a failed fetch is retried
+POKE = 0.2  # seconds until a new deployment is noticed
 
 
 class Watcher:
-    """Knows what was found last, so that a version is fetched once, and what failed is not tried all the time."""
+    """The state of the watcher: a version is fetched once, and a failed one is retried only after a pause.
+
+    Args:
+        root: The project's root.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root, self._path = root, root / FILE
@@ -42,7 +46,7 @@ class Watcher:
         self.found: dict[str, Any] = read(root)
 
     def look(self, wanted: set[str]) -> None:
-        """Ask for all that is wanted, and write it down if anything changed."""
+        """Ask the registry for all wanted versions, and write the result if it changed."""
         before = json.dumps(self.found, sort_keys=True)
         versions = {name: entry for name, entry in self.found.get("versions", {}).items() if name in wanted}
         error = None
@@ -50,7 +54,7 @@ class Watcher:
             with registry(self._root) as opened:
                 for name in sorted(wanted):
                     versions[name] = self._entry(opened, name, versions.get(name))
-        except VolantError as problem:  # it is down: what is known goes on
+        except VolantError as problem:  # the registry is down: the known versions stay
             error = str(problem)
         except ModuleNotFoundError as problem:
             error = f"The registry needs '{problem.name}'. Get it with `pip install 'volant-nlp[train]'`."
@@ -77,7 +81,7 @@ class Watcher:
         return {"version": number, "digest": version.digest, "folder": where, "error": None}
 
     def _fetched(self, name: str) -> dict[str, Any] | None:
-        """A pinned version that was fetched once needs no registry; what it says is asked again when it is there."""
+        """Return a pinned version that was fetched before, without the registry; it is checked later."""
         flywheel, _, given = name.rpartition("/")
         try:
             from volant.tracking.registry import FETCHED
@@ -97,7 +101,7 @@ class Watcher:
 
 
 def read(root: Path) -> dict[str, Any]:
-    """What was found last: `registry.error`, what it was `asked` for; of each version number, digest, folder, error."""
+    """Return the last result: `registry.error`, `asked`, and for each version its number, digest, folder and error."""
     try:
         return json.loads((root / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -105,7 +109,12 @@ def read(root: Path) -> dict[str, Any]:
 
 
 def watch(root: Path, seconds: float) -> None:
-    """Look every few seconds, and at once when the deployments change; one process at a time does."""
+    """Look every few seconds, and at once when the deployments change; only one process at a time does.
+
+    Args:
+        root: The project's root.
+        seconds: Seconds between two looks.
+    """
     import fcntl
 
     (root / SERVICE).mkdir(parents=True, exist_ok=True)
@@ -119,7 +128,7 @@ def watch(root: Path, seconds: float) -> None:
                 watcher = watcher or Watcher(root)
                 if wanted:
                     watcher.look(wanted)
-            except Exception as error:  # a full disk, say: it must not end the watching
+            except Exception as error:  # no error, such as a full disk, may end the watcher
                 log.warning("The registry could not be asked: %s", error)
             _wait(deployments.path, seen, seconds)
 
@@ -131,7 +140,7 @@ def _wait(path: Path, seen: tuple[int, int], seconds: float) -> None:
 
 
 def end_with_parent() -> None:
-    """Wait until the process that started this one is gone, and go too."""
+    """Wait until the process that started this one has ended, and exit."""
     with contextlib.suppress(OSError):
         while os.read(sys.stdin.fileno(), 1024):
             pass

@@ -1,4 +1,4 @@
-"""The routes of feedback: everybody may say something, an admin reads and reviews it."""
+"""Routes of feedback: any client may give it, an admin reads and reviews it."""
 
 import logging
 from dataclasses import asdict
@@ -32,7 +32,7 @@ Label = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class FeedbackRequest(Strict):
-    """A thumb up or down, or the right label, for a prediction given earlier or for a text."""
+    """A thumb up or down, or the correct label, for an earlier prediction or for a text."""
 
     id: Annotated[Identity | None, Field(description="Of the prediction.")] = None
     text: Annotated[str | None, Field(min_length=1, description="Where there is no prediction, or it is long ago.")] = (
@@ -50,7 +50,7 @@ class FeedbackRequest(Strict):
 
 
 class FeedbackState(BaseModel):
-    """What became of feedback; once it is reviewed, or enough clients agree, a model may learn from it."""
+    """The state of feedback; once it is reviewed, or enough clients agree, a model may learn from it."""
 
     id: str
     status: Literal["quarantined", "accepted", "rejected"]
@@ -58,7 +58,7 @@ class FeedbackState(BaseModel):
 
 
 class FeedbackItem(FeedbackState):
-    """Feedback as a reviewer sees it; text and comment are redacted."""
+    """Feedback for a reviewer; text and comment are redacted."""
 
     event_id: str
     flywheel: str
@@ -76,7 +76,7 @@ class FeedbackItem(FeedbackState):
 
 
 class ReviewRequest(Strict):
-    """What is to become of feedback: all of these ids, or none."""
+    """A decision on feedback: it applies to all of these ids, or to none."""
 
     flywheel: Annotated[str, NAME]
     ids: Annotated[list[Identity], Field(min_length=1, max_length=1000)]
@@ -91,18 +91,18 @@ class ReviewRequest(Strict):
 
 
 def router(state: "State", feedback: Feedback, capture: Capture | None = None) -> APIRouter:
-    """The routes.
+    """Return the routes of feedback.
 
     Args:
         state: The service.
-        feedback: Takes and keeps what is said.
-        capture: Knows the last answers by their id.
+        feedback: Intake of feedback.
+        capture: Recent answers by id.
     """
     routes, key = APIRouter(prefix="/feedback", tags=["feedback"]), client_key(state.root)
 
     @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503, 507))
     def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:
-        """Say whether a prediction is right, or what would be. It is kept before this answers."""
+        """Report a prediction as correct or wrong, or give the correct label. It is stored before this returns."""
         who = client(request, state.tokens, key)
         feedback.admit(who)
         check_texts([text for text in (asked.text, asked.comment) if text], state.settings.limits)
@@ -122,7 +122,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         status: Literal["quarantined", "accepted", "rejected"] | None = None,
         limit: Annotated[int, Field(ge=1, le=10_000)] = 1000,
     ) -> Any:
-        """What was said of the answers of a flywheel, the newest first."""
+        """List the feedback of a flywheel, the newest first."""
         return [shown(item, FeedbackItem) for item in reversed(feedback.book.items(flywheel, status)[-limit:])]
 
     @routes.post(
@@ -146,9 +146,9 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
 
 
 def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str | None:
-    """The id that feedback is kept under: only one that the service gave, since ground truth is joined by it.
+    """Return the id to store feedback under: only one that the service made, since ground truth is joined by it.
 
-    Without a text, an unknown id is looked for among the captures before anybody can accept the feedback.
+    Without a text, an unknown id is looked up in the captures before the feedback can be accepted.
     """
     if asked.id is None or answered or asked.text is None:
         return asked.id
@@ -156,15 +156,15 @@ def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str
 
 
 def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
-    """What a client says, out of its request.
+    """Return the content of a feedback request.
 
     Args:
         asked: The request.
         who: The client, as a keyed hash.
-        event_id: Of the answer that it is about.
+        event_id: Id of the answer that the feedback is about.
 
     Raises:
-        RefusedError: If both `label` and `labels` are given (422).
+        RefusedError: 422 if both `label` and `labels` are given.
     """
     if asked.label is not None and asked.labels is not None:
         raise RefusedError("`label` and `labels` exclude each other: give one.")
@@ -173,10 +173,16 @@ def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
 
 
 def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) -> Deployed:
-    """The model that feedback is about.
+    """Return the model that feedback is about.
+
+    Args:
+        state: The service.
+        asked: The request.
+        answered: The answer that the feedback is about, if it is known.
 
     Raises:
-        RefusedError: If it isn't deployed (404), has no version yet (503), or isn't named and there are several (422).
+        RefusedError: 404 if the model isn't deployed, 503 if it has no version yet, 422 if it isn't named and several
+            are deployed.
     """
     name = _still(state.models, answered, asked.model) if answered else state.models.named(asked.model)
     now = state.models.current(name)
@@ -187,7 +193,7 @@ def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) 
 
 
 def _still(models: Models, answered: Answered, asked: str | None) -> str:
-    """Under which name the flywheel that answered is deployed now: since then it may have been renamed or removed."""
+    """Return the present deployment of the flywheel that answered, as it may have been renamed or removed since."""
     slots = models.slots
     for name in (answered.model, asked or "", *(sorted(slots) if answered.flywheel else ())):
         now = slots[name].current if name in slots else None
@@ -197,13 +203,23 @@ def _still(models: Models, answered: Answered, asked: str | None) -> str:
 
 
 def publish(feedback: Feedback, flywheel: str) -> None:
-    """Bring accepted feedback to the lake; where that can't be now, the next accepted one brings both."""
+    """Write accepted feedback to the lake; if that fails, the next accepted feedback retries it.
+
+    Args:
+        feedback: Intake of feedback.
+        flywheel: Name of the flywheel.
+    """
     try:
         truth.publish(feedback.book, flywheel)
-    except (VolantError, OSError) as error:  # as a full disk
+    except (VolantError, OSError) as error:  # such as a full disk
         log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, plain(str(error)))
 
 
 def shown(item: Item, form: type[FeedbackState]) -> dict[str, Any]:
-    """What of an item an answer shows."""
+    """Return the fields of an item that an answer shows.
+
+    Args:
+        item: The item.
+        form: Model of the answer.
+    """
     return {key: value for key, value in asdict(item).items() if key in form.model_fields}

@@ -1,4 +1,4 @@
-"""The feedback of each flywheel of a project, as all of its journal says."""
+"""The feedback of each flywheel of a project, from its journal."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,11 @@ Write = Callable[[Sequence[Entry]], None]
 
 
 class Book:
-    """Journals by flywheel; every process and thread sees what the others wrote."""
+    """Journals by flywheel, shared by all processes and threads.
+
+    Args:
+        root: The project's root.
+    """
 
     def __init__(self, root: Path = Path()) -> None:
         self.root = root
@@ -24,7 +28,7 @@ class Book:
 
     @contextmanager
     def opened(self, flywheel: str) -> Iterator[tuple[dict[str, Item], Write]]:
-        """Items by id, and how to add entries, while nobody else adds some."""
+        """Yield the items by id, and a function that adds entries, under a lock of the journal."""
         path = self._path(flywheel)
         with self._lock:
             journal, items = self._journals.setdefault(flywheel, (Journal(path), {}))
@@ -38,10 +42,10 @@ class Book:
                 yield items, write
 
     def items(self, flywheel: str, status: str | None = None) -> list[Item]:
-        """What was said of the answers of a flywheel, the oldest first.
+        """Return the feedback of a flywheel, the oldest first.
 
         Raises:
-            RefusedError: If there is no such status.
+            RefusedError: 422 if the status is unknown.
         """
         if status not in (None, *STATUSES):
             raise RefusedError(f"No feedback is '{status}'. Allowed: {', '.join(STATUSES)}.")
@@ -51,7 +55,12 @@ class Book:
             return [item for item in items.values() if status in (None, item.status)]
 
     def mark(self, flywheel: str, changes: dict[str, Entry]) -> None:
-        """Write down what became of items."""
+        """Record changes of items.
+
+        Args:
+            flywheel: Name of the flywheel.
+            changes: New values of fields, by the item's id.
+        """
         if changes:
             with self.opened(flywheel) as (_, write):
                 write([{"changes": changes}])

@@ -1,4 +1,4 @@
-"""Feedback as it comes in: bounded, checked, kept, judged by the firewall."""
+"""Intake of feedback: limited, validated, stored, and screened."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item, change
 from volant.service.feedback.screening import Known, judge, key_of
 
-MOST_WAITING = 10_000  # of all clients; twice as many where it is little of the one that asks
+MOST_WAITING = 10_000  # maximum of all clients; twice as many for a client with little feedback waiting
 FEW = 10
 ALL = ("email", "phone", "url", "user")
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What has to be known of the model that feedback is about."""
+    """The properties of the model that feedback is about."""
 
     name: str
     flywheel: str
@@ -35,15 +35,15 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Said:
-    """What a client says of an answer or of a text.
+    """The feedback of a client on a prediction or a text.
 
     Attributes:
-        client: Who, as a keyed hash.
-        event_id: Of the answer.
-        text: Of it, where there is no id or the id isn't known any more.
-        labels: The right ones, if the client names them.
+        client: The client, as a keyed hash.
+        event_id: Id of the prediction.
+        text: The text, if there is no id or it has expired.
+        labels: The correct labels, if the client gives them.
         correct: Thumb up or down.
-        comment: In words.
+        comment: A comment.
     """
 
     client: str
@@ -55,11 +55,16 @@ class Said:
 
 
 class Feedback:
-    """Takes feedback for all flywheels of a project.
+    """The intake of feedback for all flywheels of a project.
+
+    Args:
+        config: Settings of feedback; defaults if None.
+        redacted: Names of the `REDACTORS` that are applied to texts and comments.
+        root: The project's root.
 
     Attributes:
-        book: What is kept.
-        known: Texts that are there.
+        book: The journals.
+        known: Texts of the data sets.
     """
 
     def __init__(
@@ -73,22 +78,22 @@ class Feedback:
         """Count one request of a client.
 
         Raises:
-            RefusedError: If it sends too many (429).
+            RefusedError: 429 if the client sends too many.
         """
         if wait := self._rate.wait(client):
             limit = f"feedback.per_client_per_minute is {self._config.per_client_per_minute}"
             raise RefusedError(f"Too much feedback from one client: {limit}. Try again later.", 429, int(wait) + 1)
 
     def add(self, said: Said, model: Deployed, answered: Answered | None = None) -> Item:
-        """Take what a client says. It is on the disk when this returns; the same again changes nothing.
+        """Add feedback of a client; it is on disk when this returns, and a repetition changes nothing.
 
         Args:
-            said: By whom, what.
-            model: Whose answer it is about.
-            answered: The answer, where it is still known.
+            said: The feedback.
+            model: The model that it is about.
+            answered: The prediction that it is about, if it is known.
 
         Raises:
-            RefusedError: If it makes no sense (422), or too much waits for review (429).
+            RefusedError: 422 if the feedback is invalid, 429 if too much waits for review.
         """
         item, known = self._item(said, model, answered), self.known.of(model.flywheel)
         with self.book.opened(model.flywheel) as (items, write):
@@ -112,7 +117,7 @@ class Feedback:
             return items[item.id]
 
     def _require_room(self, client: str, items: Iterable[Item]) -> None:
-        """Refuse a client of whom too much waits; whatever others sent, one of whom little waits is still taken.
+        """Refuse a client with too much feedback waiting; others can't use up the room of a client with little.
 
         Raises:
             RefusedError: 429.
@@ -134,13 +139,13 @@ class Feedback:
         text, identity = answered.text if answered else said.text, uuid4().hex
         if text is None and said.event_id is None:
             raise RefusedError('Say what it is about: {"id": …} of a prediction, or {"text": …}.')
-        # by id and by text it is the same text, and of an answer only what was redacted is known
+        # redacted in both cases, by id and by text, so that both give the same key
         text = None if text is None else redact(text, self._redacted)
         return Item(
             id=identity,
             event_id=said.event_id or identity,
             flywheel=model.flywheel,
-            model=answered.model if answered else model.name,  # under which it was captured
+            model=answered.model if answered else model.name,  # the name under which it was captured
             version=answered.version if answered else None,
             kind=model.kind,
             text=text,
@@ -155,10 +160,10 @@ class Feedback:
 
 
 def _right(said: Said, model: Deployed, predicted: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The labels that are right by what a client said; None if it only said that the model's are wrong.
+    """Return the labels that are correct by a client's feedback; None if it only says that the prediction is wrong.
 
     Raises:
-        RefusedError: If it said nothing, contradicts itself, or names labels that the model can't give.
+        RefusedError: 422 if the feedback is empty or contradictory, or names labels that the model doesn't have.
     """
     if said.labels is None:
         if said.correct is None:

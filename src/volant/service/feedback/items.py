@@ -1,4 +1,4 @@
-"""What people said of answers, as it is kept: lines in the ground-truth layout, and what became of each.
+"""Stored feedback: lines in the ground-truth layout of SageMaker, and changes to them.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-merge.html
 """
@@ -20,27 +20,27 @@ class Item:
     """One thumb or label of one client.
 
     Attributes:
-        id: Of the feedback.
-        event_id: Of the answer that it is about; its own if it is about a text.
-        flywheel: Whose rows it may become.
+        id: Id of the feedback.
+        event_id: Id of the prediction that it is about; its own id if it is about a text.
+        flywheel: Flywheel that may learn from it.
         model: Name of the deployment.
-        version: That answered, if the answer is known.
-        kind: Of the flywheel.
-        text: Redacted; None until it is found among the captures.
-        key: What items about the same text share.
-        predicted: What the model said, if known.
-        labels: What is right; None where the client only said that the answer is wrong.
+        version: Version that predicted, if known.
+        kind: Kind of task of the flywheel.
+        text: Redacted text; None until it is found in the captures.
+        key: Key that items about the same text share.
+        predicted: Predicted labels, if known.
+        labels: Correct labels; None if the client only said that the prediction is wrong.
         correct: Thumb up or down.
-        comment: In words, redacted.
-        client: Who said it, as a keyed hash.
-        time: When, ISO 8601 in UTC.
-        status: What became of it.
-        reasons: Why.
-        by: Who decided.
-        dataset: That its row is in.
-        brought: Whether `ingest` has seen it.
-        published: Whether it is in the lake as ground truth.
-        place: The object there that it is to be in, written down before the object is.
+        comment: Comment, redacted.
+        client: Client, as a keyed hash.
+        time: Time of the feedback, ISO 8601 in UTC.
+        status: Status of the review.
+        reasons: Reasons for the status.
+        by: Reviewer, or the automatic check that decided.
+        dataset: Dataset that contains its row.
+        brought: True once `ingest` has processed it.
+        published: True once it is in the lake as ground truth.
+        place: Key of its object in the lake, recorded before the object is written.
     """
 
     id: str
@@ -72,7 +72,7 @@ class Item:
 
     @property
     def ground_truth(self) -> Entry:
-        """What joins with a captured answer by its id; labels are one line of CSV."""
+        """The record that is joined with a captured answer by its id; labels are one line of CSV."""
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(self.labels or ())
         return {
@@ -83,7 +83,12 @@ class Item:
 
 
 def fold(items: dict[str, Item], entries: Iterable[Entry]) -> None:
-    """Bring items up to date with entries that were added to the journal."""
+    """Apply entries of the journal to items.
+
+    Args:
+        items: Items by id; changed in place.
+        entries: Entries of the journal.
+    """
     for entry in entries:
         if said := entry.get("feedback"):
             item = Item(**_tuples(said))
@@ -93,12 +98,16 @@ def fold(items: dict[str, Item], entries: Iterable[Entry]) -> None:
 
 
 def _tuples(said: Entry) -> Entry:
-    """JSON has lists where an item has tuples."""
+    """Return an entry with tuples instead of the lists of JSON."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
 
 
 def change(ids: Sequence[str], **fields: object) -> Entry:
-    """The line of the journal that says what became of items.
+    """Return the line of the journal that changes fields of items.
+
+    Args:
+        ids: Ids of the items.
+        fields: New values of fields of `Item`.
 
     Example:
         >>> change(["a"], status="rejected", by="ann")

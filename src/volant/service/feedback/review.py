@@ -1,4 +1,4 @@
-"""A person's word on feedback: it is accepted or rejected."""
+"""Review of feedback by a person: accept or reject."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +15,16 @@ from volant.workspace.objects import store
 
 
 def reject(book: Book, flywheel: str, ids: Sequence[str], by: str) -> list[Item]:
-    """Reject feedback, all of it or none; the same again changes nothing.
+    """Reject feedback, all of it or none; a repetition changes nothing.
+
+    Args:
+        book: The journals.
+        flywheel: Name of the flywheel.
+        ids: Ids of the feedback.
+        by: Reviewer.
 
     Raises:
-        RefusedError: If an id is unknown (404), or its row is in a dataset already (409).
+        RefusedError: 404 if an id is unknown, 409 if its row is in a dataset already.
     """
     with book.opened(flywheel) as (items, write):
         chosen = _chosen(items, flywheel, ids)
@@ -37,18 +43,18 @@ def accept(
     *,
     known: Known | None = None,
 ) -> list[Item]:
-    """Accept feedback, all of it or none; the same again changes nothing.
+    """Accept feedback, all of it or none; a repetition changes nothing.
 
     Args:
-        book: What is kept.
-        flywheel: Whose.
-        ids: Of feedback.
-        by: Who decides.
-        labels: The right ones, where the client named none or wrong ones.
-        known: Texts that are there, if they have been read already.
+        book: The journals.
+        flywheel: Name of the flywheel.
+        ids: Ids of the feedback.
+        by: Reviewer.
+        labels: The correct labels, if the client gave none or wrong ones.
+        known: Texts of the data sets, if they are loaded already.
 
     Raises:
-        RefusedError: If an id is unknown (404), or one leaks, contradicts another, or lacks a text or label (409).
+        RefusedError: 404 if an id is unknown, 409 if an item leaks, contradicts another one, or lacks a text or label.
     """
     known = known or Known(book.root, settings.load(book.root).capture.redact)
     texts = known.of(flywheel)
@@ -89,7 +95,11 @@ def _refuse_brought(item: Item, flywheel: str) -> None:
 
 
 def _complete(book: Book, item: Item, labels: Sequence[str] | None) -> Item:
-    """The item with its text, looked for among the captures, and with the labels that are right."""
+    """Return the item with its text, from the captures if necessary, and with the correct labels.
+
+    Raises:
+        RefusedError: 409 if the text is not in the captures, or no correct label is given.
+    """
     if item.text is None:
         answered = next(find(store(book.root), item.model, [item.event_id]), None)
         if answered is None:

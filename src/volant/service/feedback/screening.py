@@ -1,4 +1,4 @@
-"""What stands between what anyone may say and what a model learns: leaks, conflicts, a quorum."""
+"""Screening of feedback before a model learns from it: leaks, conflicts, a quorum."""
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Keys = Mapping[str, tuple[str, ...]]
 
 
 def key_of(text: str) -> str:
-    r"""What texts share that differ in nothing but case and white space.
+    r"""Return a key that is the same for texts that differ only in case and white space.
 
     Example:
         >>> key_of("A fine\nfilm ") == key_of("a fine film")
@@ -31,22 +31,27 @@ def key_of(text: str) -> str:
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of a flywheel at one time, as they are and redacted: by key their labels, file by file."""
+    """The texts of a flywheel at one time, raw and redacted: labels by key, file by file."""
 
     test: Sequence[Keys]
     train: Sequence[Keys]
 
     def leaks(self, key: str) -> bool:
-        """Whether a text is in the test set."""
+        """Return True if a text is in the test set."""
         return any(key in keys for keys in self.test)
 
     def labels(self, key: str) -> tuple[str, ...] | None:
-        """The labels of a text in train, sorted; None if it isn't there."""
+        """Return the labels of a text in train, sorted; None if it isn't in train."""
         return next((keys[key] for keys in self.train if key in keys), None)
 
 
 class Known:
-    """Texts that a flywheel has already: of test, which feedback must not be; of train, with their labels."""
+    """The texts of a flywheel's data sets: of test, which feedback must not contain; of train, with their labels.
+
+    Args:
+        root: The project's root.
+        redacted: Names of the `REDACTORS` that feedback is redacted with.
+    """
 
     def __init__(self, root: Path = Path(), redacted: Iterable[str] = ()) -> None:
         self._root, self._redacted = root, list(redacted)
@@ -54,7 +59,7 @@ class Known:
         self._lock = threading.Lock()
 
     def of(self, flywheel: str) -> Texts:
-        """All that is known of a flywheel now. To read what is new takes a while: hold no lock meanwhile."""
+        """Return the present texts of a flywheel. Reading new files takes time: hold no lock meanwhile."""
         with self._lock:
             test, train = self._paths(flywheel, "test"), self._paths(flywheel, "train", "validation")
             return Texts([self._keys(path) for path in test], [self._keys(path) for path in train])
@@ -84,16 +89,16 @@ class Known:
 
 
 def judge(item: Item, others: Iterable[Item], known: Texts, quorum: int) -> tuple[Status, tuple[str, ...]]:
-    """What becomes of an item without a person, and why.
+    """Return the status of an item without a review, and the reasons.
 
-    A leak is rejected. Where `quorum` clients say the same of a text, and nobody and nothing says otherwise, it is
-    accepted. All else waits for a person, whose earlier word on the same text no quorum overrules.
+    A leak is rejected. If `quorum` clients agree on a text without any conflict, it is accepted. Everything else waits
+    for a reviewer, whose earlier decision on the same text no quorum overrules.
 
     Args:
-        item: What came in.
-        others: All that was said of the same text before.
-        known: Texts that are there.
-        quorum: How many different clients must agree.
+        item: The new item.
+        others: Earlier items about the same text.
+        known: Texts of the data sets.
+        quorum: Number of different clients that must agree.
     """
     if known.leaks(item.key):
         return "rejected", (LEAK,)

@@ -1,4 +1,4 @@
-"""Feedback for people: a table to review it by, and what became of it."""
+"""Feedback in the terminal: a table for the review, and the result of the ingestion."""
 
 import getpass
 from collections.abc import Sequence
@@ -12,7 +12,13 @@ from volant.workspace.terminal import Console
 
 
 def show(flywheel: str, items: Sequence[Item], console: Console) -> None:
-    """Print feedback as a table, and what to do next."""
+    """Print feedback as a table, and the next steps.
+
+    Args:
+        flywheel: Name of the flywheel.
+        items: The feedback.
+        console: Output.
+    """
     if not items:
         console.print(f"There is no such feedback of {flywheel}.", highlight=False)
         return
@@ -27,7 +33,13 @@ def show(flywheel: str, items: Sequence[Item], console: Console) -> None:
 
 
 def show_brought(flywheel: str, brought: Brought, console: Console) -> None:
-    """Print what became of accepted feedback."""
+    """Print the result of the ingestion of accepted feedback.
+
+    Args:
+        flywheel: Name of the flywheel.
+        brought: The result.
+        console: Output.
+    """
     for one, why in brought.refused.items():
         console.print(f"{one} can't be learnt from, and is rejected: {why}", style="yellow", markup=False)
     if brought.dataset:
@@ -39,10 +51,10 @@ def show_brought(flywheel: str, brought: Brought, console: Console) -> None:
 
 
 def who() -> str:
-    """Who decides, on this machine."""
+    """Return the name of the reviewer: the user of this machine."""
     try:
         return getpass.getuser()
-    except OSError:  # a user id without a name, as in containers
+    except OSError:  # a user id without a name, as in a container
         return "a person"
 
 

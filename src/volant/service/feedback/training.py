@@ -1,4 +1,4 @@
-"""Accepted feedback becomes rows that a model learns from: a TRAIN dataset of the lake, through `ingest`."""
+"""Accepted feedback as training rows: a TRAIN dataset of the lake, made by `ingest`."""
 
 import json
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ NAME = "feedback"
 
 @dataclass(frozen=True)
 class Brought:
-    """What became of accepted feedback.
+    """The result of the ingestion of accepted feedback.
 
     Attributes:
-        dataset: That was made; None if nothing is new.
-        rows: In it.
-        known: Were there already.
-        refused: Feedback id to why its row can't be one to learn from; it counts as rejected now.
+        dataset: Name of the new dataset; None if there is nothing new.
+        rows: Number of its rows.
+        known: Number of rows that were in the lake already.
+        refused: Reason for each refused row, by the id of the feedback; it is rejected now.
     """
 
     dataset: str | None
@@ -32,19 +32,19 @@ class Brought:
 
 
 def bring(book: Book, flywheel: str) -> Brought:
-    """Make a TRAIN dataset of what was accepted and isn't in one; the same again changes nothing.
+    """Make a TRAIN dataset of accepted feedback that isn't in one yet; a repetition changes nothing.
 
-    Killed at any moment, the next call does what is left: rows that are in the lake already are known there.
+    If the process is killed, the next call completes the work: rows that are in the lake already are skipped.
 
     Raises:
-        VolantError: As `ingest`.
+        VolantError: If `ingest` refuses the dataset.
     """
     ready = [item for item in book.items(flywheel, "accepted") if not item.brought]
     if not ready:
         return Brought(None, 0, 0, {})
     from volant.datasets.ingest.ingest import Options, ingest
 
-    # equal rows are equally bad or good, so that what ingest says of one goes for all
+    # the result of ingest for one row applies to all equal rows
     with TemporaryDirectory(prefix="volant-feedback-") as folder:
         file = Path(folder) / f"{NAME}.jsonl"
         file.write_text("".join(f"{json.dumps(_row(item), ensure_ascii=False)}\n" for item in ready), encoding="utf-8")

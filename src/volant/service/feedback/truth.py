@@ -1,4 +1,4 @@
-"""Accepted feedback goes to the lake as ground truth: each in one object, whoever is killed in between."""
+"""Accepted feedback as ground truth in the lake: each item in exactly one object, even if a process is killed."""
 
 import json
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ from volant.workspace.objects import store
 from volant.workspace.paths import LOCKS
 
 GROUND_TRUTH = "groundtruth"
-PATIENCE = 60  # seconds to wait for another process that writes it
+PATIENCE = 60  # seconds to wait for another process that publishes
 
 
 def publish(book: Book, flywheel: str) -> int:
-    """Write accepted feedback that isn't there yet to the lake as ground truth, a file for each model; how many.
+    """Write new accepted feedback to the lake as ground truth, one file per model; return the number of items.
 
     Raises:
-        VolantError: If the lake can't be written; what isn't there is written by the next call.
+        VolantError: If the lake can't be written; the next call retries.
     """
     if not _ready(book, flywheel):
         return 0
@@ -43,7 +43,7 @@ def _ready(book: Book, flywheel: str) -> list[Item]:
 
 
 def _place(book: Book, flywheel: str) -> None:
-    """Give what has none an object in the lake. Whoever is killed after that overwrites the same one the next time."""
+    """Assign an object in the lake to each new item; after a kill, the next call overwrites the same object."""
     ready = [item for item in _ready(book, flywheel) if not item.place]
     changes = dict[str, Entry]()
     for model in dict.fromkeys(item.model for item in ready):

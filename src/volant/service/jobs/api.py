@@ -1,4 +1,4 @@
-"""The routes of batch jobs. Whoever sent a job sees it, and an admin sees all."""
+"""Routes of batch jobs: a client sees its own jobs, and an admin sees all."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def jobs_of(state: "State") -> Jobs:
-    """The jobs of a service: answered by what is deployed, beside its requests. `start` and `close` them with it."""
+    """Return the batch jobs of a service, predicted by its deployed models; start and close them with the service."""
 
     def answering(job: Job) -> Answer:
         now = state.models.current(job.model)
@@ -34,22 +34,22 @@ def jobs_of(state: "State") -> Jobs:
 
 
 class Desk:
-    """What clients may do with jobs.
+    """The operations of clients on jobs.
 
     Args:
         state: The service.
-        jobs: Its jobs.
+        jobs: The jobs of the service.
     """
 
     def __init__(self, state: "State", jobs: Jobs) -> None:
         self._state, self._jobs, self._key = state, jobs, client_key(state.root)
 
     async def submit(self, request: Request) -> Job:
-        """Take a job out of a form or a JSON body.
+        """Submit the job in a form or a JSON body.
 
         Raises:
-            RefusedError: If it makes no sense (415, 422), its model isn't there (404, 503), too many wait (429),
-                or too much is kept (413).
+            RefusedError: 415 or 422 if the request is invalid, 404 or 503 if its model isn't available, 429 if too many
+                jobs wait, 413 if too much is stored.
         """
         asked, file = await asked_for(request)
         if (asked.uri is None) == (file is None):
@@ -67,12 +67,12 @@ class Desk:
             return await run_in_threadpool(self._jobs.submit, job, copying(file) if file else None)
 
     def all(self, request: Request) -> list[Job]:
-        """The client's jobs, the newest first; those of everybody for an admin."""
+        """Return the client's jobs, the newest first; for an admin, those of all clients."""
         who = None if self._admin(request) else self._client(request)
         return [job for job in reversed(self._jobs.store.all()) if who in (None, job.owner)]
 
     def one(self, request: Request, identity: str) -> Job:
-        """The job; that of another doesn't exist for whoever is no admin.
+        """Return a job of the client; for an admin, of any client.
 
         Raises:
             RefusedError: 404 if there is none.
@@ -90,11 +90,11 @@ class Desk:
 
 
 def router(state: "State", jobs: Jobs) -> APIRouter:
-    """The routes.
+    """Return the routes of batch jobs.
 
     Args:
         state: The service.
-        jobs: Started; see `jobs_of`.
+        jobs: Jobs that are started; see `jobs_of`.
     """
     routes, desk = APIRouter(prefix="/jobs", tags=["jobs"]), Desk(state, jobs)
     refusals = problems(401, 404, 413, 415, 422, 429, 503, 507)
@@ -102,24 +102,24 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
 
     @routes.post("", status_code=201, response_model=JobState, openapi_extra=body(), responses=refusals)
     async def submit(request: Request) -> Any:
-        """Send a file, or name one on S3; the answer says which job it became."""
+        """Submit a file, or an object on S3; return the job."""
         return shown(await desk.submit(request))
 
     @routes.get("", response_model=list[JobState], responses=problems(401))
     def list_jobs(request: Request) -> Any:
-        """Your jobs, the newest first; with the admin token those of everybody."""
+        """List your jobs, the newest first; with the admin token, those of all clients."""
         return [shown(job) for job in desk.all(request)]
 
     @routes.get("/{identity}", response_model=JobState, responses=problems(401, 404, 422))
     def get(identity: str, request: Request) -> Any:
-        """How far a job is."""
+        """Return the state of a job."""
         return shown(desk.one(request, identity))
 
     @routes.get("/{identity}/result", response_class=FileResponse, responses=problems(401, 404, 409, 422) | lines)
     def result(identity: str, request: Request) -> Any:
-        """The answers of a job: a JSON line for each document, in their order, with its line number.
+        """Return the predictions of a job: a JSON line for each document, in order, with its line number.
 
-        Also of a job that failed because its result, which is whole, could not be put where it was asked for.
+        Also available for a job that failed because its complete result could not be uploaded.
         """
         job = desk.one(request, identity)
         if not job.whole:
@@ -129,13 +129,13 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
 
     @routes.post("/{identity}/stop", response_model=JobState, responses=problems(401, 404, 422))
     def stop(identity: str, request: Request) -> Any:
-        """End a job before it is done; one that has ended stays as it is."""
+        """Stop a job; one that has ended is not changed."""
         with on_disk("the stop"):
             return shown(jobs.stop(desk.one(request, identity).id))
 
     @routes.delete("/{identity}", status_code=204, responses=problems(401, 404, 409, 422))
     def remove(identity: str, request: Request) -> None:
-        """Forget a job that has ended, and its result; else that happens after a week."""
+        """Delete a job that has ended, and its result; this happens automatically after a week."""
         jobs.remove(desk.one(request, identity).id)
 
     return routes

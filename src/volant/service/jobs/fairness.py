@@ -1,4 +1,4 @@
-"""Fair turns between clients: whoever sends one line does not wait for the end of another's ten long files."""
+"""Fair turns between clients: a file with one line doesn't wait for the ten long files of another client."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -7,7 +7,7 @@ from volant.service.jobs.job import Job
 
 
 class Turns:
-    """Which job is worked on next: of the client that waited longest the oldest one.
+    """A round robin of clients: the next job is the oldest one of the client that has waited longest.
 
     Example:
         >>> from volant.service.jobs.job import new
@@ -18,11 +18,11 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}  # by client
+        self._last: dict[str, int] = {}  # number of the last turn by client
         self._count = count(1)
 
     def next(self, jobs: Sequence[Job]) -> Job | None:
-        """Choose among jobs that can go on, the oldest first; None if there is none."""
+        """Return the next of the jobs that can run, given oldest first; None if there is none."""
         oldest: dict[str, Job] = {}
         for job in jobs:
             oldest.setdefault(job.owner, job)

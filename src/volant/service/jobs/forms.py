@@ -1,4 +1,4 @@
-"""What comes and goes over the wire about batch jobs."""
+"""Requests and answers of the routes of batch jobs."""
 
 import shutil
 from collections.abc import Callable
@@ -25,7 +25,7 @@ WRITTEN = ("encoding", "delimiter", "quote", "escape", "header")
 
 
 class JobRequest(Strict):
-    """A file whose documents are to be answered."""
+    """A file whose documents are to be predicted."""
 
     model: Annotated[str | None, NAME, Field(description="A deployed name; may be left out if there is only one.")] = (
         None
@@ -47,10 +47,10 @@ class JobRequest(Strict):
 
 
 def written(asked: JobRequest) -> dict[str, str]:
-    """How the file is written, as far as it is asked for.
+    """Return the options of the file that the request sets.
 
     Raises:
-        VolantError: If a sign has several characters, or an encoding is not known.
+        VolantError: If a character option has several characters, or an encoding is unknown.
     """
     found = {name: value for name in WRITTEN if (value := getattr(asked, name)) is not None}
     form = Options(**found).form()
@@ -59,7 +59,7 @@ def written(asked: JobRequest) -> dict[str, str]:
 
 
 class JobState(BaseModel):
-    """How far a job is."""
+    """The state of a job."""
 
     id: str
     model: str
@@ -75,12 +75,16 @@ class JobState(BaseModel):
 
 
 def shown(job: Job) -> dict[str, Any]:
-    """What of a job an answer shows."""
+    """Return the fields of a job that an answer shows."""
     return {name: getattr(job, name) for name in JobState.model_fields}
 
 
 async def asked_for(request: Request) -> tuple[JobRequest, UploadFile | None]:
-    """What is asked for, and the file if one came along."""
+    """Return the parsed request, and the uploaded file if there is one.
+
+    Raises:
+        RefusedError: 415 or 422 if the request is invalid.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "application/json":
@@ -92,13 +96,13 @@ async def asked_for(request: Request) -> tuple[JobRequest, UploadFile | None]:
             return JobRequest.model_validate(fields, strict=False), file if isinstance(file, UploadFile) else None
     except ValidationError as error:
         raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
-    except HTTPException as error:  # starlette's, of a form that it can't read
+    except HTTPException as error:  # starlette's, for a form that it can't parse
         raise RefusedError(f"The form can't be read: {error.detail}") from error
     raise RefusedError("Send multipart/form-data with a `file`, or application/json with a `uri`.", 415)
 
 
 def copying(file: UploadFile) -> Callable[[Path], None]:
-    """What copies an upload to a path."""
+    """Return a function that copies an upload to a path."""
 
     def copy(path: Path) -> None:
         with path.open("wb") as target:
@@ -108,7 +112,7 @@ def copying(file: UploadFile) -> Callable[[Path], None]:
 
 
 def body() -> dict[str, Any]:
-    """What the OpenAPI page says of the body: a form with the file, or JSON that names one."""
+    """Return the OpenAPI description of the body: a form with the file, or JSON that names an object."""
     form, named = JobRequest.model_json_schema(), JobRequest.model_json_schema()
     file = {"type": "string", "format": "binary", "description": "CSV, TSV, JSON, or one document a line."}
     form["properties"] = {"file": file} | {name: one for name, one in form["properties"].items() if name != "uri"}

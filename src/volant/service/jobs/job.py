@@ -1,4 +1,4 @@
-"""One batch job: what was asked for, and how far it is."""
+"""A batch job: its request, and its state."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,24 +16,24 @@ class Job:
     """One job.
 
     Attributes:
-        id: Ours.
-        model: Name of the deployment that answers.
-        form: Of the file; None: found.
-        column: Or key that holds the text.
-        all_scores: Whether each answer has the probability of every label.
-        owner: Which client sent it, as a keyed hash.
-        created: When, ISO 8601 in UTC.
-        source: Address of the file, if it was not sent along.
-        output: Folder where the result goes as `<id>.jsonl`, if not only to who fetches it.
-        state: Of the work.
-        done: Documents that are answered.
-        total: How many there are; None until they are counted.
-        size: Bytes of the result up to `done`.
-        started: When.
-        ended: When.
-        error: Why it failed.
-        name: What its sender calls the file.
-        written: How the file is written, as far as that was given: the fields of `Options`.
+        id: Id of the job.
+        model: Name of the deployment that predicts.
+        form: Format of the file; None: detected.
+        column: Column or key that holds the text.
+        all_scores: Add the probability of every label to each answer.
+        owner: Client, as a keyed hash.
+        created: Time of the request, ISO 8601 in UTC.
+        source: Address of the file, if it was not uploaded.
+        output: Folder on S3 where the result is uploaded as `<id>.jsonl`; None: the result is only downloadable.
+        state: State of the work.
+        done: Number of documents that are answered.
+        total: Number of documents; None until they are counted.
+        size: Size of the result up to `done` in bytes.
+        started: Time of the start.
+        ended: Time of the end.
+        error: Reason of a failure.
+        name: Name that the sender gave the file.
+        written: Options of the file that are set explicitly: the fields of `Options`.
     """
 
     id: str
@@ -57,22 +57,30 @@ class Job:
 
     @property
     def percent(self) -> float:
-        """How much is done, 0 to 100."""
+        """The share of documents that are answered, 0 to 100."""
         if self.state == "COMPLETED":
             return 100.0
         return round(100 * self.done / self.total, 1) if self.total else 0.0
 
     @property
     def whole(self) -> bool:
-        """Whether there is a result of all documents, also where it could not be put where it was asked for."""
+        """True if there is a result for all documents, even if it could not be uploaded."""
         return self.state == "COMPLETED" or (self.state == "FAILED" and bool(self.total) and self.done == self.total)
 
 
 def new(model: str, form: Form | None, column: str, owner: str, all_scores: bool = False) -> Job:
-    """A job with an id and a time of its own."""
+    """Return a new job with its own id and time.
+
+    Args:
+        model: Name of the deployment that predicts.
+        form: Format of the file; None: detected.
+        column: Column or key that holds the text.
+        owner: Client, as a keyed hash.
+        all_scores: Add the probability of every label to each answer.
+    """
     return Job(uuid4().hex, model, form, column, all_scores, owner, now())
 
 
 def now() -> str:
-    """The time in UTC; fine enough that of two jobs the first is told from the second."""
+    """Return the time in UTC, precise enough to order two jobs."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

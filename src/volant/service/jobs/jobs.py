@@ -1,4 +1,4 @@
-"""Batch jobs: one thread of one process works on them in turns, and goes on after a restart."""
+"""Batch jobs: one thread of one process works on them in turns, and resumes them after a restart."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,19 +12,20 @@ from volant.service.jobs.store import JobStore
 from volant.service.jobs.work import Answering, Worker
 from volant.service.settings import Settings
 
-MOST_OF_ONE, MOST = 10, 100  # jobs of one client, and of all, that may wait
+MOST_OF_ONE, MOST = 10, 100  # maximum number of waiting jobs, of one client and of all
 
 
 class Jobs:
-    """Takes jobs and has them worked on.
+    """The batch jobs of a service.
 
     Args:
-        answering: What answers the texts of a job now; asked again for each chunk, so that a job sees a new version.
-        settings: Limits.
-        root: The project.
+        answering: Returns the function that predicts the texts of a job; called for each chunk, so that a job follows a
+            swap.
+        settings: Settings of the service; defaults if None.
+        root: The project's root.
 
     Attributes:
-        store: What is kept.
+        store: Jobs on disk.
     """
 
     def __init__(self, answering: Answering, settings: Settings | None = None, root: Path = Path()) -> None:
@@ -35,26 +36,26 @@ class Jobs:
         self._thread = threading.Thread(target=self._queue.run, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin to work; on what was left by the process before first."""
+        """Start to work, on unfinished jobs first."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop at the next chunk; the next start goes on there."""
+        """Stop after the present chunk; the next start resumes there."""
         self._closing.set()
         self._queue.wake()
         if self._thread.is_alive():
             self._thread.join()
 
     def submit(self, job: Job, fill: Callable[[Path], object] | None = None) -> Job:
-        """Take a job.
+        """Submit a job.
 
         Args:
-            job: What is to be done.
-            fill: Writes the documents to a path, where they are not on S3.
+            job: The job.
+            fill: Writes the documents to a path; None if they are on S3.
 
         Raises:
-            RefusedError: If an address is not allowed (422), too many jobs wait (429), or what is kept of this client
-                would be too much (413).
+            RefusedError: 422 if an address is not allowed, 429 if too many jobs wait, 413 if too much of this client
+                would be stored.
         """
         for uri in (job.source, job.output):
             if uri is not None:
@@ -64,7 +65,7 @@ class Jobs:
         if len(waiting) >= MOST or sum(one.owner == job.owner for one in waiting) >= MOST_OF_ONE:
             raise RefusedError(f"Too many jobs wait; {MOST_OF_ONE} of one client may, {MOST} of all.", 429, 60)
         kept = sum(self.store.bytes_of(one.id) for one in every if one.owner == job.owner)
-        self._require_room(kept)  # before anything is copied
+        self._require_room(kept)  # checked before anything is copied
 
         def filled(path: Path) -> None:
             if fill:
@@ -76,19 +77,19 @@ class Jobs:
         return job
 
     def stop(self, identity: str) -> Job:
-        """Ask for the end of a job; one that has ended stays as it is.
+        """Request the stop of a job; one that has ended is not changed.
 
         Raises:
             RefusedError: 404 if there is none.
         """
         if self.store.get(identity).state not in FINAL:
-            with suppress(FileNotFoundError):  # it was removed this moment
+            with suppress(FileNotFoundError):  # removed in the meantime
                 self.store.stop(identity)
             self._queue.wake()
         return self.store.get(identity)
 
     def remove(self, identity: str) -> None:
-        """Forget a job that has ended, and its result.
+        """Delete a job that has ended, and its result.
 
         Raises:
             RefusedError: 404 if there is none, 409 if it has not ended.
@@ -108,10 +109,10 @@ class Jobs:
 
 
 def allowed(uri: str, prefixes: Sequence[str]) -> str:
-    """The address, if it is one of an object or folder under an allowed prefix.
+    """Return an address after checking that it is an object or folder under an allowed prefix.
 
     Raises:
-        RefusedError: If it isn't (422).
+        RefusedError: 422 if it is not.
 
     Example:
         >>> allowed("s3://bucket/in/a.csv", ["s3://bucket/in/"])

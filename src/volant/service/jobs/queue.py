@@ -1,4 +1,4 @@
-"""The jobs in turns, a second each, client by client. Whatever becomes of one, the next has its turn."""
+"""The queue of jobs: each gets turns of a second, client by client; an error of one job doesn't affect the others."""
 
 import fcntl
 import logging
@@ -17,18 +17,18 @@ from volant.service.jobs.store import JobStore
 from volant.service.jobs.tries import Tries
 from volant.service.jobs.work import POLL, StopError, Worker
 
-TIDY = 3600.0  # seconds between two looks for jobs that ended long ago
-BREATH = 5.0  # seconds after an error that no try of a job accounts for
+TIDY = 3600.0  # seconds between two removals of old jobs
+BREATH = 5.0  # seconds of pause after an error that doesn't belong to a job
 log = logging.getLogger("volant.service")
 
 
 class Queue:
-    """Has the jobs worked on, one at a time.
+    """A loop that works on the jobs, one at a time.
 
     Args:
-        store: Where they are.
-        worker: Does the work.
-        closing: Set when the service goes down.
+        store: Jobs on disk.
+        worker: Worker that does the work.
+        closing: Set when the service shuts down.
     """
 
     def __init__(self, store: JobStore, worker: Worker, closing: threading.Event) -> None:
@@ -37,11 +37,11 @@ class Queue:
         self._turns, self._begun = Turns(), dict[str, Iterator[None]]()
 
     def wake(self) -> None:
-        """There is something new."""
+        """Wake the loop for a new job or a stop."""
         self._wake.set()
 
     def run(self) -> None:
-        """Work until the service goes down; while another process does that, wait for its end."""
+        """Work until the service shuts down; while another process does, wait for its end."""
         while not self._closing.is_set():
             try:
                 with (self._store.home / "worker.lock").open("a") as lock:
@@ -49,8 +49,8 @@ class Queue:
                         try:
                             self._take_turns()
                         finally:
-                            self._begun.clear()  # another process may go on with them
-            except Exception as error:  # without its message, which might hold a text
+                            self._begun.clear()  # another process may continue them
+            except Exception as error:  # its message is not logged, as it may contain a text
                 log.warning("Jobs wait: %s", type(error).__name__)
                 self._closing.wait(BREATH)
             self._closing.wait(POLL)
@@ -77,7 +77,7 @@ class Queue:
             self._try(job)
         except LaterError as error:
             self._again(job.id, str(error))
-        except OSError as error:  # as a full disk; its whole message names a path
+        except OSError as error:  # such as a full disk; the whole message contains a path
             self._again(job.id, f"{error.strerror or type(error).__name__}.")
 
     def _try(self, job: Job) -> None:
@@ -94,13 +94,13 @@ class Queue:
             raise
         except VolantError as error:
             self._ended(job.id, "FAILED", str(error))
-        except Exception as error:  # whatever a model does with a text; the message might hold that
+        except Exception as error:  # any error of a model; the message may contain the text
             log.warning("Job %s failed: %s", job.id, type(error).__name__)
             self._ended(job.id, "FAILED", f"Unexpected: {type(error).__name__}")
 
     def _again(self, identity: str, why: str) -> None:
         job = self._store.find(identity)
-        if job is None:  # it was removed meanwhile
+        if job is None:  # removed in the meantime
             return
         if not self._tries.failed(job):
             self._ended(identity, "FAILED", why)
@@ -113,16 +113,16 @@ class Queue:
         job = self._store.find(identity)
         if job is None:
             return
-        if state == "FAILED" and self._store.stopping(identity):  # who stopped it was told so
+        if state == "FAILED" and self._store.stopping(identity):  # the client already got the answer that it is stopped
             state, error = "STOPPED", None
         job = replace(job, state=state, error=error, ended=now())
-        if not job.whole:  # before anything is written: it may be what fills the disk
+        if not job.whole:  # before anything is written, as its files may fill the disk
             self._store.drop(identity)
         elif error:
             job = replace(job, error=f"{error} The result can be had here: GET /jobs/{{id}}/result.")
-        with suppress(FileNotFoundError):  # it was removed this moment
+        with suppress(FileNotFoundError):  # removed in the meantime
             self._store.write(job)
-        self._store.forget_documents(identity)  # others' texts are kept no longer than is needed
+        self._store.forget_documents(identity)  # texts of clients are stored no longer than needed
 
 
 def _held(lock: IO[str]) -> bool:

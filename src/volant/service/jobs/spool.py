@@ -1,4 +1,4 @@
-"""The documents of a job, read once out of whatever was sent: a line of JSON each, so that to go on costs little."""
+"""The documents of a job, converted once into JSON lines, so that resuming is cheap."""
 
 import json
 import os
@@ -6,19 +6,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PAUSE = 1.0  # seconds of reading after which others may have their turn
+PAUSE = 1.0  # seconds of reading after which other jobs get their turn
 
 
 def spool(documents: Iterator[tuple[int, str]], path: Path, most: int) -> Iterator[int]:
-    """Write documents to a file that appears whole or not at all; yields how many, now and then and at the end.
+    """Write documents to a file, completely or not at all; yield their number from time to time and at the end.
 
     Args:
-        documents: Line number and text of each.
-        path: Where they go; its folder is not made, as that of a job may be removed meanwhile.
-        most: Bytes that the file may have.
+        documents: Line number and text of each document.
+        path: File to write; its folder is not made, as that of a job may have been removed.
+        most: Maximum size of the file in bytes.
 
     Raises:
-        OverflowError: If it would have more.
+        OverflowError: If the file would be larger.
     """
     part = part_of(path)
     count = 0
@@ -42,7 +42,7 @@ def spool(documents: Iterator[tuple[int, str]], path: Path, most: int) -> Iterat
 
 
 def spooled(path: Path) -> Iterator[tuple[int, str]]:
-    """Line number and text of each document of such a file."""
+    """Yield the line number and the text of each document of a spooled file."""
     with path.open(encoding="utf-8", errors="surrogatepass", newline="\n") as file:
         for line in file:
             number, text = json.loads(line)
@@ -50,5 +50,5 @@ def spooled(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def part_of(path: Path) -> Path:
-    """Where such a file grows: always the same, since one process works on jobs, so that a crash leaves at most one."""
+    """Return the temporary path of a spooled file: always the same, so that crashes leave at most one."""
     return path.with_name(f".{path.name}.part")

@@ -1,4 +1,4 @@
-"""Batch jobs on the disk: a folder each, which exists only when all of it is there."""
+"""Batch jobs on disk: one folder each, which appears only when it is complete."""
 
 import json
 import logging
@@ -22,8 +22,8 @@ from volant.workspace.paths import SERVICE
 
 HOME = SERVICE / "jobs"
 ID = re.compile(r"[0-9a-f]{32}")
-KEPT = 7 * 24 * 3600  # seconds that a finished job and its result are kept
-LEFT = 24 * 3600  # and what a crash left of those that never were, or of removed ones
+KEPT = 7 * 24 * 3600  # seconds that an ended job and its result are kept
+LEFT = 24 * 3600  # seconds that leftovers of a crash are kept
 log = logging.getLogger("volant.service")
 
 
@@ -31,7 +31,11 @@ JOB = TypeAdapter(Job)
 
 
 class JobStore:
-    """The jobs of a project; every process sees all of them. Only the one that works on them changes them."""
+    """The jobs of a project, visible to all processes; only the process that works on them changes them.
+
+    Args:
+        root: The project's root.
+    """
 
     def __init__(self, root: Path = Path()) -> None:
         self.home = private(root / HOME)
@@ -39,7 +43,12 @@ class JobStore:
         self._unreadable: set[str] = set()
 
     def create(self, job: Job, fill: Callable[[Path], object] | None = None) -> Job:
-        """Keep a new job; `fill` writes its input to the path that it is given."""
+        """Store a new job.
+
+        Args:
+            job: The job.
+            fill: Writes its input to a path; None if there is none.
+        """
         part = self.home / f".{job.id}.part"
         part.mkdir(mode=0o700)
         try:
@@ -52,7 +61,7 @@ class JobStore:
         return job
 
     def get(self, identity: str) -> Job:
-        """The job of that id.
+        """Return the job with an id.
 
         Raises:
             RefusedError: 404 if there is none.
@@ -60,15 +69,15 @@ class JobStore:
         job = self.find(identity)
         if job is None:
             raise RefusedError("There is no such job.", 404)
-        # one that nobody works on yet is stopped at once
+        # a job that has not started is stopped at once
         return replace(job, state="STOPPED") if job.state == "SUBMITTED" and self.stopping(job.id) else job
 
     def find(self, identity: str) -> Job | None:
-        """The job of that id as it was written, if there is one that can be read."""
+        """Return the job with an id; None if there is none, or it can't be read."""
         return self._read(identity) if ID.fullmatch(identity) else None
 
     def all(self) -> list[Job]:
-        """Every job, the oldest first."""
+        """Return all jobs, the oldest first."""
         jobs = []
         for path in self.home.iterdir():
             with suppress(RefusedError):
@@ -76,7 +85,7 @@ class JobStore:
         return sorted(jobs, key=lambda job: (job.created, job.id))
 
     def unended(self) -> list[Job]:
-        """Jobs on which somebody has to work, the oldest first; ended ones are read once."""
+        """Return the jobs that have not ended, the oldest first; ended ones are read only once."""
         names = {path.name for path in self.home.iterdir()}
         self._ended &= names
         jobs = [job for one in names - self._ended if (job := self.find(one))]
@@ -84,7 +93,7 @@ class JobStore:
         return sorted((job for job in jobs if job.state not in FINAL), key=lambda job: (job.created, job.id))
 
     def write(self, job: Job) -> Job:
-        """Keep what became of a job.
+        """Store the new state of a job; return the job.
 
         Raises:
             FileNotFoundError: If it was removed.
@@ -93,42 +102,42 @@ class JobStore:
         return job
 
     def stop(self, identity: str) -> None:
-        """Ask for the end of a job; whoever works on it sees that."""
+        """Request the stop of a job; the worker notices it."""
         (self.folder(identity) / "stop").touch()
 
     def stopping(self, identity: str) -> bool:
-        """Whether the end of a job was asked for."""
+        """Return True if the stop of a job was requested."""
         return (self.folder(identity) / "stop").exists()
 
     def remove(self, identity: str) -> None:
-        """Forget a job and its result, at once: who still works on it finds nothing, and can't bring it back."""
+        """Delete a job and its result at once; a worker on it finds nothing, and can't restore it."""
         gone = self.home / f".{identity}.{uuid4().hex[:8]}.part"
         with suppress(FileNotFoundError):
             os.replace(self.folder(identity), gone)
             shutil.rmtree(gone, ignore_errors=True)
 
     def drop(self, identity: str) -> None:
-        """Forget the documents of a job, and the part of them that is answered."""
+        """Delete the documents of a job, and its partial result."""
         self.result(identity).unlink(missing_ok=True)
         self.forget_documents(identity)
 
     def forget_documents(self, identity: str) -> None:
-        """Forget the file that was sent and its documents, also what a crash left of them."""
+        """Delete the uploaded file and the documents of a job, and what a crash left of them."""
         documents = self.documents(identity)
         for path in (self.input(identity), documents, part_of(documents)):
             path.unlink(missing_ok=True)
 
     def bytes_of(self, identity: str) -> int:
-        """What a job takes on the disk."""
+        """Return the size of a job on disk in bytes."""
         size = 0
         with suppress(FileNotFoundError):
             for path in self.folder(identity).iterdir():
-                with suppress(FileNotFoundError):  # a part that got its name this moment
+                with suppress(FileNotFoundError):  # a part that was renamed in the meantime
                     size += path.stat().st_size
         return size
 
     def tidy(self) -> None:
-        """Forget jobs that ended long ago, what can't be read any more, and what a crash left."""
+        """Delete old jobs, unreadable ones, and what a crash left."""
         for path in list(self.home.iterdir()):
             job = self.find(path.name)
             if job is None or job.state in FINAL:
@@ -138,38 +147,38 @@ class JobStore:
                         shutil.rmtree(path, ignore_errors=True)
 
     def folder(self, identity: str) -> Path:
-        """Where a job is."""
+        """Return the folder of a job."""
         return self.home / identity
 
     def input(self, identity: str) -> Path:
-        """The file that was sent."""
+        """Return the path of the uploaded file."""
         return self.folder(identity) / "input"
 
     def documents(self, identity: str) -> Path:
-        """Its documents, once they are read."""
+        """Return the path of the spooled documents."""
         return self.folder(identity) / "documents.jsonl"
 
     def result(self, identity: str) -> Path:
-        """Its answers."""
+        """Return the path of the answers."""
         return self.folder(identity) / "result.jsonl"
 
     def _read(self, identity: str) -> Job | None:
-        """The job of that folder; None where it isn't there, or can't be read, which the others must not suffer."""
+        """Return the job of a folder; None if it doesn't exist or can't be read, which must not affect other jobs."""
         try:
             job = JOB.validate_json((self.folder(identity) / "job.json").read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, PermissionError) as error:
-            if identity not in self._unreadable:  # once, not at every look
+            if identity not in self._unreadable:  # logged once, not at every read
                 self._unreadable.add(identity)
                 log.warning("Job %s can't be read: %s", identity, type(error).__name__)
             return None
         return job if job.id == identity else None
 
     def _write(self, job: Job, folder: Path) -> None:
-        part = part_path(folder / "job.json")  # not schema.write_text, which would make the folder of a removed job
+        part = part_path(folder / "job.json")  # not write_text, which would restore the folder of a removed job
         try:
             part.write_text(json.dumps(asdict(job)), encoding="utf-8")
             os.replace(part, folder / "job.json")
         finally:
-            part.unlink(missing_ok=True)  # where the disk is full, the next try must not find it fuller
+            part.unlink(missing_ok=True)  # on a full disk, a leftover must not take up space

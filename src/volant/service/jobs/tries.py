@@ -1,4 +1,4 @@
-"""When a batch job is tried again that could not go on, as with a full disk or a store that is down."""
+"""Retries of a batch job after a temporary error, such as a full disk or a store that is down."""
 
 import time
 from collections.abc import Iterable
@@ -6,28 +6,28 @@ from dataclasses import dataclass
 
 from volant.service.jobs.job import Job
 
-PAUSES = (1, 2, 4, 8, 16, 32, 60)  # seconds between tries: some two minutes, in which others have their turn
+PAUSES = (1, 2, 4, 8, 16, 32, 60)  # seconds between tries: about two minutes, in which other jobs get their turn
 
 
 @dataclass(frozen=True)
 class _Tried:
-    done: int  # documents
+    done: int  # number of documents
     count: int
     until: float
 
 
 class Tries:
-    """How often each job was tried without getting further, and when the next try is."""
+    """The number of failed tries of each job since its last progress, and the time of the next one."""
 
     def __init__(self) -> None:
         self._tried: dict[str, _Tried] = {}
 
     def due(self, job: Job) -> bool:
-        """Whether a job may be worked on now."""
+        """Return True if a job may run now."""
         return job.id not in self._tried or time.monotonic() >= self._tried[job.id].until
 
     def failed(self, job: Job) -> bool:
-        """Count a try; whether another one makes sense. A job that got further since the last one has all of them."""
+        """Count a failed try; return True if another one is left. Progress since the last try resets the count."""
         before = self._tried.get(job.id)
         count = before.count + 1 if before and job.done <= before.done else 1
         pause = PAUSES[min(count, len(PAUSES)) - 1]
@@ -35,6 +35,6 @@ class Tries:
         return count <= len(PAUSES)
 
     def keep(self, jobs: Iterable[Job]) -> None:
-        """Forget all but these."""
+        """Forget all jobs but these."""
         names = {job.id for job in jobs}
         self._tried = {name: tried for name, tried in self._tried.items() if name in names}

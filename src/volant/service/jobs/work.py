@@ -1,4 +1,4 @@
-"""The work on one batch job: its file comes, its documents are answered, the result goes where it was asked for."""
+"""The work on one batch job: read its file, predict its documents, upload the result."""
 
 import threading
 import time
@@ -17,24 +17,25 @@ from volant.service.jobs.spool import spool, spooled
 from volant.service.jobs.store import JobStore
 from volant.service.settings import Settings
 
-PATIENCE = 60.0  # seconds for a model that is not loaded yet, as after a restart
+PATIENCE = 60.0  # seconds to wait for a model that is not loaded yet, as after a restart
 POLL = 0.5
 Answering = Callable[[Job], Answer]
 
 
 class StopError(Exception):
-    """The work on a job ends here: it was stopped or removed, or the service goes down."""
+    """The end of the work on a job: it was stopped or removed, or the service shuts down."""
 
 
 class Worker:
-    """Works on one job after the other.
+    """A worker for one job after the other.
 
     Args:
-        store: Where the jobs are.
-        answering: What answers the texts of a job now; asked again for each chunk, so that a job sees a new version.
-        settings: Limits.
-        root: The project.
-        closing: Set when the service goes down.
+        store: Jobs on disk.
+        answering: Returns the function that predicts the texts of a job; called for each chunk, so that a job follows a
+            swap.
+        settings: Settings of the service.
+        root: The project's root.
+        closing: Set when the service shuts down.
     """
 
     def __init__(
@@ -44,12 +45,12 @@ class Worker:
         self._root, self._closing = root, closing
 
     def work(self, job: Job) -> Iterator[None]:
-        """Answer what isn't answered yet, and put the result where it was asked for; yields where others may go on.
+        """Predict the rest of a job's documents, and upload the result; yield where other jobs get their turn.
 
         Raises:
-            StopError: If it is to end before that.
-            LaterError: If a store does not answer now.
-            VolantError: If the file can't be read or answered, or the result can't be put there.
+            StopError: If the job is stopped or removed, or the service shuts down.
+            LaterError: If a store is temporarily unavailable.
+            VolantError: If the file can't be read or predicted, or the result can't be uploaded.
         """
         self._go_on(job)
         before, place = self._before(job), endpoint(self._root)
@@ -61,7 +62,11 @@ class Worker:
             upload(self._store.result(job.id), f"{job.output.rstrip('/')}/{job.id}.jsonl", place)
 
     def _read(self, job: Job, place: str | None) -> Generator[None, None, Job]:
-        """Read the file once, before anything is answered: a broken line is told at once, and there is a percentage."""
+        """Read the file once before the predictions, to report a broken line at once and to know the total.
+
+        Raises:
+            VolantError: If the file is gone, can't be read, or is too large.
+        """
         path, limits = self._store.input(job.id), self._settings.jobs
         job = self._store.write(replace(job, state="IN_PROGRESS", started=job.started or now()))
         if not path.exists():
@@ -95,12 +100,12 @@ class Worker:
             yield
 
     def _before(self, job: Job) -> Progress:
-        """How far it was; the start where what was answered is not there any more."""
+        """Return the progress of an earlier run; the start if its result is gone."""
         result = self._store.result(job.id)
         return Progress(job.done, job.size) if result.exists() and result.stat().st_size >= job.size else START
 
     def _answered(self, job: Job) -> Answer:
-        """Answers with whatever is deployed at the moment; waits for a model that isn't loaded yet."""
+        """Return a function that predicts with the deployed model; it waits for a model that isn't loaded yet."""
 
         def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
             deadline = time.monotonic() + PATIENCE

@@ -1,8 +1,8 @@
-"""Counters of one process in memory; other workers read them from files that are written whole.
+"""Counters of one process, in memory; other workers read them from files that are replaced as a whole.
 
-prometheus_client maps sparse files into memory. Where a page of such a file finds no room on a full disk, the kernel
-ends the process (SIGBUS), and nothing can be caught or logged. Here a full disk costs other workers fresh numbers, and
-one line in the log.
+prometheus_client maps sparse files into memory. If a page of such a file can't be written to a full disk, the kernel
+kills the process (SIGBUS), and nothing can be caught or logged. Here a full disk only makes the numbers of other
+workers stale, and logs one line.
 """
 
 import atexit
@@ -16,21 +16,21 @@ from pathlib import Path
 
 from volant.service.settings import WORKERS
 
-EVERY = 0.2  # seconds between two writes where other workers read them
-ALONE = 10.0  # seconds where only a worker that takes this one's place after a crash does
-SEEN = 2.5 * EVERY  # seconds after which other workers surely see a number
-HEAD = struct.Struct("i4x")  # bytes that are used; the format of prometheus_client.mmap_dict
+EVERY = 0.2  # seconds between two writes with several workers
+ALONE = 10.0  # seconds with one worker, whose file only its successor after a crash reads
+SEEN = 2.5 * EVERY  # seconds after which other workers certainly see a number
+HEAD = struct.Struct("i4x")  # number of used bytes, in the format of prometheus_client.mmap_dict
 LENGTH, PAIR = struct.Struct("i"), struct.Struct("dd")
 Value = tuple[str, float, float, int]
 log = logging.getLogger("volant.service")
 
 
 class Counters:
-    """Stands in for `prometheus_client.mmap_dict.MmapedDict`: its methods and its file, but nothing is mapped.
+    """A replacement of `prometheus_client.mmap_dict.MmapedDict`: same methods and file format, but no memory map.
 
     Args:
         filename: The file; one for each type of counter and process.
-        read_mode: Of no use here; prometheus_client may give it.
+        read_mode: Ignored; prometheus_client may pass it.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -52,26 +52,32 @@ class Counters:
         self.save()
 
     def read_value(self, key: str) -> tuple[float, float]:
-        """Return a number and when it was set; 0 at first."""
+        """Return a number and its timestamp; 0 at first."""
         return self._values.setdefault(key, (0.0, 0.0))
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
-        """Set a number."""
+        """Set a number.
+
+        Args:
+            key: Key of the counter.
+            value: Number.
+            timestamp: Time in seconds since 1970.
+        """
         self._values[key] = (value, timestamp)
         self._changed = True
 
     def read_all_values(self) -> Iterator[tuple[str, float, float]]:
-        """Yield every key with its number and time."""
+        """Yield every key with its number and timestamp."""
         for key, (value, timestamp) in dict(self._values).items():
             yield key, value, timestamp
 
     def close(self) -> None:
-        """Write what there is; prometheus_client forgets it then."""
+        """Write the numbers; prometheus_client drops the object afterwards."""
         self.save()
         self.known.pop(self.path, None)
 
     def save(self) -> None:
-        """Write all numbers, in place of those before; where the disk takes none, those before stay."""
+        """Replace the file by the present numbers; on a full disk, the old file stays."""
         if not self._changed:
             return
         self._changed = False
@@ -90,14 +96,14 @@ class Counters:
 
     @classmethod
     def read_all_values_from_file(cls, filename: str) -> Iterator[Value]:
-        """Yield the numbers of a process: of this one those in memory, of others those in their file."""
+        """Yield the numbers of a process: its own from memory, those of others from their file."""
         if filename in cls.known:
             return iter([(*one, 0) for one in cls.known[filename].read_all_values()])
         return _unpacked(Path(filename).read_bytes())
 
 
 def use() -> None:
-    """Let prometheus_client count this way; call it before anything is counted."""
+    """Make prometheus_client use these counters; call it before the first counter is made."""
     import prometheus_client.mmap_dict
     import prometheus_client.multiprocess
     import prometheus_client.values
@@ -116,7 +122,7 @@ def save() -> None:
 
 
 def several() -> bool:
-    """Whether other workers answer beside this one."""
+    """Return True if there are several workers."""
     return int(os.environ.get(WORKERS, "1")) > 1
 
 
@@ -127,7 +133,7 @@ def _save_often(every: float) -> None:
 
 
 def _tell(error: OSError) -> None:
-    """Once, until it works again."""
+    """Log the error once, until a write succeeds again."""
     if not Counters.failing:
         log.warning("Counters can't be written for other workers, and go on in memory: %s", error)
     Counters.failing = True

@@ -1,6 +1,6 @@
-"""What Prometheus is told, per model: requests, texts, latency, labels, confidence, swaps, batches; never a text.
+"""Prometheus metrics per model: requests, texts, latency, labels, confidence, swaps, batches; never a text.
 
-Each worker writes its own to files (see `counters`), and BentoML's `/metrics` adds them up.
+Each worker writes its own to files (see `counters`), and BentoML's `/metrics` sums them.
 """
 
 import logging
@@ -24,10 +24,10 @@ TEXTS = tuple(float(2**power) for power in range(11))
 
 
 class Metrics:
-    """The counters of this process; a sink of answers as well.
+    """The metrics of this process, which are also a sink of answers.
 
     Args:
-        registry: Where they are; the process's own one if left out.
+        registry: Prometheus registry; the process's own if None.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -45,25 +45,37 @@ class Metrics:
         self._told = Counter("volant_sink_answers", "Answers given to a sink", ["sink", "outcome"], registry=home)
 
     def request(self, model: str, texts: int, seconds: float) -> None:
-        """A request was answered."""
+        """Count an answered request.
+
+        Args:
+            model: Name of the deployment.
+            texts: Number of texts.
+            seconds: Latency in seconds.
+        """
         self._requests.labels(model, "200").inc()
         self._texts.labels(model).inc(texts)
         self._seconds.labels(model).observe(seconds)
 
     def refused(self, model: str, status: int) -> None:
-        """A request was refused; of a model that isn't deployed the name is not kept, as anybody can make one up."""
+        """Count a refused request; names that aren't deployed are not recorded, as anybody can make them up."""
         self._requests.labels(model, str(status)).inc()
 
     def batch(self, flywheel: str, texts: int) -> None:
-        """Texts were answered together."""
+        """Count a batch of texts."""
         self._batches.labels(flywheel).observe(texts)
 
     def swap(self, model: str, outcome: str) -> None:
-        """A model got another version, or was refused one."""
+        """Count a swap of versions, or its failure."""
         self._swaps.labels(model, outcome).inc()
 
     def sink(self, name: str, outcome: str, answers: int) -> None:
-        """Answers were written, or had to be dropped."""
+        """Count the answers that a sink wrote or dropped.
+
+        Args:
+            name: Name of the sink.
+            outcome: `written`, `dropped` or `forgotten`.
+            answers: Number of answers.
+        """
         self._told.labels(name, outcome).inc(answers)
 
     def put(self, answered: Sequence[Answered]) -> None:
@@ -74,24 +86,24 @@ class Metrics:
             self._confidence.labels(answer.model).observe(answer.score)
 
     def close(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: there is nothing to finish."""
 
     def page(self) -> bytes:
-        """Everything as Prometheus reads it, of this process alone."""
+        """Return the metrics of this process alone in the format of Prometheus."""
         return generate_latest(self._registry)
 
 
 def settle(root: Path = Path()) -> None:
-    """Let the workers of this service count together, and apart from other services of this machine.
+    """Make the workers of this service share their counters, separate from other services on this machine.
 
-    BentoML has one folder for all services of a user, and empties it whenever one of them starts. Call it in a worker
-    before it counts anything; what services before this one left is removed.
+    BentoML uses one folder for all services of a user, and empties it whenever one of them starts. Call this in a
+    worker before the first counter is made; the files of ended services are removed.
     """
     import psutil
 
     parent, begun = os.getppid(), 0.0
     with suppress(psutil.Error):
-        begun = psutil.Process(parent).create_time()  # a container gives the same number again
+        begun = psutil.Process(parent).create_time()  # process numbers repeat in a container
     own = (root / FOLDER / f"{parent}-{begun:.0f}").resolve()
     counters.use()
     try:

@@ -1,4 +1,4 @@
-"""Answers are told to whoever wants to know (capture, metrics), off the request's path."""
+"""Dispatch of answers to sinks (capture, metrics), off the path of requests."""
 
 import logging
 import queue
@@ -13,12 +13,12 @@ from volant.monitor.captures import Answered, Sink
 from volant.service.telemetry.metrics import Metrics
 
 log = logging.getLogger("volant.service")
-WAITING = 10_000  # requests that may wait to be told of
+WAITING = 10_000  # maximum number of queued requests
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A request that was answered: texts, the id of each answer, what was said of each, and the bundle that said it."""
+    """An answered request: texts, the id and the prediction of each, and the bundle that predicted."""
 
     model: str
     version: str
@@ -30,7 +30,7 @@ class Reply:
     flywheel: str | None = None
 
     def answered(self) -> list[Answered]:
-        """One record for each text."""
+        """Return one record for each text."""
         told = zip(self.ids, self.texts, self.annotations, strict=True)
         return [
             Answered(i, self.model, self.version, text, self.bundle.kind.name, a, self.time, self.flywheel)
@@ -39,11 +39,11 @@ class Reply:
 
 
 class Teller:
-    """Tells sinks of answers, in a thread; what is too much is dropped and counted, and slows nobody.
+    """A thread that dispatches answers to sinks; if it falls behind, answers are dropped and counted.
 
     Args:
-        sinks: Who is told.
-        metrics: Counts what was dropped.
+        sinks: Receivers of answers.
+        metrics: Metrics that count the dropped ones.
     """
 
     def __init__(self, sinks: Sequence[Sink], metrics: Metrics) -> None:
@@ -54,14 +54,14 @@ class Teller:
         self._thread.start()
 
     def tell(self, reply: Reply) -> None:
-        """Returns at once."""
+        """Queue an answered request for the sinks; return at once."""
         try:
             self._queue.put_nowait(reply)
         except queue.Full:
             self._metrics.sink("teller", "dropped", len(reply.texts))
 
     def close(self) -> None:
-        """Tell what waits, then let each sink finish."""
+        """Dispatch the queued answers, then close each sink."""
         self._queue.put(None)
         self._thread.join()
         for sink in self.sinks:
@@ -81,12 +81,12 @@ class Teller:
             for sink in self.sinks:
                 try:
                     sink.put(answered)
-                except Exception as error:  # a sink must not end the telling; the text is in no message
+                except Exception as error:  # no error may end the thread; its message may hold a text
                     log.warning("%s took no answers: %s", type(sink).__name__, type(error).__name__)
             self._count()
 
     def _count(self) -> None:
-        """What sinks say of themselves becomes a metric."""
+        """Update the metrics from the sinks' own counts."""
         for sink in self.sinks:
             for outcome in ("written", "dropped", "forgotten"):
                 now = getattr(sink, outcome, 0)

@@ -1,6 +1,6 @@
-"""Where OpenTelemetry's standard variables or Azure's say whom to tell, every request becomes a span.
+"""Tracing with OpenTelemetry, if its standard variables or Azure's are set: every request becomes a span.
 
-Of a request a span holds the route, not the path or the query, and never the body: no text can get into it.
+A span has the route of a request, not the path or the query, and never the body: no text can get into it. See
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -16,19 +16,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 log = logging.getLogger("volant.service")
 OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 AZURE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
-PATIENCE = 5  # seconds that a stop waits for a collector
+PATIENCE = 5  # seconds that a shutdown waits for a collector
 OTHER = "/(other)"
-ASKED = "volant.asked"  # under which a scope holds the one that came in
+ASKED = "volant.asked"  # key of the original scope in a scope
 
 
 class Tracing:
-    """An app with OpenTelemetry around it, or just the app where nobody asks for that.
+    """An app wrapped with OpenTelemetry, or unchanged if tracing is not configured.
 
-    Spans are sent by a thread, in batches; a collector that is slow or dead costs spans, and no request waits for it.
+    Spans are sent by a thread, in batches; a slow or dead collector costs spans, but delays no request.
 
     Args:
-        app: What answers.
-        routes: Gives the templates of all paths that it has, such as `/jobs/{identity}`.
+        app: The app.
+        routes: Returns the templates of all its paths, such as `/jobs/{identity}`.
     """
 
     def __init__(self, app: ASGIApp, routes: Callable[[], Iterable[str]]) -> None:
@@ -40,7 +40,13 @@ class Tracing:
             self._start(exporters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and make a span of it."""
+        """Answer a request in a span.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         if self._traced is None or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -48,7 +54,7 @@ class Tracing:
         await self._traced(told, receive, send)
 
     def close(self) -> None:
-        """Send what waits; a collector that doesn't answer holds up a stop for some seconds at most."""
+        """Send the waiting spans; a collector that doesn't answer delays the shutdown by a few seconds at most."""
         if self._provider:
             ending = threading.Thread(target=self._provider.shutdown, daemon=True)
             ending.start()
@@ -60,7 +66,7 @@ class Tracing:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        # the environment's name wins
+        # the service name from the environment takes precedence
         resource = Resource.create({} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "volant"})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         for exporter in exporters:
@@ -77,7 +83,7 @@ class Tracing:
         )
 
     def _route(self, scope: Scope) -> str:
-        """A path may hold what a client likes; its route doesn't."""
+        """Return the template of a path, as the path itself may contain anything that a client sends."""
         return next((path for pattern, path in self._routes if pattern.match(scope["path"])), OTHER)
 
 
@@ -103,7 +109,7 @@ def _azure() -> Any:
 
 
 def _missing(error: ModuleNotFoundError, extra: str, names: str) -> None:
-    """A platform may set these variables for whatever it runs: that is no reason not to answer."""
+    """Log that a package for tracing is missing: a platform may set these variables, and predictions must go on."""
     log.warning(
         "No request is traced, as the package '%s' is missing. Get it with `pip install 'volant-nlp[%s]'`, "
         "for a package with `volant package NAME --with %s`; or unset %s.",

@@ -1,9 +1,9 @@
-"""The pages' process.
+"""The process of the web UI.
 
     python -m volant.service.ui ADDRESS [packaged]
 
-The service begins it, with its own address, in the project's root; it ends when the worker that began it does.
-It listens on a socket in `.volant/service` that only the service's user can open.
+The service starts it, with its own address, in the project's root; it ends with the worker that started it. It listens
+on a socket in `.volant/service` that only the service's user can open.
 """
 
 import os
@@ -18,12 +18,12 @@ from volant.service.deployments.watching import end_with_parent
 from volant.service.ui.process import KEPT, SOCKET
 from volant.workspace.paths import SERVICE
 
-FILES = SERVICE / "ui"  # what is uploaded, until it is handed to the API
+FILES = SERVICE / "ui"  # uploaded files, until they are passed to the API
 NICER = 5  # predictions go first
 
 
 def listening(path: Path) -> socket.socket:
-    """A socket that only its owner may connect to; what a killed process left is replaced."""
+    """Return a socket that only its owner can connect to; a leftover of a killed process is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
@@ -36,7 +36,12 @@ def listening(path: Path) -> socket.socket:
 
 
 def main(address: str, packaged: bool) -> None:
-    """Serve the pages until the service is gone."""
+    """Serve the web UI until the service has ended.
+
+    Args:
+        address: Address of the service.
+        packaged: True for a packaged service, which has no registry.
+    """
     threading.Thread(target=end_with_parent, daemon=True).start()
     os.nice(NICER)
     shutil.rmtree(FILES, ignore_errors=True)

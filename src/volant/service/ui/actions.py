@@ -1,4 +1,4 @@
-"""The log of what was done on the pages of this server: who, when, what, and what became of it."""
+"""The log of actions in the web UI of this server: who, when, what, and the outcome."""
 
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Done = TypeVar("Done")
 
 
 class Actions:
-    """The log.
+    """The log of actions.
 
     Args:
         root: The project's root.
@@ -28,12 +28,15 @@ class Actions:
         self._last: deque[Entry] = deque(maxlen=SHOWN)
 
     def did(self, who: str, what: str, do: Callable[[], Done]) -> Done:
-        """Do something, and write down that it was done, or why not.
+        """Run an action, and log its success or its error.
 
         Args:
-            who: In the person's own words; the token is the proof.
-            what: In a few words.
-            do: What to do.
+            who: Name that the person entered; the token is the proof.
+            what: Short description of the action.
+            do: The action.
+
+        Raises:
+            VolantError: If the action raises it; it is logged.
         """
         try:
             done = do()
@@ -44,7 +47,7 @@ class Actions:
         return done
 
     def html(self) -> str:
-        """The last actions, the newest first."""
+        """Return the last actions as HTML, the newest first."""
         with self._journal.locked():
             self._last.extend(self._journal.new())
         rows = [[entry[key] for key in ("time", "who", "what", "outcome")] for entry in reversed(self._last)]

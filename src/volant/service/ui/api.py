@@ -1,4 +1,4 @@
-"""The service's own HTTP API, as the pages ask it: for whoever uses them, with the token that they typed."""
+"""The service's own HTTP API, called on behalf of a user of the web UI, with the user's token."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,46 +10,46 @@ from volant.errors import VolantError
 from volant.service.access.clients import HEADER
 from volant.service.errors import RefusedError
 
-PATIENCE = 120  # seconds: to deploy a version may take as long
+PATIENCE = 120  # seconds; a deployment may take that long
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who uses the pages: the token of the field at the top or of the browser, the worker's word on its address."""
+    """A user of the web UI: the token, typed or from the browser, and the worker's signed statement of the address."""
 
     token: str
     word: str
 
     @property
     def headers(self) -> dict[bytes, bytes]:
-        """What the API is told of them; a token may be anything that can be typed."""
+        """The headers of a request to the API; a token may contain any characters that can be typed."""
         told = {HEADER.encode(): self.word.encode()} if self.word else {}
         return told | ({b"authorization": f"Bearer {self.token}".encode(errors="replace")} if self.token else {})
 
 
 class Api:
-    """The service.
+    """A client of the service.
 
     Args:
-        address: Where it answers.
+        address: Address of the service.
     """
 
     def __init__(self, address: str) -> None:
-        # the service on this machine: whatever name its certificate bears, it is the one that began this process
+        # the certificate isn't verified: this is the service on this machine that started this process
         self._client = httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False, verify=False)  # noqa: S501
 
     def ask(self, who: Caller, method: str, path: str, **more: Any) -> Any:
-        """The JSON of an answer; None where there is none.
+        """Send a request; return the JSON of the answer, or None if it has no body.
 
         Args:
-            who: For whom.
-            method: Of HTTP.
-            path: Of the API.
-            more: As httpx takes it, such as `json` or `params`.
+            who: User of the web UI.
+            method: HTTP method.
+            path: Path of the route.
+            more: Further arguments of httpx, such as `json` or `params`.
 
         Raises:
-            RefusedError: If the service refuses; with its words.
-            VolantError: If it doesn't answer.
+            RefusedError: If the service refuses the request; with its message.
+            VolantError: If the service doesn't answer.
         """
         try:
             response = self._client.request(method, path, headers=who.headers, **more)
@@ -61,9 +61,14 @@ class Api:
     def fetch(self, who: Caller, path: str, target: Path) -> None:
         """Write an answer to a file, in constant memory.
 
+        Args:
+            who: User of the web UI.
+            path: Path of the route.
+            target: File to write.
+
         Raises:
-            RefusedError: If the service refuses.
-            VolantError: If it doesn't answer.
+            RefusedError: If the service refuses the request.
+            VolantError: If the service doesn't answer.
         """
         try:
             with self._client.stream("GET", path, headers=who.headers) as response:
@@ -77,7 +82,7 @@ class Api:
             raise VolantError(f"The service does not answer ({type(error).__name__}). Try again.") from error
 
     def require_admin(self, who: Caller) -> None:
-        """Refuse whoever has no admin token: the service says who has.
+        """Refuse a user without the admin token; the service checks it.
 
         Raises:
             RefusedError: 401.

@@ -1,4 +1,4 @@
-"""The page: a header with the token, and a tab for each thing that people do."""
+"""The page of the web UI: a header with the token, and a tab for each task."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,17 +20,17 @@ TABS: dict[str, Callable[[Page, gr.Tab], None]] = {
     "Versions": versions.add,
     "Feedback": feedback.add,
 }
-PACKAGED = ("Try", "Batch", "Feedback")  # what needs no registry
+PACKAGED = ("Try", "Batch", "Feedback")  # tabs that need no registry
 
 
 def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.Blocks:
-    """The page.
+    """Return the page as Gradio blocks.
 
     Args:
-        address: Where the service answers.
-        settings: Its limits.
-        packaged: Whether there is no registry.
-        more: As `gr.Blocks` takes it.
+        address: Address of the service.
+        settings: Settings of the service.
+        packaged: True if there is no registry.
+        more: Further arguments of `gr.Blocks`.
     """
     with gr.Blocks(title="Volant", analytics_enabled=False, **more) as blocks:
         with gr.Row(equal_height=True):
@@ -52,7 +52,7 @@ def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.B
 
 
 def _refreshing(page: Page, blocks: gr.Blocks, trouble: gr.HTML) -> None:
-    """What is deployed is asked for when the page is loaded, the token changes, and after each change."""
+    """Reload the deployments when the page is loaded, the token changes, and after each change."""
     fields = [*page.models, *page.flywheels]
     places = [place for place, _ in page.shown]
 

@@ -1,4 +1,4 @@
-"""Files that lie here on their way: uploads to the API, results to a person; none for longer than an hour."""
+"""Temporary files: uploads on their way to the API, results on their way to a browser; deleted after an hour."""
 
 import time
 from contextlib import suppress
@@ -7,14 +7,14 @@ from pathlib import Path
 from gradio.utils import get_upload_folder
 
 HOUR = 3600
-DEAD = 300  # seconds after which an upload to which nothing is added has broken off
+DEAD = 300  # seconds without new data after which an upload counts as aborted
 
 
 def place(name: str) -> Path:
-    """Where a file of our own may lie: its path holds a job's id, which nobody can guess.
+    """Return the folder for files of a job: its path contains the job's id, which can't be guessed.
 
     Args:
-        name: The id.
+        name: Id of the job.
     """
     folder = Path(get_upload_folder()) / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -22,9 +22,9 @@ def place(name: str) -> Path:
 
 
 def sweep() -> None:
-    """Remove files that lie here for an hour, and what is left of uploads that broke off, which lies at the top."""
+    """Delete files older than an hour, and what is left of aborted uploads at the top of the folder."""
     home, now = Path(get_upload_folder()), time.time()
     for path in [path for path in home.rglob("*") if path.is_file()]:
-        with suppress(FileNotFoundError):  # another request was quicker
+        with suppress(FileNotFoundError):  # deleted by another request in the meantime
             if now - path.stat().st_mtime > (DEAD if path.parent == home else HOUR):
                 path.unlink()

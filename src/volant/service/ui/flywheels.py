@@ -1,4 +1,4 @@
-"""The registry, as the pages use it: opened for one thing at a time, MLflow imported when it is first needed."""
+"""The registry for the web UI: opened for each operation; MLflow is imported when it is first needed."""
 
 import sys
 import threading
@@ -13,12 +13,12 @@ from volant.tracking.existing import registry
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry, Version
 
-_turn = threading.Lock()  # the environment that MLflow reads is the process's
+_turn = threading.Lock()  # MLflow reads the environment, which all threads share
 
 
 @contextmanager
 def opened() -> Iterator["Registry"]:
-    """The registry of the project.
+    """Open the registry of the project.
 
     Raises:
         VolantError: If there is none, it is down, or MLflow isn't installed.
@@ -34,7 +34,7 @@ def opened() -> Iterator["Registry"]:
 
 
 def prepare() -> None:
-    """Open the registry once in the background: whoever types a token is about to need it, and MLflow takes seconds."""
+    """Open the registry once in the background, as importing MLflow takes seconds; called once a token is typed."""
     if "mlflow" not in sys.modules:
         threading.Thread(target=_warm, daemon=True).start()
 
@@ -45,10 +45,10 @@ def _warm() -> None:
 
 
 def versions(flywheel: str | None) -> list["Version"]:
-    """The versions of a flywheel, the newest first.
+    """Return the versions of a flywheel, the newest first.
 
     Raises:
-        VolantError: If none is chosen, or the registry can't be asked.
+        VolantError: If no flywheel is chosen, or the registry is not available.
     """
     if not flywheel:
         raise VolantError("Choose a flywheel.")
@@ -57,6 +57,6 @@ def versions(flywheel: str | None) -> list["Version"]:
 
 
 def metrics(every: list["Version"]) -> list[str]:
-    """All metrics that versions have, the flywheel's own first."""
+    """Return the names of all metrics of some versions, the flywheel's own metric first."""
     own = [version.metric for version in every]
     return list(dict.fromkeys([*own, *(name for version in every for name in version.metrics)]))

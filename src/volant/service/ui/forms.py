@@ -1,4 +1,4 @@
-"""Bodies that go to Gradio: JSON of the forms that the pages send, which names no file but an uploaded one."""
+"""Validation of bodies for Gradio: JSON of the page's own forms, in which only uploaded files are named."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from volant.service.errors import RefusedError
 
 JSON = "application/json"
 MARK = "gradio.FileData"
-SESSION = 64  # characters of a session's name; Gradio's own has some eleven
+SESSION = 64  # maximum characters of a session's name; Gradio's own have about eleven
 
 
 def parse(body: bytes, content_type: str) -> dict[str, Any]:
-    """The JSON object in a body.
+    """Return the JSON object in a body.
 
     Args:
-        body: As it was sent.
-        content_type: As it was sent: other sites can't send this one without asking first.
+        body: Raw body.
+        content_type: Content type: other sites can't send this one without a preflight request.
 
     Raises:
-        RefusedError: 415 or 422.
+        RefusedError: 415 for another content type, 422 if the body is not a JSON object.
     """
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise RefusedError(f"The content type is {content_type[:100]!r}. Send {JSON}.", 415)
@@ -36,13 +36,13 @@ def parse(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def check(path: str, body: dict[str, Any], servers: frozenset[int], functions: frozenset[int]) -> None:
-    """Refuse a body that Gradio's page doesn't send, and on which Gradio would fail.
+    """Refuse a body that Gradio's page doesn't send, and that would make Gradio fail.
 
     Args:
-        path: Of Gradio's route.
-        body: What goes there.
-        servers: Components that have a server function.
-        functions: Of the page.
+        path: Path of Gradio's route.
+        body: Parsed body.
+        servers: Ids of the components that have a server function.
+        functions: Ids of the functions of the page.
 
     Raises:
         RefusedError: 422.
@@ -60,13 +60,13 @@ def check(path: str, body: dict[str, Any], servers: frozenset[int], functions: f
 
 
 def check_files(body: Any, folder: Path) -> None:
-    """Refuse references to files that were not uploaded here, at any depth and in strings that hold JSON.
+    """Refuse references to files that were not uploaded here, at any depth and in strings that contain JSON.
 
-    Gradio would copy such a file to where everybody may fetch it.
+    Gradio would copy such a file to a folder that anybody can read.
 
     Args:
         body: Parsed JSON.
-        folder: Where uploads lie.
+        folder: Folder of the uploads.
 
     Raises:
         RefusedError: 403.
@@ -82,7 +82,7 @@ def _references(body: Any) -> Iterator[Any]:
     while waiting:
         value, in_text = waiting.pop()
         if isinstance(value, dict):
-            # in a text that somebody typed, `path` alone may be any word
+            # in a text that a user typed, `path` alone may be any word
             if "path" in value and (not in_text or MARK in json.dumps(value.get("meta"))):
                 yield value["path"]
             waiting += [(one, in_text) for one in value.values()]
@@ -98,7 +98,7 @@ def _references(body: Any) -> Iterator[Any]:
 def _below(path: str, home: str) -> bool:
     try:
         return os.path.isabs(path) and os.path.realpath(path).startswith(home + os.sep)
-    except ValueError:  # a NUL in it
+    except ValueError:  # the path contains a NUL
         return False
 
 

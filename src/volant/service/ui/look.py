@@ -1,4 +1,4 @@
-"""How the pages look: the fonts of the machine that shows them, a few rules of our own."""
+"""The style of the web UI: system fonts, and a few rules of CSS."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MONO = ("ui-monospace", "monospace")
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's, without a font that has to be fetched, and with contrasts that WCAG 2.2 asks for (4.5:1)."""
+    """Return Gradio's theme without fonts to download, and with the contrast that WCAG 2.2 requires (4.5:1)."""
     made = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO)
     return made.set(
         button_primary_background_fill="*primary_600",
@@ -31,10 +31,10 @@ def theme() -> gr.themes.Base:
 
 
 def css() -> str:
-    """Our own rules."""
+    """Return the CSS rules."""
     return (ASSETS / "style.css").read_text(encoding="utf-8")
 
 
 def rows_js() -> str:
-    """What makes the buttons of rows work."""
+    """Return the JavaScript of the buttons in rows."""
     return (ASSETS / "rows.js").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""HTML of our own: whatever comes from outside is escaped here, and is never Markdown."""
+"""HTML of the web UI: external text is escaped here, and is never Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def note(text: str, good: bool = True) -> str:
-    """A line that says what happened; a screen reader says it too.
+    """Return a message as HTML that a screen reader announces.
 
     Example:
         >>> note("<b>", good=False)
@@ -20,7 +20,13 @@ def note(text: str, good: bool = True) -> str:
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], empty: str = "Nothing yet.") -> str:
-    """A table that scrolls by itself where it is wider than the page.
+    """Return an HTML table that scrolls if it is wider than the page.
+
+    Args:
+        caption: Caption.
+        heads: Header row.
+        rows: Cells, row by row.
+        empty: Text instead of a table without rows.
 
     Example:
         >>> "<td>&lt;i&gt;</td>" in table("t", ["a"], [["<i>"]])
@@ -35,12 +41,12 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], emp
 
 
 def bars(scores: Mapping[str, float], labels: Sequence[str], chosen: Sequence[str]) -> str:
-    """Labels with their scores, each in its colour.
+    """Return labels with their scores as bars, each in its colour.
 
     Args:
-        scores: The best first.
-        labels: All of the model: a label has the same colour in every answer.
-        chosen: Those that hold.
+        scores: Scores, the highest first.
+        labels: All labels of the model: a label has the same colour in every answer.
+        chosen: Predicted labels.
     """
     order = {label: number for number, label in enumerate(labels)}
     lines = []
@@ -53,7 +59,7 @@ def bars(scores: Mapping[str, float], labels: Sequence[str], chosen: Sequence[st
 
 
 def number(value: float | None) -> str:
-    """A figure as tables show it.
+    """Return a number as tables show it.
 
     Example:
         >>> number(0.84321), number(None)

@@ -1,4 +1,4 @@
-"""What a browser shows while there are no pages: in plain HTML, as Gradio is not there to make it."""
+"""Pages while the web UI is not available: plain HTML, as they are made without Gradio."""
 
 from dataclasses import dataclass
 from html import escape
@@ -8,12 +8,12 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True)
 class Notice:
-    """Why there are no pages.
+    """The reason why the web UI is not available.
 
     Attributes:
-        title: In a few words.
-        text: What to do.
-        again: Seconds after which it is worth asking again; 0: never by itself.
+        title: Short title.
+        text: Next step for the user.
+        again: Seconds until the page reloads; 0: never.
     """
 
     title: str
@@ -39,7 +39,7 @@ padding:0 1rem}}</style></head><body><main><h1>{title}</h1><p role="status">{tex
 
 
 def html(notice: Notice) -> str:
-    """The page; it loads itself again where that helps.
+    """Return the page; it reloads itself if that can help.
 
     Example:
         >>> 'content="2"' in html(STARTING), "pip install" in html(MISSING)

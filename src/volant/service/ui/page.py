@@ -1,4 +1,4 @@
-"""What the tabs of a page share: the API, the token, the lists of what is deployed."""
+"""Shared state of the tabs of a page: the API, the token, the deployments."""
 
 import functools
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from volant.service.ui.api import Api, Caller
 from volant.service.ui.markup import note
 
 ROOT = Path()
-TOKEN = 1000  # characters of one that is typed; a longer one is no token
-# nothing of this is for Gradio's own clients: programs ask the API
+TOKEN = 1000  # maximum characters of a typed token
+# hidden from Gradio's own clients: programs use the API
 PRIVATE: Any = {"api_visibility": "private"}
 
 
@@ -27,15 +27,16 @@ class Page:
     """One page, while it is built.
 
     Attributes:
-        api: The service.
-        settings: Its limits.
-        token: The field at the top.
-        packaged: Whether there is no registry.
-        known: What GET /models said last, by name; of each session.
+        api: Client of the service.
+        settings: Settings of the service.
+        token: Token field at the top.
+        packaged: True if there is no registry.
+        known: Last answer of GET /models by name, for each session.
         models: Fields that choose a deployed model.
         flywheels: Fields that choose a flywheel.
-        shown: Called with what is deployed whenever that was asked for, and with who asked; gives a component's value.
-        changes: Events after which what is deployed is asked for again.
+        shown: Components, each with a function of the deployments and the user that returns its value after each
+            reload.
+        changes: Events after which the deployments are reloaded.
     """
 
     api: Api
@@ -49,13 +50,13 @@ class Page:
     changes: list[Any] = field(default_factory=list)
 
     def who(self, token: str | None, request: gr.Request) -> Caller:
-        """Who asked for something on the page, by the token that was typed, else by the browser's; none is kept."""
+        """Return the user of a request: by the typed token, else by the browser's; tokens are not stored."""
         typed = "".join(one for one in token or "" if one.isprintable() and not one.isspace())[:TOKEN]
         known = typed or browser_token(request.headers.get("authorization")) or ""
         return Caller(known, request.headers.get(HEADER, ""))
 
     def admin(self, token: str | None, request: gr.Request) -> Caller:
-        """The same, if the service says that it is an admin's token.
+        """Return the user of a request after checking the admin token.
 
         Raises:
             RefusedError: 401.
@@ -65,7 +66,7 @@ class Page:
         return who
 
     def is_admin(self, who: Caller) -> bool:
-        """Whether the service says so."""
+        """Return True if the service accepts the user's token as the admin token."""
         try:
             self.api.require_admin(who)
         except VolantError:
@@ -73,29 +74,34 @@ class Page:
         return True
 
     def of(self, known: dict[str, Any]) -> list[str]:
-        """All flywheels: live ones, and those of what is deployed."""
+        """Return all flywheels: live ones, and those of the deployments."""
         lives = [] if self.packaged else live(ROOT)
         return sorted({*lives, *(model["flywheel"] for model in known.values())})
 
     def deployed(self, who: Caller) -> list[dict[str, Any]]:
-        """What is deployed, as GET /models shows it."""
+        """Return the deployments, as GET /models shows them."""
         return self.api.ask(who, "GET", "/models")["models"]
 
     def model(self) -> gr.Dropdown:
-        """A field that chooses a deployed model."""
+        """Return a new field that chooses a deployed model."""
         made = gr.Dropdown([], label="Model", interactive=True)
         self.models.append(made)
         return made
 
     def flywheel(self) -> gr.Dropdown:
-        """A field that chooses a flywheel."""
+        """Return a new field that chooses a flywheel."""
         made = gr.Dropdown([], label="Flywheel", interactive=True)
         self.flywheels.append(made)
         return made
 
 
 def explained(handler: Callable[..., Any], place: Any) -> Callable[..., Any]:
-    """A handler that says at a place what is wrong, instead of failing; it gives a dict of components and values."""
+    """Return a handler that shows its errors in a component instead of failing.
+
+    Args:
+        handler: Returns a dict of components and values.
+        place: Component that shows errors.
+    """
 
     @functools.wraps(handler)
     def run(*given: Any) -> Any:
@@ -108,5 +114,5 @@ def explained(handler: Callable[..., Any], place: Any) -> Callable[..., Any]:
 
 
 def chosen(now: str | None, names: list[str]) -> Any:
-    """A field with these choices; what was chosen stays, if it is still there."""
+    """Return a field with these choices; the present choice is kept if it is still available."""
     return gr.Dropdown(choices=names, value=now if now in names else next(iter(names), None))

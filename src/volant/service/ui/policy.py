@@ -1,4 +1,4 @@
-"""What stands before Gradio: addresses that the pages need, bodies that they send, files in bounds."""
+"""Checks before Gradio: addresses that the web UI needs, valid bodies, limits on files."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from volant.service.ui.proxy import PREFIX
 from volant.service.ui.sessions import Sessions
 from volant.service.ui.uploads import Upload, Uploads
 
-# Gradio can do more (call other servers, change its own code, list what ran): none of that is reached
+# Gradio can do more (call other servers, change its own code, list past calls): none of that is reachable
 READ = ("/config", "/theme.css", "/favicon.ico", "/static/", "/assets/", "/svelte/", "/gradio_api/info")
 READ += ("/gradio_api/file=", "/gradio_api/heartbeat/", "/gradio_api/queue/data", "/gradio_api/queue/status")
 READ += ("/gradio_api/upload_progress", "/gradio_api/startup-events", "/gradio_api/app_id", "/gradio_api/theme.css")
 UPLOAD = "/gradio_api/upload"
 WRITE = ("/gradio_api/queue/join", "/gradio_api/component_server/", UPLOAD, "/gradio_api/reset")
 WRITE += ("/gradio_api/cancel",)
-# Gradio's templates are functions that it makes of text; whatever else a page loads comes from here
+# unsafe-eval: Gradio compiles its templates from text; everything else is loaded from this server
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
@@ -36,13 +36,13 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 ]
-# whom Gradio lets read answers of the pages, of every origin that asks
+# CORS headers, which Gradio would send to every origin
 FOREIGN = b"access-control-"
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the page has: numbers of components with a server function, and of functions."""
+    """Ids of the page's components with a server function, and of its functions."""
 
     servers: frozenset[int]
     functions: frozenset[int]
@@ -50,7 +50,7 @@ class Parts:
 
 @dataclass
 class Policy:
-    """Stands before Gradio; plain ASGI, so that answers stream through it."""
+    """Plain ASGI middleware before Gradio, so that answers are streamed."""
 
     app: ASGIApp
     parts: Parts
@@ -58,7 +58,13 @@ class Policy:
     uploads: Uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what pages need."""
+        """Answer a request that the web UI needs; refuse any other.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -83,7 +89,7 @@ class Policy:
             await self.app(passed, receive, send)
 
     async def _checked(self, path: str, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-        """What was checked is what is passed on: written anew, so that no other parser reads it otherwise."""
+        """Return the request with its checked body, serialised again, so that no other parser reads it differently."""
         headers, body = Headers(scope=scope), await _whole(receive)
         found = forms.parse(body, headers.get("content-type", ""))
         forms.check(path, found, self.parts.servers, self.parts.functions)
@@ -107,13 +113,13 @@ class Policy:
 
 
 def allowed(method: str, path: str) -> bool:
-    """Whether the pages need an address of Gradio's.
+    """Return True if the web UI needs an address of Gradio.
 
     Example:
         >>> allowed("GET", "/"), allowed("GET", "/gradio_api/file=https://x"), allowed("POST", "/gradio_api/run/x")
         (True, False, False)
     """
-    if "://" in path:  # Gradio would send the browser there
+    if "://" in path:  # Gradio would redirect the browser there
         return False
     if method == "POST":
         return path in WRITE
@@ -126,7 +132,7 @@ def _length(headers: Headers) -> int | None:
 
 
 async def _whole(receive: Receive) -> bytes:
-    """A body, whose size the worker has limited; what of it came, if the client has left."""
+    """Return the body, whose size the worker has limited; its received part if the client has disconnected."""
     body = bytearray()
     while True:
         message = await receive()

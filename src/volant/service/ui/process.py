@@ -1,4 +1,4 @@
-"""The worker's side of the pages: it begins their process, and begins it again if it ends."""
+"""The worker's side of the web UI: it starts the process of the web UI, and restarts it if it ends."""
 
 import fcntl
 import importlib.util
@@ -15,20 +15,20 @@ from volant.workspace.paths import SERVICE
 
 log = logging.getLogger("volant.service")
 SOCKET, LOCK = SERVICE / "ui.sock", SERVICE / "ui.lock"
-KEPT = 60  # seconds for which the pages keep a connection that nothing asks on
-LOOK = 0.5  # seconds between two looks at the process
-WHOLE = 30  # seconds after which a process counts as one that could start
-# the pages have no power of their own: whoever uses them types a token
+KEPT = 60  # seconds for which the web UI keeps an idle connection
+LOOK = 0.5  # seconds between two checks of the process
+WHOLE = 30  # seconds after which a process counts as started
+# the web UI has no rights of its own: its users enter a token
 SECRETS = ("VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS")
 
 
 def installed() -> bool:
-    """Whether the pages can be had: nothing is imported to know it."""
+    """Return True if the packages of the web UI are installed, without importing them."""
     return importlib.util.find_spec("gradio") is not None
 
 
 class Beside:
-    """Keeps one process with the pages alive; of several workers, the one that holds the lock.
+    """The process of the web UI, kept alive by the one worker that holds the lock.
 
     Args:
         root: The project's root.
@@ -45,22 +45,22 @@ class Beside:
 
     @property
     def failing(self) -> bool:
-        """Whether it ends again and again before it answers."""
+        """True if the process ends again and again before it is ready."""
         return self._failures > 1
 
     def start(self, address: str, packaged: bool) -> None:
-        """Begin to keep it.
+        """Start the process, and keep it alive.
 
         Args:
-            address: Where the service answers.
-            packaged: Whether the service has no registry.
+            address: Address of the service.
+            packaged: True if the service has no registry.
         """
         more = ["packaged"] if packaged else []
         self._command = [sys.executable, "-m", "volant.service.ui", address, *more]
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -76,12 +76,12 @@ class Beside:
             try:
                 if self._held():
                     self._begin()
-            except OSError as error:  # a full disk, say: it is tried again
+            except OSError as error:  # such as a full disk; retried
                 log.warning("The pages could not be started: %s", error)
             self._stop.wait(LOOK)
 
     def _held(self) -> bool:
-        """Whether this worker is the one; the lock of a worker that was killed is free."""
+        """Return True if this worker holds the lock; a killed worker releases it."""
         if self._lock:
             return True
         path = self._root / LOCK

@@ -1,6 +1,6 @@
-"""Requests under `/ui` go to the process with the pages, and its answers come back as they come.
+"""A reverse proxy for requests under `/ui`: to the process of the web UI, and its answers back as they arrive.
 
-Plain streaming both ways: server-sent events, uploads and downloads never lie in the worker's memory.
+Both directions are streamed: server-sent events, uploads and downloads are never held in the worker's memory.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 PREFIX = "/ui"
-# of one connection, so not of the next one: RFC 9110, section 7.6.1
+# hop-by-hop headers, which are not forwarded: RFC 9110, section 7.6.1
 HOP = {
     "connection",
     "keep-alive",
@@ -36,7 +36,7 @@ HOP = {
 
 
 def is_page(path: str) -> bool:
-    """Whether a path belongs to the pages.
+    """Return True if a path belongs to the web UI.
 
     Example:
         >>> is_page("/ui"), is_page("/ui/assets/a.js"), is_page("/uix")
@@ -46,12 +46,12 @@ def is_page(path: str) -> bool:
 
 
 class Proxy:
-    """Answers what is asked under `/ui`.
+    """A reverse proxy for requests under `/ui`.
 
     Args:
         root: The project's root.
-        key: Signs whom a request comes from.
-        pages: The process; None where the pages are switched off.
+        key: Key that signs the address of the client.
+        pages: Process of the web UI; None if it is switched off.
     """
 
     def __init__(self, root: Path, key: bytes, pages: process.Beside | None) -> None:
@@ -60,7 +60,13 @@ class Proxy:
         self._ending: Ending | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass a request on.
+
+        Args:
+            scope: ASGI scope.
+            receive: ASGI receive function.
+            send: ASGI send function.
+        """
         request = Request(scope, receive)
         try:
             response = await self._answer(request)
@@ -73,7 +79,7 @@ class Proxy:
             raise RefusedError("The pages are switched off: `ui: false` in service.yaml.", 404)
         if not process.installed():
             return _notice(request, notices.MISSING)
-        if request.url.path == PREFIX:  # relative, so that it holds behind any other proxy
+        if request.url.path == PREFIX:  # relative, so that it works behind any other proxy
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"ui/{query}")
         return await self._passed(request)
@@ -105,7 +111,7 @@ class Proxy:
         try:
             async for chunk in self._ending.until(chunks) if events else chunks:
                 yield chunk
-        except httpx.TransportError:  # the pages ended: what was sent is all there is
+        except httpx.TransportError:  # the web UI ended: nothing more will come
             if not events:
                 raise
         finally:
@@ -120,11 +126,11 @@ class Proxy:
         return told
 
     def _client(self) -> "httpx.AsyncClient":
-        """One for the process; many pages may listen at once, and some answers take long."""
+        """Return the HTTP client of the process: many pages may listen at once, and some answers take long."""
         import httpx
 
         if self._made is None:
-            # closed here before the pages do: a request on a connection that they just closed would fail
+            # closed here before the web UI closes it: a request on a connection that was just closed would fail
             expiry = process.KEPT / 10
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=expiry)
             transport = httpx.AsyncHTTPTransport(uds=str(self._socket), limits=limits)
@@ -134,7 +140,7 @@ class Proxy:
 
 
 def _target(request: Request) -> bytes:
-    """Path and query as they were sent, not decoded and coded again."""
+    """Return path and query as they were sent, without decoding."""
     path, query = request.scope.get("raw_path") or quote(request.scope["path"]).encode(), request.scope["query_string"]
     return path + (b"?" + query if query else b"")
 

@@ -1,4 +1,4 @@
-"""Open pages: Gradio keeps some 150 KiB of each, what they have not fetched, and takes any name for a new page."""
+"""Limits on open pages: Gradio keeps about 150 KiB and the unread messages of each, and accepts any session name."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from typing import Any
 
 from volant.service.errors import RefusedError
 
-PER_CLIENT = 50  # pages of one client that are kept at a time
-MOST = 1000  # of all; so their states take 150 MiB at most
+PER_CLIENT = 50  # maximum sessions of one client
+MOST = 1000  # maximum sessions of all clients; their states take at most 150 MiB
 CLIENTS = 1000
-WAITING = 60  # messages that one client has not fetched; a click makes about three, of up to some MB
+WAITING = 60  # maximum unread messages of one client; a click makes about three, of up to some MB
 
 
 class Sessions:
-    """The pages of each client; where there are too many, its oldest one gives way.
+    """The sessions of each client; if there are too many, the client's oldest one is dropped.
 
     Args:
-        states: Gradio's states of sessions, and times of their last use.
+        states: Gradio's session states, and the times of their last use.
         messages: Gradio's queue of messages for each session.
     """
 
@@ -25,14 +25,18 @@ class Sessions:
         self._known = OrderedDict[str, OrderedDict[str, None]]()
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the sessions that are kept."""
+        """Yield the names of the sessions."""
         return iter(self._states[0])
 
     def touch(self, client: str, session: str) -> None:
-        """Note that a client uses a page.
+        """Record that a client uses a session.
+
+        Args:
+            client: Network address of the client.
+            session: Name of the session.
 
         Raises:
-            RefusedError: 429 if the client asks for more and more, and fetches none of it.
+            RefusedError: 429 if the client sends further requests without fetching the answers.
         """
         pages = self._known.setdefault(client, OrderedDict())
         pages[session] = None
@@ -52,5 +56,5 @@ class Sessions:
         for kept in self._states:
             kept.pop(session, None)
         messages = self._messages.get(session)
-        while messages and not messages.empty():  # the queue stays, as what runs still puts its answer there
+        while messages and not messages.empty():  # the queue stays, as running functions still put their answers there
             messages.get_nowait()

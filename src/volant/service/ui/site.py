@@ -1,4 +1,4 @@
-"""The pages as one app: what of Gradio is needed and nothing else, nothing from outside, no room without end."""
+"""The web UI as one app: only the needed parts of Gradio, nothing loaded from outside, with limits on memory."""
 
 import re
 from typing import Any
@@ -20,17 +20,17 @@ TEMPLATE = "frontend/index.html"
 
 
 def site(address: str, packaged: bool) -> ASGIApp:
-    """The app.
+    """Return the app.
 
     Args:
-        address: Where the service answers.
-        packaged: Whether there is no registry: what needs it is left out.
+        address: Address of the service.
+        packaged: True if there is no registry; parts that need it are omitted.
     """
     _strip_template()
-    route_utils.GradioMultiPartParser = Form  # which `upload_fn` looks up there
+    route_utils.GradioMultiPartParser = Form  # where `upload_fn` looks it up
     found = settings.load()
     blocks = build(address, found, packaged, delete_cache=(files.HOUR, files.HOUR))
-    blocks.has_launched = True  # a mounted app never sets it, and Gradio checks no path of a file before
+    blocks.has_launched = True  # a mounted app never sets it, and without it Gradio doesn't check the paths of files
     blocks.state_session_capacity = MOST
     blocks.queue(default_concurrency_limit=20, max_size=500, api_open=False)
     largest = found.jobs.upload_bytes
@@ -59,14 +59,14 @@ def site(address: str, packaged: bool) -> ASGIApp:
 
 
 class Form(route_utils.GradioMultiPartParser):
-    """A form of a few files and nothing else: Gradio takes a thousand, and fields of any size into memory."""
+    """A parser for a form with a few files and nothing else: Gradio allows a thousand, and huge fields in memory."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **{**more, "max_files": PARTS, "max_fields": 0})
 
 
 def _strip_template() -> None:
-    """Gradio's page without what names other servers, and without an app manifest at an address that isn't ours."""
+    """Remove references to other servers, and to an app manifest at a foreign address, from Gradio's page."""
     from gradio.routes import templates
     from jinja2 import ChoiceLoader, DictLoader
 

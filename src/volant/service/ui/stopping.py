@@ -1,6 +1,6 @@
-"""A page that is open listens to events without end; the worker must be able to stop all the same.
+"""Shutdown of a worker with open pages, which listen to endless streams of events.
 
-A server that is told to stop first waits for its answers to end, and says nothing to those who give them.
+A server first waits for its responses to end, and doesn't inform those that produce them.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Ending:
-    """Ends streams of events when this process is told to stop; made and used in the event loop."""
+    """A guard that ends streams of events when this process is asked to stop; for use in the event loop."""
 
     def __init__(self) -> None:
         self._told = asyncio.Event()
@@ -32,7 +32,7 @@ class Ending:
             signal.signal(number, told)
 
     async def until(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The chunks that come before this process is told to stop."""
+        """Yield the chunks that come before this process is asked to stop."""
         told = asyncio.ensure_future(self._told.wait())
         try:
             while not told.done():

@@ -1,4 +1,4 @@
-"""Uploads that wait to be handed to the API: how many files and bytes, of one client and of all."""
+"""Limits on uploads that wait to be passed to the API: files and bytes, of one client and of all."""
 
 import json
 import time
@@ -12,12 +12,12 @@ from volant.service.errors import RefusedError
 from volant.service.ui import files
 from volant.service.ui.files import DEAD, HOUR
 
-OF_ONE = 100  # files of one client
+OF_ONE = 100  # maximum files of one client
 OF_ALL = 1000
-SHARE = 3  # files of the largest size that one client may keep here
-ROOM = 10  # of all
-PARTS = 10  # of one form; the page sends one
-SWEEP = 60  # seconds between two looks for old files
+SHARE = 3  # maximum total size of one client's files, in files of the largest size
+ROOM = 10  # maximum total size of all files, in files of the largest size
+PARTS = 10  # maximum files of one form; the page sends one
+SWEEP = 60  # seconds between two removals of old files
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Upload:
     """One form with files in it.
 
     Attributes:
-        files: Where they lie; None as long as it is not known.
+        files: Paths of the files; None as long as they are unknown.
     """
 
     client: str
@@ -35,11 +35,11 @@ class Upload:
 
     @property
     def count(self) -> int:
-        """Files that it may be."""
+        """The maximum number of its files."""
         return PARTS if self.files is None else len(self.files)
 
     def lies(self, now: float) -> bool:
-        """Whether any of it is here still: the API may have it, or its time is over."""
+        """Return True if any of its files may still exist: not passed to the API yet, and not expired."""
         if self.files is None:
             return now - self.begun < DEAD
         return now - self.begun < HOUR and any(path.exists() for path in self.files)
@@ -47,11 +47,11 @@ class Upload:
 
 @dataclass
 class Uploads:
-    """What lies here, counted in memory: nobody's upload has to look at everybody's files.
+    """The waiting uploads, counted in memory, so that no upload has to read the folder.
 
     Args:
-        largest: Bytes of one file.
-        clock: Seconds.
+        largest: Maximum size of one file in bytes.
+        clock: Returns the time in seconds.
     """
 
     largest: int
@@ -60,11 +60,11 @@ class Uploads:
     _swept: float = 0
 
     def begin(self, client: str, size: int | None) -> Upload:
-        """Make room for an upload, before a byte of it is read.
+        """Reserve room for an upload, before any of it is read.
 
         Args:
-            client: Whose it is.
-            size: Bytes, if that is known.
+            client: Network address of the client.
+            size: Size in bytes, if known.
 
         Raises:
             RefusedError: 429 or 503 if there is no room.
@@ -78,11 +78,11 @@ class Uploads:
         return made
 
     def end(self, upload: Upload, answer: bytes) -> None:
-        """Note where the files of an upload are: Gradio's answer is their paths, unless it broke off.
+        """Record the files of an upload, from Gradio's answer; an aborted upload has none.
 
         Args:
-            upload: What `begin` gave.
-            answer: Of Gradio.
+            upload: Upload from `begin`.
+            answer: Body of Gradio's answer.
         """
         found: Any = None
         with suppress(ValueError):
@@ -105,7 +105,7 @@ class Uploads:
 
 
 def _size(path: Path) -> int:
-    with suppress(FileNotFoundError):  # the API has it already
+    with suppress(FileNotFoundError):  # passed to the API already
         return path.stat().st_size
     return 0
 

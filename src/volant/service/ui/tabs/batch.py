@@ -1,4 +1,4 @@
-"""Batch: a file is answered in the background; watch it, stop it, fetch the result."""
+"""The tab Batch: predict a file in the background, watch the job, stop it, fetch the result."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from volant.service.ui.page import PRIVATE, Page, explained
 
 FORMS = [".csv", ".tsv", ".jsonl", ".txt"]
 RUNNING = ("SUBMITTED", "IN_PROGRESS")
-POLL = 1.0  # seconds between two looks at jobs that run
+POLL = 1.0  # seconds between two updates while jobs run
 
 
 def add(page: Page, tab: gr.Tab) -> None:
-    """Add the tab's components and what they do."""
+    """Add the tab's components and their handlers."""
     with gr.Row():
         with gr.Column():
             model = page.model()
@@ -37,7 +37,7 @@ def add(page: Page, tab: gr.Tab) -> None:
 
 
 class Jobs:
-    """The jobs of whoever looks, and what can be done with them.
+    """The jobs of the user, and the actions on them.
 
     Args:
         page: The page.
@@ -55,28 +55,51 @@ class Jobs:
 
     @property
     def seen(self) -> list[Any]:
-        """What shows how far jobs are."""
+        """The components that show the progress of jobs."""
         return [self.said, self.listed, self.one, self.timer]
 
     def submit(self, name: str | None, path: str | None, by: str, token: str, request: gr.Request) -> Any:
-        """Hand a file to the service."""
+        """Submit a file to the service.
+
+        Args:
+            name: Name of the deployment.
+            path: Uploaded file.
+            by: Column or key that holds the text.
+            token: Token that was typed.
+            request: Request of the browser.
+
+        Raises:
+            VolantError: If no file or no model is chosen, or the service refuses the job.
+        """
         if not path or not name:
             raise VolantError("Choose a file." if name else "Choose a model.")
         who, given = self._page.who(token, request), Path(path)
         with given.open("rb") as stream:
             fields = {"model": name, "column": by or "text"}
             job = self._page.api.ask(who, "POST", "/jobs", data=fields, files={"file": (given.name, stream)})
-        given.unlink(missing_ok=True)  # the service has it
+        given.unlink(missing_ok=True)  # passed to the service already
         return {self.said: note(f"{given.name} is being answered."), **self._listing(who, job["id"])}
 
     def stop(self, it: str | None, token: str, request: gr.Request) -> Any:
-        """End a job before it is done."""
+        """Stop a job.
+
+        Args:
+            it: Id of the job.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         who = self._page.who(token, request)
         job = self._page.api.ask(who, "POST", f"/jobs/{_chosen(it)}/stop")
         return {self.said: note(f"The job is {_state(job)}."), **self._listing(who, it)}
 
     def get(self, it: str | None, token: str, request: gr.Request) -> Any:
-        """Fetch a result, so that it can be saved."""
+        """Fetch a result, so that it can be saved.
+
+        Args:
+            it: Id of the job.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         files.sweep()
         target = files.place(_chosen(it)) / "result.jsonl"
         self._page.api.fetch(self._page.who(token, request), f"/jobs/{it}/result", target)
@@ -84,7 +107,13 @@ class Jobs:
         return {self.result: gr.File(str(target), visible=True), self.said: told}
 
     def watch(self, it: str | None, token: str, request: gr.Request) -> Any:
-        """Look again."""
+        """Update the list of jobs.
+
+        Args:
+            it: Id of the chosen job.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         return self._listing(self._page.who(token, request), it)
 
     def _listing(self, who: Caller, now: str | None) -> dict[Any, Any]:
@@ -100,7 +129,11 @@ class Jobs:
 
 
 def _chosen(it: str | None) -> str:
-    """The id of a job, which is ours: 32 hexadecimal digits, and never a path."""
+    """Return the id of a job after checking its format: 32 hexadecimal digits, and never a path.
+
+    Raises:
+        VolantError: If it is not an id.
+    """
     if it is None or len(it) != 32 or not it.isalnum() or not it.isascii():
         raise VolantError("Choose a job.")
     return it

@@ -1,4 +1,4 @@
-"""Deploy: the best version by a metric under a name, what is deployed, what waits for approval, what was done."""
+"""The tab Deploy: the best version by a metric, the deployments, the versions that wait for approval, the log."""
 
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from volant.service.ui.tabs.waiting import Waiting
 
 
 def add(page: Page, tab: gr.Tab) -> None:
-    """Add the tab's components and what they do."""
+    """Add the tab's components and their handlers."""
     gr.HTML("<p>What changes the service needs the admin token, in the field at the top.</p>")
     who = gr.Textbox(label="Your name", info="Kept with what you decide here.", max_lines=1)
     opened, refresh = gr.State(False), gr.Button("Refresh", size="sm")
@@ -34,7 +34,7 @@ class Best:
     """The part that deploys the best version of a flywheel.
 
     Args:
-        desk: What it shares with the other parts.
+        desk: Shared state of the tab.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -57,7 +57,15 @@ class Best:
         self._page.changes.append(deploy)
 
     def look(self, opened: bool, flywheel: str | None, now: str | None, token: str, request: gr.Request) -> Any:
-        """Ask which metrics a flywheel's versions have."""
+        """Load the metrics of a flywheel's versions.
+
+        Args:
+            opened: True once the tab was opened.
+            flywheel: Name of the flywheel.
+            now: Metric that is chosen now.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         if not opened:
             return {}
         self._page.admin(token, request)
@@ -65,7 +73,15 @@ class Best:
         return {self._metric: gr.Dropdown(choices=names, value=now or next(iter(names), None)), self._said: ""}
 
     def choose(self, opened: bool, flywheel: str | None, metric: str | None, token: str, request: gr.Request) -> Any:
-        """Ask for the best version by a metric."""
+        """Find the best version by a metric.
+
+        Args:
+            opened: True once the tab was opened.
+            flywheel: Name of the flywheel.
+            metric: Name of the metric.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         if not (opened and flywheel and metric and token):
             return {self._best: "", self._found: None}
         self._page.admin(token, request)
@@ -75,7 +91,18 @@ class Best:
         return {self._best: note(_told(flywheel, found), bool(version)), self._found: version}
 
     def deploy(self, who: str, name: str, it: tuple[str, int] | None, token: str, request: gr.Request) -> Any:
-        """Let it answer under a name: a new one, or one under which another version of the flywheel answers."""
+        """Deploy the best version under a new name, or under one with another version of the same flywheel.
+
+        Args:
+            who: Name that the person entered.
+            name: Name of the deployment.
+            it: Flywheel and number of the best version.
+            token: Token that was typed.
+            request: Request of the browser.
+
+        Raises:
+            VolantError: If no version is found or no name is entered, or the service refuses.
+        """
         asked, to = self._page.admin(token, request), name.strip()
         if it is None or not to:
             raise VolantError("Choose a flywheel and a metric." if it is None else "Fill in 'Deploy as'.")

@@ -1,4 +1,4 @@
-"""What the parts of the tab Deploy share."""
+"""Shared state of the parts of the tab Deploy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from volant.service.ui.page import Page
 
 @dataclass(frozen=True)
 class Desk:
-    """What the parts of the tab share.
+    """Shared state of the parts of the tab.
 
     Attributes:
         page: The page.
-        actions: The log.
-        who: The field with the person's name.
-        opened: Whether the tab was looked at: the registry is asked only then.
+        actions: Log of actions.
+        who: Field with the person's name.
+        opened: True once the tab was opened: the registry is asked only then.
         looking: Events after which the registry is asked again.
     """
 

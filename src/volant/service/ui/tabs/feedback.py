@@ -1,4 +1,4 @@
-"""Feedback: what users said of answers, for an admin to accept, correct or reject."""
+"""The tab Feedback: an admin accepts, corrects or rejects the feedback of users."""
 
 import json
 from html import escape
@@ -16,11 +16,11 @@ from volant.service.ui.tabs.row_actions import Word, teller
 
 WAITING = "quarantined"
 STATUSES = [("waiting for review", WAITING), ("accepted", "accepted"), ("rejected", "rejected")]
-MOST = 100  # shown at a time
+MOST = 100  # maximum number of items shown
 
 
 def add(page: Page, tab: gr.Tab) -> None:
-    """Add the tab's components and what they do."""
+    """Add the tab's components and their handlers."""
     gr.HTML("<p>A model learns from feedback only after somebody accepted it. This needs the admin token.</p>")
     with gr.Row():
         flywheel = page.flywheel()
@@ -48,7 +48,7 @@ def add(page: Page, tab: gr.Tab) -> None:
 
 
 def _labels(flywheel: str, models: dict[str, Any]) -> tuple[list[str], bool]:
-    """The labels of a flywheel, and whether several may hold."""
+    """Return the labels of a flywheel, and True if a text may have several."""
     model = next((one for one in models.values() if one["flywheel"] == flywheel and one["labels"]), None)
     return (model["labels"], not KINDS[model["kind"]].exclusive) if model else ([], False)
 

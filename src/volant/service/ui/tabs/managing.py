@@ -1,4 +1,4 @@
-"""What is deployed, and what can be changed of it."""
+"""The deployments, and the changes to them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from volant.service.ui.page import PRIVATE, explained
 if TYPE_CHECKING:
     from volant.service.ui.tabs.desk import Desk
 
-# of a name and a new one: what it is in words, the call of the API
+# functions of a name and a new one: description of the change, and the call of the API
 Change = Callable[[str, str], tuple[str, str, str, dict[str, Any]]]
 
 
@@ -37,10 +37,10 @@ CHANGES: dict[str, Change] = {
 
 
 class Managing:
-    """The part of the tab Deploy that shows and changes what is deployed.
+    """The part of the tab Deploy that shows and changes the deployments.
 
     Args:
-        desk: What it shares with the other parts.
+        desk: Shared state of the tab.
     """
 
     def __init__(self, desk: "Desk") -> None:

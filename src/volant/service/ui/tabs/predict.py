@@ -1,4 +1,4 @@
-"""Try: texts in, answers out, a word on each answer back."""
+"""The tab Try: enter texts, see predictions, give feedback on each."""
 
 import json
 from html import escape
@@ -13,19 +13,19 @@ from volant.service.ui.markup import bars, note
 from volant.service.ui.page import Page, explained
 from volant.service.ui.tabs.row_actions import Word, teller
 
-SCORES = 5  # labels with their scores, of each answer
-# drawn, as not every machine has a font for them
+SCORES = 5  # number of labels with scores for each prediction
+# SVG, as not every machine has a font for them
 THUMB = "M2 10h3v11H2zM7 20V10l4-8c1.5.3 2.3 1.2 2 2.6L12.2 9H20c1.2 0 1.8.9 1.6 2l-1.7 8c-.2 1.2-1 2-2.2 2H10z"
 UP = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{THUMB}"/></svg>'
 DOWN = UP.replace("<path", '<path transform="rotate(180 12 12)"')
 
 
 def add(page: Page, _: gr.Tab) -> None:
-    """Add the tab's components and what they do."""
+    """Add the tab's components and their handlers."""
     with gr.Row():
         with gr.Column(scale=2):
             model = page.model()
-            # as high as it will be: Gradio lays out a field that grows in quadratic time, 40 s of 500 lines
+            # full height from the start: Gradio lays out a growing field in quadratic time, 40 s for 500 lines
             texts = gr.Textbox(label="Texts, one a line", lines=8, max_lines=8, elem_id="texts")
             button = gr.Button("Predict", variant="primary")
         with gr.Column(scale=3):
@@ -53,7 +53,13 @@ def add(page: Page, _: gr.Tab) -> None:
 
 
 def shown(texts: list[str], found: dict[str, Any], model: dict[str, Any]) -> str:
-    """The answers to texts, with the buttons that say whether they are right."""
+    """Return the predictions as HTML, with buttons for feedback.
+
+    Args:
+        texts: Texts (N).
+        found: Answer of POST /predict, with N predictions.
+        model: Deployed model, as GET /models shows it.
+    """
     labels = model.get("labels") or sorted({label for row in found["predictions"] for label in row["scores"]})
     several = any("labels" in row for row in found["predictions"])
     rows = [
@@ -79,7 +85,7 @@ def _row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
 
 def _teller(page: Page) -> Any:
     def send(who: Caller, word: Word) -> str:
-        # the text goes along: another worker than the one that answered may take it
+        # with the text, as another worker than the one that answered may receive it
         body: dict[str, Any] = {"id": word.id, "model": word.about, "text": word.text, "correct": word.say == "right"}
         if word.labels is not None:
             body["labels"] = word.labels

@@ -1,4 +1,4 @@
-"""What a button of a row says: the word of a person on an answer, or on feedback."""
+"""The buttons in rows: a person's feedback on a prediction, or decision on feedback."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -12,14 +12,14 @@ from volant.service.ui.page import Page
 
 
 class Word(BaseModel):
-    """What `rows.js` sends.
+    """The message of a button, from `rows.js`.
 
     Attributes:
-        id: Of the answer or the feedback.
-        about: The model or the flywheel.
-        text: That was answered.
-        say: What the button means.
-        labels: The right ones; None: not known.
+        id: Id of the prediction or the feedback.
+        about: Name of the model or the flywheel.
+        text: Text of the prediction.
+        say: Meaning of the button.
+        labels: Correct labels; None: unknown.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -33,11 +33,11 @@ class Word(BaseModel):
 
 
 def teller(page: Page, send: Callable[[Caller, Word], str]) -> Any:
-    """The function that the buttons call.
+    """Return the function that the buttons call.
 
     Args:
         page: The page.
-        send: Hands the word to the API, and gives what the person is told then.
+        send: Sends the message to the API, and returns the reply for the person.
     """
 
     def tell(said: Any, request: gr.Request) -> dict[str, Any]:

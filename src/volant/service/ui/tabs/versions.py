@@ -1,4 +1,4 @@
-"""Versions: the table of a flywheel's versions, their metrics as a chart, and what differs between two."""
+"""The tab Versions: a table of a flywheel's versions, a chart of their metrics, and the differences between two."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from volant.tracking.registry import Version
 
-TEXTS = 20  # of those that two versions answer differently
-CHARTED = 2  # metrics, until others are chosen
+TEXTS = 20  # maximum number of differently predicted texts
+CHARTED = 2  # number of metrics in the chart at first
 
 
 def add(page: Page, tab: gr.Tab) -> None:
-    """Add the tab's components and what they do."""
+    """Add the tab's components and their handlers."""
     flywheel = page.flywheel()
     tabled = Versions(page)
     gr.HTML("<h2>Compare two versions</h2>")
@@ -33,7 +33,7 @@ def add(page: Page, tab: gr.Tab) -> None:
     def look(was: bool, wheel: str | None, token: str, request: gr.Request) -> Any:
         if not was:
             return {}
-        page.deployed(page.who(token, request))  # whoever may ask the service may look
+        page.deployed(page.who(token, request))  # allowed for every user of the service
         found = flywheels.versions(wheel)
         numbers = [str(version.number) for version in found]
         return {
@@ -50,7 +50,7 @@ def add(page: Page, tab: gr.Tab) -> None:
             raise VolantError("Choose two versions.")
         from volant.tracking.difference import difference
 
-        # without the token of an admin no texts: there are no test rows where they are looked for
+        # without the admin token no texts are shown: the folder has no test rows
         root = flywheels.ROOT if page.is_admin(who) else flywheels.ROOT / SERVICE
         with flywheels.opened() as found:
             return {compared: versions_table.difference(difference(found, wheel, (int(one), int(other)), TEXTS, root))}
@@ -58,8 +58,8 @@ def add(page: Page, tab: gr.Tab) -> None:
     opened = gr.State(False)
     looking = explained(look, tabled.said)
 
-    # one event, not two: Gradio ends a page's stream with the last event that it knows of, and the answer to one that
-    # comes at that moment would wait until the next
+    # one event, not two: Gradio closes a page's stream after the last event that it has, and the answer to an event
+    # that arrives at that moment would wait for the next one
     def enter(wheel: str | None, token: str, request: gr.Request) -> Any:
         return {**looking(True, wheel, token, request), opened: True}
 
@@ -71,7 +71,7 @@ def add(page: Page, tab: gr.Tab) -> None:
 
 
 class Versions:
-    """The table and the chart.
+    """The table and the chart of versions.
 
     Args:
         page: The page.
@@ -86,11 +86,19 @@ class Versions:
 
     @property
     def parts(self) -> list[Any]:
-        """Everything that changes with the flywheel."""
+        """The components that change with the flywheel."""
         return [self.said, self._every, self.metrics, self.chart]
 
     def shown(self, flywheel: str | None, found: "list[Version]") -> dict[Any, Any]:
-        """The values of the parts."""
+        """Return the values of the components.
+
+        Args:
+            flywheel: Name of the flywheel.
+            found: Its versions, the newest first.
+
+        Raises:
+            VolantError: If the flywheel has no versions.
+        """
         if not found:
             raise VolantError(f"{flywheel} has no versions yet: `volant iterate {flywheel}` makes the first.")
         names = flywheels.metrics(found)
@@ -102,7 +110,14 @@ class Versions:
         }
 
     def draw(self, flywheel: str | None, names: list[str], token: str, request: gr.Request) -> Any:
-        """Draw other metrics."""
+        """Draw the chart for other metrics.
+
+        Args:
+            flywheel: Name of the flywheel.
+            names: Names of the metrics.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         self._page.deployed(self._page.who(token, request))
         return {self.chart: _chart(flywheels.versions(flywheel), names), self.said: ""}
 

@@ -1,4 +1,4 @@
-"""Versions and what differs between them, as tables of a page."""
+"""Tables of versions, and of the differences between two."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from volant.tracking.difference import Difference
     from volant.tracking.registry import Version
 
-METRICS = 3  # columns of the table
+METRICS = 3  # maximum number of metric columns
 
 
 def versions(found: "list[Version]") -> str:
-    """A line for each version."""
+    """Return a table with one row per version."""
     names = flywheels.metrics(found)[:METRICS]
     heads = ["Version", "Status", *names, "Family", "Size", "Data", "Registered (UTC)", "Now"]
     rows = [
@@ -33,7 +33,7 @@ def versions(found: "list[Version]") -> str:
 
 
 def difference(found: "Difference") -> str:
-    """Metrics, config, data, and texts that are answered differently."""
+    """Return the differences in metrics, config, data and predictions."""
     heads = ["", *(f"Version {one}" for one in found.versions)]
     rows = [
         [name, number(before), number(after), "" if None in (before, after) else f"{after - before:+.4f}"]

@@ -1,4 +1,4 @@
-"""Versions that wait for approval, with what the gate found; a person lets them become active, or not."""
+"""Versions that wait for approval, with the gate report; a person approves or rejects them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """The part of the tab Deploy that approves and rejects.
+    """The part of the tab Deploy that approves and rejects versions.
 
     Args:
-        desk: What it shares with the other parts.
+        desk: Shared state of the tab.
     """
 
     def __init__(self, desk: "Desk") -> None:
@@ -42,7 +42,15 @@ class Waiting:
             done.then(look, inputs, [self._one, self._said], **PRIVATE)
 
     def look(self, opened: bool, now: str | None, known: dict[str, Any], token: str, request: gr.Request) -> Any:
-        """Ask which versions wait."""
+        """Load the versions that wait for approval.
+
+        Args:
+            opened: True once the tab was opened.
+            now: Version that is chosen now.
+            known: Deployed models by name.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         if not opened:
             return {}
         self._page.admin(token, request)
@@ -53,14 +61,29 @@ class Waiting:
         return {self._one: chosen(now, names)}
 
     def show(self, it: str | None, token: str, request: gr.Request) -> Any:
-        """Show what the gate found."""
+        """Show the gate report of a version.
+
+        Args:
+            it: Flywheel and version.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         if not it:
             return {self._report: "<p>No version waits.</p>"}
         self._page.admin(token, request)
         return {self._report: _report(*_parsed(it))}
 
     def approve(self, who: str, it: str, why: str, promote: bool, token: str, request: gr.Request) -> Any:
-        """Let it become active, or make it so at once."""
+        """Approve a version, so that it can become the champion, or promote it at once.
+
+        Args:
+            who: Name that the person entered.
+            it: Flywheel and version.
+            why: Reason.
+            promote: Promote it to champion too.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         self._ready(who, it, token, request)
         flywheel, counted = _parsed(it)
         what = f"approve {it}" + (" and make it active" if promote else "")
@@ -75,7 +98,16 @@ class Waiting:
         return {self._said: note(f"Done: {what}."), self._note: ""}
 
     def reject(self, who: str, it: str, why: str, _: bool, token: str, request: gr.Request) -> Any:
-        """Keep it from becoming active."""
+        """Reject a version, so that it can't become the champion.
+
+        Args:
+            who: Name that the person entered.
+            it: Flywheel and version.
+            why: Reason.
+            _: Not used.
+            token: Token that was typed.
+            request: Request of the browser.
+        """
         self._ready(who, it, token, request)
         flywheel, counted = _parsed(it)
 

@@ -148,10 +148,10 @@ def _grouped(blocks: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.nd
     """Weights of some of the rows, added up by block, (blocks, samples) float64."""
     from scipy.sparse import csr_array
 
-    places = np.flatnonzero(rows)
-    ones = np.ones(len(places), dtype=weights.dtype)
-    members = csr_array((ones, (blocks[places], places)), shape=(int(blocks.max(initial=0)) + 1, len(blocks)))
-    return (members @ weights).astype(np.float64)
+    ones = np.ones(np.count_nonzero(rows), dtype=weights.dtype)
+    ends = np.append(0, np.cumsum(rows))
+    members = csr_array((ones, blocks[rows], ends), shape=(len(blocks), int(blocks.max(initial=0)) + 1))
+    return (members.T @ weights).astype(np.float64)
 
 
 def _total(matrix: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -123,9 +123,10 @@ def letter_ngrams(word: str, lengths: range) -> Iterator[str]:
         [' so', 'so ', ' so ']
     """
     padded = f" {word} "
-    # a word that is shorter than n counts once, as the n-gram that it is
-    longest = next((n for n in lengths if n >= len(padded)), lengths[-1])
-    return (padded[at : at + n] for n in lengths if n <= longest for at in range(max(1, len(padded) - n + 1)))
+    size = len(padded)
+    if size <= lengths[0]:  # what is shorter than n counts once, as the n-gram that it is
+        return iter((padded,))
+    return (padded[at : at + n] for n in lengths[: size - lengths[0] + 1] for at in range(size - n + 1))
 
 
 def _of_words(columns: Mapping[str, int], lengths: range, token: re.Pattern[str]) -> Callable[[str], np.ndarray]:

@@ -18,6 +18,7 @@ FORCING = 0.1  # share of the gradient that a step may leave, at most
 STEPS = 100  # of conjugate gradients for one of Newton's
 HALVINGS = 20  # of a step that goes too far
 SUFFICIENT = 1e-4  # share of the decrease that the slope promises, which a step must bring
+Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # columns of the weights, gold (N, K), and the code of each row (N,)
 
 
 def fit_logistic(
@@ -34,25 +35,33 @@ def fit_logistic(
         max_iter: Steps of Newton's method at most.
     """
     weights = np.zeros((features.shape[1] + 1, labels), dtype=np.float32)
+    weights[-1], problems = (_one_label if targets.ndim == 1 else _several)(targets, labels)
     squares = features**2
-    if targets.ndim == 1:
-        present, codes = np.unique(targets, return_inverse=True)
-        weights[-1] = NEVER
-        weights[-1, present] = 0.0
-        # softmax over (0, d) is the sigmoid of d, so that of two labels one is enough; of one there is none to fit
-        moving, gold = (
-            (present[1:], codes[:, None] == 1) if len(present) < 3 else (present, np.eye(len(present))[codes])
-        )
-        problems = [(moving, gold[:, : len(moving)], codes)] if len(moving) else []
-    else:
-        held = targets > 0
-        constant = held.all(axis=0) | ~held.any(axis=0)
-        weights[-1, constant] = np.where(held.all(axis=0), -NEVER, NEVER)[constant]
-        problems = [(np.array([k]), held[:, [k]], held[:, k] * 1) for k in np.flatnonzero(~constant)]
     for columns, gold, codes in problems:
         shares = c * _balance(codes) if balanced else np.full(len(codes), c)
         weights[:, columns] = _Problem(features, squares, gold, shares).solve(max_iter)
     return np.ascontiguousarray(weights[:-1].T), weights[-1].copy()
+
+
+def _one_label(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:
+    """Offsets (L,) of labels that need no fit, and the problem of the others."""
+    present, codes = np.unique(targets, return_inverse=True)
+    offsets = np.full(labels, NEVER)
+    offsets[present] = 0.0
+    if len(present) < 2:
+        return offsets, []
+    if len(present) == 2:  # softmax over (0, d) is the sigmoid of d
+        return offsets, [(present[1:], codes[:, None] == 1, codes)]
+    return offsets, [(present, np.eye(len(present))[codes], codes)]
+
+
+def _several(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:  # noqa: ARG001  (as `_one_label`)
+    """As `_one_label`, a problem for each label that some rows have and others lack."""
+    held = targets > 0
+    always, never = held.all(axis=0), ~held.any(axis=0)
+    offsets = np.select([always, never], [-NEVER, NEVER], 0.0)
+    columns = np.flatnonzero(~always & ~never)
+    return offsets, [(columns[[k]], held[:, [column]], held[:, column] * 1) for k, column in enumerate(columns)]
 
 
 def _balance(codes: np.ndarray) -> np.ndarray:

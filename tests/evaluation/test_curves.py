@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 from volant.evaluation.curves import CURVES, POINTS, POOLED, pr_rows, roc_rows
 
@@ -37,3 +37,20 @@ def test_a_thin_curve_keeps_its_area(ranked: tuple[np.ndarray, np.ndarray]) -> N
 def test_a_label_without_rows_has_no_curve() -> None:
     gold, scores = np.array([[1, 0], [1, 0]]), np.array([[0.9, 0.1], [0.8, 0.2]])
     assert roc_rows(gold, scores, ["a", "b"]) == pr_rows(gold, scores, ["a", "b"]) == []
+
+
+def test_the_points_are_those_of_scikit_learn() -> None:
+    """Scores of one digit, so that many tie."""
+    draw = np.random.default_rng(1)
+    gold = draw.random(60) < 0.4
+    scores = np.round(np.clip(draw.normal(0.3 + 0.3 * gold, 0.2), 0, 1), 1)
+    both, two = np.stack([~gold, gold], axis=1), np.stack([1 - scores, scores], axis=1)
+    fpr, tpr, _ = roc_curve(gold, scores, drop_intermediate=False)
+    assert [(row["fpr"], row["tpr"]) for row in roc_rows(both, two, ["a", "b"])] == [
+        pytest.approx(point, abs=1e-4) for point in zip(fpr, tpr, strict=True)
+    ]
+    precision, recall, _ = precision_recall_curve(gold, scores)
+    rows = [row for row in pr_rows(both, two, ["a", "b"]) if row["label"] == "b"]
+    assert [(row["recall"], row["precision"]) for row in rows] == [
+        pytest.approx(point, abs=1e-4) for point in zip(recall[::-1], precision[::-1], strict=True)
+    ]

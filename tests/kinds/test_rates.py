@@ -74,3 +74,7 @@ def test_a_label_that_nobody_holds_or_predicts_is_left_out_of_macro_and_has_no_a
     gold = np.array([[1, 0, 0], [0, 1, 0]], dtype=bool)
     assert overall(tally(gold, gold))["macro_f1"].item() == 1
     assert np.isnan(roc_auc(gold, gold.astype(float))[0]).tolist() == [False, False, True]
+
+
+def test_auc_without_rows_is_undefined() -> None:
+    assert np.isnan(roc_auc(np.empty((0, 2)), np.empty((0, 2)))).all()

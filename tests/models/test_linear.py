@@ -22,7 +22,7 @@ from support.projects import ROOT
 from support.tiny import flywheel
 from volant import config
 from volant.bundle.runtime import load
-from volant.bundle.runtime.linear import LinearRuntime, save_linear
+from volant.bundle.runtime.linear import LinearRuntime, Sort, save_linear
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.kinds.record import Annotation
@@ -107,6 +107,19 @@ def test_linear_refuses_lengths_that_give_no_features(changes: dict[str, Any], s
         config.build({**shipped(), **changes}, "flywheels.mine.model")
 
 
+def sorts_of(union: FeatureUnion) -> list[Sort]:
+    """What scikit-learn fitted, as a bundle keeps it."""
+    options = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase")
+    return [
+        Sort(
+            **{name: getattr(part, name) for name in options},
+            terms=sorted(part.vocabulary_),
+            idf=part.idf_.astype(np.float32),
+        )
+        for _, part in union.transformer_list
+    ]
+
+
 @given(
     texts=st.lists(st.text("abİß !?.'\t\n\u00a0日本", max_size=30), min_size=1, max_size=8),
     lengths=st.tuples(st.integers(1, 3), st.integers(0, 3)),
@@ -124,7 +137,7 @@ def test_a_bundle_weighs_ngrams_as_scikit_learn_does(
     coefficients = np.random.default_rng(0).normal(size=(3, features.shape[1])).astype(np.float32)
     intercepts = np.array([0.5, -1.0, 2.0], dtype=np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        runtime = save_linear(Path(folder), union, coefficients, intercepts)
+        runtime = save_linear(Path(folder), sorts_of(union), coefficients, intercepts)
         found = LinearRuntime(Path(folder), runtime).logits(texts)
     np.testing.assert_allclose(found, union.transform(texts) @ coefficients.T + intercepts, atol=1e-5)
 
@@ -143,7 +156,9 @@ def test_a_linear_bundle_is_run_without_scikit_learn(trained: Callable[..., Trai
 def test_what_has_no_spaces_is_not_remembered(tmp_path: Path) -> None:
     union = FeatureUnion([("char_wb", TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2)))])
     features: Any = union.fit_transform(["abc cab bca", "acb"])
-    runtime = save_linear(tmp_path, union, np.ones((2, features.shape[1]), np.float32), np.zeros(2, np.float32))
+    runtime = save_linear(
+        tmp_path, sorts_of(union), np.ones((2, features.shape[1]), np.float32), np.zeros(2, np.float32)
+    )
     model = LinearRuntime(tmp_path, runtime)
     letters = np.random.default_rng(0).choice([*"abc"], (50, 20_000))
     tracemalloc.start()

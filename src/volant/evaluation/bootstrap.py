@@ -121,12 +121,12 @@ def _ends(values: np.ndarray, value: float, units: int, slack: tuple[float, floa
         units: How many were drawn.
         slack: How far the ends are below and above it at least.
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit  # scipy.stats takes a second to import
 
     defined = values[~np.isnan(values)]
     if not len(defined) or np.isnan(value):
         return None
-    level = float(norm.cdf(t.ppf(0.025, units - 1) * np.sqrt(units / (units - 1)))) if units > 1 else 0.025
+    level = float(ndtr(stdtrit(units - 1, 0.025) * np.sqrt(units / (units - 1)))) if units > 1 else 0.025
     low, high = np.percentile(defined, [100 * level, 100 * (1 - level)])
     bias = defined.mean() - value
     if abs(bias) > BIASED * defined.std():

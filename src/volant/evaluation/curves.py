@@ -19,12 +19,11 @@ def roc_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> lis
         scores: Probability of each label, (rows, labels).
         labels: The label set.
     """
-    from sklearn.metrics import roc_curve
-
     rows: list[dict] = []
     for label, truth, score in chosen(gold, scores, labels):
-        fpr, tpr, _ = roc_curve(truth, score)
-        rows += _points(label, fpr=fpr, tpr=tpr)
+        hits, answers = _counts(truth, score)
+        misses = answers - hits
+        rows += _points(label, fpr=misses / misses[-1], tpr=hits / hits[-1])
     exclusive = len(labels) == 2 and bool((gold.sum(axis=1) == 1).all())
     return [row for row in rows if row["label"] == labels[1]] if exclusive else rows
 
@@ -37,12 +36,11 @@ def pr_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list
         scores: Probability of each label, (rows, labels).
         labels: The label set.
     """
-    from sklearn.metrics import precision_recall_curve
-
     rows: list[dict] = []
     for label, truth, score in chosen(gold, scores, labels):
-        precision, recall, _ = precision_recall_curve(truth, score)
-        rows += _points(label, recall=recall[::-1], precision=precision[::-1])
+        hits, answers = _counts(truth, score)
+        precision = np.divide(hits, answers, out=np.ones(len(hits)), where=answers > 0)
+        rows += _points(label, recall=hits / hits[-1], precision=precision)
     return rows
 
 
@@ -62,6 +60,19 @@ def chosen(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[
         ranked = defined[np.argsort(areas[defined], kind="stable")]
         defined = np.sort(np.r_[ranked[: CURVES // 2], ranked[-CURVES // 2 :]])
     return curves + [(labels[k], gold[:, k] > 0, scores[:, k]) for k in defined.tolist()]
+
+
+def _counts(truth: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many rows with the label, and how many in all, score at least each threshold, from above the highest down.
+
+    Example:
+        >>> [counts.tolist() for counts in _counts(np.array([True, False, True]), np.array([0.9, 0.4, 0.4]))]
+        [[0, 1, 2], [0, 1, 3]]
+    """
+    order = np.argsort(-score, kind="stable")
+    ranked = score[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # equal scores come together
+    return np.append(0, np.cumsum(truth[order])[ends]), np.append(0, ends + 1)
 
 
 def _points(label: str, **axes: np.ndarray) -> list[dict]:

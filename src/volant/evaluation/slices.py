@@ -168,7 +168,7 @@ def _worst(
 
     The lowest of a hundred equal slices is far below the others by chance, and a small one more so.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr, bdtrc  # scipy.stats takes a second to import
 
     if not trusted:
         return []
@@ -176,7 +176,7 @@ def _worst(
     sign = -1 if lower_is_better else 1
     middle = np.median([s.scores[metric] for s in trusted])
     below = [s for s in trusted if sign * s.scores[metric] <= sign * middle]
-    tails = [min(binom.cdf(s.right, s.rows, share), binom.sf(s.right - 1, s.rows, share)) for s in below]
+    tails = [min(bdtr(s.right, s.rows, share), bdtrc(s.right - 1, s.rows, share)) for s in below]
     ranked = zip(below, (float(2 * tail) for tail in tails), strict=True)
     return sorted(ranked, key=lambda pair: (pair[1], sign * pair[0].scores[metric], pair[0].value))
 

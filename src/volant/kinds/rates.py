@@ -123,16 +123,39 @@ def roc_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
 
 
 def _column_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return `roc_auc` of one label, (samples,); weights are (rows, samples), so that sorting copies whole rows."""
-    order = np.argsort(scores, kind="stable")
-    ranked, held, drawn = scores[order], gold[order], weights[order]
-    negatives = np.zeros((len(order) + 1, drawn.shape[1]))  # number of draws among the first n
-    np.cumsum(drawn * ~held[:, None], axis=0, out=negatives[1:])
-    first, last = (np.searchsorted(ranked, ranked[held], side) for side in ("left", "right"))
-    positives = drawn[held]
-    wins = np.einsum("rs,rs->s", positives, (negatives[first] + negatives[last]) / 2)
-    pairs = positives.sum(axis=0, dtype=np.float64) * negatives[-1]
+    """Return `roc_auc` of one label, (samples,); weights are (rows, samples).
+
+    Only who stands below whom counts, so rows that no other gold comes between are added up before they are compared.
+    """
+    blocks = _blocks(gold, scores)
+    positives, negatives = (_grouped(blocks, rows, weights) for rows in (gold, ~gold))
+    below = np.cumsum(negatives, axis=0)
+    wins = np.einsum("bs,bs->s", positives, below - negatives / 2)
+    pairs = positives.sum(axis=0) * below[-1]
     return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def _blocks(gold: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Number of each row's block (rows,), from the lowest scores up: equal scores, or neighbours of the same gold.
+
+    Example:
+        >>> _blocks(np.array([False, False, True, True, False]), np.array([0.1, 0.2, 0.3, 0.4, 0.4])).tolist()
+        [0, 0, 1, 2, 2]
+    """
+    level = np.unique(scores, return_inverse=True)[1]
+    share = np.bincount(level, gold) / np.bincount(level)  # of rows with the label; between 0 and 1 where they tie
+    starts = (share[1:] != share[:-1]) | ((share[1:] > 0) & (share[1:] < 1))
+    return np.concatenate([[0], np.cumsum(starts)])[level]
+
+
+def _grouped(blocks: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weights of some of the rows, added up by block, (blocks, samples) float64."""
+    from scipy.sparse import csr_array
+
+    ones = np.ones(np.count_nonzero(rows), dtype=weights.dtype)
+    ends = np.append(0, np.cumsum(rows))
+    members = csr_array((ones, blocks[rows], ends), shape=(len(blocks), int(blocks.max(initial=0)) + 1))
+    return (members.T @ weights).astype(np.float64)
 
 
 def _total(matrix: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,32 +12,59 @@ import numpy as np
 
 VOCABULARY = "vocabulary.json"
 WEIGHTS = "linear.safetensors"
-PARAMETERS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase")
-REMEMBERED = 5_000  # words whose n-grams are cached, 2 MB: recent words make up nearly all of a text
-LONGEST = 40  # maximum length of a cached word: strings without spaces, as in Base64 or Thai, don't repeat
-CHUNK = 256  # texts per matrix product
+OPTIONS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase", "terms")  # of a `Sort`, as JSON
+REMEMBERED = 5_000  # words whose n-grams are at hand, 2 MB: the last ones read make up nearly all of a text
+LONGEST = 40  # letters of such a word: what has no spaces, as Base64 or Thai, never comes again
+CHUNK = 256  # texts weighed together
 NONE = np.empty(0, dtype=np.int64)
 
 
-def save_linear(folder: Path, vectoriser: Any, coefficients: np.ndarray, intercepts: np.ndarray) -> dict[str, Any]:
-    """Write a fitted vectoriser and its linear weights; return the manifest's `runtime` section.
+@dataclass(frozen=True)
+class Sort:
+    """One sort of n-grams, and how it is weighed; the options are those of scikit-learn's `TfidfVectorizer`.
+
+    Attributes:
+        analyzer: `word`, or `char_wb`: characters inside words.
+        ngram_range: Lengths from and to.
+        token_pattern: What a word is; of `word` only.
+        sublinear_tf: Count 1 + log(n) for n occurrences.
+        lowercase: Whether texts are read in lower case.
+        terms: The n-grams, by their column.
+        idf: Weight of each (F,).
+    """
+
+    analyzer: str
+    ngram_range: tuple[int, int]
+    token_pattern: str | None = None
+    sublinear_tf: bool = True
+    lowercase: bool = True
+    terms: Sequence[str] = ()
+    idf: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+
+    @property
+    def lengths(self) -> range:
+        """The lengths of the n-grams."""
+        return range(self.ngram_range[0], self.ngram_range[1] + 1)
+
+
+def save_linear(
+    folder: Path, sorts: Sequence[Sort], coefficients: np.ndarray, intercepts: np.ndarray
+) -> dict[str, Any]:
+    """Write fitted n-grams and their weights; return the manifest's `runtime` section.
 
     Args:
         folder: Folder of the bundle.
-        vectoriser: Fitted `FeatureUnion` of `TfidfVectorizer`s with F features.
+        sorts: Of the n-grams, with F features in all.
         coefficients: Weights (L, F).
         intercepts: Intercepts (L,).
     """
     from safetensors.numpy import save
 
     tensors = {"coefficients": coefficients, "intercepts": intercepts}
-    sorts = []
-    for name, part in vectoriser.transformer_list:
-        terms = sorted(part.vocabulary_, key=part.vocabulary_.__getitem__)
-        sorts.append({"name": name, "terms": terms, **{p: getattr(part, p) for p in PARAMETERS}})
-        tensors[f"idf.{name}"] = part.idf_.astype(np.float32)
-    (folder / VOCABULARY).write_text(json.dumps(sorts, ensure_ascii=False), encoding="utf-8")
-    (folder / WEIGHTS).write_bytes(save(tensors))  # save_file would let only the owner read it, not a container
+    tensors |= {f"idf.{sort.analyzer}": sort.idf for sort in sorts}
+    shown = [{"name": sort.analyzer, **{name: getattr(sort, name) for name in OPTIONS}} for sort in sorts]
+    (folder / VOCABULARY).write_text(json.dumps(shown, ensure_ascii=False), encoding="utf-8")
+    (folder / WEIGHTS).write_bytes(save(tensors))  # save_file writes for its owner alone; a container is another
     return {"type": "linear", "precision": "fp32", "files": [VOCABULARY, WEIGHTS]}
 
 
@@ -99,6 +127,20 @@ class _Part:
         return np.stack(list(weighed), axis=1)
 
 
+def letter_ngrams(word: str, lengths: range) -> Iterator[str]:
+    """The n-grams of the characters of a word, with a space before and after it.
+
+    Example:
+        >>> list(letter_ngrams("so", range(3, 6)))
+        [' so', 'so ', ' so ']
+    """
+    padded = f" {word} "
+    size = len(padded)
+    if size <= lengths[0]:  # what is shorter than n counts once, as the n-gram that it is
+        return iter((padded,))
+    return (padded[at : at + n] for n in lengths[: size - lengths[0] + 1] for at in range(size - n + 1))
+
+
 def _of_words(columns: Mapping[str, int], lengths: range, token: re.Pattern[str]) -> Callable[[str], np.ndarray]:
     """Return a function that returns the columns of the word n-grams of a text."""
 
@@ -115,11 +157,7 @@ def _of_characters(columns: Mapping[str, int], lengths: range) -> Callable[[str]
 
     @lru_cache(REMEMBERED)
     def of_word(word: str) -> np.ndarray:
-        padded = f" {word} "
-        # a word shorter than n counts once, as one n-gram
-        longest = next((n for n in lengths if n >= len(padded)), lengths[-1])
-        ngrams = (padded[at : at + n] for n in lengths if n <= longest for at in range(max(1, len(padded) - n + 1)))
-        return _known(columns, ngrams)
+        return _known(columns, letter_ngrams(word, lengths))
 
     def find(text: str) -> np.ndarray:
         words = text.split()

@@ -1,10 +1,8 @@
-"""A solved head: logistic regression on an encoder's states. Needs scikit-learn, not torch."""
-
-from typing import Any
+"""A head that is solved: logistic regression on an encoder's states. Needs no torch."""
 
 import numpy as np
 
-from volant.models.linear import weights_of
+from volant.models.logistic import fit_logistic
 from volant.models.neural.options import Logistic
 
 
@@ -19,13 +17,5 @@ def logistic_head(
         labels: Size L of the label set.
         options: Hyper-parameters.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
-
-    weights = "balanced" if options.class_weights else None
-    solver: Any = LogisticRegression(C=options.c, class_weight=weights, max_iter=options.max_iter)
-    classifier = OneVsRestClassifier(solver) if targets.ndim == 2 else solver
-    # a single label needs no fit: it is always the prediction
-    if targets.ndim == 1 and len(np.unique(targets)) < 2:
-        return np.zeros((labels, states.shape[1])), np.eye(labels)[targets[0]]
-    return weights_of(classifier.fit(states.astype(np.float64), targets), labels, states.shape[1])
+    exact = states.astype(np.float64)
+    return fit_logistic(exact, targets, labels, options.c, options.class_weights, options.max_iter)

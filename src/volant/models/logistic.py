@@ -1,0 +1,166 @@
+"""Logistic regression on rows with few features each, by Newton's method: about a hundred products with the features.
+
+Each step is solved by conjugate gradients, scaled by the curvature of each weight, as that of a frequent n-gram is a
+hundred times that of a rare one.
+
+Source: Lin, Weng & Keerthi 2008, Trust Region Newton Method for Logistic Regression,
+https://www.jmlr.org/papers/v9/lin08b.html; Hsia, Chiang & Lin 2018, Preconditioned Conjugate Gradient Methods in
+Truncated Newton Frameworks, http://proceedings.mlr.press/v95/hsia18a.html
+"""
+
+from typing import Any
+
+import numpy as np
+
+NEVER = -20.0  # logit of a label that no train row has
+TOLERANCE = 0.01  # of the length of the first gradient
+FORCING = 0.1  # share of the gradient that a step may leave, at most
+STEPS = 100  # of conjugate gradients for one of Newton's
+HALVINGS = 20  # of a step that goes too far
+SUFFICIENT = 1e-4  # share of the decrease that the slope promises, which a step must bring
+Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # columns of the weights, gold (N, K), and the code of each row (N,)
+
+
+def fit_logistic(
+    features: Any, targets: np.ndarray, labels: int, c: float, balanced: bool, max_iter: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit weights; returns coefficients (L, F) and intercepts (L,) float32, so that softmax or sigmoid are likely.
+
+    Args:
+        features: Of each row (N, F), a sparse or a dense array of floats.
+        targets: (N,) int64, or for several labels (N, L): one binary problem each.
+        labels: Size L of the label set.
+        c: Inverse regularisation strength.
+        balanced: Whether each label counts as much as the others, however rare it is.
+        max_iter: Steps of Newton's method at most.
+    """
+    weights = np.zeros((features.shape[1] + 1, labels), dtype=np.float32)
+    weights[-1], problems = (_one_label if targets.ndim == 1 else _several)(targets, labels)
+    squares = features**2
+    for columns, gold, codes in problems:
+        shares = c * _balance(codes) if balanced else np.full(len(codes), c)
+        weights[:, columns] = _Problem(features, squares, gold, shares).solve(max_iter)
+    return np.ascontiguousarray(weights[:-1].T), weights[-1].copy()
+
+
+def _one_label(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:
+    """Offsets (L,) of labels that need no fit, and the problem of the others."""
+    present, codes = np.unique(targets, return_inverse=True)
+    offsets = np.full(labels, NEVER)
+    offsets[present] = 0.0
+    if len(present) < 2:
+        return offsets, []
+    if len(present) == 2:  # softmax over (0, d) is the sigmoid of d
+        return offsets, [(present[1:], codes[:, None] == 1, codes)]
+    return offsets, [(present, np.eye(len(present))[codes], codes)]
+
+
+def _several(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:  # noqa: ARG001  (as `_one_label`)
+    """As `_one_label`, a problem for each label that some rows have and others lack."""
+    held = targets > 0
+    always, never = held.all(axis=0), ~held.any(axis=0)
+    offsets = np.select([always, never], [-NEVER, NEVER], 0.0)
+    columns = np.flatnonzero(~always & ~never)
+    return offsets, [(columns[[k]], held[:, [column]], held[:, column] * 1) for k, column in enumerate(columns)]
+
+
+def _balance(codes: np.ndarray) -> np.ndarray:
+    """Weight of each row (N,), so that each code weighs the same in all."""
+    counts = np.bincount(codes)
+    return (len(codes) / (len(counts) * counts))[codes]
+
+
+class _Problem:
+    """Find the weights of K logits: softmax over them, or the sigmoid of a single one. The last weight is the offset.
+
+    Args:
+        features: (N, F).
+        squares: Those of each feature.
+        gold: 1 where the logit should be high, (N, K).
+        shares: Weight of each row, (N,).
+    """
+
+    def __init__(self, features: Any, squares: Any, gold: np.ndarray, shares: np.ndarray) -> None:
+        self._features, self._across, self._squares = features, features.T, squares.T
+        self._gold = gold.astype(features.dtype)
+        self._shares = shares.astype(features.dtype)[:, None]
+
+    def solve(self, max_iter: int) -> np.ndarray:
+        """Weights (F + 1, K)."""
+        logits = np.zeros_like(self._gold)
+        point = np.zeros((self._features.shape[1] + 1, logits.shape[1]), dtype=logits.dtype)
+        first = None
+        for _ in range(max_iter):
+            likely = np.exp(logits - _normaliser(logits))
+            gradient = self._gradient(likely, point)
+            size = _dot(gradient, gradient) ** 0.5
+            first = size if first is None else first
+            if size <= TOLERANCE * first:
+                break
+            step, moved = self._step(likely, gradient, min(FORCING, (size / first) ** 0.5))
+            length = self._length((point, logits), (step, moved), _dot(gradient, step))
+            point += length * step
+            logits += length * moved
+        return point
+
+    def _loss(self, point: np.ndarray, logits: np.ndarray) -> float:
+        unlikely = _normaliser(logits)[:, 0] - (self._gold * logits).sum(axis=1)
+        return float((self._shares[:, 0] * unlikely).sum(dtype=np.float64)) + _dot(point[:-1], point[:-1]) / 2
+
+    def _gradient(self, likely: np.ndarray, point: np.ndarray) -> np.ndarray:
+        return self._sums(self._across, self._shares * (likely - self._gold), point)
+
+    def _sums(self, across: Any, rows: np.ndarray, point: np.ndarray | float) -> np.ndarray:
+        """Rows (N, K) brought back to the weights, with what the prior adds for a point."""
+        sums = np.empty((across.shape[0] + 1, rows.shape[1]), dtype=rows.dtype)
+        sums[:-1] = across @ rows
+        sums[-1] = rows.sum(axis=0)
+        sums[:-1] += point[:-1] if isinstance(point, np.ndarray) else point
+        return sums
+
+    def _step(self, likely: np.ndarray, gradient: np.ndarray, forcing: float) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's step and how it moves the logits, by conjugate gradients."""
+        spread = self._shares * likely
+        scale = self._sums(self._squares, spread * (1 - likely), 1.0)
+        scale[-1] = np.maximum(scale[-1], np.finfo(scale.dtype).tiny)
+        step, moved, rest = np.zeros_like(gradient), np.zeros_like(likely), -gradient
+        direction = rest / scale
+        left = _dot(rest, direction)
+        goal = forcing**2 * left
+        for _ in range(STEPS):
+            along = self._features @ direction[:-1] + direction[-1]
+            bent = self._sums(self._across, spread * (along - (likely * along).sum(axis=1, keepdims=True)), direction)
+            length = left / _dot(direction, bent)
+            step += length * direction
+            moved += length * along
+            rest -= length * bent
+            scaled = rest / scale
+            before, left = left, _dot(rest, scaled)
+            if left <= goal:
+                break
+            direction = scaled + left / before * direction
+        return step, moved
+
+    def _length(self, start: tuple[np.ndarray, np.ndarray], step: tuple[np.ndarray, np.ndarray], slope: float) -> float:
+        """How much of a step to go: all of it, or half as often as it takes for the loss to fall."""
+        loss, length = self._loss(*start), 1.0
+        slack = np.finfo(start[0].dtype).eps * abs(loss)
+        for _ in range(HALVINGS):
+            ends = [here + length * there for here, there in zip(start, step, strict=True)]
+            if self._loss(*ends) <= loss + SUFFICIENT * length * slope + slack:
+                break
+            length /= 2
+        return length
+
+
+def _normaliser(logits: np.ndarray) -> np.ndarray:
+    """Logarithm of the sum of what the logits stand for, (N, 1); a single one is against 0."""
+    if logits.shape[1] == 1:
+        return np.logaddexp(0, logits)
+    highest = logits.max(axis=1, keepdims=True)
+    return highest + np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
+
+
+def _dot(left: np.ndarray, right: np.ndarray) -> float:
+    """In float64, and without BLAS, whose sums depend on its threads."""
+    return float((left * right).sum(dtype=np.float64))

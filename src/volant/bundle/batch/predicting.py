@@ -12,13 +12,13 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 
 from volant import config
 from volant.bundle.batch.writing import Row, schema_of, shown, writer
 from volant.bundle.bundle import CHUNK, Bundle
 from volant.errors import VolantError, did_you_mean
 from volant.kinds.record import Annotation
+from volant.rendering.table import Column, Table
 from volant.sources import texts as sources
 from volant.sources.formats.options import Options
 from volant.sources.texts import Reading
@@ -49,10 +49,10 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
         for text, found in zip(texts, answers, strict=True):
             print(json_line({"text": text, **found}))  # noqa: T201
         return
-    table = Table("text", *answers[0])
+    table = Table(*(Column(name, wraps=True) for name in ("text", *answers[0])))
     for text, found in zip(texts, answers, strict=True):
         table.add_row(text, *map(shown, found.values()))
-    Console(markup=False).print(table)  # "[b]" in a text or label is what it says
+    table.show(Console(markup=False))  # "[b]" in a text or label is what it says
 
 
 def answer(bundle: Bundle, annotation: Annotation, all_scores: bool) -> Row:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from databases import INITDB, new_database, server
+from support.databases import INITDB, new_database, server
+from support.tiny import data, tiny_encoder, trained  # noqa: F401  (trained once for all tests)
 
 # Read when torch is loaded. Threads that wait awake take the core of the other test process: five times as slow.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

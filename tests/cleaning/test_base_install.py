@@ -9,7 +9,7 @@ from importlib.metadata import packages_distributions, requires
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from projects import ROOT
+from support.projects import ROOT
 
 CODE = """
 import json, sys

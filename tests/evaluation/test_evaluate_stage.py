@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from models.conftest import TINY, flywheel
-from texts import reviews
+from support.texts import reviews
+from support.tiny import TINY, flywheel
 from volant.errors import VolantError
 from volant.evaluation import Report
 from volant.evaluation.files import details

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from models.conftest import TINY, flywheel
-from texts import reviews, topics
+from support.projects import ROOT
+from support.texts import reviews, topics
+from support.tiny import TINY, flywheel
 from volant import config
 from volant.bundle.runtime.blend import BlendRuntime
 from volant.config.compose import compose
@@ -178,7 +179,7 @@ def test_a_blend_has_the_weights_of_cross_validation(tiny_encoder: Path, tmp_pat
 
 def test_the_option_read_alone_is_as_hydra_composes_it() -> None:
     """Its parts are other options, each under a name."""
-    root = Path(__file__).parents[2]
+    root = ROOT
     composed = yaml.safe_load(compose(root, ["model@flywheels.reviews.model=auto"]))["flywheels"]["reviews"]["model"]
     own = flywheel_tree(root, "reviews")
     assert not own

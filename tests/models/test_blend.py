@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
-from models.conftest import TINY, flywheel
-from texts import reviews, topics
+from support.texts import reviews, topics
+from support.tiny import TINY, flywheel
 from volant import config
 from volant.bundle.bundle import Bundle
 from volant.bundle.runtime import load

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
-from models.conftest import TINY, flywheel
-from texts import reviews
+from support.texts import reviews
+from support.tiny import TINY, flywheel
 from volant.bundle.runtime import load
 from volant.kinds import KINDS
 from volant.stages.train import Trained, curves, report, train

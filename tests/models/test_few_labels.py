@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.conftest import TINY, flywheel
-from texts import reviews, topics
+from support.texts import reviews, topics
+from support.tiny import TINY, flywheel
 from volant import config
 from volant.errors import VolantError
 from volant.kinds import KINDS

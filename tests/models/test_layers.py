@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AlbertConfig, AlbertModel, AutoConfig, AutoModel
 
-from models.conftest import TINY, flywheel
+from support.tiny import TINY, flywheel
 from volant import config
 from volant.errors import VolantError
 from volant.models.neural.encoders import BERTS, TransformerEncoder, first_token_only, freeze, layer_rates

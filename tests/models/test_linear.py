@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
-from models.conftest import flywheel
+from support.projects import ROOT
+from support.tiny import flywheel
 from volant import config
 from volant.bundle.runtime import load
 from volant.bundle.runtime.linear import LinearRuntime, save_linear
@@ -62,7 +63,7 @@ def chinese(folder: Path, good: list[str], bad: list[str]) -> Path:
 
 def shipped() -> dict[str, Any]:
     """The options of conf/model/linear.yaml."""
-    return yaml.safe_load((Path(__file__).parents[2] / "conf/model/linear.yaml").read_text("utf-8"))
+    return yaml.safe_load((ROOT / "conf/model/linear.yaml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("changes", [{}, {"word_ngrams": None}, {"char_ngrams": None}, {"min_df": 16}])

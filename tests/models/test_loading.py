@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from models.conftest import TINY, flywheel
-from texts import reviews
+from support.texts import reviews
+from support.tiny import TINY, flywheel
 from volant.models.transformer import load_encoder, positions
 from volant.stages.train import train
 

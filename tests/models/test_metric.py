@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.conftest import TINY, flywheel
-from texts import reviews, topics
+from support.texts import reviews, topics
+from support.tiny import TINY, flywheel
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.models import Examples, Task

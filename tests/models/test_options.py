@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
 
-from texts import reviews, topics
+from support.texts import reviews, topics
 from volant.bundle.runtime import load
 from volant.kinds import KINDS
 from volant.models import Examples, Fitted, Task

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 
-from models.conftest import TINY, flywheel
-from texts import reviews
+from support.texts import reviews
+from support.tiny import TINY, flywheel
 from volant.bundle.runtime import load
 from volant.bundle.runtime.reader import Reader
 from volant.stages.train import Trained, cut_texts, report, train

@@ -11,20 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from models.conftest import TINY, flywheel
+from support.resume import CODE
+from support.tiny import TINY, flywheel
 from volant.models.neural.checkpoints import WHOLE, last_checkpoint
 from volant.stages.train import Trained, report, train
-
-CODE = """
-import json, sys
-from pathlib import Path
-from volant import config
-from volant.config import Flywheel
-from volant.stages.train import train
-wheel = config.validate(Flywheel, json.loads(sys.argv[1]), "flywheel")
-data, folder, work = map(Path, sys.argv[2:5])
-train("made-up", wheel, data, folder, work)
-"""
 
 
 @pytest.mark.slow

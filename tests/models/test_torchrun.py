@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.conftest import TINY, flywheel
-from models.test_resume import CODE
+from support.resume import CODE
+from support.tiny import TINY, flywheel
 from volant.bundle.bundle import Bundle
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.conftest import TINY, flywheel
+from support.tiny import TINY, flywheel
 from volant.errors import VolantError
 from volant.models.neural.encoders import RecurrentEncoder
 from volant.models.neural.heads import Net, TextHead

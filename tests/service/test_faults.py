@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from service.conftest import DULL, FILM, Server, serving
+from support.serving import DULL, FILM, Server, serving
 from volant.cli import client
 from volant.errors import VolantError
 from volant.service import settings

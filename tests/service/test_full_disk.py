@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from projects import ENVIRONMENT
-from service.conftest import ADMIN, FILM, Server, serving, workers
+from support.projects import ENVIRONMENT
+from support.serving import ADMIN, FILM, Server, serving, workers
 from volant.service.telemetry import counters
 
 COUNTING = """

@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-FUZZ = Path(__file__).parents[2] / "bench/fuzz.py"
+from support.projects import ROOT
+
+FUZZ = ROOT / "bench/fuzz.py"
 
 
 def test_no_call_breaks_the_service_or_keeps_it_from_answering() -> None:

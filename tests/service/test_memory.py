@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-SOAK = Path(__file__).parents[2] / "bench/soak.py"
+from support.projects import ROOT
+
+SOAK = ROOT / "bench/soak.py"
 REQUESTS, WARM = 10_000, 4_000  # the whole soak has 200,000
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from service.conftest import ADMIN, DULL, FILM, Server, serving, workers
-from service.test_killed import captured, done, result, send
+from support.serving import ADMIN, DULL, FILM, Server, serving, workers
+from support.traffic import captured, done, result, send
 from volant.monitor.captures import sampled
 from volant.tracking.registry import registry
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.csv
 import pytest
 
-from projects import ENVIRONMENT, copy_project, free_port
-from texts import reviews
+from support.projects import ENVIRONMENT, copy_project, free_port
+from support.texts import reviews
 from volant.workspace.files import read_table
 
 pytestmark = pytest.mark.slow

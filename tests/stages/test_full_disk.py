@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from projects import ENVIRONMENT, ROOT
-from texts import reviews
+from support.projects import ENVIRONMENT, ROOT
+from support.texts import reviews
 from volant.stages.clean import SPLITS
 from volant.workspace.files import write_table
 

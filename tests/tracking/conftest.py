@@ -3,27 +3,16 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from texts import reviews
+from support.texts import reviews
+from support.versions import TREE, another, record
 from volant import config
-from volant.bundle import bundle
 from volant.config import Flywheel
 from volant.stages.train import train
-from volant.tracking.registry import Record, Registry, registry
+from volant.tracking.registry import Registry, registry
 from volant.workspace.files import write_table
-
-TREE: dict[str, Any] = {
-    "kind": "classify",
-    "description": "made up",
-    "source": {},
-    "cleaning": ["whitespace", "lower"],
-    "model": {"_target_": "volant.models.linear.Linear", "family": "linear"},
-    "metric": "macro_f1",
-    "seed": 5,
-}
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +49,6 @@ def opened(root: Path) -> Iterator[Registry]:
         yield found
 
 
-def record(score: float = 0.8, **changes: Any) -> Record:
-    details = {"scores": {"macro_f1": score, "accuracy": 0.9}, "intervals": {"macro_f1": [score - 0.05, score + 0.05]}}
-    return Record(
-        **{"config": TREE, "details": details, "speed": {}, "train": {}, "datasets": ["first-0a1b2c3d"], **changes}
-    )
-
-
 @pytest.fixture(scope="session")
 def three(first_bundle: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with three versions that wait for approval; their files stay beside it."""
@@ -85,11 +67,3 @@ def filled(root: Path, three: Path) -> Iterator[Registry]:
     shutil.copy(three / "mlflow.db", root / "mlflow.db")
     with registry(root) as found:
         yield found
-
-
-def another(first: Path, folder: Path, number: int) -> None:
-    """A bundle as good as the first one, and another."""
-    shutil.copytree(first, folder)
-    manifest = bundle.verify(folder)
-    kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
-    bundle.seal(folder, {**kept, "seed": number})

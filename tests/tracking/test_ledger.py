@@ -16,14 +16,15 @@ import pytest
 from mlflow.protos import databricks_pb2
 from mlflow.tracking import MlflowClient
 
-from tracking.conftest import record
+from support.projects import ROOT
+from support.versions import record
 from volant.tracking import aliases, ledger_store
 from volant.tracking.ledger import Entry, LedgerError, chain, now, sealed, state
 from volant.tracking.registry import Registry, registry
 from volant.tracking.rules import Rules, Seen, StaleError
 from volant.workspace.provenance import digest
 
-CROWD = Path(__file__).with_name("crowd.py")
+CROWD = ROOT / "tests/support/crowd.py"
 
 
 def entry(seq: int, prev: str, **changes: Any) -> Entry:

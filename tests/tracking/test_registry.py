@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from projects import free_port
-from tracking.conftest import record
+from support.projects import free_port
+from support.versions import record
 from volant import tracking
 from volant.bundle import bundle
 from volant.errors import VolantError

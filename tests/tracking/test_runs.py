@@ -18,7 +18,7 @@ import pytest
 from mlflow.entities import Run as Recorded
 from mlflow.tracking import MlflowClient
 
-from projects import free_port
+from support.projects import free_port
 from volant import tracking
 from volant.errors import VolantError
 from volant.workspace import s3_server

@@ -17,8 +17,8 @@ from urllib.request import Request, urlopen
 import pytest
 from mlflow.tracking import MlflowClient
 
-from projects import free_port
-from tracking.conftest import another, record
+from support.projects import free_port
+from support.versions import another, record
 from volant.bundle import bundle
 from volant.errors import VolantError
 from volant.tracking.registry import Registry, registry

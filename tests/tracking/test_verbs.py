@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 import volant.cli  # noqa: F401  (its verbs)
-from texts import reviews
-from tracking.conftest import TREE, record
+from support.texts import reviews
+from support.versions import TREE, record
 from volant import tracking
 from volant.bundle import bundle
 from volant.cli.app import app

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 FOLDER, RECORD, GATE = "model", "version.json", "gate.json"
-SERVED = Path(__file__).with_name("served.py")
+PYFUNC = Path(__file__).with_name("pyfunc.py")
 
 
 def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[str, Any], record: Record) -> "Run":
@@ -126,7 +126,7 @@ def _model(folder: Path, work: Path) -> Path:
     with _without_warnings("mlflow.pyfunc"):  # of a missing signature, which would refuse lists and series of texts
         mlflow.pyfunc.save_model(
             path=work / "model",
-            python_model=str(SERVED),
+            python_model=str(PYFUNC),
             artifacts={"bundle": str(work / "bundle")},
             code_paths=[str(Path(volant.__file__).parent)],  # no index has this very code
             pip_requirements=[*requirements(), f"mlflow=={mlflow.__version__}"],

@@ -34,7 +34,7 @@ def load(folder: Path, runtime: Mapping[str, Any]) -> Runtime:
     if runtime.get("type") == "blend":
         from volant.bundle.runtime.blend import BlendRuntime
 
-        return BlendRuntime(folder, runtime)
+        return BlendRuntime([load(folder, part) for part in runtime["parts"]], runtime["weights"])
     raise VolantError(
         f"{folder}: runtime type {runtime.get('type')!r} is unknown; allowed: linear, onnx, blend. Upgrade volant."
     )

@@ -1,20 +1,30 @@
 """Runs several models and adds their logits."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
-from volant.bundle.runtime import load
+
+class Part(Protocol):
+    """A loaded model."""
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Return logits (N, L) of cleaned texts (N)."""
+        ...
 
 
 class BlendRuntime:
-    """A weighted sum of models."""
+    """A weighted sum of models.
 
-    def __init__(self, folder: Path, runtime: Mapping[str, Any]) -> None:
-        self._parts = [load(folder, part) for part in runtime["parts"]]
-        self._weights = np.array(runtime["weights"], dtype=np.float32)
+    Args:
+        parts: The models.
+        weights: What the logits of each are multiplied by, in the order of the parts.
+    """
+
+    def __init__(self, parts: Sequence[Part], weights: Sequence[float]) -> None:
+        self._parts = parts
+        self._weights = np.array(weights, dtype=np.float32)
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits (N, L) of cleaned texts."""

@@ -6,15 +6,11 @@ import time
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from volant.errors import VolantError
-from volant.service.access.tokens import make_secret, token
-
-if TYPE_CHECKING:
-    from volant.service.state import State
+from volant.service.access.tokens import Tokens, make_secret, token
 
 FILE = Path(".volant/service/client-key")
 KEY = 32  # bytes
@@ -24,19 +20,19 @@ LASTS = 3600  # seconds that such a word is taken
 DIGITS = 20  # of a time; of hundreds no float can be made
 
 
-def client(request: Request, state: "State", key: bytes) -> str:
+def client(request: Request, tokens: Tokens, key: bytes) -> str:
     """A keyed hash of the request's token where tokens are in use, else of its address.
 
     Of an IPv6 address it is the network, since one client has as many addresses as it likes in that. Where our own
     pages ask for somebody, it is the address of that browser.
     """
-    return hmac.digest(key, caller(request, state, key).encode(), "sha256").hex()[:24]
+    return hmac.digest(key, caller(request, tokens, key).encode(), "sha256").hex()[:24]
 
 
-def caller(request: Request, state: "State", key: bytes) -> str:
+def caller(request: Request, tokens: Tokens, key: bytes) -> str:
     """Return the same as `client` not hashed, which takes time: to tell callers apart in memory, and never to keep."""
     given = token(request.headers.get("authorization"))
-    if given and (state.tokens.is_admin(given) or not state.tokens.open):
+    if given and (tokens.is_admin(given) or not tokens.open):
         return f"token {given}"
     host = vouched(request.headers.get(HEADER), key) or (request.client.host if request.client else "")
     return f"host {network(host)}"

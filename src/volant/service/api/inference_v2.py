@@ -133,7 +133,7 @@ def _model(routes: APIRouter, state: "State") -> None:
             raise RefusedError("A compressed body is not taken; send it as it is.", 415)
         sent, header = await request.body(), request.headers.get(JSON_LENGTH)
         asked = await aside(len(sent), tensors.parse, sent, header, state.settings.limits.texts_per_request)
-        reply = await state.answer(name, asked.texts, caller(request, state, key))
+        reply = await state.answer(name, asked.texts, caller(request, state.tokens, key))
         _require(name, number, reply.version)  # the version may have changed since
         content, length = await aside(len(sent), tensors.render, asked, reply)
         if length is None:

@@ -27,7 +27,7 @@ def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
     async def predict(request: Request) -> Response:
         """Answer one or many texts, in their order."""
         asked = await read(request, PredictRequest)
-        reply = await state.answer(asked.model, asked.texts, caller(request, state, key))
+        reply = await state.answer(asked.model, asked.texts, caller(request, state.tokens, key))
         best = None if asked.all_scores else asked.top_k
         rows = [row(i, a, best) for i, a in zip(reply.ids, reply.annotations, strict=True)]
         return json({"model": reply.model, "version": reply.version, "predictions": rows})

@@ -73,7 +73,7 @@ def router(state: "State") -> APIRouter:
         texts = await aside(len(body), READ[sent], body, state.settings.limits.texts_per_request)
         if not texts:
             raise RefusedError("No texts were sent.")
-        reply = await state.answer(request.headers.get(TARGET), texts, caller(request, state, key))
+        reply = await state.answer(request.headers.get(TARGET), texts, caller(request, state.tokens, key))
         return Response(WRITE[wanted](reply), media_type=wanted)
 
     return routes

@@ -103,7 +103,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
     @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503, 507))
     def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:
         """Say whether a prediction is right, or what would be. It is kept before this answers."""
-        who = client(request, state, key)
+        who = client(request, state.tokens, key)
         feedback.admit(who)
         check_texts([text for text in (asked.text, asked.comment) if text], state.settings.limits)
         answered = capture.find(asked.id) if capture and asked.id else None

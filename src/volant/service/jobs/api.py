@@ -83,7 +83,7 @@ class Desk:
         return job
 
     def _client(self, request: Request) -> str:
-        return client(request, self._state, self._key)
+        return client(request, self._state.tokens, self._key)
 
     def _admin(self, request: Request) -> bool:
         return self._state.tokens.is_admin(token(request.headers.get("authorization")))

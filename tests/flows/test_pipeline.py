@@ -1,0 +1,174 @@
+"""The real pipeline, shrunk: a newcomer's CSV through `volant new` and `dvc repro`, in a copy of the project."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.projects import ENVIRONMENT, ROOT, copy_project
+from support.texts import reviews
+
+pytestmark = pytest.mark.slow
+FAMILIES = "".join(f", volant.models.{family}" for family in ("auto", "linear", "recurrent", "transformer"))
+
+
+def run(project: Path, *command: str, code: int = 0) -> str:
+    """What a command prints; it must end with the exit code that is expected."""
+    done = subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, env={**os.environ, **ENVIRONMENT}
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def stages(printed: str) -> list[str]:
+    """The stages that `dvc repro` ran."""
+    return [line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")]
+
+
+def set_leaf(project: Path, old: str, new: str) -> None:
+    path = project / "conf/flywheel/mine.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1, text
+    path.write_text(text.replace(old, new))
+    run(project, "volant", "params")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with a flywheel of one's own, reproduced once."""
+    root = tmp_path_factory.mktemp("project")
+    copy_project(root)
+    run(root, "git", "init", "-q")
+    with (root / "mine.csv").open("w", newline="") as stream:
+        rows = reviews(260, seed=4).drop_columns(["id"]).to_pylist()
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    printed = run(root, "volant", "new", "mine", "--data", "mine.csv", "--text", "text", "--label", "label")
+    assert "fresh" in printed
+    conf = (root / "conf/flywheel/mine.yaml").read_text()
+    (root / "conf/flywheel/mine.yaml").write_text(conf.replace("/model@model: auto", "/model@model: linear"))
+    run(root, "volant", "params")
+    assert stages(run(root, "dvc", "repro", "evaluate@mine")) == [
+        f"{s}@mine" for s in ("prepare", "clean", "train", "evaluate")
+    ]
+    return root
+
+
+def test_it_ends_in_figures_and_answers(project: Path) -> None:
+    metrics = json.loads((project / "reports/mine/metrics.json").read_text())
+    assert len(metrics) == 10
+    assert metrics["macro_f1"] > 0.9
+    assert metrics["lift"] > 0.8
+    assert "macro_f1" in run(project, "volant", "results", "mine")
+    answer = json.loads(run(project, "volant", "predict", "mine", "the film was lovely", "--json", "--all-scores"))
+    assert answer["label"] == "fresh"
+    assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_again_nothing_runs(project: Path) -> None:
+    assert stages(run(project, "dvc", "repro", "evaluate@mine")) == []
+
+
+def test_dvc_shows_metrics_and_plots(project: Path) -> None:
+    shown = json.loads(run(project, "dvc", "metrics", "show", "--json", "reports/mine/metrics.json").splitlines()[-1])
+    assert "macro_f1" in json.dumps(shown)
+    run(project, "dvc", "plots", "show", "-q", "reports/mine/plots/confusion.csv", "-o", "page")
+    assert "vega" in (project / "page/index.html").read_text()
+
+
+def test_what_a_plot_shows_lies_inside_its_axes(project: Path) -> None:
+    """Epochs and losses have no upper end, rates and probabilities do."""
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"].values()
+    plots = {name: plot for stage in stages for entry in stage["do"].get("plots", []) for name, plot in entry.items()}
+    bounded = set()
+    for name, plot in plots.items():
+        template = project / ".dvc/plots" / f"{plot['template']}.json"
+        if template.exists() and '"domain"' in template.read_text():
+            bounded.add(Path(name).name)
+            rows = list(csv.DictReader((project / name.replace("${key}", "mine")).open()))
+            values = [float(row[plot[axis]]) for row in rows for axis in ("x", "y")]
+            assert 0 <= min(values) <= max(values) <= 1
+    assert bounded == {"roc.csv", "pr.csv", "calibration.csv"}
+
+
+def test_a_changed_leaf_runs_just_what_depends_on_it(project: Path) -> None:
+    set_leaf(project, "slices: [movie]", "slices: []")
+    assert stages(run(project, "dvc", "repro", "evaluate@mine")) == ["evaluate@mine"]
+    set_leaf(project, "metric: macro_f1", "metric: accuracy")
+    assert stages(run(project, "dvc", "repro", "evaluate@mine")) == ["train@mine", "evaluate@mine"]
+
+
+def test_same_inputs_same_bytes(project: Path) -> None:
+    files = [
+        p for folder in ("data/mine", "reports/mine", "models/mine") for p in sorted((project / folder).rglob("*"))
+    ]
+    before = {p: p.read_bytes() for p in files if p.is_file() and p.name != "speed.json"}
+    run(project, "dvc", "repro", "-f", "evaluate@mine")
+    assert [str(p.relative_to(project)) for p, content in before.items() if p.read_bytes() != content] == []
+
+
+def bundle_file(project: Path, name: str) -> str:
+    return (project / "models/mine" / name).read_text("utf-8")
+
+
+def test_what_the_bundle_keeps_is_never_old(project: Path) -> None:
+    """A step that changes no row leaves the clean rows as they were, and yet the service must apply it."""
+    before = (project / "data/mine/clean/train.parquet").read_bytes()
+    set_leaf(project, "unicode, control,", "unicode, control, emails,")
+    ran = stages(run(project, "dvc", "repro", "evaluate@mine"))
+    assert (project / "data/mine/clean/train.parquet").read_bytes() == before
+    assert ran == ["clean@mine", "train@mine", "evaluate@mine"]
+    assert "emails" in json.loads(bundle_file(project, "manifest.json"))["cleaning"]
+    set_leaf(project, "description: label of text in mine.csv", "description: What the critics say")
+    assert stages(run(project, "dvc", "repro", "train@mine")) == ["prepare@mine", "train@mine"]
+    assert "What the critics say" in bundle_file(project, "README.md")
+
+
+def test_a_changed_split_runs_from_the_start_and_another_seed_trains_on_the_same_rows(project: Path) -> None:
+    set_leaf(project, "validation: 0.1 ", "validation: 0.2 ")
+    assert stages(run(project, "dvc", "repro", "train@mine")) == ["prepare@mine", "clean@mine", "train@mine"]
+    set_leaf(project, "seed: ${seed}", "seed: 7")
+    assert stages(run(project, "dvc", "repro", "train@mine")) == ["train@mine"]
+
+
+def test_the_test_rows_are_no_dependency_of_training() -> None:
+    import yaml
+
+    train = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]["do"]
+    assert not [dep for dep in train["deps"] if "test" in dep]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "clean", "train", "evaluate"])
+def test_the_code_that_a_stage_imports_is_listed(stage: str) -> None:
+    """What decides a stage's output must be among its deps, or a change of it would go unseen."""
+    import yaml
+
+    listed = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["do"]["deps"]
+    own = "(m.__file__ for n, m in sys.modules.items() if n.startswith('volant'))"
+    code = f"import sys, volant.stages.{stage}{FAMILIES if stage == 'train' else ''}; print(*{own})"
+    imported = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    names = {str(Path(path).relative_to(ROOT)) for path in imported}
+    seam = {
+        f"src/volant/{name}"
+        for name in (
+            "__init__.py",
+            "config.py",
+            "errors.py",
+            "provenance.py",
+            "stages/__init__.py",
+            "plots.py",
+            "sources/__init__.py",
+            "terminal.py",
+        )
+    }
+    unseen = [n for n in sorted(names - seam) if not any(n == dep or n.startswith(dep + "/") for dep in listed)]
+    assert unseen == []

@@ -1,0 +1,77 @@
+"""The layers of docs/architecture.md hold: each import, lazy or not, points down; no modules import each other."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from support.projects import ROOT
+
+# From what one types to what everything stands on; a room may import those below it. docs/architecture.md draws them.
+ROOMS = (
+    *("cli", "flywheel", "sweep", "service", "stages", "monitor"),
+    *("tracking", "evaluation", "models", "datasets", "bundle"),
+    *("sources", "config", "cleaning", "rendering", "kinds", "workspace", "errors"),
+)
+# The same inside of the service, the largest room.
+SERVICE = (
+    *("app", "front", "parts", "ui", "jobs", "feedback", "api", "state", "deployments"),
+    *("package", "capture", "access", "telemetry", "settings", "errors"),
+)
+SOURCE = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SOURCE.rglob("*.py"))
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules of Volant that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("volant"):
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                yield inner if inner in MODULES else str(node.module)
+
+
+EDGES = {name: set(imports(path)) - {name} for name, path in MODULES.items()}
+
+
+def room(module: str, depth: int) -> str:
+    parts = module.split(".")
+    return parts[depth] if len(parts) > depth else ""
+
+
+def upward(rooms: Sequence[str], depth: int) -> list[str]:
+    """Imports of a room that stands above."""
+    place = {name: k for k, name in enumerate(rooms)}
+    return [
+        f"{module} -> {target}"
+        for module, targets in EDGES.items()
+        for target in sorted(targets)
+        if place.get(room(module, depth), -1) > place.get(room(target, depth), len(rooms))
+    ]
+
+
+def test_every_room_is_in_its_layer() -> None:
+    there = {path.stem for path in (SOURCE / "volant").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert there - {"__init__", "__main__", "__pycache__"} == set(ROOMS)
+    assert len(ROOMS) <= 19
+
+
+def test_imports_point_down() -> None:
+    assert upward(ROOMS, 1) == []
+    service = {name: targets for name, targets in EDGES.items() if name.startswith("volant.service.")}
+    assert {room(name, 2) for name in service} == set(SERVICE)
+    assert [edge for edge in upward(SERVICE, 2) if edge.count("volant.service.") == 2] == []
+
+
+def test_no_modules_import_each_other() -> None:
+    TopologicalSorter(EDGES).prepare()  # names a cycle
+
+
+def test_the_picture_shows_every_room() -> None:
+    picture = (ROOT / "docs/architecture.md").read_text("utf-8")
+    assert [name for name in ROOMS if name not in picture] == []

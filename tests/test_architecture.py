@@ -1,10 +1,9 @@
 """The layers of docs/architecture.md hold: each import, lazy or not, points down; no modules import each other."""
 
-import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from graphlib import TopologicalSorter
-from pathlib import Path
 
+from support.modules import EDGES, SOURCE
 from support.projects import ROOT
 
 # From what one types to what everything stands on; a room may import those below it. docs/architecture.md draws them.
@@ -18,25 +17,6 @@ SERVICE = (
     *("app", "front", "parts", "ui", "jobs", "feedback", "api", "state", "deployments"),
     *("package", "capture", "access", "telemetry", "settings", "errors"),
 )
-SOURCE = ROOT / "src"
-MODULES = {
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(SOURCE.rglob("*.py"))
-}
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Modules of Volant that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name in MODULES)
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("volant"):
-            for name in node.names:
-                inner = f"{node.module}.{name.name}"
-                yield inner if inner in MODULES else str(node.module)
-
-
-EDGES = {name: set(imports(path)) - {name} for name, path in MODULES.items()}
 
 
 def room(module: str, depth: int) -> str:

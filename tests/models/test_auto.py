@@ -12,7 +12,7 @@ from support.projects import ROOT
 from support.texts import reviews, topics
 from support.tiny import TINY, flywheel
 from volant import config
-from volant.bundle.runtime.blend import BlendRuntime
+from volant.bundle.runtime import load
 from volant.config.compose import compose
 from volant.config.model_choice import flywheel_tree, model_tree
 from volant.errors import VolantError
@@ -174,7 +174,7 @@ def test_a_blend_has_the_weights_of_cross_validation(tiny_encoder: Path, tmp_pat
     (tmp_path / "files").mkdir()
     fitted = model.fit(rows(40), rows(20, 1), TASK, tmp_path / "files", tmp_path / "work")
     assert all(c["weights"] == [0.75, 0.25] for c in fitted.candidates)
-    assert BlendRuntime(tmp_path / "files", fitted.candidates[0]).logits(["the film was lovely"]).argmax() == 0
+    assert load(tmp_path / "files", fitted.candidates[0]).logits(["the film was lovely"]).argmax() == 0
 
 
 def test_the_option_read_alone_is_as_hydra_composes_it() -> None:

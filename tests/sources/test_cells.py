@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from volant.bundle.batch.reading import documents
 from volant.bundle.batch.writing import schema_of, writer
 from volant.flywheel.advice.suggest import Suggested, write_suggested
+from volant.kinds import KINDS
 from volant.sources.formats.cells import bare, guarded
 from volant.sources.texts import Reading, read_texts
 
@@ -20,7 +21,7 @@ FINE = ["-0.5", "+1", "-1e-05", "a=b", "'quoted' text", "-", "", "it's"]
 
 
 def to_answers(out: Path, texts: list[str]) -> None:
-    with writer(out, schema_of("label", ("a",), all_scores=False)) as write:
+    with writer(out, schema_of(KINDS["classify"], ("a",), all_scores=False)) as write:
         write([{"row": n, "text": text, "label": text, "score": 0.5} for n, text in enumerate(texts)])
 
 

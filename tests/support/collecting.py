@@ -17,6 +17,7 @@ from support.projects import free_port
 from support.texts import reviews
 from support.tiny import TINY, flywheel
 from volant.bundle.bundle import Bundle
+from volant.kinds.record import Annotation
 from volant.monitor.captures import Answered
 from volant.service.deployments.loaded import Target
 from volant.service.errors import RefusedError
@@ -36,7 +37,8 @@ def answered(
     model: str = "reviews",
     flywheel: str | None = None,
 ) -> Answered:
-    return Answered(event_id, model, "3", text, label, (), 0.9, {"fresh": 0.9, "rotten": 0.1}, TIME, flywheel)
+    scores = {"fresh": 0.1, "rotten": 0.1, label: 0.9}
+    return Answered(event_id, model, "3", text, "classify", Annotation(label, scores=scores), TIME, flywheel)
 
 
 @pytest.fixture(scope="session")

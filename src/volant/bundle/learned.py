@@ -15,8 +15,8 @@ import pyarrow as pa
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from volant.cleaning.words import plain
 from volant.errors import VolantError
+from volant.kinds.words import plain
 
 FILE = "learned.safetensors"
 HASH = np.dtype("<u8")

@@ -15,12 +15,11 @@ from volant.cleaning.edits import move
 from volant.cleaning.parse import Step, parse_steps, text_steps
 from volant.cleaning.rewrites import TextStep
 from volant.errors import VolantError
-from volant.kinds.record import Span
+from volant.kinds.record import TARGETS, Span
 
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 10_000
-TARGETS = ("label", "labels", "spans", "triples")
 SPANS_LOST = "spans_lost"
 LAST_FIRST = ("test", "validation", "train")
 

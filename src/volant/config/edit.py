@@ -75,8 +75,8 @@ def with_labels(conf: str, labels: Sequence[str]) -> str | None:
     r"""The conf file with these labels as well; None if it has no list of labels.
 
     Example:
-        >>> print(with_labels("kind: classify\nlabels: [good, \"no\"]  # ours\nseed: 1\n", ["no", "5", "fair"]))
-        kind: classify
+        >>> print(with_labels("kind: one\nlabels: [good, \"no\"]  # ours\nseed: 1\n", ["no", "5", "fair"]))
+        kind: one
         labels: [good, "no", "5", fair] # ours
         seed: 1
     """

@@ -79,7 +79,7 @@ class Gate:
 class Flywheel:
     """One configured loop. `source` and `model` name a class of Volant (`_target_`) and its arguments."""
 
-    kind: Literal["classify", "multilabel"]
+    kind: str
     description: str
     source: dict[str, Any]
     cleaning: list[str | dict[str, Any]]
@@ -161,6 +161,7 @@ def _check_flywheel(flywheel: Flywheel, key: str) -> None:
     from volant.cleaning import parse_steps
     from volant.kinds import KINDS
 
+    _check_kind(flywheel, key)
     for part in ("source", "model"):
         build(getattr(flywheel, part), f"{key}.{part}")
     metrics = KINDS[flywheel.kind].metrics
@@ -180,6 +181,14 @@ def _check_flywheel(flywheel: Flywheel, key: str) -> None:
         parse_steps(flywheel.cleaning)
     except VolantError as error:
         raise VolantError(f"{origin(key)}: {key}.cleaning: {error}") from error
+
+
+def _check_kind(flywheel: Flywheel, key: str) -> None:
+    from volant.kinds import KINDS
+
+    if flywheel.kind not in KINDS:
+        hint = did_you_mean(flywheel.kind, KINDS)
+        raise VolantError(message(f"{key}.kind", flywheel.kind, f"one of {', '.join(KINDS)}", hint))
 
 
 def flywheel(name: str, config: Config | None = None) -> Flywheel:

@@ -60,7 +60,7 @@ class Report:
         calibration: `ece_perfect`: the error that a perfect model shows on as many claims; `log_loss`; `brier`; of
             several labels a text `ece_cells`, over every label of every row.
         slices: The metrics by length and by column.
-        confusion: Gold and predicted label of every row (multilabel: of every hit and every mistake).
+        confusion: Gold and predicted label of every row; with several labels a row, of every hit and every mistake.
         roc: Points of the ROC curves.
         pr: Points of the precision-recall curves.
         predictions: id, text, gold, predicted, score, correct, scores of every test row.
@@ -158,7 +158,7 @@ def _sliced(
 def _calibration(task: Task, targets: np.ndarray, tallies: Tallies, scores: np.ndarray) -> dict[str, float]:
     """What is to be known beside the calibration error; see `Report.calibration`."""
     claimed, _ = task.kind.claims(scores, targets, tallies.predicted > 0)
-    exclusive = targets.ndim == 1
+    exclusive = task.kind.exclusive
     values = {"ece_perfect": floor(claimed, task.seed), **proper_scores(scores, tallies.gold, exclusive)}
     return values if exclusive else values | {"ece_cells": reliability(*task.kind.claims(scores, targets)).error}
 
@@ -238,18 +238,13 @@ def _predictions(
         {
             "id": test.column("id"),
             "text": test.column("text"),
-            "gold": [_value(a) for a in gold],
-            "predicted": [_value(a) for a in predicted],
+            "gold": [task.kind.cell(a) for a in gold],
+            "predicted": [task.kind.cell(a) for a in predicted],
             "score": pa.array(sure, pa.float32()),
             "correct": tallies.exact > 0,
             "scores": pa.StructArray.from_arrays(columns, names=list(task.labels)),
         }
     )
-
-
-def _value(annotation: Annotation) -> str | list[str]:
-    """The label, or the list of labels, as a cell of `predictions`."""
-    return annotation.label if annotation.label is not None else list(annotation.labels)
 
 
 def _check(task: Task, test: pa.Table) -> None:

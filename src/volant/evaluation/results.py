@@ -7,6 +7,7 @@ from typing import Any
 from rich.filesize import decimal
 
 from volant.errors import VolantError
+from volant.kinds import KINDS
 from volant.rendering.table import Column, Table
 from volant.workspace.terminal import Console
 
@@ -43,7 +44,7 @@ def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
 def show_results(name: str, found: dict[str, Any], console: Console) -> None:
     """Print the test figures with their intervals, beside majority and chance; reports have more of them."""
     details, speed = found["details"], found["speed"]
-    rows = sum(label["support"] for label in details["labels"]) if details["kind"] == "classify" else None
+    rows = sum(label["support"] for label in details["labels"]) if KINDS[details["kind"]].exclusive else None
     drops = {"test": 0, "95 % interval": 0, "majority": 1, "chance": 2}
     columns = [Column(title, drop, "right") for title, drop in drops.items()]
     table = Table("metric", *columns, title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))

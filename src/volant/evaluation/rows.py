@@ -33,7 +33,7 @@ def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
 def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:
     """The rows whose labels the bundle knows: new ones can come with TEST rows before any TRAIN row teaches them."""
     known = set(bundle.labels)
-    held = [{a.label} if a.label is not None else set(a.labels) for a in bundle.kind.gold(test)]
+    held = [set(bundle.kind.labels_of(a)) for a in bundle.kind.gold(test)]
     foreign = sorted(set().union(*held) - known)
     if foreign:
         kept = [labels <= known for labels in held]

@@ -12,10 +12,9 @@ from volant import config
 from volant.bundle.bundle import verify
 from volant.errors import VolantError
 from volant.evaluation.rows import served_rows
-from volant.flywheel.champions import Answered, SilentError, annotation, ask, learned_rows
+from volant.flywheel.champions import Answered, SilentError, TestRows, annotation, ask, learned_rows
 from volant.flywheel.gate import Answers, Champions, Comparison, Past, compare, paired
-from volant.kinds import KINDS
-from volant.kinds.record import Annotation
+from volant.kinds import KINDS, Calibration, Kind
 from volant.workspace.files import read_table
 
 if TYPE_CHECKING:
@@ -28,19 +27,20 @@ def rows(name: str, root: Path = Path()) -> pa.Table:
     return served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
 
 
-def answers(name: str, labels: tuple[str, ...], test: pa.Table, root: Path = Path()) -> Answers:
+def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root: Path = Path()) -> Answers:
     """The evaluated bundle's answer to each row, as the evaluation wrote it down; nothing where it could not judge.
 
     Args:
         name: The flywheel's name.
+        kind: Of the flywheel.
         labels: The bundle's label set.
         test: The test rows.
         root: The project's root.
     """
     said = read_table(root / "reports" / name / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
-    found = {row["id"]: annotation(row["predicted"], row["scores"]) for row in said}
+    found = {row["id"]: annotation(kind, row) for row in said}
     # rows of labels that the bundle was not taught: no score is taken of them for this side
-    nothing = Annotation(label=labels[0], labels=(), scores=dict.fromkeys(labels, 0.0))
+    (nothing,) = kind.decode(np.zeros((1, len(labels)), np.float32), labels, Calibration())
     return Answers(labels, [found.get(key, nothing) for key in test["id"].to_pylist()])
 
 
@@ -78,7 +78,7 @@ class Contest:
     ) -> "Contest":
         """Read the evaluated bundle's answers and the record of its rows."""
         folder = root / "models" / flywheel_name
-        said = answers(flywheel_name, tuple(verify(folder)["labels"]), test, root)
+        said = answers(flywheel_name, KINDS[flywheel.kind], tuple(verify(folder)["labels"]), test, root)
         new = Answered(said, learned_rows(folder, test, flywheel.split.group))
         return cls(flywheel, registry, test, measured["test"], new, measured, root)
 
@@ -144,7 +144,8 @@ class Contest:
         return Past.answering(version.number, pair, wheel.gate.confidence, look, draws)
 
     def _ask(self, version: "Version") -> Answered:
-        return ask(self.registry, version, self.test, self.name, self.flywheel.split.group, self.root)
+        rows = TestRows(self.test, KINDS[self.flywheel.kind], self.name, self.flywheel.split.group)
+        return ask(self.registry, version, rows, self.root)
 
     def _unlearned(self, old: Answered) -> tuple[np.ndarray, int]:
         """Positions of the rows that neither has learned from, and how many are excluded."""

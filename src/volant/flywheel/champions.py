@@ -1,7 +1,8 @@
 """The answers of a champion, present or former, to today's test rows: asked once, then kept on this machine."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,23 @@ class SilentError(VolantError):
 
 
 @dataclass(frozen=True)
+class TestRows:
+    """The test rows that versions answer.
+
+    Attributes:
+        table: Raw, as served.
+        kind: Of the flywheel.
+        name: Digest of the rows, see `rows_digest`.
+        group: Column whose equal values are kept on one side, if there is one.
+    """
+
+    table: pa.Table
+    kind: Kind
+    name: str
+    group: str | None
+
+
+@dataclass(frozen=True)
 class Answered:
     """Answers to all test rows, and which of the rows (N,) the version learned from; None if it kept no record."""
 
@@ -41,41 +59,39 @@ class Answered:
 def rows_digest(test: pa.Table, kind: Kind) -> str:
     """Return the name of a set of test rows: their ids, raw texts and labels, in any order, whatever other columns."""
     gold = kind.gold(test)
-    labels = [[a.label] if a.label is not None else sorted(a.labels) for a in gold]
+    labels = [sorted(kind.labels_of(a)) for a in gold]
     return digest(sorted(zip(test["id"].to_pylist(), test["text"].to_pylist(), labels, strict=True)))
 
 
-def ask(registry: "Registry", version: "Version", test: pa.Table, name: str, group: str | None, root: Path) -> Answered:
+def ask(registry: "Registry", version: "Version", rows: TestRows, root: Path) -> Answered:
     """Return a version's answers to the test rows.
 
     Args:
         registry: Has its bundle.
         version: Present or former champion.
-        test: The test rows, raw.
-        name: Digest of the test rows.
-        group: Column whose equal values are kept on one side, if there is one.
+        rows: The test rows.
         root: The project's root.
 
     Raises:
         SilentError: If it can't answer on this machine.
         VolantError: If the registry's files can't be reached, or memory runs out: that says nothing of the version.
     """
-    path = root / KEPT / version.flywheel / f"{digest([version.digest, name, group])[:32]}.parquet"
+    path = root / KEPT / version.flywheel / f"{digest([version.digest, rows.name, rows.group])[:32]}.parquet"
     if path.exists():
-        return _kept(path, test)
+        return _kept(path, rows)
     try:
         folder = registry.fetch(version.flywheel, version.number)
     except BundleError as error:
         raise SilentError(_silent(version, error)) from error
     try:
-        answered = _asked(folder, test, group)
+        answered = _asked(folder, rows.table, rows.group)
     except MemoryError as error:
         raise _no_memory(version) from error
     except Exception as error:  # a runtime may fail on an old graph in any way
         if any(words in str(error).lower() for words in MEMORY):
             raise _no_memory(version) from error
         raise SilentError(_silent(version, error)) from error
-    _keep(answered, test, path)
+    _keep(answered, rows, path)
     return answered
 
 
@@ -89,11 +105,9 @@ def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray 
     return found.holds(clean_texts(test["text"].to_pylist(), parse_steps(steps)), groups)
 
 
-def annotation(predicted: Any, scores: dict[str, float]) -> Annotation:
-    """Return an answer out of a row of `predictions.parquet`, or of the answers that are kept."""
-    if isinstance(predicted, list):
-        return Annotation(labels=tuple(predicted), scores=scores)
-    return Annotation(label=predicted, scores=scores)
+def annotation(kind: Kind, row: Mapping[str, Any]) -> Annotation:
+    """Return the answer in a row of `predictions.parquet`, or of the answers that are kept."""
+    return replace(kind.read(row["predicted"]), scores=row["scores"])
 
 
 def _asked(folder: Path, test: pa.Table, group: str | None) -> Answered:
@@ -102,27 +116,27 @@ def _asked(folder: Path, test: pa.Table, group: str | None) -> Answered:
     return Answered(answers, learned_rows(folder, test, group))
 
 
-def _keep(answered: Answered, test: pa.Table, path: Path) -> None:
+def _keep(answered: Answered, rows: TestRows, path: Path) -> None:
     """Write the answers down by row id."""
     labels, said = answered.answers.labels, answered.answers.predicted
     columns = [pa.array([a.scores[label] for a in said], pa.float64()) for label in labels]
     table = pa.table(
         {
-            "id": test["id"],
-            "predicted": [a.label if a.label is not None else list(a.labels) for a in said],
+            "id": rows.table["id"],
+            "predicted": [rows.kind.cell(a) for a in said],
             "scores": pa.StructArray.from_arrays(columns, names=list(labels)),
-            "learned": pa.array([None] * len(test) if answered.learned is None else answered.learned, pa.bool_()),
+            "learned": pa.array([None] * len(rows.table) if answered.learned is None else answered.learned, pa.bool_()),
         }
     )
     write_table(table, path)
 
 
-def _kept(path: Path, test: pa.Table) -> Answered:
+def _kept(path: Path, rows: TestRows) -> Answered:
     table = read_table(path)
     labels = tuple(field.name for field in table.schema.field("scores").type)
-    rows = {row["id"]: row for row in table.to_pylist()}
-    kept = [rows[key] for key in test["id"].to_pylist()]
-    said = [annotation(row["predicted"], row["scores"]) for row in kept]
+    by_id = {row["id"]: row for row in table.to_pylist()}
+    kept = [by_id[key] for key in rows.table["id"].to_pylist()]
+    said = [annotation(rows.kind, row) for row in kept]
     known = all(row["learned"] is not None for row in kept)
     return Answered(Answers(labels, said), np.array([row["learned"] for row in kept], dtype=bool) if known else None)
 

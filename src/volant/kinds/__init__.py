@@ -1,97 +1,63 @@
 """The kinds of prediction: targets, how logits become annotations, how those are scored, what chance gives.
 
-One small file a kind. To add one: write `kinds/<kind>.py` with a frozen dataclass that has these methods, and
-add it to `KINDS`; the contract tests then visit it.
+To add one: write `kinds/<kind>.py` with a frozen dataclass that has the methods of `contract.Kind`, name it `KIND`, and
+add the module to `MODULES`; the contract tests then visit it. Nothing outside this folder names a kind.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
+from volant.errors import VolantError
 from volant.kinds.calibration import Calibration
-from volant.kinds.classify import CLASSIFY
-from volant.kinds.multilabel import MULTILABEL
+from volant.kinds.contract import Kind
 from volant.kinds.rates import Tallies
-from volant.kinds.record import Annotation
 
-__all__ = ["KINDS", "Calibration", "Kind", "Tallies"]
+__all__ = ["KINDS", "Calibration", "Kind", "Tallies", "kind_of_labels", "kind_of_row"]
+
+MODULES = {"classify": "volant.kinds.classify", "multilabel": "volant.kinds.multilabel"}
 
 
-class Kind(Protocol):
-    """What the stages ask of a kind of prediction; N rows, L labels.
+class Kinds(Mapping[str, Kind]):
+    """The kinds by name; each is imported when it is first asked for, so that a new one changes no other."""
 
-    Attributes:
-        name: As written in config.
-        column: The column of a row that holds the gold.
-        metrics: Names that `score` gives, main ones first.
+    def __getitem__(self, name: str) -> Kind:
+        """Return the kind of that name."""
+        return import_module(MODULES[name]).KIND
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(MODULES)
+
+
+KINDS = Kinds()
+
+
+def kind_of_labels(exclusive: bool) -> str:
+    """Return the name of the kind whose answers are labels of the whole text.
+
+    Args:
+        exclusive: Whether each text has exactly one.
     """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def column(self) -> str: ...  # noqa: D102
-    @property
-    def metrics(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    def gold(self, table: pa.Table) -> list[Annotation]:
-        """The gold of each row."""
-        ...
-
-    def count(self, gold: Sequence[Annotation]) -> Counter[str]:
-        """Rows that hold each label."""
-        ...
-
-    def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-        """What a model learns: classify (N,) int64; multilabel (N, L) float32."""
-        ...
-
-    def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
-        """Fit temperature and thresholds on validation."""
-        ...
-
-    def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
-        """Mean negative log-likelihood of the targets: what a calibration, and a blend of models, makes least."""
-        ...
-
-    def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Calibrated probabilities, (N, L) float32."""
-        ...
-
-    def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """The way back from probabilities, so that another calibration can be tried without the model."""
-        ...
-
-    def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
-        """The answers, with the probability of every label in `scores`."""
-        ...
-
-    def claims(
-        self, probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities that the model claims, and whether each came true: what calibration is judged on.
-
-        With `predicted` (N, L), of several labels a text only those answered, or likely enough to be.
-        """
-        ...
-
-    def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
-        """What is right and wrong in each row: all that metrics and their intervals need."""
-        ...
-
-    def score(
-        self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
-    ) -> dict[str, float]:
-        """Flat metrics by short name; `roc_auc` is left out where it is undefined."""
-        ...
-
-    def baselines(
-        self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
-    ) -> dict[str, dict[str, float]]:
-        """What `majority` and `chance` score on the same test rows, knowing only train's label counts."""
-        ...
+    return "classify" if exclusive else "multilabel"
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (CLASSIFY, MULTILABEL)}
+def kind_of_row(row: Mapping[str, Any] | Sequence[str]) -> Kind:
+    """Return the kind whose column a row, or a list of columns, has.
+
+    Raises:
+        VolantError: If it has the column of none.
+
+    Example:
+        >>> kind_of_row({"text": "a film", "labels": ["plot"]}).exclusive
+        False
+    """
+    kind = next((kind for kind in KINDS.values() if kind.column in row), None)
+    if kind is None:
+        allowed = ", ".join(kind.column for kind in KINDS.values())
+        raise VolantError(f"A row with {', '.join(row)} holds no gold. Expected a column: {allowed}.")
+    return kind

@@ -13,6 +13,7 @@ LOWEST, HIGHEST = 0.1, 10.0  # a few separable validation rows must not make eve
 # Calibration error with none, fitted freely, held: tweets on 10 rows 0.08, 0.11, 0.09; 7 intents on 5 0.34, 0.09, 0.10.
 FEW, SPREAD = 20, 0.7
 LINE_SPREAD = np.array([0.5, 1.0])  # of the slope and the offset of a label around 1 and 0
+DIGITS = 6  # of a probability in an answer
 TINY = 1e-12  # what a probability is at least, where its logarithm is taken
 
 

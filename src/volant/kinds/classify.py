@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from volant.errors import VolantError, did_you_mean
-from volant.kinds.calibration import FEW, TINY, Calibration, fit_temperature, log_softmax, score_matrix
+from volant.errors import VolantError
+from volant.kinds.calibration import DIGITS, FEW, TINY, Calibration, fit_temperature, log_softmax, score_matrix
+from volant.kinds.labels import column, constant_auc, place, plain
 from volant.kinds.rates import Tallies, measure, tally
 from volant.kinds.record import Annotation
 
@@ -32,10 +33,42 @@ class Classify:
         "micro_precision",
         "micro_recall",
     )
+    exclusive: bool = True
+    types: tuple[pa.DataType, pa.DataType] = (pa.string(), pa.float64())
+
+    def cell(self, annotation: Annotation) -> str | None:
+        """Return the label."""
+        return annotation.label
+
+    def read(self, cell: str | None) -> Annotation:
+        """Return the annotation of a label."""
+        return Annotation(label=cell)
+
+    def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
+        """Return the label; nothing where a row has none."""
+        return () if annotation.label is None else (annotation.label,)
+
+    def annotate(self, labels: Sequence[str]) -> Annotation:
+        """Return the annotation that holds this one label.
+
+        Raises:
+            VolantError: If there isn't exactly one.
+        """
+        if len(labels) != 1:
+            raise VolantError(f"Each text has one label; {len(labels)} were given.")
+        return Annotation(label=labels[0])
+
+    def scored(self, annotation: Annotation) -> float:
+        """Return the probability of the label."""
+        return round(float(annotation.scores[str(annotation.label)]), DIGITS)
+
+    def confidence(self, annotation: Annotation) -> float:
+        """Return the probability of the label."""
+        return float(annotation.scores[str(annotation.label)])
 
     def gold(self, table: pa.Table) -> list[Annotation]:
         """The label of each row."""
-        return [Annotation(label=label) for label in column(table, self.column)]
+        return [self.read(label) for label in column(table, self.column)]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
         """Rows of each label."""
@@ -64,7 +97,7 @@ class Classify:
         """Softmax of logits / temperature, (N, L) float32.
 
         Example:
-            >>> CLASSIFY.probabilities(np.array([[2.0, 2.0]]), Calibration()).tolist()
+            >>> KIND.probabilities(np.array([[2.0, 2.0]]), Calibration()).tolist()
             [[0.5, 0.5]]
         """
         return np.exp(log_softmax(logits / calibration.temperature)).astype(np.float32)
@@ -108,7 +141,7 @@ class Classify:
 
         Example:
             >>> gold = [Annotation(label=x) for x in "aab"]
-            >>> CLASSIFY.score(gold, gold[::-1], ["a", "b"])["micro_f1"]
+            >>> KIND.score(gold, gold[::-1], ["a", "b"])["micro_f1"]
             0.333...
         """
         counts = self.tally(gold, predicted, labels)
@@ -134,45 +167,4 @@ class Classify:
         return {"majority": majority | ranks, "chance": chance | ranks}
 
 
-def column(table: pa.Table, name: str) -> list:
-    """The values of a target column.
-
-    Raises:
-        VolantError: If the table lacks it.
-    """
-    if name not in table.column_names:
-        raise VolantError(
-            f"The rows have no column '{name}'. They have: {', '.join(table.column_names)}. "
-            "Map your column to it under `source` in conf/flywheel/<name>.yaml."
-        )
-    return table.column(name).to_pylist()
-
-
-def place(label: str | None, places: dict[str, int], row: int) -> int:
-    """Where a label stands in the label set.
-
-    Raises:
-        VolantError: If it is not there, or the row has none.
-    """
-    if label in places:
-        return places[label]
-    given = f"has the label '{label}', which is not in the label set" if label is not None else "has no label"
-    known = ", ".join(list(places)[:30])
-    raise VolantError(
-        f"Row {row} {given}.{did_you_mean(str(label), places)} "
-        f"Labels: {known}{', …' if len(places) > 30 else ''}. "
-        "Mend the data, or name every label under `labels` in conf/flywheel/<name>.yaml and train again."
-    )
-
-
-def plain(values: dict[str, np.ndarray]) -> dict[str, float]:
-    """Python numbers of one sample, without those that are undefined."""
-    return {name: value.item() for name, value in values.items() if not np.isnan(value.item())}
-
-
-def constant_auc(gold: np.ndarray) -> dict[str, float]:
-    """The ROC-AUC of an answer that is always the same: it ranks nothing, half of the pairs are right."""
-    return {"roc_auc": 0.5} if (gold.any(axis=0) & ~gold.all(axis=0)).all() else {}
-
-
-CLASSIFY = Classify()
+KIND = Classify()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from volant.kinds.calibration import TINY, Calibration, fit_lines, fit_temperature, score_matrix
-from volant.kinds.classify import column, constant_auc, place, plain
+from volant.kinds.calibration import DIGITS, TINY, Calibration, fit_lines, fit_temperature, score_matrix
+from volant.kinds.labels import column, constant_auc, place, plain
 from volant.kinds.rates import Tallies, by_label, measure, overall, tally
 from volant.kinds.record import Annotation
 
@@ -37,10 +37,36 @@ class Multilabel:
         "micro_precision",
         "micro_recall",
     )
+    exclusive: bool = False
+    types: tuple[pa.DataType, pa.DataType] = (pa.list_(pa.string()), pa.list_(pa.float64()))
+
+    def cell(self, annotation: Annotation) -> list[str]:
+        """Return the labels."""
+        return list(annotation.labels)
+
+    def read(self, cell: Sequence[str] | None) -> Annotation:
+        """Return the annotation of a list of labels; an empty or missing one holds none."""
+        return Annotation(labels=tuple(cell or ()))
+
+    def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
+        """Return the labels."""
+        return annotation.labels
+
+    def annotate(self, labels: Sequence[str]) -> Annotation:
+        """Return the annotation that holds these labels."""
+        return Annotation(labels=tuple(labels))
+
+    def scored(self, annotation: Annotation) -> dict[str, float]:
+        """Return the probability of each label that holds."""
+        return {label: round(float(annotation.scores[label]), DIGITS) for label in annotation.labels}
+
+    def confidence(self, annotation: Annotation) -> float:
+        """Return the probability of the most probable label: of those that hold, or of all where none does."""
+        return float(max((annotation.scores[label] for label in annotation.labels or annotation.scores), default=0))
 
     def gold(self, table: pa.Table) -> list[Annotation]:
         """The labels of each row."""
-        return [Annotation(labels=tuple(labels or ())) for labels in column(table, self.column)]
+        return [self.read(labels) for labels in column(table, self.column)]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
         """Rows that hold each label."""
@@ -78,7 +104,7 @@ class Multilabel:
         """Sigmoid of logits / temperature x slope + offset, (N, L) float32.
 
         Example:
-            >>> MULTILABEL.probabilities(np.array([[0.0, 100.0]]), Calibration()).tolist()
+            >>> KIND.probabilities(np.array([[0.0, 100.0]]), Calibration()).tolist()
             [[0.5, 1.0]]
         """
         from scipy.special import expit
@@ -128,7 +154,7 @@ class Multilabel:
 
         Example:
             >>> gold = [Annotation(labels=("a", "b")), Annotation(labels=("a",))]
-            >>> MULTILABEL.score(gold, [gold[1], gold[1]], ["a", "b"])["subset_accuracy"]
+            >>> KIND.score(gold, [gold[1], gold[1]], ["a", "b"])["subset_accuracy"]
             0.5
         """
         counts = self.tally(gold, predicted, labels)
@@ -180,4 +206,4 @@ def _shared(probabilities: np.ndarray, targets: np.ndarray, metric: str) -> np.n
     return np.full(targets.shape[1], GRID[int(np.argmax(scores))])
 
 
-MULTILABEL = Multilabel()
+KIND = Multilabel()

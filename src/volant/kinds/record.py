@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+# columns that hold gold, of whatever kind: no other column of a source may be called so
+TARGETS = ("label", "labels", "spans", "triples")
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
 
 
@@ -25,8 +27,8 @@ class Annotation:
     """What a person or a model says of one text; each kind of task fills its own fields.
 
     Attributes:
-        label: The one label (classify).
-        labels: Every label that holds, in the order of the label set (multilabel).
+        label: The one label, where a text has exactly one.
+        labels: Every label that holds, in the order of the label set, where a text may have any number.
         spans: Labelled pieces of the text.
         scores: Probability (0 to 1) of each label; empty for gold.
 

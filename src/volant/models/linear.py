@@ -11,9 +11,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from volant.bundle.runtime.linear import LinearRuntime, save_linear
-from volant.cleaning.words import MARKS
 from volant.config import STRICT
 from volant.errors import VolantError
+from volant.kinds.words import MARKS
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
 
@@ -132,7 +132,7 @@ class Linear:
         from sklearn.multiclass import OneVsRestClassifier
 
         weights = "balanced" if self.class_weights else None
-        single = len(task.labels) == 2 or task.kind.name == "multilabel"
+        single = len(task.labels) == 2 or not task.kind.exclusive
         classifier = LogisticRegression(
             C=self.c,
             class_weight=weights,
@@ -140,7 +140,7 @@ class Linear:
             random_state=task.seed,
             solver="liblinear" if single else "lbfgs",
         )
-        return OneVsRestClassifier(classifier) if task.kind.name == "multilabel" else classifier
+        return classifier if task.kind.exclusive else OneVsRestClassifier(classifier)
 
 
 def weights_of(classifier: Any, count: int, width: int) -> tuple[np.ndarray, np.ndarray]:

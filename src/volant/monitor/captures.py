@@ -1,13 +1,16 @@
 """An answer that was given, as it goes to whoever wants to know of it: capture, metrics."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Protocol
 from uuid import uuid4
 
+from volant.kinds import KINDS, kind_of_row
+from volant.kinds.calibration import DIGITS
+from volant.kinds.record import Annotation
 from volant.monitor.redact import redact
 from volant.workspace.objects import Store
 
@@ -21,10 +24,8 @@ class Answered:
         model: Name of the deployment.
         version: Of the model that answered.
         text: As it came in.
-        label: The one label (classify).
-        labels: Every label that holds (multilabel).
-        score: Probability of the label; of the surest of the labels for multilabel.
-        scores: Probability of each label.
+        kind: Of the model.
+        annotation: What it predicted.
         time: When it was answered, in UTC.
         flywheel: Whose version answered: a deployment may be renamed or removed; None of old ones.
     """
@@ -33,12 +34,20 @@ class Answered:
     model: str
     version: str
     text: str
-    label: str | None
-    labels: tuple[str, ...]
-    score: float
-    scores: Mapping[str, float]
+    kind: str
+    annotation: Annotation
     time: datetime
     flywheel: str | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that were predicted."""
+        return KINDS[self.kind].labels_of(self.annotation)
+
+    @property
+    def score(self) -> float:
+        """One probability for the whole answer."""
+        return KINDS[self.kind].confidence(self.annotation)
 
 
 class Sink(Protocol):
@@ -73,9 +82,9 @@ def row(answered: Answered, redacted: Sequence[str]) -> str:
         answered: What is kept.
         redacted: What is taken out of its text.
     """
-    scores = {label: round(float(score), 6) for label, score in answered.scores.items()}
-    said: dict[str, Any] = {"score": round(float(answered.score), 6), "scores": scores}
-    said = ({"labels": list(answered.labels)} if answered.label is None else {"label": answered.label}) | said
+    kind = KINDS[answered.kind]
+    scores = {label: round(float(score), DIGITS) for label, score in answered.annotation.scores.items()}
+    said = {kind.column: kind.cell(answered.annotation), "score": round(answered.score, DIGITS), "scores": scores}
     time = answered.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     about = {"eventId": answered.event_id, "inferenceTime": time}
     about |= {"modelName": answered.model, "modelVersion": answered.version}
@@ -132,15 +141,14 @@ def read(line: str) -> Answered:
     tree = json.loads(line)
     about, data = tree["eventMetadata"], tree["captureData"]
     said = json.loads(data["endpointOutput"]["data"])
+    kind = kind_of_row(said)
     return Answered(
         event_id=about["eventId"],
         model=about["modelName"],
         version=about["modelVersion"],
         text=json.loads(data["endpointInput"]["data"])["text"],
-        label=said.get("label"),
-        labels=tuple(said.get("labels", ())),
-        score=said["score"],
-        scores=said["scores"],
+        kind=kind.name,
+        annotation=replace(kind.read(said[kind.column]), scores=said["scores"]),
         time=datetime.fromisoformat(about["inferenceTime"]),
         flywheel=about.get("flywheel"),
     )

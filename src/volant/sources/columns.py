@@ -12,12 +12,13 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
+from volant.kinds import KINDS
+from volant.kinds.record import TARGETS
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import held, marked, plain, read_labels, rename_labels
 from volant.sources.unmatched import note, unmatched_values
 
-TARGETS = {"classify": "label", "multilabel": "labels"}
-RESERVED = {"id", "text", *TARGETS.values()}
+RESERVED = {"id", "text", *TARGETS}
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -27,7 +28,7 @@ class Columns:
     Attributes:
         label: One name, or several of which the first present counts (a mirror may name it otherwise).
         label_columns: Columns of 0 and 1, one for each label, in place of `label`.
-        separator: What stands between the labels of one cell (multilabel); a list written as text needs none.
+        separator: What stands between several labels of one cell; a list written as text needs none.
         label_map: Value in the source to label; a value that already is one of the labels stays.
         drop_labels: Labels, as in the source or as mapped, whose rows are left out; "" stands for no value at all.
         where: Column to the value or values that a row must have to be read.
@@ -57,15 +58,15 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
     Args:
         table: Columns as the source has them.
         mapping: Which of them to read, and how.
-        kind: `classify` or `multilabel`.
+        kind: Name of the kind.
         where: What the table is, for messages: a file, or a dataset and its split.
 
     Raises:
         VolantError: If a column is missing, a label is missing or unknown, or an id is not unique.
     """
-    if kind not in TARGETS:
-        near = did_you_mean(kind, TARGETS)
-        raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(TARGETS)}.")
+    if kind not in KINDS:
+        near = did_you_mean(kind, KINDS)
+        raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(KINDS)}.")
     pick(table, mapping.text, where)
     rows = np.flatnonzero(chosen_rows(table, mapping, where))
     found, place = labels_of(table.take(rows), mapping, kind, where)
@@ -133,12 +134,12 @@ def _assemble(table: pa.Table, mapping: Columns, kind: str, labels: list[tuple[s
             f"{where}: column '{mapping.text}' holds {text.type}, not text. Name another as columns.text."
         )
     texts = ["" if value is None else str(value) for value in text.to_pylist()]
-    target = [row[0] for row in labels] if kind == "classify" else [list(row) for row in labels]
+    target = [KINDS[kind].cell(KINDS[kind].annotate(row)) for row in labels]
     ids = _given_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, labels)
     columns = {
         "id": pa.array(ids, pa.string()),
         "text": pa.array(texts, pa.string()),
-        TARGETS[kind]: pa.array(target, pa.string() if kind == "classify" else pa.list_(pa.string())),
+        KINDS[kind].column: pa.array(target, KINDS[kind].types[0]),
     }
     return pa.table(columns | _riders(table, mapping, where))
 
@@ -191,7 +192,7 @@ def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
 
     Args:
         table: Rows, all that training gets to see.
-        kind: `classify` or `multilabel`.
+        kind: Name of the kind.
         where: What they are, for messages.
 
     Returns:
@@ -200,9 +201,7 @@ def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
     Raises:
         VolantError: If there is no row or text, one class only, or a label for nearly every row.
     """
-    column = table[TARGETS[kind]]
-    cells = column.to_pylist()
-    counts = Counter(cells if kind == "classify" else (label for labels in cells for label in labels or ()))
+    counts = KINDS[kind].count(KINDS[kind].gold(table))
     blank = sum(not text.strip() for text in table["text"].to_pylist())
     if table.num_rows in (0, blank):
         what = "every text is empty" if table.num_rows else "no labelled rows"

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError, did_you_mean
+from volant.kinds import KINDS, kind_of_labels
 from volant.sources.formats.exports import choices
 
 LONGEST_LIST = 4096
@@ -31,22 +32,23 @@ def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where
         VolantError: If the column can't hold labels of this kind.
     """
     lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-    if kind == "classify" and separator:
+    if KINDS[kind].exclusive and separator:
         raise VolantError(
-            f"{where} is split at '{separator}', but kind classify has one label per text. Set `kind: multilabel`."
+            f"{where} is split at '{separator}', but kind {kind} has one label per text. "
+            f"Set `kind: {kind_of_labels(exclusive=False)}`."
         )
     if pa.types.is_nested(column.type.value_type if lists else column.type):
-        raise VolantError(f"{where} holds {column.type}; labels are text, numbers, or (multilabel) lists of them.")
+        raise VolantError(f"{where} holds {column.type}; labels are text, numbers, or lists of them.")
     cells = column.to_pylist()
     if lists:
         found = [None if cell is None else _unique(cell) for cell in cells]
     else:
         texts = [plain(cell) for cell in cells]
         found = [None if text is None else _unique(_parts(text, separator)) for text in texts]
-    return _single(found, where) if kind == "classify" else found
+    return _single(found, kind, where) if KINDS[kind].exclusive else found
 
 
-def _single(found: list[tuple[str, ...] | None], where: str) -> list[tuple[str, ...] | None]:
+def _single(found: list[tuple[str, ...] | None], kind: str, where: str) -> list[tuple[str, ...] | None]:
     """The labels of rows that may have one each; an empty list is no value.
 
     Raises:
@@ -55,8 +57,8 @@ def _single(found: list[tuple[str, ...] | None], where: str) -> list[tuple[str, 
     for row, labels in enumerate(found, 1):
         if len(labels or ()) > 1:
             raise VolantError(
-                f"{where}, row {row} holds lists of labels ({', '.join(labels or ())}), but kind classify has one "
-                "label per text. Set `kind: multilabel`."
+                f"{where}, row {row} holds lists of labels ({', '.join(labels or ())}), but kind {kind} has one "
+                f"label per text. Set `kind: {kind_of_labels(exclusive=False)}`."
             )
     return [labels or None for labels in found]
 
@@ -68,7 +70,8 @@ def marked(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[t
         VolantError: If a cell is neither 0 nor 1, or a row has several labels where its kind has one.
 
     Example:
-        >>> marked({"toxic": pa.chunked_array([["1", "0"]]), "rude": pa.chunked_array([[1, 0]])}, "multilabel", "here")
+        >>> several = kind_of_labels(exclusive=False)
+        >>> marked({"toxic": pa.chunked_array([["1", "0"]]), "rude": pa.chunked_array([[1, 0]])}, several, "here")
         [('toxic', 'rude'), ()]
     """
     applied = []
@@ -82,7 +85,7 @@ def marked(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[t
             )
         applied.append([name if cell else None for cell in cells])
     found: list[tuple[str, ...] | None] = [tuple(filter(None, row)) for row in zip(*applied, strict=True)]
-    return _single(found, where) if kind == "classify" else found
+    return _single(found, kind, where) if KINDS[kind].exclusive else found
 
 
 def rename_labels(

@@ -1,13 +1,11 @@
 """What differs between two versions: figures, config, data, and the texts that they answer differently."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from volant.bundle.bundle import Bundle
-from volant.kinds import Kind
-from volant.kinds.record import Annotation
+from volant.kinds.answers import text
 from volant.tracking.registry import Registry
 from volant.workspace.files import read_table
 from volant.workspace.provenance import flatten
@@ -99,20 +97,7 @@ def _answers(registry: Registry, flywheel: str, numbers: tuple[int, int], root: 
     loaded = [Bundle.load(registry.fetch(flywheel, number)) for number in numbers]
     texts = test["text"].to_pylist()
     kind = loaded[0].kind
-    said = [_said(kind, bundle.predict(texts)) for bundle in loaded]
-    columns = (test["id"].to_pylist(), texts, _said(kind, kind.gold(test)), *said)
+    said = [[text(kind, a) for a in bundle.predict(texts)] for bundle in loaded]
+    columns = (test["id"].to_pylist(), texts, [text(kind, a) for a in kind.gold(test)], *said)
     every = [Changed(*row) for row in zip(*columns, strict=True)]
     return len(every), [row for row in every if row.first != row.second]
-
-
-def _said(kind: Kind, annotations: Sequence[Annotation]) -> list[str]:
-    """Each annotation as one text.
-
-    Example:
-        >>> from volant.kinds import KINDS
-        >>> _said(KINDS["multilabel"], [Annotation(labels=("plot", "cast")), Annotation()])
-        ['cast, plot', '']
-    """
-    if kind.column == "label":
-        return [annotation.label or "" for annotation in annotations]
-    return [", ".join(sorted(annotation.labels)) for annotation in annotations]

@@ -12,12 +12,12 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from pandas import DataFrame
 
-from volant.bundle.batch.predicting import answer
-from volant.bundle.batch.writing import Row
 from volant.bundle.bundle import Bundle
+from volant.kinds.answers import answer
 from volant.tracking.model_input import texts_of
 
 Params = dict[str, Any] | None
+Row = dict[str, Any]
 
 
 class Served(PythonModel):
@@ -31,7 +31,7 @@ class Served(PythonModel):
     def predict(self, context: PythonModelContext, model_input: DataFrame, params: Params = None) -> list[Row]:  # noqa: ARG002  # pyright: ignore[reportIncompatibleMethodOverride]
         """Answer each text as `volant predict --json` does."""
         annotations = self.bundle.predict(texts_of(model_input))
-        return [answer(self.bundle, annotation, all_scores=True) for annotation in annotations]
+        return [answer(self.bundle.kind, annotation, best=None) for annotation in annotations]
 
 
 set_model(Served())

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volant.cleaning.words import WORD
 from volant.config import Split, validate
 from volant.datasets.splits.near_duplicates import clusters
 from volant.errors import VolantError
+from volant.kinds.words import WORD
 
 WORDS = [f"word{i}" for i in range(400)]
 

@@ -31,7 +31,7 @@ def test_another_worker_finds_what_this_one_answered(recent: Recent, tmp_path: P
     other = Recent(tmp_path)
     recent.add([answered("e1", "by ann@example.com"), answered("e2")])
     assert (found := other.find("e1"))
-    assert (found.text, found.version, found.scores) == ("by [email]", "3", {"fresh": 0.9, "rotten": 0.1})
+    assert (found.text, found.version, found.annotation.scores) == ("by [email]", "3", {"fresh": 0.9, "rotten": 0.1})
     other.close()
     assert recent.find("gone") is None
     assert recent.find("e2") == answered("e2")

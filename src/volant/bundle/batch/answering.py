@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from volant.bundle.batch.predicting import answer as answer_row
 from volant.bundle.bundle import Bundle
+from volant.kinds import answers
 
 CHUNK = 256  # documents answered at a time: between two of them others are answered, and a stop is seen
 CHARACTERS = 1_000_000  # of one chunk, where its texts are long: memory must not grow with them
@@ -34,7 +34,8 @@ def answerer(bundle: Bundle, version: str | None = None, all_scores: bool = Fals
     said = {} if version is None else {"version": version}
 
     def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
-        return [{**answer_row(bundle, one, all_scores), **said} for one in bundle.predict(texts)]
+        best = None if all_scores else 1
+        return [{**answers.answer(bundle.kind, one, best), **said} for one in bundle.predict(texts)]
 
     return answer
 

@@ -14,10 +14,10 @@ from rich.progress import (
 )
 
 from volant import config
-from volant.bundle.batch.writing import Row, schema_of, shown, writer
+from volant.bundle.batch.writing import schema_of, shown, writer
 from volant.bundle.bundle import CHUNK, Bundle
 from volant.errors import VolantError, did_you_mean
-from volant.kinds.record import Annotation
+from volant.kinds.answers import answer
 from volant.rendering.table import Column, Table
 from volant.sources import texts as sources
 from volant.sources.formats.options import Options
@@ -44,7 +44,7 @@ def load(name: str) -> Bundle:
 
 def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False, as_json: bool = False) -> None:
     """Print the answers to a few texts."""
-    answers = [answer(bundle, a, all_scores) for a in bundle.predict(texts)]
+    answers = [answer(bundle.kind, a, None if all_scores else 1) for a in bundle.predict(texts)]
     if as_json:
         for text, found in zip(texts, answers, strict=True):
             print(json_line({"text": text, **found}))  # noqa: T201
@@ -53,19 +53,6 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
     for text, found in zip(texts, answers, strict=True):
         table.add_row(text, *map(shown, found.values()))
     table.show(Console(markup=False))  # "[b]" in a text or label is what it says
-
-
-def answer(bundle: Bundle, annotation: Annotation, all_scores: bool) -> Row:
-    """An annotation as a flat row: label and its score, or labels and theirs; every score on request."""
-    scores = {label: round(float(score), 6) for label, score in annotation.scores.items()}
-    if bundle.kind.column == "label":
-        row: Row = {"label": annotation.label, "score": scores[annotation.label or ""]}
-    else:
-        row = {
-            "labels": list(annotation.labels),
-            "score": {label: scores[label] for label in annotation.labels},
-        }
-    return {**row, "scores": scores} if all_scores else row
 
 
 def predict_file(
@@ -85,14 +72,14 @@ def predict_file(
     """
     texts = sources.read_texts(str(file), reading or reading_of(bundle), tell)
     done = 0
-    schema = schema_of(bundle.kind.column, bundle.labels, all_scores)
+    schema = schema_of(bundle.kind, bundle.labels, all_scores)
     with writer(out, schema) as write, _progress() as bar:
         task = bar.add_task(file.name, total=None)
         while chunk := list(islice(texts, CHUNK)):
             answers = bundle.predict(chunk)
             write(
                 [
-                    {"row": done + i, "text": t, **answer(bundle, a, all_scores)}
+                    {"row": done + i, "text": t, **answer(bundle.kind, a, None if all_scores else 1)}
                     for i, (t, a) in enumerate(zip(chunk, answers, strict=True), 1)
                 ]
             )

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from volant.errors import VolantError
+from volant.kinds.contract import Kind
 from volant.sources.formats.cells import guarded
 from volant.workspace.files import whole
 from volant.workspace.terminal import json_line
@@ -19,21 +20,22 @@ Write = Callable[[list[Row]], object]
 Writer = Callable[[Path, pa.Schema], AbstractContextManager[Write]]
 
 
-def schema_of(target: str, labels: tuple[str, ...], all_scores: bool) -> pa.Schema:
+def schema_of(kind: Kind, labels: tuple[str, ...], all_scores: bool) -> pa.Schema:
     """The columns of the answers, known before the first: it may have no label, or there may be no answer at all.
 
     Args:
-        target: `label`, or `labels` where several may hold.
+        kind: Of the bundle.
         labels: The label set.
         all_scores: Whether the probability of every label is among them.
 
     Example:
-        >>> schema_of("labels", ("film", "story"), all_scores=False).field("score").type
+        >>> from volant.kinds import KINDS, kind_of_labels
+        >>> kind = KINDS[kind_of_labels(exclusive=False)]
+        >>> schema_of(kind, ("film", "story"), all_scores=False).field("score").type
         ListType(list<item: double>)
     """
-    one: dict[str, pa.DataType] = {"label": pa.string(), "score": pa.float64()}
-    several = {"labels": pa.list_(pa.string()), "score": pa.list_(pa.float64())}
-    columns = {"row": pa.int64(), "text": pa.string(), **(one if target == "label" else several)}
+    predicted, score = kind.types
+    columns = {"row": pa.int64(), "text": pa.string(), kind.column: predicted, "score": score}
     if all_scores:
         columns["scores"] = pa.struct([(label, pa.float64()) for label in labels])
     return pa.schema(list(columns.items()))

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from volant.datasets.ingest.reading import LINE, Raw
 from volant.errors import VolantError, did_you_mean
-from volant.sources.columns import TARGETS, chosen_rows, pick, to_rows
+from volant.kinds import KINDS
+from volant.sources.columns import chosen_rows, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
 from volant.sources.unmatched import unmatched_values
 
@@ -50,8 +51,7 @@ class Rows:
 
 def labels_of(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
     """The labels of each row, sorted, so that equal sets are equal."""
-    cells = table[TARGETS[kind]].to_pylist()
-    return [(cell,) for cell in cells] if kind == "classify" else [tuple(sorted(cell)) for cell in cells]
+    return [tuple(sorted(KINDS[kind].labels_of(a))) for a in KINDS[kind].gold(table)]
 
 
 def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:

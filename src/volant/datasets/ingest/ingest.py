@@ -36,7 +36,7 @@ class Options:
         new_labels: Accept labels that the flywheel doesn't know.
         text: Column that holds the text; found by default.
         label: Column, or attribute of a manifest, that holds the label; found by default.
-        separator: Between the labels of a cell (multilabel); `|` by default.
+        separator: Between the labels of a cell, where a text may have several; `|` by default.
         encoding: Of the files, as an order; else by byte-order mark, UTF-8, or the source's own.
         written: How the files are written otherwise; found by default.
         where: Column to the values that a row must have.

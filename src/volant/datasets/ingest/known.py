@@ -12,7 +12,7 @@ from volant.datasets import catalogue
 from volant.datasets.ingest.checks import labels_of
 from volant.datasets.merge import COLUMN, SOURCE
 from volant.datasets.splits.near_duplicates import clusters
-from volant.sources.columns import TARGETS
+from volant.kinds import KINDS
 
 OTHER = {"train": "test", "test": "train"}
 PREPARED = {"train": ("train", "validation"), "test": ("test",)}
@@ -46,7 +46,7 @@ def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = P
     Raises:
         VolantError: If the rows of a dataset aren't on this machine.
     """
-    columns = ["text", TARGETS[kind], *([group] if group else [])]
+    columns = ["text", KINDS[kind].column, *([group] if group else [])]
     same = _tables(flywheel, side, columns, root)
     other = _tables(flywheel, OTHER[side], columns, root)
     rows = {row for table in same for row in zip(table["text"].to_pylist(), labels_of(table, kind), strict=True)}

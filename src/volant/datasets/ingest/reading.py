@@ -8,7 +8,9 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from volant import config
-from volant.sources.columns import TARGETS, Columns
+from volant.kinds import KINDS
+from volant.kinds.record import TARGETS
+from volant.sources.columns import Columns
 from volant.sources.files import opened
 from volant.sources.formats import Format, detect, read_sheet
 from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
@@ -106,7 +108,7 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
     """Which columns are read: those given, else the flywheel's own, else `text` and `label`, else what is found."""
     names = table.column_names
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
-    multilabel = form.kind == "multilabel"
+    several = not KINDS[form.kind].exclusive
     if not form.text and not form.label:
         own = set(labels) & set(names) or (form.columns.label_columns and set(form.columns.label_columns) <= set(names))
         if form.own and form.columns.text in names and own:
@@ -114,7 +116,7 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
         plain = next((name for name in ("label", "labels") if name in names), None)
         if "text" in names and plain:
             return Columns(label=plain, separator=_separator(table, plain, form), where=_where(form.columns, names))
-    guess = infer(table, form.text, form.label, form.separator if multilabel else None, where)
+    guess = infer(table, form.text, form.label, form.separator if several else None, where)
     marks, label = list(guess.label_columns), guess.label
     separator = None if marks else _separator(table, label, form)
     filters = _where(form.columns, names)
@@ -140,7 +142,7 @@ def _present(columns: Columns, names: Sequence[str], separator: str | None) -> C
 
 
 def _separator(table: pa.Table, label: str, form: Form) -> str | None:
-    if form.kind != "multilabel" or pa.types.is_nested(table[label].type):
+    if KINDS[form.kind].exclusive or pa.types.is_nested(table[label].type):
         return None
     return form.separator or form.columns.separator or separator_of(table[label].to_pylist()) or SEPARATOR
 
@@ -154,8 +156,8 @@ def _header(data: BinaryIO, name: str, form: Form) -> tuple[Format, Columns | No
     rows = first_rows(data, name, found.form)
     if own and rows and len(rows[0]) == len(own) and form.columns.text not in rows[0]:
         return replace(written, header=own), None, ""
-    signs = [form.separator or SEPARATOR] if form.kind == "multilabel" else []
-    names = {form.columns.text, *form.columns.attributes, *TARGETS.values()}
+    signs = [] if KINDS[form.kind].exclusive else [form.separator or SEPARATOR]
+    names = {form.columns.text, *form.columns.attributes, *TARGETS}
     if form.text or form.label or not is_comprehend(rows, signs, form.labels, names):
         return written, None, ""
     return replace(written, header=["label", "text"]), Columns(separator=(signs or [None])[0], keep=[]), COMPREHEND

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from volant.cleaning.words import plain
+from volant.kinds.words import plain
 
 SURE = 0.995  # probability with which a pair that is just similar enough shares a band
 NEAR = 2  # rows before it that a row of a band's bucket is compared with

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from volant.cleaning.words import plain
 from volant.config import Split
 from volant.datasets.merge import added
 from volant.datasets.splits.near_duplicates import clusters
@@ -15,6 +14,7 @@ from volant.datasets.splits.positions import positions
 from volant.datasets.splits.stratified import Units, draw
 from volant.errors import VolantError
 from volant.kinds import Kind
+from volant.kinds.words import plain
 
 ORDER = ("test", "validation", "train")  # a text on two sides stays on the first of these
 

@@ -49,7 +49,7 @@ def draw(table: pa.Table, kind: Kind, units: Units, share: float, slack: float =
     from scipy.sparse import csr_array, hstack
 
     gold = kind.gold(table)
-    labels = [annotation.labels or (annotation.label or "",) for annotation in gold]
+    labels = [kind.labels_of(annotation) or ("",) for annotation in gold]
     held = _held(labels, units.numbers)
     rank = np.argsort(np.argsort(abs(units.positions - share), kind="stable"))
     if units.groups:

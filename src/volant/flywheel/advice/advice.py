@@ -83,9 +83,10 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     details_path = reports / "details.json"
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
     model = linear_model(name, flywheel, root)
-    made_of = digest([asdict(flywheel), asdict(model), {s: _rows_digest(table) for s, table in tables.items()}])
-    kept = _kept(reports, made_of)
     kind = KINDS[flywheel.kind]
+    digests = {split: _rows_digest(table, kind.column) for split, table in tables.items()}
+    made_of = digest([asdict(flywheel), asdict(model), digests])
+    kept = _kept(reports, made_of)
     if kept:
         found = kept
     else:
@@ -163,8 +164,8 @@ def _units(table: pa.Table, split: config.Split) -> np.ndarray:
     return clusters(table["text"].to_pylist(), split.near_duplicates)
 
 
-def _rows_digest(table: pa.Table) -> str:
-    return digest([table[name].to_pylist() for name in table.column_names if name in ("id", "text", "label", "labels")])
+def _rows_digest(table: pa.Table, column: str) -> str:
+    return digest([table[name].to_pylist() for name in table.column_names if name in ("id", "text", column)])
 
 
 def _kept(reports: Path, made_of: str) -> Advice | None:

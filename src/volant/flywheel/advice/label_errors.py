@@ -33,9 +33,9 @@ def label_errors(kind: Kind, table: pa.Table, found: Sequence[Suspect], raw: Map
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEAD)
     for row, suspects in by_row.items():
-        labels = [gold[row].label] if gold[row].label is not None else list(gold[row].labels)
+        labels = kind.labels_of(gold[row])
         likely = "|".join(suspect.likely for suspect in suspects)
-        label = "|".join(str(name) for name in labels)
+        label = "|".join(labels)
         writer.writerow((raw.get(ids[row], texts[row]), label, likely, round(suspects[0].margin, 4), ids[row]))
     return buffer.getvalue()
 

@@ -66,7 +66,7 @@ def out_of_fold(model: Linear, train: Examples, task: Task, units: np.ndarray, g
 
 def suspects(probabilities: np.ndarray, train: Examples, task: Task) -> list[Suspect]:
     """Likely label errors, the surest first; of several labels a row, each is judged on its own."""
-    if task.kind.name == "classify":
+    if task.kind.exclusive:
         likely, margin = confident(probabilities, train.targets)
         found = [
             Suspect(int(k), task.labels[train.targets[k]], task.labels[likely[k]], float(margin[k]))

@@ -78,7 +78,7 @@ def refit(model: Linear, train: Examples, texts: Sequence[str], task: Task) -> n
     A label that no train row has is never said.
     """
     held = task.kind.count(train.gold)
-    known = tuple(label for label in task.labels if held[label] or task.kind.name == "multilabel")
+    known = tuple(label for label in task.labels if held[label] or not task.kind.exclusive)
     logits = np.full((len(texts), len(task.labels)), ABSENT, dtype=np.float32)
     columns = [task.labels.index(label) for label in known]
     if len(known) < 2:

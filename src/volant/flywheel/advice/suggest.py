@@ -77,7 +77,7 @@ def suggest(
     answers = bundle.predict(pool.texts)
     unsure = uncertainty(bundle.kind, answers, bundle.labels, bundle.calibration.thresholds)
     chosen = spread(pool.texts, unsure, count, flywheel.seed)
-    rows = [_row(pool, answers[k], k, float(unsure[k])) for k in chosen]
+    rows = [_row(pool, bundle.kind, answers[k], k, float(unsure[k])) for k in chosen]
     return Suggested(rows, pool.rows, pool.known, pool.twins, len(pool.texts))
 
 
@@ -87,15 +87,15 @@ def uncertainty(
     """How unsure each answer is, (N,), 0 to 1: a small margin between the two best labels, or a label at its threshold.
 
     Example:
-        >>> from volant.kinds import KINDS
+        >>> from volant.kinds import KINDS, kind_of_labels
         >>> answers = [Annotation(label="a", scores={"a": p, "b": 1 - p}) for p in (0.5, 0.75)]
-        >>> uncertainty(KINDS["classify"], answers, ["a", "b"], ()).tolist()
+        >>> uncertainty(KINDS[kind_of_labels(exclusive=True)], answers, ["a", "b"], ()).tolist()
         [1.0, 0.5]
     """
     scores = score_matrix(answers, labels)
     if scores is None:
         return np.zeros(len(answers))
-    if kind.name == "classify":
+    if kind.exclusive:
         best = np.sort(scores, axis=1)[:, -2:]
         return 1 - (best[:, 1] - best[:, 0])
     border = np.array(thresholds or (0.5,) * len(labels))
@@ -171,6 +171,6 @@ def refuse_existing(out: Path) -> None:
         raise VolantError(f"{out} exists, and may hold labels by now. Give another --out, or move it away.")
 
 
-def _row(pool: Pool, answer: Annotation, place: int, unsure: float) -> dict[str, Any]:
-    suggested = answer.label if answer.label is not None else "|".join(answer.labels)
+def _row(pool: Pool, kind: Kind, answer: Annotation, place: int, unsure: float) -> dict[str, Any]:
+    suggested = "|".join(kind.labels_of(answer))
     return {"text": pool.texts[place], "suggested": suggested, "score": round(unsure, 4)}

@@ -38,7 +38,7 @@ class Comparison:
         difference: How much better the new one is; for a loss, how much lower.
         interval: Paired bootstrap interval of the difference, of the gate's confidence.
         p_value: Of "there is no difference", by the bootstrap.
-        mcnemar: Exact McNemar p-value (classify; it knows of no groups).
+        mcnemar: Exact McNemar p-value, where a text has one label; it knows of no groups.
         verdict: `better`, `not_worse`, `unclear` or `worse`, as the module says.
         low: Lower end of the difference, of the confidence that this look may spend.
         spread: Standard error of the difference.
@@ -127,7 +127,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
         difference=pair.difference,
         interval=interval(differences, gate.confidence),
         p_value=two_sided(differences),
-        mcnemar=mcnemar(*exact) if kind.name == "classify" and not group else None,
+        mcnemar=mcnemar(*exact) if kind.exclusive and not group else None,
         verdict=evidence.verdict(pair.difference, low, gate.margin),
         low=low,
         spread=spread,

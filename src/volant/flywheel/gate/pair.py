@@ -97,14 +97,11 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
     return Pair(metric, value, sign, shared, rows, sides[0], sides[1], now, before)
 
 
-def _held(gold: Annotation) -> tuple[str | None, ...]:
-    return (gold.label,) if gold.label is not None else gold.labels
-
-
 def answerable(kind: Kind, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
     """Positions of the rows whose gold is made of these labels alone; a row without any counts for several labels."""
     known = set(labels)
-    fits = [known.issuperset(_held(a)) and (kind.name != "classify" or a.label is not None) for a in gold]
+    held = [kind.labels_of(a) for a in gold]
+    fits = [known.issuperset(labels) and bool(labels or not kind.exclusive) for labels in held]
     return np.flatnonzero(np.array(fits, dtype=bool)) if known else np.empty(0, dtype=int)
 
 

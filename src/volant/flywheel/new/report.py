@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rich.markup import escape
 
+from volant.kinds import KINDS
 from volant.rendering.table import Column, Table
 from volant.sources.guess.infer import Guess
 from volant.workspace.terminal import Console
@@ -52,7 +53,7 @@ def show_report(report: Report, console: Console | None = None) -> None:
         table.add_row(f"… {len(report.counts) - 30} more", "", "")
     guess = report.columns
     parted = f" (parted by '{guess.separator}')" if guess.separator else ""
-    several = f", several labels a text{parted}" if guess.kind == "multilabel" else ""
+    several = f", several labels a text{parted}" if not KINDS[guess.kind].exclusive else ""
     # User's text is never markup: a column may be called [/text].
     found = escape(f": {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}")
     console.print(f"[bold]{report.name}[/]{found}")

@@ -7,7 +7,8 @@ from math import sqrt
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.sources.columns import TARGETS, check_rows
+from volant.kinds import KINDS
+from volant.sources.columns import check_rows
 from volant.sources.guess.infer import SEPARATORS
 
 MINIMUM = 8
@@ -18,8 +19,7 @@ ENOUGH = 50
 
 def count_labels(rows: pa.Table, kind: str) -> Counter[str]:
     """Rows of each label, the most frequent first; equal ones by name."""
-    cells = rows[TARGETS[kind]].to_pylist()
-    counts = Counter(cells if kind == "classify" else (label for labels in cells for label in labels))
+    counts = KINDS[kind].count(KINDS[kind].gold(rows))
     return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
 
 
@@ -32,7 +32,7 @@ def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list
     """
     odd = check_rows(rows, kind, where)
     counts = count_labels(rows, kind)
-    composed = _composed(counts) if kind == "classify" else []
+    composed = _composed(counts) if KINDS[kind].exclusive else []
     if few := {label: n for label, n in _count_texts(rows, kind).items() if n < MINIMUM}:
         few_texts = (
             f"{where}: too few different texts for {_listed(few)}; a label needs {MINIMUM} to train and test on. "
@@ -46,8 +46,9 @@ def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list
 
 def _count_texts(rows: pa.Table, kind: str) -> Counter[str]:
     """Different texts of each label: `prepare` drops the rest as duplicates."""
-    cells = zip(map(_key, rows["text"].to_pylist()), rows[TARGETS[kind]].to_pylist(), strict=True)
-    pairs = {(text, label) for text, cell in cells if text for label in ([cell] if kind == "classify" else cell)}
+    texts = map(_key, rows["text"].to_pylist())
+    gold = zip(texts, KINDS[kind].gold(rows), strict=True)
+    pairs = {(text, label) for text, a in gold if text for label in KINDS[kind].labels_of(a)}
     return Counter(label for _, label in pairs)
 
 
@@ -63,7 +64,8 @@ def _composed(counts: Counter[str]) -> list[str]:
 
 
 def _unlabelled(rows: pa.Table, kind: str) -> list[str]:
-    none = kind == "multilabel" and sum(not labels for labels in rows["labels"].to_pylist())
+    one = KINDS[kind]
+    none = 0 if one.exclusive else sum(not one.labels_of(a) for a in one.gold(rows))
     return (
         [f"No label: {none} of {rows.num_rows} rows have an empty list or cell; they teach when no label is right."]
         if none
@@ -88,7 +90,7 @@ def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
 def _duplicates(rows: pa.Table, kind: str) -> list[str]:
     labels: dict[str, set[str]] = defaultdict(set)
     filled = 0  # an empty text repeats nothing: `check_rows` says how many there are
-    for text, label in zip(rows["text"].to_pylist(), rows[TARGETS[kind]].to_pylist(), strict=True):
+    for text, label in zip(rows["text"].to_pylist(), rows[KINDS[kind].column].to_pylist(), strict=True):
         if key := _key(text):
             labels[key].add(str(label))
             filled += 1

@@ -6,14 +6,14 @@ from torch.nn import functional as F  # noqa: N812  (the name that every torch u
 
 
 class TextHead(nn.Module):
-    """One linear layer over the pooled text: `classify` and `multilabel` differ in their loss only.
+    """One linear layer over the pooled text: one label a text and several differ in their loss only.
 
     Args:
         width: Size D of the pooled states.
         labels: Size L of the label set.
         dropout: Share of the pooled states dropped in training.
         weights: Weight of each label (L,), or None.
-        smoothing: Share of probability spread over the other labels (classify).
+        smoothing: Share of probability spread over the other labels, where a text has one.
     """
 
     def __init__(self, width: int, labels: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0) -> None:

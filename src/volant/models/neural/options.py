@@ -29,7 +29,7 @@ class Training:
         evaluations_per_epoch: Validations, and checkpoints, an epoch.
         early_stopping_patience: Stop after this many validations without a better metric.
         class_weights: Weigh rare labels up.
-        label_smoothing: Share of probability spread over the other labels (classify).
+        label_smoothing: Share of probability spread over the other labels, where a text has one.
         bf16: Multiply in bfloat16; null: where the CPU or GPU has it.
         progress: Show a progress bar.
     """

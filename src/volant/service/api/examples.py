@@ -4,6 +4,7 @@ from copy import deepcopy
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from volant.kinds import KINDS, kind_of_labels
 from volant.service.access.guard import OPEN
 from volant.service.api.predict import describe
 from volant.service.api.sagemaker import TARGET
@@ -16,7 +17,13 @@ TEXT = "A fine film, moving and superb."
 IDENTITY = "0f8fad5bd9cb469fa16570867728950e"  # of a job, of feedback: only earlier answers tell a real one
 JSON, FORM = "application/json", "multipart/form-data"
 INFER = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [TEXT]}]}
-NOTHING = {"name": "reviews", "flywheel": "reviews", "version": "1", "labels": ["fresh"], "kind": "classify"}
+NOTHING = {
+    "name": "reviews",
+    "flywheel": "reviews",
+    "version": "1",
+    "labels": ["fresh"],
+    "kind": kind_of_labels(exclusive=True),
+}
 TOKEN = {"type": "http", "scheme": "bearer", "description": "One of VOLANT_API_TOKENS, or the admin token."}
 PROBLEM = {
     "description": "A token is missing or wrong.",
@@ -65,7 +72,8 @@ def _parameters(model: Tree) -> Tree:
 def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
     """Examples by operation and type."""
     name, flywheel = model["name"], model["flywheel"]
-    right = {"label": model["labels"][0]} if model["kind"] == "classify" else {"labels": model["labels"][:1]}
+    kind = KINDS[model["kind"]]
+    right = {kind.column: kind.cell(kind.annotate(model["labels"][:1]))}
     found = {
         "POST /predict": {"texts": [TEXT], "model": name},
         "POST /deployments": {"name": _free(flywheel, state), "flywheel": flywheel},

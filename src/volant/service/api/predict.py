@@ -1,6 +1,6 @@
 """POST /predict, and GET /models: what is deployed and what it is."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -8,16 +8,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from volant.kinds.record import Annotation
+from volant.kinds.answers import answer
 from volant.service.access.clients import caller, client_key
 from volant.service.api.schemas import ModelList, PredictRequest, PredictResponse, body, problems, read
 from volant.service.deployments.deployments import Deployment
 from volant.service.deployments.loaded import Models, Slot
+from volant.service.telemetry.sinks import Reply
 
 if TYPE_CHECKING:
     from volant.service.state import State
-
-DIGITS = 6
 
 
 def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
@@ -29,8 +28,7 @@ def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
         asked = await read(request, PredictRequest)
         reply = await state.answer(asked.model, asked.texts, caller(request, state.tokens, key))
         best = None if asked.all_scores else asked.top_k
-        rows = [row(i, a, best) for i, a in zip(reply.ids, reply.annotations, strict=True)]
-        return json({"model": reply.model, "version": reply.version, "predictions": rows})
+        return json({"model": reply.model, "version": reply.version, "predictions": answers(reply, best)})
 
     return predict
 
@@ -56,37 +54,15 @@ def router(state: "State") -> APIRouter:
     return routes
 
 
-def row(event: str, annotation: Annotation, best: int | None) -> dict[str, Any]:
-    """The answer to one text as the API gives it.
+def answers(reply: Reply, best: int | None) -> list[dict[str, Any]]:
+    """Return the answer to each text, with its id.
 
     Args:
-        event: Its id.
-        annotation: What was predicted.
-        best: How many scores are asked for: 1 is the label's own, None is all.
+        reply: What was answered.
+        best: How many scores are asked for: 1 is the answer's own, None is all.
     """
-    scores = annotation.scores
-    if annotation.label is not None:
-        told: dict[str, Any] = {"id": event, "label": annotation.label, "score": _round(scores[annotation.label])}
-    else:
-        told = {
-            "id": event,
-            "labels": list(annotation.labels),
-            "score": {label: _round(scores[label]) for label in annotation.labels},
-        }
-    if best != 1:
-        told["scores"] = top(scores, best)
-    return told
-
-
-def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:
-    """The best scores, the highest first.
-
-    Example:
-        >>> top({"a": 0.1, "b": 0.7, "c": 0.2}, 2)
-        {'b': 0.7, 'c': 0.2}
-    """
-    ranked = sorted(scores, key=lambda label: -scores[label])[:best]
-    return {label: _round(scores[label]) for label in ranked}
+    pairs = zip(reply.ids, reply.annotations, strict=True)
+    return [{"id": event, **answer(reply.bundle.kind, annotation, best)} for event, annotation in pairs]
 
 
 def describe(state: "State") -> list[dict[str, Any]]:
@@ -120,7 +96,3 @@ def _model(deployment: Deployment, models: Models) -> dict[str, Any]:
 def json(tree: Any) -> Response:
     """An answer as JSON."""
     return Response(orjson.dumps(tree), media_type="application/json")
-
-
-def _round(score: float) -> float:
-    return round(float(score), DIGITS)

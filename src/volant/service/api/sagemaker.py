@@ -14,9 +14,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from volant.kinds.calibration import DIGITS
 from volant.service.access.bodies import aside
 from volant.service.access.clients import caller, client_key
-from volant.service.api.predict import row
+from volant.service.api.predict import answers
 from volant.service.api.schemas import problems
 from volant.service.errors import RefusedError
 from volant.service.telemetry.sinks import Reply
@@ -159,7 +160,7 @@ def _parse(body: bytes, where: str) -> Any:
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]]:
-    return [row(i, annotation, 1) for i, annotation in zip(reply.ids, reply.annotations, strict=True)]
+    return answers(reply, 1)
 
 
 def _as_json(reply: Reply) -> bytes:
@@ -174,9 +175,10 @@ def _as_lines(reply: Reply) -> bytes:
 def _as_csv(reply: Reply) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
+    column = reply.bundle.kind.column
     for one, answered in zip(_rows(reply), reply.answered(), strict=True):
-        label = one["label"] if "label" in one else json.dumps(one["labels"], ensure_ascii=False)
-        writer.writerow([label, round(answered.score, 6), one["id"]])
+        cell = one[column] if isinstance(one[column], str) else json.dumps(one[column], ensure_ascii=False)
+        writer.writerow([cell, round(answered.score, DIGITS), one["id"]])
     return stream.getvalue().encode()
 
 

@@ -38,8 +38,8 @@ class Prediction(BaseModel):
     """The answer to one text. Feedback names its `id`."""
 
     id: str
-    label: Annotated[str | None, Field(description="The one label (kind classify).")] = None
-    labels: Annotated[list[str] | None, Field(description="Every label that holds (kind multilabel).")] = None
+    label: Annotated[str | None, Field(description="The one label, where a text has one.")] = None
+    labels: Annotated[list[str] | None, Field(description="Every label that holds.")] = None
     score: Annotated[float | dict[str, float] | None, Field(description="Of the label; of each of the labels.")] = None
     scores: Annotated[dict[str, float] | None, Field(description="On request, the best first.")] = None
 

@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from volant.bundle.bundle import Bundle
+from volant.kinds.contract import Cell
 from volant.service.api.schemas import explain
 from volant.service.errors import RefusedError
 from volant.service.telemetry.sinks import Reply
@@ -114,7 +115,7 @@ def parse(body: bytes, header: str | None, most: int) -> Asked:
 def outputs(bundle: Bundle) -> list[dict[str, Any]]:
     """The outputs of a model, as its metadata names them."""
     count = len(bundle.labels)
-    answer = ("label" if bundle.kind.column == "label" else "labels", "BYTES", [-1])
+    answer = (bundle.kind.column, "BYTES", [-1])
     every = [answer, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
     return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in every]
 
@@ -149,13 +150,15 @@ def _values(name: str, reply: Reply) -> list[Any]:
     each = reply.annotations
     if name == "id":
         return list(reply.ids)
-    if name == "label":
-        return [annotation.label for annotation in each]
-    if name == "labels":
-        return [orjson.dumps(annotation.labels).decode() for annotation in each]
+    if name == reply.bundle.kind.column:
+        return [_text(reply.bundle.kind.cell(annotation)) for annotation in each]
     if name == "score":
         return [answer.score for answer in reply.answered()]
     return [float(annotation.scores[label]) for annotation in each for label in reply.bundle.labels]
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else orjson.dumps(cell).decode()
 
 
 def _fits(shape: Sequence[int], texts: int) -> bool:

@@ -39,8 +39,8 @@ class FeedbackRequest(Strict):
         None
     )
     model: Annotated[str | None, NAME, Field(description="May be left out with an id, or if there is only one.")] = None
-    label: Annotated[Label | None, Field(description="The right one (kind classify).")] = None
-    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All right ones (multilabel).")] = None
+    label: Annotated[Label | None, Field(description="The right one, where a text has one label.")] = None
+    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All right ones.")] = None
     correct: Annotated[bool | None, Field(description="Thumb up or down.")] = None
     comment: Annotated[str, Field(max_length=2000)] = ""
 

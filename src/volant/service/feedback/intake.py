@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from volant.errors import did_you_mean
+from volant.kinds import KINDS
 from volant.monitor.captures import Answered
 from volant.monitor.redact import redact
 from volant.service import settings
@@ -129,7 +130,7 @@ class Feedback:
     def _item(self, said: Said, model: Deployed, answered: Answered | None) -> Item:
         predicted = None
         if answered:
-            predicted = (answered.label,) if answered.label is not None else tuple(sorted(answered.labels))
+            predicted = tuple(sorted(answered.labels))
         text, identity = answered.text if answered else said.text, uuid4().hex
         if text is None and said.event_id is None:
             raise RefusedError('Say what it is about: {"id": …} of a prediction, or {"text": …}.')
@@ -170,7 +171,7 @@ def _right(said: Said, model: Deployed, predicted: tuple[str, ...] | None) -> tu
             shown = ", ".join(model.labels[:20])
             hint = did_you_mean(label[:100], model.labels)
             raise RefusedError(f"'{label[:100]}' is no label of {model.name}.{hint} Its labels: {shown}.")
-    if model.kind == "classify" and len(said.labels) != 1:
+    if KINDS[model.kind].exclusive and len(said.labels) != 1:
         raise RefusedError(f"{model.name} gives each text one label; {len(said.labels)} were given.")
     labels = tuple(sorted(set(said.labels)))
     if said.correct is not None and predicted is not None and said.correct != (labels == predicted):

@@ -95,7 +95,7 @@ def _complete(book: Book, item: Item, labels: Sequence[str] | None) -> Item:
         if answered is None:
             raise RefusedError(f"{item.id}: its text is not known, and not among the captures of {item.model}.", 409)
         text, version = answered.text, answered.version
-        predicted = (answered.label,) if answered.label is not None else tuple(sorted(answered.labels))
+        predicted = tuple(sorted(answered.labels))
         item = replace(item, text=text, key=key_of(text), predicted=predicted, version=version)
     item = replace(item, labels=item.labels if labels is None else tuple(sorted(set(labels))))
     if item.labels is None:

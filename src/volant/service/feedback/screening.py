@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from volant.kinds import kind_of_row
 from volant.monitor.redact import redact
 from volant.service.feedback.items import Item, Status
-from volant.sources.columns import TARGETS
 from volant.workspace.paths import checked
 
 LEAK = "leak: its text is in the test set, and a model must not learn that"
@@ -75,9 +75,8 @@ class Known:
     def _index(self, path: Path) -> Keys:
         table = pq.read_table(path)
         texts = table["text"].to_pylist()
-        column = next(name for name in (TARGETS["classify"], TARGETS["multilabel"]) if name in table.column_names)
-        cells = table[column].to_pylist()
-        labels = [(cell,) if isinstance(cell, str) else tuple(sorted(cell or ())) for cell in cells]
+        kind = kind_of_row(table.column_names)
+        labels = [tuple(sorted(kind.labels_of(a))) for a in kind.gold(table)]
         keys = {key_of(text): one for text, one in zip(texts, labels, strict=True)}
         pairs = ((text, redact(text, self._redacted), one) for text, one in zip(texts, labels, strict=True))
         return {key_of(kept): one for text, kept, one in pairs if kept != text} | keys

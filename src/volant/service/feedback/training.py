@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from volant.kinds import KINDS
 from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item
 from volant.workspace.journal import Entry
@@ -58,7 +59,8 @@ def bring(book: Book, flywheel: str) -> Brought:
 
 def _row(item: Item) -> dict[str, object]:
     labels = list(item.labels or ())
-    return {"text": item.text, **({"label": labels[0]} if item.kind == "classify" else {"labels": labels})}
+    kind = KINDS[item.kind]
+    return {"text": item.text, kind.column: kind.cell(kind.annotate(labels))}
 
 
 def _refused(ready: Sequence[Item], files: Sequence[str]) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Metrics:
     def put(self, answered: Sequence[Answered]) -> None:
         """Count labels and confidence."""
         for answer in answered:
-            for label in (answer.label,) if answer.label is not None else answer.labels:
+            for label in answer.labels:
                 self._labels.labels(answer.model, answer.version, label).inc()
             self._confidence.labels(answer.model).observe(answer.score)
 

@@ -33,18 +33,9 @@ class Reply:
         """One record for each text."""
         told = zip(self.ids, self.texts, self.annotations, strict=True)
         return [
-            Answered(
-                i, self.model, self.version, text, a.label, a.labels, _score(a), a.scores, self.time, self.flywheel
-            )
+            Answered(i, self.model, self.version, text, self.bundle.kind.name, a, self.time, self.flywheel)
             for i, text, a in told
         ]
-
-
-def _score(annotation: Annotation) -> float:
-    """Of the label; of the surest one where there are several, or of what comes nearest where there is none."""
-    if annotation.label is not None:
-        return float(annotation.scores[annotation.label])
-    return float(max((annotation.scores[label] for label in annotation.labels or annotation.scores), default=0))
 
 
 class Teller:

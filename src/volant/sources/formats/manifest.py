@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from volant.errors import VolantError, did_you_mean
+from volant.kinds import KINDS, kind_of_labels
 
 FORMAT = "augmented manifest (SageMaker Ground Truth)"
 META = "-metadata"
@@ -72,12 +73,12 @@ def read(rows: Rows, origin: str, kind: str | None, attributes: Sequence[str], o
     held = [(number, row, next((name for name in chosen if name in row), chosen[0])) for number, row in rows]
     _require_names(held, origin)
     several = any("class-map" in _metadata(row, name) for _, row, name in held)
-    kind = kind or ("multilabel" if several else "classify")
+    kind = kind or kind_of_labels(exclusive=not several)
     failed: dict[int, str] = {}
     labels = [_labels(number, row, name, kind, failed) for number, row, name in held]
     with ThreadPoolExecutor(FETCHERS) as pool:
         texts = list(pool.map(lambda one: text_of(one[0], one[1], origin, failed, opener), rows))
-    column = pa.string() if kind == "classify" else pa.list_(pa.string())
+    column = KINDS[kind].types[0]
     return Labelled(chosen[0], pa.table({"text": texts, chosen[0]: pa.array(labels, column)}), failed)
 
 
@@ -128,7 +129,7 @@ def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str)
 
 
 def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed: dict[int, str]) -> Any:
-    """The label (classify) or labels of a row; None, and why, where it has none that can be read."""
+    """The label or labels of a row; None, and why, where it has none that can be read."""
     metadata = row.get(attribute + META)
     if not isinstance(metadata, dict):
         failed[number] = f"no {attribute}{META}"
@@ -141,7 +142,7 @@ def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed:
         return None
     given = metadata["class-map"] if "class-map" in metadata else {"": metadata.get("class-name")}
     names = [str(name) for name in given.values() if name is not None] if isinstance(given, dict) else []
-    if kind == "multilabel":
+    if not KINDS[kind].exclusive:
         return names
     if len(names) != 1:
         failed[number] = f"{len(names)} labels, but this flywheel has one a text"

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError
+from volant.kinds import kind_of_labels
 from volant.sources.columns import pick
 from volant.sources.formats.header import LABEL_NAMES, SIGNS
 from volant.sources.formats.sniff import TEXT_NAMES
@@ -64,12 +65,13 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     text = text or _text_column({n: c for n, c in cells.items() if n not in (label, *marks)}, where)
     others = {name: values for name, values in cells.items() if name not in (text, *marks)}
     if marks:
-        found = marked({name: table[name] for name in marks}, "multilabel", where)
-        kind = "classify" if all(len(labels or ()) == 1 for labels in found) else "multilabel"
+        several = kind_of_labels(exclusive=False)
+        found = marked({name: table[name] for name in marks}, several, where)
+        kind = kind_of_labels(exclusive=all(len(labels or ()) == 1 for labels in found))
         return Guess(text, ", ".join(marks), kind, None, _group_column(others), _id_column(others, table), marks)
     label = label or _label_column(_undecided(others, table), separator, where)
     found = separator or separator_of(cells[label])
-    kind = "multilabel" if found or _hold_several(table, label, cells) else "classify"
+    kind = kind_of_labels(exclusive=not (found or _hold_several(table, label, cells)))
     rest = {name: values for name, values in others.items() if name != label}
     return Guess(text, label, kind, found, _group_column(rest), _id_column(rest, table))
 

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from volant.errors import VolantError
+from volant.kinds import KINDS
 from volant.service.ui import look
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import note
@@ -49,7 +50,7 @@ def add(page: Page, tab: gr.Tab) -> None:
 def _labels(flywheel: str, models: dict[str, Any]) -> tuple[list[str], bool]:
     """The labels of a flywheel, and whether several may hold."""
     model = next((one for one in models.values() if one["flywheel"] == flywheel and one["labels"]), None)
-    return (model["labels"], model["kind"] == "multilabel") if model else ([], False)
+    return (model["labels"], not KINDS[model["kind"]].exclusive) if model else ([], False)
 
 
 def _shown(flywheel: str, found: list[dict[str, Any]], known: tuple[list[str], bool]) -> str:

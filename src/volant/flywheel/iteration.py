@@ -11,7 +11,6 @@ from volant.datasets import catalogue
 from volant.datasets.ingest.lock import locked as lake
 from volant.datasets.ingest.lock import recover
 from volant.flywheel import dvc, last_iteration
-from volant.flywheel.decide import decide
 from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Turn
@@ -72,6 +71,8 @@ def iterate(
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
         if absent := _absent(name, root):
             dvc.fetch(absent, root)
+        from volant.flywheel.decide import decide  # with the registry and the gate: an iteration may end before it
+
         turn.ran = dvc.reproduce(name, root)
         decide(turn, flywheel, root)
         write_text(json.dumps(turn.to_json(), indent=2) + "\n", root / "reports" / name / "iteration.json")

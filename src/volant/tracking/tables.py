@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from volant.rendering.table import Column, Table
-from volant.tracking.best import Best
-from volant.tracking.difference import Difference
-from volant.tracking.ledger import Entry
-from volant.tracking.version import Version
 from volant.workspace.terminal import Console
+
+if TYPE_CHECKING:
+    from volant.tracking.best import Best
+    from volant.tracking.difference import Difference
+    from volant.tracking.ledger import Entry
+    from volant.tracking.version import Version
 
 STYLES = {"approved": "green", "rejected": "red", "pending": "yellow"}
 
 
-def show_versions(versions: Sequence[Version], console: Console) -> None:
+def show_versions(versions: "Sequence[Version]", console: Console) -> None:
     """A line for each version."""
     metric = versions[0].metric
     figures = [Column(metric), *([Column("accuracy", drop=5)] if metric != "accuracy" else [])]
@@ -39,7 +41,7 @@ def show_versions(versions: Sequence[Version], console: Console) -> None:
     table.show(console)
 
 
-def show_version(version: Version, config: dict[str, Any], decided: Sequence[Entry], console: Console) -> None:
+def show_version(version: "Version", config: dict[str, Any], decided: "Sequence[Entry]", console: Console) -> None:
     """Where a version comes from and what was decided about it: data, commit, config, run, metrics, approvals."""
     title = f"{version.flywheel} version {version.number}"
     table = Table(Column(""), Column("", wraps=True), show_header=False, box=None, highlight=False, title=title)
@@ -61,7 +63,7 @@ def show_version(version: Version, config: dict[str, Any], decided: Sequence[Ent
     table.show(console)
 
 
-def show_history(entries: Sequence[Entry], console: Console) -> None:
+def show_history(entries: "Sequence[Entry]", console: Console) -> None:
     """A line for each decision."""
     columns = [Column(name) for name in ("", "time (UTC)", "decision", "version", "by")]
     table = Table(*columns, Column("commit", drop=1), Column("data", drop=2))
@@ -75,7 +77,7 @@ def show_history(entries: Sequence[Entry], console: Console) -> None:
             console.print(f"  {entry.seq}: {why}", highlight=False)
 
 
-def show_best(found: Best, flywheel: str, console: Console) -> None:
+def show_best(found: "Best", flywheel: str, console: Console) -> None:
     """The best version, and the run that is better, if there is one."""
     if found.version:
         console.print(f"{flywheel}: version {found.version.number} is the best by {found.metric}: {found.value:.4f}")
@@ -87,7 +89,7 @@ def show_best(found: Best, flywheel: str, console: Console) -> None:
         )
 
 
-def show_difference(found: Difference, console: Console) -> None:
+def show_difference(found: "Difference", console: Console) -> None:
     """Metrics, config, data and texts."""
     first, second = (f"version {number}" for number in found.versions)
     sides = [Column(name, wraps=True, least=12) for name in (first, second)]
@@ -110,7 +112,7 @@ def show_difference(found: Difference, console: Console) -> None:
         texts.show(console)
 
 
-def score(version: Version, name: str) -> str:
+def score(version: "Version", name: str) -> str:
     """A metric with its interval."""
     if name not in version.metrics:
         return ""
@@ -142,7 +144,7 @@ def moment(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _why(entry: Entry) -> str:
+def _why(entry: "Entry") -> str:
     said = "; ".join([*([entry.note] if entry.note else []), *entry.reasons])
     return f": {_escaped(said)}" if said else ""
 

@@ -10,7 +10,7 @@ from volant.config.listing import live_flywheels
 from volant.datasets import catalogue
 from volant.datasets.ingest.lock import locked as lake
 from volant.datasets.ingest.lock import recover
-from volant.flywheel import dvc, last_iteration
+from volant.flywheel import dvc, last_iteration, unchanged
 from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Turn
@@ -61,7 +61,7 @@ def iterate(
     with turn_lock(f"volant iterate {name}", root):
         if start is not None:
             start_from(name, start, root)
-        turn = _look(name, overrides, root)
+        turn = _check(name, overrides, root)
         if turn.case == "nothing" and lost_champion(name, root):
             turn.case = "lost"
         if planned:
@@ -78,6 +78,18 @@ def iterate(
         write_text(json.dumps(turn.to_json(), indent=2) + "\n", root / "reports" / name / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
         return turn
+
+
+def _check(name: str, overrides: Sequence[str], root: Path) -> Turn:
+    """Find out what is new: at once where no file has changed since nothing was."""
+    before = None if overrides else unchanged.mark(name, root)
+    if before and before == unchanged.read(name, root):
+        flywheel = config.flywheel(name, config.load(root / config.PARAMS))
+        return Turn(name, "nothing", News(), [], metric=flywheel.metric)
+    turn = _look(name, overrides, root)
+    if before and turn.case == "nothing":
+        unchanged.write(name, before, root)
+    return turn
 
 
 def _look(name: str, overrides: Sequence[str], root: Path) -> Turn:

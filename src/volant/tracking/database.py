@@ -17,11 +17,11 @@ SCHEMAS = frozenset({"dc11669786a5"})
 SETTINGS = ("MLFLOW_REGISTRY_URI", "MLFLOW_ENABLE_WORKSPACES", "MLFLOW_WORKSPACE")
 TIMEOUT = 5  # seconds that a reader waits for a writer
 
-PROMPTS = """workspace = 'default' AND "key" = 'mlflow.prompt.is_prompt' AND value = 'true'"""  # no models
-NAMES = f"""
-SELECT name FROM registered_models
-WHERE workspace = 'default' AND name NOT IN (SELECT name FROM registered_model_tags WHERE {PROMPTS})
-ORDER BY name
+PROMPT = "mlflow.prompt.is_prompt"  # tag of what MLflow keeps in the same tables and doesn't count as a model
+NAMES = """
+SELECT name FROM registered_models WHERE workspace = 'default' AND name NOT IN (
+    SELECT name FROM registered_model_tags WHERE workspace = 'default' AND "key" = :prompt AND value = 'true'
+) ORDER BY name
 """
 MODEL = """
 SELECT 'model', name, NULL FROM registered_models WHERE workspace = 'default' AND name = :name
@@ -30,12 +30,14 @@ SELECT 'tag', "key", value FROM registered_model_tags WHERE workspace = 'default
 UNION ALL
 SELECT 'alias', alias, version FROM registered_model_aliases WHERE workspace = 'default' AND name = :name
 """
-VERSIONS = f"""
+VERSIONS = """
 SELECT v.version, v.creation_time, v.run_id, v.source, t."key", t.value
 FROM model_versions v LEFT JOIN model_version_tags t
     ON t.workspace = v.workspace AND t.name = v.name AND t.version = v.version
 WHERE v.workspace = 'default' AND v.name = :name AND v.current_stage != 'Deleted_Internal'
-    AND v.name NOT IN (SELECT name FROM model_version_tags WHERE {PROMPTS})
+    AND v.name NOT IN (
+        SELECT name FROM model_version_tags WHERE workspace = 'default' AND "key" = :prompt AND value = 'true'
+    )
 ORDER BY v.version
 """
 
@@ -84,7 +86,8 @@ class Database:
         rows = self._rows(MODEL, name)
         tags = {key: value for sort, key, value in rows if sort == "tag"}
         aliases = {key: value for sort, key, value in rows if sort == "alias"}
-        return StoredModel(name, tags, aliases) if any(sort == "model" for sort, _, _ in rows) else None
+        there = any(sort == "model" for sort, _, _ in rows) and tags.get(PROMPT) != "true"
+        return StoredModel(name, tags, aliases) if there else None
 
     def versions(self, name: str) -> list[StoredVersion]:
         """Return all versions of a registered model, the oldest first."""
@@ -97,7 +100,7 @@ class Database:
 
     def _rows(self, query: str, name: str = "") -> list[tuple]:
         with closing(sqlite3.connect(self._address, timeout=TIMEOUT, uri=True)) as base:
-            return base.execute(query, {"name": name}).fetchall()
+            return base.execute(query, {"name": name, "prompt": PROMPT}).fetchall()
 
 
 def database(uri: str) -> Database | None:

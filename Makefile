@@ -6,6 +6,9 @@ PYTHON ?= python3
 HOST = 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
+# uv installs in a part of the time, where it is there; pip does the same
+UV := $(shell command -v uv 2>/dev/null)
+INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/pip install --disable-pip-version-check)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
@@ -15,8 +18,8 @@ export DVC_NO_ANALYTICS := 1
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-run: $(VENV)/.train  ## set up, then one turn of FLYWHEEL (reviews); MODEL=linear|recurrent|transformer: another family
-	@volant iterate $(FLYWHEEL) $(if $(MODEL),"model@flywheels.$(FLYWHEEL).model=$(MODEL)")
+run: $(VENV)/.train  ## set up, then iterate FLYWHEEL (reviews): linear first, then its own model; MODEL=linear|recurrent|transformer: that alone
+	@volant iterate $(FLYWHEEL) $(if $(MODEL),"model@flywheels.$(FLYWHEEL).model=$(MODEL)",--first linear)
 
 params: $(VENV)/.train  ## compose conf/ into params.yaml
 	@volant params $(if $(MODEL),"model@flywheels.$(FLYWHEEL).model=$(MODEL)")
@@ -60,9 +63,9 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve,ui]'
+	$(INSTALL) -c constraints.txt -e '.[train,s3,serve,ui]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,s3,serve,ui,dev]'
+	$(INSTALL) -c constraints.txt -e '.[train,s3,serve,ui,dev]'
 	@touch $@ $(VENV)/.train

@@ -1,5 +1,6 @@
 """The layers of docs/architecture.md hold: each import, lazy or not, points down; no modules import each other."""
 
+import re
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
 
@@ -55,3 +56,15 @@ def test_no_modules_import_each_other() -> None:
 def test_the_picture_shows_every_room() -> None:
     picture = (ROOT / "docs/architecture.md").read_text("utf-8")
     assert [name for name in ROOMS if name not in picture] == []
+
+
+def test_one_module_names_the_folders_of_a_project() -> None:
+    named = re.compile(r"""Path\("\.volant|root / "(data|models|reports|conf)"|Path\("(data|models|reports|conf)["/]""")
+    found = [
+        f"{path.relative_to(SOURCE)}: {line.strip()}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        if path.name != "paths.py"
+        for line in path.read_text("utf-8").splitlines()
+        if named.search(line) and "Bundle.load(Path(" not in line and "Target(" not in line  # examples of a docstring
+    ]
+    assert found == []

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from volant.cleaning import STEPS, clean_batch, parse_steps
-from volant.cleaning.edits import Edit, align, move
+from volant.cleaning.edits import Edit, align, inverse, move
+from volant.cleaning.offsets import clean_text
 from volant.errors import VolantError
 from volant.kinds.record import SPANS, Span
 
@@ -130,3 +131,29 @@ def test_a_span_whose_text_vanished_is_dropped_and_counted() -> None:
 def test_a_span_outside_its_text_is_refused(span: Span) -> None:
     with pytest.raises(VolantError, match="lies outside its text of 3 characters"):
         clean("abc", [span], ["lower"])
+
+
+@given(marked(), st.sets(st.sampled_from(TEXT_STEPS)))
+def test_what_is_found_in_a_cleaned_text_leads_back_to_the_raw_one(
+    row: tuple[str, list[Span]], chosen: set[str]
+) -> None:
+    text, spans = row
+    steps = [name for name in TEXT_STEPS if name in chosen]
+    cleaned = clean_text(text, steps)
+    assert cleaned.text == clean(text, spans, steps)[0]
+    assert cleaned.raw(clean(text, spans, steps)[1]) == spans
+
+
+@given(st.lists(st.sampled_from(NOISE + WORDS), max_size=12).map("".join), st.data())
+def test_the_way_back_stays_in_range_and_in_order(text: str, data: st.DataObject) -> None:
+    chosen = data.draw(st.sets(st.sampled_from(TEXT_STEPS)))
+    cleaned = clean_text(text, [name for name in TEXT_STEPS if name in chosen])
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(cleaned.text)), max_size=8)))
+    back = cleaned.raw([Span(a, b, "x") for a, b in pairwise(cuts)])
+    assert all(0 <= span.start < span.end <= len(text) for span in back)
+    assert [s.start for s in back] == sorted(s.start for s in back)
+
+
+def test_the_inverse_of_the_inverse_is_the_edits() -> None:
+    edits = [Edit(0, 3, 0), Edit(5, 5, 2), Edit(9, 12, 7)]
+    assert inverse(inverse(edits)) == edits

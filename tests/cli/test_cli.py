@@ -34,8 +34,8 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "LOADED []"
     groups = [line for line in done.stdout.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert groups == ["Options:", "The turn:", "Data:", "Versions:", "Service:", "The project:"]
-    assert "  history   What was decided about versions" in done.stdout
+    assert groups == ["Options:", "Data:", "Iterate:", "Versions:", "Service:", "Project:"]
+    assert "  history   Show the decisions about versions" in done.stdout
 
 
 def test_params_are_checked_and_written(project: Path) -> None:
@@ -65,9 +65,9 @@ def test_flywheels_are_listed() -> None:
     ("arguments", "message"),
     [
         (["predict", "nothing", "a text"], "no bundle for 'nothing'"),
-        (["predict", "reviews", "a text", "--out", "o.csv"], "--out o.csv goes with a --file"),
-        (["predict", "reviews", "a text", "--file", "in.csv"], "--file in.csv takes neither texts"),
-        (["predict", "reviews", "--json", "--file", "in.csv"], "--file in.csv takes neither texts"),
+        (["predict", "reviews", "a text", "--out", "o.csv"], "--out o.csv needs --file"),
+        (["predict", "reviews", "a text", "--file", "in.csv"], "--file in.csv can't be combined with texts"),
+        (["predict", "reviews", "--json", "--file", "in.csv"], "--file in.csv can't be combined with texts"),
         (["results", "reviews"], "no evaluation yet"),
         (["new", "mine", "--data", "nowhere.csv"], "nowhere.csv"),
         (["params", "flywheels.reviews.sead=1"], "Did you mean 'seed'?"),

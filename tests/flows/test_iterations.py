@@ -80,7 +80,7 @@ def test_from_a_version_on(tmp_path: Path) -> None:
     project.run("volant", "params")
     before = conf.read_text()
     done = project.fail("volant", "iterate", "mine", "--from-version", "1")
-    assert "always starts anew" in done
+    assert "always starts from scratch" in done
     assert conf.read_text() == before
 
 

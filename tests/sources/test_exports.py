@@ -124,7 +124,7 @@ def test_states_of_annotation_stop_new_and_ingest_until_they_are_answered(
 ) -> None:
     rows = [{"text": t, "label": "good", column: v} for t, v in zip(TEXTS, values, strict=True)]
     path = lines(tmp_path / "a.jsonl", *rows)
-    with pytest.raises(VolantError, match=f"column '{column}' says what became") as raised:
+    with pytest.raises(VolantError, match=f"column '{column}' holds the state") as raised:
         read(path, form_of("classify", {}, ("good",)))
     assert good in str(raised.value)
     wanted = str(values[0][0] if isinstance(values[0], list) else values[0]).lower()
@@ -256,5 +256,5 @@ def test_class_names_and_secret_labels_of_the_hub(tmp_path: Path, monkeypatch: p
 
 def test_an_address_with_a_pattern_is_refused() -> None:
     require_plain("s3://bucket/what.csv")
-    with pytest.raises(VolantError, match=r"'\?' can't stand in an address"):
+    with pytest.raises(VolantError, match=r"'\?' can't be part of an address"):
         require_plain("s3://bucket/what?.csv")

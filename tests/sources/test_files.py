@@ -88,7 +88,7 @@ def test_a_key_of_several_types_only_matters_where_it_is_needed(tmp_path: Path) 
 
 
 def test_a_header_names_each_column_once(tmp_path: Path) -> None:
-    with pytest.raises(VolantError, match="column 'text' is there more than once"):
+    with pytest.raises(VolantError, match="column 'text' occurs more than once"):
         read_file(str(written(tmp_path, "a.csv", "a,x\n")), Format(header=["text", "text"]))
 
 
@@ -121,7 +121,7 @@ def test_unnamed_columns_and_rows_without_a_key(tmp_path: Path) -> None:
         ("quote.csv", b'text,label\na,x\n"b"c,y\n', "line 3: broken CSV"),
         ("open_at_end.csv", b'text,label\na,x\n"never closed,y\nb,z\n', "line 3: broken CSV"),
         ("open.csv", b'text,label\na,x\n"never,y\n' + b"b,z\n" * 1000, "line 3: a quote opens"),
-        ("twice.csv", b"text,text\na,x\n", "line 1: column 'text' is there more than once"),
+        ("twice.csv", b"text,text\na,x\n", "line 1: column 'text' occurs more than once"),
         ("latin.csv", b"text,label\na,x\ncaf\xe9,y\n", "line 3: byte 0xe9 .*tried: utf-8, utf-8-sig, utf-16"),
         ("wide.csv", "text,label\na,x\n".encode("utf-16-le"), "UTF-16 without a byte-order mark"),
         ("long.csv", b"text,label\na,x\n" + b"b" * 5000 + b",y\n", "line 3: longer than 2,048 characters"),

@@ -31,7 +31,7 @@ def told(*words: str) -> Any:
 @pytest.mark.usefixtures("filled")
 def test_the_life_of_a_version() -> None:
     assert "Approve it with `volant approve reviews 1`" in volant_("promote", "reviews", "1", code=2)
-    assert "reviews version 1: approved. Make it active with" in volant_("approve", "reviews", "1", "--note", "fine")
+    assert "reviews version 1: approved. Promote it with" in volant_("approve", "reviews", "1", "--note", "fine")
     assert "version 1: approved, champion" in volant_("promote", "reviews", "1")
     assert told("approve", "reviews", "challenger")["number"] == 3
     assert told("promote", "reviews", "3")["aliases"] == ["champion"]
@@ -46,13 +46,13 @@ def test_the_life_of_a_version() -> None:
         (1, "approved"),
     ]
     assert "[odd]" in volant_("history", "reviews")
-    assert "Active now: version 1, approved by" in volant_("history", "reviews")
+    assert "Champion now: version 1, approved by" in volant_("history", "reviews")
     found = told("history", "reviews")
     assert (found["active"]["version"], found["active"]["approved"]["note"]) == (1, "fine")
     then = found["entries"][6]["time"]  # when version 3 was promoted
     assert told("history", "reviews", "--at", then)["active"]["version"] == 3
-    assert "Nothing was active at 2020-01-01" in volant_("history", "reviews", "--at", "2020-01-01")
-    assert "is no time" in volant_("history", "reviews", "--at", "yesterday", code=2)
+    assert "There was no champion at 2020-01-01" in volant_("history", "reviews", "--at", "2020-01-01")
+    assert "is not a valid time" in volant_("history", "reviews", "--at", "yesterday", code=2)
     assert "has no version 7" in volant_("show", "reviews", "7", code=2)
 
 

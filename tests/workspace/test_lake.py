@@ -127,7 +127,7 @@ def test_wrong_key(variable: str, project: Path, keys: S3, monkeypatch: pytest.M
 def test_no_key(project: Path, keys: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert "wants credentials. Set AWS_ACCESS_KEY_ID" in refused("s3://bucket/p", keys.url, project)
+    assert "requires credentials. Set AWS_ACCESS_KEY_ID" in refused("s3://bucket/p", keys.url, project)
 
 
 def test_missing_bucket(project: Path, keys: S3) -> None:

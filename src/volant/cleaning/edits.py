@@ -42,6 +42,23 @@ def move(spans: Iterable[Span], edits: Sequence[Edit]) -> list[Span]:
     return [span for span in moved if span.start < span.end]
 
 
+def inverse(edits: Sequence[Edit]) -> list[Edit]:
+    """Return the edits that lead back from the new text to the old one.
+
+    Example:
+        >>> move(move([Span(4, 9, "city")], [Edit(0, 3, 0)]), inverse([Edit(0, 3, 0)]))
+        [Span(start=4, end=9, label='city')]
+    """
+    back = []
+    shift = 0
+    for edit in edits:
+        start = edit.start + shift
+        removed = edit.end - edit.start
+        back.append(Edit(start, start + edit.length, removed))
+        shift += edit.length - removed
+    return back
+
+
 def align(old: str, new: str) -> list[Edit]:
     """Edits from one text to the other, found by comparing words, then characters of what lies between.
 

@@ -1,4 +1,4 @@
-"""The `volant` command: verbs only, a file for each group of them."""
+"""The `volant` command: commands only, one file for each topic."""
 
 from volant.cli import data, iterate, predict, project, service, versions
 from volant.cli.app import app

@@ -1,4 +1,7 @@
-"""The `volant` command and what its verbs share. Heavy imports stay inside the verbs: `--help` answers at once."""
+"""The `volant` command and the parts that its commands share.
+
+Heavy imports stay inside the commands, so that `--help` answers at once.
+"""
 
 import gc
 from collections.abc import Iterable
@@ -13,10 +16,10 @@ from volant.workspace.terminal import Console
 
 
 class Verbs(TyperGroup):
-    """Shows an error of the user's as a message, exit code 2; a disk that takes no more too, exit code 1."""
+    """The group of commands: errors of the user are messages (exit code 2), and so are those of a full disk (1)."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except (VolantError, FileNotFoundError, ModuleNotFoundError) as error:
@@ -30,7 +33,7 @@ class Verbs(TyperGroup):
             raise typer.Exit(1) from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the verbs by group: typer does so by rich, whose Markdown alone takes as long to import as all else."""
+        """List the commands by panel: typer uses rich, whose Markdown alone takes as long to import as all the rest."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
             verb: Any = self.get_command(ctx, name)
@@ -42,15 +45,15 @@ class Verbs(TyperGroup):
 
 
 class Listing(TyperGroup):
-    """`volant datasets FLYWHEEL` lists: a first word that is no sub-command is the flywheel's name."""
+    """A group whose default is `list`: in `volant datasets FLYWHEEL`, the first word is the flywheel's name."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Put `list` before a first word that is no command."""
+        """Put `list` before a first word that is not a command."""
         return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
 
 
 def require_known(name: str, others: Iterable[str] = ()) -> None:
-    """Refuse the name of a flywheel that is neither live nor among others that are known.
+    """Refuse the name of a flywheel that is neither live nor in `others`.
 
     Raises:
         VolantError: With the nearest name, and those that there are.

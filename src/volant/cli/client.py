@@ -23,7 +23,7 @@ class TooMuchError(VolantError):
 
 
 def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | None = None) -> Iterator[dict[str, Any]]:
-    """Send texts, a hundred at a time; yields each one's answer with its text, model and version, in their order.
+    """Send texts, a hundred at a time, and yield the prediction of each with its text, model and version, in order.
 
     A service that takes fewer in a request gets half as many, and so on.
 
@@ -37,7 +37,7 @@ def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | N
         VolantError: If there is no service, or it refuses; says why.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise VolantError(f"--url {url} is no address. Give one such as http://localhost:3000.")
+        raise VolantError(f"--url {url} is not a valid address. Give one such as http://localhost:3000.")
     waiting, size = iter(texts), TEXTS
     while some := list(islice(waiting, size)):
         try:

@@ -1,4 +1,4 @@
-"""Verbs of the lake's datasets: bring rows in, list what is there, take one out of use."""
+"""The commands of datasets and feedback: add, list, take out of use."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -34,14 +34,14 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     split: Annotated[str, typer.Option(help="Side of the rows: train or test.")],
     called: Annotated[str | None, typer.Option("--name", help="Name of the dataset; the file's if left out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; change nothing.")] = False,
-    max_bad: Annotated[int, typer.Option(min=0, help="Bad rows that are left out without refusing the file.")] = 0,
+    max_bad: Annotated[int, typer.Option(min=0, help="Bad rows that are skipped without refusing the file.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Write bad rows beside the file, add the rest.")] = False,
     new_labels: Annotated[
-        bool, typer.Option("--new-labels", help="Accept labels that the flywheel doesn't know.")
+        bool, typer.Option("--new-labels", help="Accept labels that the flywheel doesn't have yet.")
     ] = False,
-    text: Annotated[str | None, typer.Option(help="Column that holds the text; found if left out.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column or manifest attribute of the label; found.")] = None,
-    separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell; '|'.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column that holds the text; detected if left out.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column or manifest attribute of the label; detected.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Separator of the labels in a cell, such as '|'.")] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     quote: Quote = None,
@@ -50,7 +50,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring labelled rows into the lake, as one validated, immutable dataset."""
+    """Add labelled rows to the lake, as one validated, immutable dataset."""
     from dataclasses import asdict
 
     from volant.datasets.ingest.ingest import Options
@@ -77,14 +77,15 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from volant.datasets import catalogue, overview
+    from volant.workspace.paths import lake
 
     found, used = catalogue.cards(name), None
-    if not (Path("data") / name / "lake").exists():  # one that is live no more keeps its datasets
+    if not lake(name).exists():  # one that is live no more keeps its datasets
         require_known(name)
     try:
         used = versions_using(name)
     except VolantError as error:  # a registry that is down hides nothing of the lake
-        said = f"Which versions used them is not known: {error}"
+        said = f"The versions that used them are not available: {error}"
         Console(stderr=True).print(said, style="yellow", markup=False, highlight=False)
     if as_json:
         versions = [None if used is None else used.get(card.name, []) for card in found]
@@ -97,11 +98,11 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
 @datasets.command()
 def remove(
     name: Name,
-    dataset: Annotated[str, typer.Argument(help="Its name, as `volant datasets FLYWHEEL` lists it.")],
-    reason: Annotated[str, typer.Option(help="Why it is not to be used any more.")],
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset, as `volant datasets FLYWHEEL` lists it.")],
+    reason: Annotated[str, typer.Option(help="Why it must not be used any more.")],
     as_json: AsJson = False,
 ) -> None:
-    """Mark a dataset unused: the next iteration leaves it out; its rows and history stay."""
+    """Mark a dataset unused: the next iteration excludes it; its rows and history stay."""
     from dataclasses import asdict
 
     from volant import config
@@ -118,10 +119,10 @@ def remove(
 
 
 def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] | None:
-    """Dataset to the versions that were trained or tested on it; None where there is no registry to ask.
+    """Map each dataset to the versions that were trained or tested on it; None without a registry.
 
     Raises:
-        VolantError: If there is one, and it can't be asked.
+        VolantError: If there is one, and it can't be read.
     """
     from volant.tracking.stores import known
 
@@ -139,7 +140,7 @@ def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] |
 
 feedback = typer.Typer(
     cls=Listing,
-    help="List what users said of answers (volant feedback NAME), accept it or reject it.",
+    help="List the feedback of users (volant feedback NAME), accept it or reject it.",
     no_args_is_help=True,
 )
 app.add_typer(feedback, name="feedback", rich_help_panel="Data")
@@ -169,8 +170,12 @@ def list_feedback(
 @feedback.command()
 def accept(
     name: Name,
-    ids: Annotated[list[str] | None, typer.Argument(help="Of feedback; none: what was accepted before.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="The right label, instead of the client's; repeat.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids of feedback; without any: what was accepted before.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="The correct label, instead of the client's; repeatable.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Accept feedback; all that is accepted becomes a TRAIN dataset, and ground truth in the lake."""
@@ -196,10 +201,10 @@ def accept(
 @feedback.command()
 def reject(
     name: Name,
-    ids: Annotated[list[str], typer.Argument(help="Of feedback, as `volant feedback FLYWHEEL` lists them.")],
+    ids: Annotated[list[str], typer.Argument(help="Ids of feedback, as `volant feedback FLYWHEEL` lists them.")],
     as_json: AsJson = False,
 ) -> None:
-    """Reject feedback: no model learns from it, and no quorum brings the same back."""
+    """Reject feedback: no model is trained on it, and no quorum accepts the same again."""
     from dataclasses import asdict
 
     from volant.service.feedback import review, table

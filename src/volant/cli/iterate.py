@@ -1,30 +1,34 @@
-"""Verbs of what would help: where a flywheel stands to gain, and which texts to label next."""
+"""The commands of an iteration: iterate, what would help next, which texts to label next."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from volant.cli.app import AsJson, app
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line, plain
 
+if TYPE_CHECKING:
+    from volant import flywheel
 
-@app.command("next", rich_help_panel="The turn")
+
+@app.command("next", rich_help_panel="Iterate")
 def next_(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
-    """Show what would help next: more data, mended labels, weak spots (reports/NAME/next.md)."""
+    """Show what would help next: more data, corrected labels, weak spots (reports/NAME/next.md)."""
     from rich.markdown import Markdown
 
     from volant import config
     from volant.flywheel import advice as learning
 
     flywheel = config.flywheel(name)
-    with Console(stderr=True).status(f"finding out what would help {name}"):
+    with Console(stderr=True).status(f"analysing what would help {name}"):
         advice = learning.learn(name, flywheel)
     if as_json:
         print(json_line(advice.to_json()))  # noqa: T201
         return
-    path = Path("reports") / name / "next.md"
+    path = paths.reports(name) / "next.md"
     console = Console()
     console.print(Markdown(plain(path.read_text(encoding="utf-8"))))
     console.print(f"{path}", style="dim", markup=False)
@@ -46,37 +50,39 @@ def suggest(
 
     refuse_existing(out)
     flywheel = config.flywheel(name)
-    with Console(stderr=True).status(f"answering {pool}"):
+    with Console(stderr=True).status(f"predicting {pool}"):
         found = learning.suggest(name, flywheel, pool, count, column)
     write_suggested(found, out)
     if as_json:
         print(json_line({**found.to_json(), "out": str(out)}))  # noqa: T201
         return
-    drawn = f"{found.answered:,} of its texts answered, {found.known:,} known already, {found.twins:,} twins left out"
+    removed = f"{found.known:,} already known, {found.twins:,} near-duplicates removed"
     lines = [
-        f"{pool}: {found.pool:,} rows; {drawn}.",
+        f"{pool}: {found.pool:,} rows; {found.answered:,} of its texts predicted, {removed}.",
         f"{out}: {len(found.rows):,} texts to label. Fill in the column `label`, then:",
         f"  volant ingest {name} {out} --split train",
     ]
     Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command(rich_help_panel="The turn")
-def iterate(
+@app.command(rich_help_panel="Iterate")
+def iterate(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A live flywheel.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides for this turn.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides for this iteration.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would run.")] = False,
     from_version: Annotated[
-        int | None, typer.Option(help="Start from the weights of this version; 0: from the encoder's own again.")
+        int | None, typer.Option(help="Start from the weights of this version; 0: from the encoder's own.")
     ] = None,
-    advice: Annotated[bool, typer.Option(help="Also find out what would help next (reports/NAME/next.md).")] = True,
+    first: Annotated[
+        str | None, typer.Option(help="Without a version yet: iterate with this quick model first, such as linear.")
+    ] = None,
+    advice: Annotated[bool, typer.Option(help="Also report what would help next (reports/NAME/next.md).")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """One turn: train and evaluate what is new, gate, register, promote. Exit code 3: the gate said no."""
+    """Run one iteration: train and evaluate what is new, gate, register, promote. Exit code 3: the gate failed."""
     from volant import flywheel
     from volant.config import model_choice
-    from volant.evaluation.results import read_results, show_next, show_results
-    from volant.flywheel.show import show_plan, show_turn
+    from volant.flywheel.show import show_plan
 
     console = Console(stderr=as_json)
     given = model_choice.expand(overrides or [])
@@ -86,22 +92,34 @@ def iterate(
         turn = flywheel.plan(name, given)
         show_plan(turn, console)
     else:
-        turn = flywheel.iterate(name, given, planned=lambda turn: show_plan(turn, console), start=from_version)
-        if advice and turn.case != "nothing":
-            _advise(name, console)
-        if turn.ran.executed or turn.ran.restored:
-            show_results(name, read_results(name), console)
-        show_turn(turn, console)
-        if turn.case == "first":
-            show_next(name, console)
+        if first and flywheel.needs_first(name, given):
+            _run(name, [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *given], None, console)
+        turn = _run(name, given, from_version, console, advice)
     if as_json:
         print(json_line(turn.to_json()))  # noqa: T201
     if turn.outcome == "rejected":
         raise typer.Exit(3)
 
 
+def _run(name: str, overrides: list[str], start: int | None, console: Console, advice: bool = False) -> "flywheel.Turn":
+    """Run an iteration, and show its plan, its results and its decision."""
+    from volant import flywheel
+    from volant.evaluation.results import read_results, show_next, show_results
+    from volant.flywheel.show import show_plan, show_turn
+
+    turn = flywheel.iterate(name, overrides, planned=lambda turn: show_plan(turn, console), start=start)
+    if advice and turn.case != "nothing":
+        _advise(name, console)
+    if turn.ran.executed or turn.ran.restored:
+        show_results(name, read_results(name), console)
+    show_turn(turn, console)
+    if turn.case == "first":
+        show_next(name, console)
+    return turn
+
+
 def _advise(name: str, console: Console) -> None:
-    """What would help next; the turn is done and stands whatever becomes of this."""
+    """Write what would help next; the iteration is complete whether or not this succeeds."""
     from volant import config
     from volant.flywheel.advice import learn
 
@@ -109,5 +127,5 @@ def _advise(name: str, console: Console) -> None:
         with console.status("looking for what would help next"):
             learn(name, config.flywheel(name))
         console.print(f"What would help next: reports/{name}/next.md", highlight=False)
-    except Exception as error:  # whatever becomes of it, the turn is done and is to be told
-        console.print(f"No advice: {error}", style="yellow", markup=False, highlight=False)
+    except Exception as error:  # whatever becomes of it, the iteration is complete and is to be reported
+        console.print(f"Advice is not available: {error}", style="yellow", markup=False, highlight=False)

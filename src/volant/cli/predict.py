@@ -1,4 +1,4 @@
-"""The verb of a batch job without a server."""
+"""The commands of prediction: texts, files, and the last evaluation."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ from volant.cli.app import AsJson, app
 from volant.cli.reading import Delimiter, Encoding, Escape, FileFormat, Header, Quote
 from volant.cli.versions import opened
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ PLACE = "A path, or s3://BUCKET/KEY."
 @app.command(rich_help_panel="Service")
 def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle, such as models/NAME.")],
-    file: Annotated[str, typer.Argument(help=f"CSV, TSV, JSON, Parquet or one text a line. {PLACE}")],
-    out: Annotated[str, typer.Option(help=f"Where answers go: JSON Lines, in order, with line numbers. {PLACE}")],
+    file: Annotated[str, typer.Argument(help=f"CSV, TSV, JSON, Parquet or one text per line. {PLACE}")],
+    out: Annotated[str, typer.Option(help=f"Where predictions go: JSON Lines, in order, with line numbers. {PLACE}")],
     column: Annotated[
         str | None, typer.Option(help="Column or key that holds the text; the flywheel's own, or text, if left out.")
     ] = None,
@@ -40,7 +41,7 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer every document of a file, as a batch job of the service does; run again, it goes on where it stopped."""
+    """Predict every document of a file, as a batch job of the service does; run again, it resumes where it stopped."""
     from dataclasses import asdict
 
     from volant.bundle.batch.predicting import tell
@@ -60,21 +61,21 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         print(json_line(asdict(done)))  # noqa: T201
     else:
         resumed = f" ({done.resumed:,} by an earlier run)" if done.resumed else ""
-        Console().print(f"{done.rows:,} documents answered{resumed}: {done.out}", highlight=False)
+        Console().print(f"{done.rows:,} documents predicted{resumed}: {done.out}", highlight=False)
 
 
 def _found(name: str, version: str | None) -> "tuple[Bundle, str | None, str]":
-    """The bundle that answers, its version if it is registered, and what is said of it."""
+    """Return the bundle to predict with, its version if it is registered, and a sentence on which it is."""
     from volant.bundle.batch.predicting import load
     from volant.bundle.bundle import Bundle
 
     registered = _registered(name, version) if version else _champion(name)
     if registered is None:
         bundle = load(name)
-        return bundle, None, f"Answered by the bundle in {bundle.folder}, which is no registered version."
+        return bundle, None, f"Predictions by the bundle in {bundle.folder}, which is not a registered version."
     folder, number = registered
-    what = "the champion" if version in (None, "champion") else "as asked for"
-    return Bundle.load(folder), str(number), f"Answered by {name} version {number}, {what}."
+    what = "the champion" if version in (None, "champion") else "as requested"
+    return Bundle.load(folder), str(number), f"Predictions by {name} version {number}, {what}."
 
 
 def _registered(name: str, version: str) -> tuple[Path, int]:
@@ -84,7 +85,7 @@ def _registered(name: str, version: str) -> tuple[Path, int]:
 
 
 def _champion(name: str) -> tuple[Path, int] | None:
-    """The active version of a flywheel, as a job of the service has; None where there is none."""
+    """Return the champion of a flywheel, as a job of the service does; None where there is none."""
     from volant.tracking.existing import registry
     from volant.tracking.stores import known
 
@@ -97,17 +98,17 @@ def _champion(name: str) -> tuple[Path, int] | None:
     except ModuleNotFoundError:  # a service alone has no MLflow
         return None
     except VolantError as error:
-        raise VolantError(f"{error} Or give models/{name}, for the bundle there.") from error
+        raise VolantError(f"{error} Or give models/{name}, to use the bundle there.") from error
 
 
-@app.command(rich_help_panel="The turn")
+@app.command(rich_help_panel="Iterate")
 def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="A flywheel, or the folder of a bundle.")],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts to answer.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to predict.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="CSV, TSV, JSON Lines, Parquet or text (a line each) to answer, also .gz")
+        Path | None, typer.Option(help="CSV, TSV, JSON Lines, Parquet or text (one per line) to predict, also .gz")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the answers go: .jsonl, .csv or .parquet")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the predictions go: .jsonl, .csv or .parquet")] = None,
     column: Annotated[
         str | None, typer.Option(help="Column of --file that holds the text; the flywheel's own, or text, if left out.")
     ] = None,
@@ -120,7 +121,7 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer texts, or every row of a file, with a trained bundle."""
+    """Predict texts, or every row of a file, with a trained bundle."""
     from volant.bundle.batch import predicting
     from volant.sources.formats.options import Options
 
@@ -128,14 +129,14 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
     if file is not None and (texts or as_json):
         raise VolantError(
-            f"--file {file} takes neither texts beside it nor --json. Put the texts into the file; --out FILE.jsonl "
+            f"--file {file} can't be combined with texts or --json. Put the texts into the file; --out FILE.jsonl "
             "writes JSON."
         )
     written = Options(encoding, delimiter, quote, escape, header, form)
     of_file = {"--out": out, "--column": column} | {f"--{name}": value for name, value in asdict(written).items()}
     if file is None and (given := [f"{option} {value}" for option, value in of_file.items() if value is not None]):
         raise VolantError(
-            f"{given[0]} goes with a --file. Put the texts into one (.txt: a line each), or leave the option out."
+            f"{given[0]} needs --file. Put the texts into a file (.txt: one per line), or leave the option out."
         )
     bundle = predicting.load(name)
     if file is not None:
@@ -144,12 +145,12 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         predicting.predict_texts(bundle, texts or (), all_scores=all_scores, as_json=as_json)
 
 
-@app.command(rich_help_panel="The turn")
+@app.command(rich_help_panel="Iterate")
 def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: AsJson = False) -> None:
-    """Show what the last evaluation found, and what to try next."""
+    """Show the last evaluation, and what to try next."""
     from volant.evaluation.results import read_results, show_next, show_results
 
-    if not (Path("reports") / name).exists():
+    if not paths.reports(name).exists():
         require_known(name)
     found = read_results(name)
     if as_json:

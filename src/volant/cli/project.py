@@ -1,4 +1,4 @@
-"""Verbs of the project: its config, its flywheels, its lake, its sweeps."""
+"""The commands of the project: config, flywheels, lake, sweeps."""
 
 from typing import Annotated
 
@@ -9,13 +9,13 @@ from volant.cli.reading import Delimiter, Encoding, Escape, Header, Quote, Where
 from volant.workspace.terminal import Console, json_line
 
 sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
-app.add_typer(sweep, name="sweep", rich_help_panel="The project")
+app.add_typer(sweep, name="sweep", rich_help_panel="Project")
 
 
-@app.command(rich_help_panel="The project")
+@app.command(rich_help_panel="Project")
 def params(
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides: flywheels.reviews.seed=7")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only check that params.yaml is what conf/ says.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check that params.yaml matches conf/.")] = False,
 ) -> None:
     """Compose conf/ into params.yaml."""
     from volant.config import compose
@@ -34,16 +34,19 @@ def params(
     print("params.yaml written." if changed else "params.yaml is up to date.")  # noqa: T201
 
 
-@app.command(rich_help_panel="The project")
+@app.command(rich_help_panel="Project")
 def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="Name of the flywheel: letters, digits, - and _")],
     data: Annotated[str, typer.Option(help="Labelled rows: CSV, TSV, JSON Lines or Parquet, also .gz or s3://")],
-    text: Annotated[str | None, typer.Option(help="Column that holds the text; found if left out.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column that holds the text; detected if left out.")] = None,
     label: Annotated[
-        str | None, typer.Option(help="Column that holds the label; or several of 0 and 1, such as toxic,rude; found.")
+        str | None,
+        typer.Option(help="Column that holds the label; or several of 0 and 1, such as toxic,rude; detected."),
     ] = None,
-    separator: Annotated[str | None, typer.Option(help="What stands between the labels of a cell, such as '|'")] = None,
-    test: Annotated[str | None, typer.Option(help="A test file of the same form; cut from --data if left out.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Separator of the labels in a cell, such as '|'")] = None,
+    test: Annotated[
+        str | None, typer.Option(help="A test file of the same form; split from --data if left out.")
+    ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     quote: Quote = None,
@@ -53,7 +56,7 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     force: Annotated[bool, typer.Option("--force", help="Replace a flywheel of this name.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a flywheel from your own file, and make it live."""
+    """Create a flywheel from your own file, and make it live."""
     from dataclasses import asdict
 
     from volant.config.compose import write_params
@@ -79,7 +82,7 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         show_report(report)
 
 
-@app.command(rich_help_panel="The project")
+@app.command(rich_help_panel="Project")
 def flywheels(as_json: AsJson = False) -> None:
     """List the live flywheels and those that one line would make live."""
     from dataclasses import asdict
@@ -93,14 +96,14 @@ def flywheels(as_json: AsJson = False) -> None:
         listing.show_flywheels(listed)
 
 
-@app.command(rich_help_panel="The project")
+@app.command(rich_help_panel="Project")
 def lake(
     target: Annotated[
         str | None, typer.Argument(help="s3://bucket/prefix, or a folder; left out: show and check.")
     ] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Address of an S3 server that isn't Amazon's.")] = None,
 ) -> None:
-    """Show where data, models and runs are kept, or move that place."""
+    """Show where data, models and runs are stored, or change that place."""
     from volant.workspace import lake as lakes
 
     Console().print(lakes.command(target, endpoint_url), highlight=False)
@@ -112,7 +115,7 @@ def sweep_apply(
     study: Annotated[str | None, typer.Option(help="This study instead of the flywheel's newest.")] = None,
     trial: Annotated[int | None, typer.Option(help="This trial instead of the best.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Even if the model in place has a better validation score.")
+        bool, typer.Option("--force", help="Even if the present model has a better validation score.")
     ] = False,
 ) -> None:
     """Write the best trial of the last sweep back into conf/, so that `make repro` trains it."""

@@ -1,4 +1,4 @@
-"""Verbs around the service: package it, ask it."""
+"""The commands of the service: package it, send it requests."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +15,11 @@ from volant.workspace.terminal import Console, json_line
 
 @app.command(rich_help_panel="Service")
 def package(
-    names: Annotated[list[str], typer.Argument(help="Flywheels whose active versions go in.")],
+    names: Annotated[list[str], typer.Argument(help="Flywheels whose champions are packaged.")],
     version: Annotated[str, typer.Option(help="Another version: a number, or challenger.")] = "champion",
-    ui: Annotated[bool, typer.Option("--ui", help="With the pages for people: 12 packages, 200 MB more.")] = False,
+    ui: Annotated[bool, typer.Option("--ui", help="With the web UI: 12 packages, 200 MB more.")] = False,
     extras: Annotated[
-        list[str] | None, typer.Option("--with", help="Also s3 (a lake there), otel, azure (tracing); repeat.")
+        list[str] | None, typer.Option("--with", help="Also s3 (a lake there), otel, azure (tracing); repeatable.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +46,7 @@ def package(
 @app.command(rich_help_panel="Service")
 def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     texts: Annotated[list[str] | None, typer.Argument(help="Texts to send.")] = None,
-    url: Annotated[str, typer.Option(help="Where the service runs.")] = "http://localhost:3000",
+    url: Annotated[str, typer.Option(help="URL of the service.")] = "http://localhost:3000",
     model: Annotated[str | None, typer.Option(help="A deployed name; not needed if there is only one.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Send the rows of a file: CSV, TSV, JSON lines, text.")] = None,
     column: Annotated[str, typer.Option(help="Column of --csv that holds the text.")] = "text",
@@ -55,7 +55,7 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     quote: Quote = None,
     escape: Escape = None,
     header: Header = None,
-    token: Annotated[str | None, typer.Option(envvar="VOLANT_TOKEN", help="If the service asks for one.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="VOLANT_TOKEN", help="If the service requires one.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send texts to a running service, and show its predictions."""

@@ -1,4 +1,4 @@
-"""Verbs of the registry: versions, who let them become active, and what was active when."""
+"""The commands of the registry: versions, decisions about them, and the champion at each time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="A flywheel.")]
 Number = Annotated[str, typer.Argument(help="A version's number, or champion or challenger.")]
-Note = Annotated[str, typer.Option(help="Why; kept for good.")]
+Note = Annotated[str, typer.Option(help="Why; stored in the ledger.")]
 
 
 @contextmanager
 def opened(*names: str) -> "Iterator[Registry]":
-    """The registry, for flywheels that it or the config knows: one that is live no more keeps its versions.
+    """Open the registry for flywheels that it or the config has: one that is not live any more keeps its versions.
 
     Raises:
         VolantError: If there is no such flywheel, or the registry is down.
@@ -76,34 +76,34 @@ def versions(name: Name, as_json: AsJson = False) -> None:
 
 @app.command(rich_help_panel="Versions")
 def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
-    """Let a version become the active one."""
+    """Approve a version, so that it may become the champion."""
     with opened(name) as found:
         version = found.approve(name, found.number(name, number), note)
-    _decided(version, f"Make it active with `volant promote {name} {version.number}`.", as_json)
+    _decided(version, f"Promote it with `volant promote {name} {version.number}`.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
 def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
-    """Keep a version from becoming the active one."""
+    """Reject a version, so that it can't become the champion."""
     with opened(name) as found:
         version = found.reject(name, found.number(name, number), note)
-    _decided(version, f"`volant approve {name} {version.number}` takes that back.", as_json)
+    _decided(version, f"`volant approve {name} {version.number}` reverses that.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
 def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
-    """Make an approved version the active one."""
+    """Make an approved version the champion."""
     with opened(name) as found:
         version = found.promote(name, found.number(name, number))
-    _decided(version, f"`volant rollback {name}` goes back.", as_json)
+    _decided(version, f"`volant rollback {name}` restores the champion before it.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
 def rollback(name: Name, as_json: AsJson = False) -> None:
-    """Make the version active again that was active before."""
+    """Restore the champion before the present one."""
     with opened(name) as found:
         version = found.rollback(name)
-    _decided(version, f"`volant history {name}` says what was active when.", as_json)
+    _decided(version, f"`volant history {name}` shows the champion at each time.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
@@ -112,7 +112,7 @@ def best(
     metric: Annotated[str, typer.Option(help="Any metric that was logged, such as val_f1_weighted.")],
     as_json: AsJson = False,
 ) -> None:
-    """The best version by a metric, and the run that is better, if one became no version."""
+    """Show the best version by a metric, and a better run, if one became no version."""
     from volant.tracking.tables import show_best
 
     with opened(name) as registered:
@@ -125,7 +125,7 @@ def best(
 
 @app.command(rich_help_panel="Versions")
 def show(name: Name, number: Number, as_json: AsJson = False) -> None:
-    """Where a version comes from: data, commit, config, run, metrics, approvals."""
+    """Show where a version comes from: data, commit, config, run, metrics, approvals."""
     from dataclasses import asdict
 
     from volant.tracking.tables import show_version
@@ -145,10 +145,10 @@ def diff(
     name: Name,
     first: Number,
     second: Number,
-    texts: Annotated[int, typer.Option(min=0, help="How many of the texts that are answered differently.")] = 20,
+    texts: Annotated[int, typer.Option(min=0, help="How many of the texts that are predicted differently.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """What differs between two versions: metrics, config, data, and the texts answered differently."""
+    """Show what differs between two versions: metrics, config, data, and the texts predicted differently."""
     from volant.tracking.difference import difference
     from volant.tracking.tables import show_difference
 
@@ -164,10 +164,12 @@ def diff(
 @app.command(rich_help_panel="Versions")
 def history(
     name: Name,
-    at: Annotated[str | None, typer.Option(help="A time, such as 2025-03-01T12:00 (UTC): what was active?")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="A time, such as 2025-03-01T12:00 (UTC): show the champion then.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What was decided about versions, by whom and when; checked for tampering."""
+    """Show the decisions about versions, by whom and when; checked for tampering."""
     from dataclasses import asdict
 
     from volant.tracking.tables import show_history
@@ -184,11 +186,11 @@ def history(
     show_history(entries, Console())
     then = "now" if moment is None else f"at {moment.isoformat(timespec='seconds')}"
     if active is None:
-        print(f"Nothing is active {then}." if moment is None else f"Nothing was active {then}.")  # noqa: T201
+        print(f"There is no champion {then}." if moment is None else f"There was no champion {then}.")  # noqa: T201
         return
     who = f"approved by {approved[-1].by}, " if approved else ""
     origin = f"trained on data {active.data[:8]} by commit {active.commit[:8]}"
-    print(f"Active {then}: version {active.version}, {who}{origin}.")  # noqa: T201
+    print(f"Champion {then}: version {active.version}, {who}{origin}.")  # noqa: T201
 
 
 def _decided(version: "Version", hint: str, as_json: bool) -> None:
@@ -207,5 +209,7 @@ def _time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise VolantError(f"--at {text} is no time. Give one such as 2025-03-01T12:00 or 2025-03-01.") from error
+        raise VolantError(
+            f"--at {text} is not a valid time. Give one such as 2025-03-01T12:00 or 2025-03-01."
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from volant.errors import VolantError, did_you_mean
+from volant.workspace.paths import CONF
 
-CONF = Path("conf")
 STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
@@ -84,7 +84,7 @@ def _names(model: Any, path: list[str]) -> list[str]:
 
 
 def message(dotted: str, value: Any, allowed: str, hint: str = "", kind: str = "value") -> str:
-    """Return what is said of a key that is wrong: where it stands, what was given, what is allowed.
+    """Return the message on a wrong key: its file, its value, what is allowed.
 
     Args:
         dotted: The key.

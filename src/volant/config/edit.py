@@ -51,7 +51,7 @@ def with_line(config: str, name: str) -> str:
 
 
 def _end(lines: Sequence[str], start: int) -> int:
-    """Where the list ends: at the next key of the top level."""
+    """Return where the list ends: at the next key of the top level."""
     return next((i for i in range(start + 1, len(lines)) if re.match(r"[^\s#-]", lines[i])), len(lines))
 
 
@@ -104,5 +104,5 @@ def with_labels(conf: str, labels: Sequence[str]) -> str | None:
 
 
 def _escaped(label: str) -> str:
-    r"""As OmegaConf reads it: backslashes before `${` are escapes."""
+    r"""Escape for OmegaConf, which reads backslashes before `${` as escapes."""
     return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", label)

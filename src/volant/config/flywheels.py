@@ -18,7 +18,7 @@ ROWS = ("dataset", "id", "label", "labels", "text")  # columns that rows have of
 
 @dataclass(frozen=True, config=STRICT)
 class Split:
-    """How rows are cut: shares of what the source leaves open, and what must stay on one side.
+    """The split of rows: shares of what the source leaves open, and what must stay on one side.
 
     Attributes:
         test: Share of rows for test where the source publishes none.
@@ -39,7 +39,7 @@ class Split:
 
 @dataclass(frozen=True, config=STRICT)
 class Evaluation:
-    """What evaluation reports beside the whole: slices by source column, bootstrap samples, worst errors."""
+    """The parts of an evaluation: slices by source column, bootstrap samples, worst errors."""
 
     slices: list[str] = Field(default_factory=list)
     bootstrap_samples: int = Field(default=1000, ge=100)
@@ -48,14 +48,14 @@ class Evaluation:
 
 @dataclass(frozen=True, config=STRICT)
 class Gate:
-    """What a new version must meet before it may become the active one; null: not asked.
+    """The requirements on a new version before it may become the champion; null: not required.
 
     Attributes:
         min: Metric to the lowest test score that is accepted.
         require: `not_worse` than the champion on the same rows: a loss over `margin` is excluded; or `better`.
         margin: How much of the flywheel's metric counts as nothing.
         confidence: That no version passes wrongly, over all comparisons until one is shown to be better.
-        max_label_drop: How much F1 of one label may fall against the active version.
+        max_label_drop: How much F1 of one label may fall against the champion.
         max_slice_drop: How much the metric may fall on one slice of the test rows.
         min_support: Labels and slices with fewer test rows are reported, and decide nothing.
         max_size_mb: Largest bundle.
@@ -106,7 +106,7 @@ def load(params: Path = PARAMS) -> Config:
 
     Raises:
         VolantError: If the file is missing, or a key is unknown, missing or of the wrong type; names the file in
-            `conf/` to mend, the dotted key, the value given, what is allowed and the nearest valid name.
+            `conf/` to fix, the dotted key, the value given, what is allowed and the nearest valid name.
     """
     if not params.exists():
         raise VolantError(f"{params} does not exist here. Run volant in the project's root; `volant params` makes it.")
@@ -114,25 +114,25 @@ def load(params: Path = PARAMS) -> Config:
 
 
 def read_params(params: Path = PARAMS) -> Any:
-    """The tree of `params.yaml`, unchecked.
+    """Return the tree of `params.yaml`, unchecked.
 
     Raises:
-        VolantError: If it is no YAML, as in the middle of a merge; names the line.
+        VolantError: If it is not valid YAML, as in the middle of a merge; names the line.
     """
     try:
         text = params.read_text(encoding="utf-8")
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise VolantError(
-            f"{params} is not valid YAML ({trouble(params, error)}). `volant params` writes it anew."
+            f"{params} is not valid YAML ({trouble(params, error)}). `volant params` writes it again."
         ) from error
     if not isinstance(tree, dict):
-        raise VolantError(f"{params} holds no flywheels. `volant params` writes it anew.")
+        raise VolantError(f"{params} holds no flywheels. `volant params` writes it again.")
     return tree
 
 
 def trouble(path: Path, error: Exception) -> str:
-    """Where a file is no YAML: the line of a merge conflict if there is one, else what the parser says."""
+    """Return where a file is not valid YAML: the line of a merge conflict, else the parser's message."""
     lines = path.read_bytes().splitlines()
     marks = (b"<<<<<<<", b"=======", b">>>>>>>")
     if number := next((n for n, line in enumerate(lines, 1) if line.startswith(marks)), 0):
@@ -192,7 +192,7 @@ def _check_kind(flywheel: Flywheel, key: str) -> None:
 
 
 def flywheel(name: str, config: Config | None = None) -> Flywheel:
-    """The live flywheel of that name.
+    """Return the live flywheel of that name.
 
     Raises:
         VolantError: If no live flywheel has it; lists those that are live.

@@ -1,4 +1,4 @@
-"""Which flywheels are live and which are only there, read from the YAML itself: composing takes seconds."""
+"""The live flywheels and the others, read from the YAML itself: composing takes seconds."""
 
 import re
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from volant.errors import VolantError
 from volant.rendering.table import Column, Table
+from volant.workspace.paths import CONF
 from volant.workspace.terminal import Console
 
 LIVE = re.compile(r"flywheel@flywheels\.([\w-]+)")
@@ -33,7 +34,7 @@ def flywheels(root: Path = Path()) -> list[Listed]:
     Raises:
         VolantError: If `root` is not a project, or a conf file is not YAML.
     """
-    folder = root / "conf" / "flywheel"
+    folder = root / CONF / "flywheel"
     live = live_flywheels(root)
     idle = sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in live.values())
     listed = [_listed(name, folder / f"{stem}.yaml", True) for name, stem in live.items()]
@@ -43,7 +44,7 @@ def flywheels(root: Path = Path()) -> list[Listed]:
 def live_flywheels(root: Path) -> dict[str, str]:
     """Name to conf file (without .yaml) of each flywheel in the defaults list of conf/config.yaml."""
     live = {}
-    for entry in read_yaml(root / "conf" / "config.yaml").get("defaults", []):
+    for entry in read_yaml(root / CONF / "config.yaml").get("defaults", []):
         for key, value in entry.items() if isinstance(entry, dict) else ():
             if found := LIVE.fullmatch(str(key)):
                 live[found[1]] = str(value)

@@ -1,4 +1,4 @@
-"""Which model a flywheel's conf file chooses, and the overrides in Hydra's grammar that choose another one.
+"""The model that a flywheel's conf file chooses, and the overrides in Hydra's grammar for another one.
 
 A flywheel's own `model:` keys belong to the family that it chooses; in another one, they are unknown.
 """

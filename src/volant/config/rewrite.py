@@ -1,4 +1,4 @@
-"""A flywheel's conf file with other settings: whatever is not set anew keeps its bytes, comments included."""
+"""A flywheel's conf file with other settings: all other lines keep their bytes, comments included."""
 
 import re
 from collections.abc import Mapping, Sequence

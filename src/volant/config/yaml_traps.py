@@ -34,7 +34,7 @@ def check_traps(folder: Path) -> None:
 
 
 def _traps(node: yaml.Node | None, within: str = "") -> Iterator[str]:
-    """What is wrong in a tree, a sentence each; `within` is the key of labels or values that it stands under."""
+    """Yield a sentence for each trap in a tree; `within` is the key of labels or values that it is under."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
@@ -50,7 +50,7 @@ def _traps(node: yaml.Node | None, within: str = "") -> Iterator[str]:
 
 
 def _read_as(node: yaml.ScalarNode) -> str | None:
-    """What a scalar is read as, where that isn't what is written; None where it is."""
+    """Return how YAML reads a scalar, where that isn't what is written; else None."""
     if (
         node.style is not None or node.value in ("", "null", "~") or "${" in node.value
     ):  # quoted, nothing, or a reference

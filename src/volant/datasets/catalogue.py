@@ -1,4 +1,4 @@
-"""Which datasets a flywheel's lake holds, and their rows. A dataset exists if, and only if, its card does."""
+"""The datasets in a flywheel's lake, and their rows. A dataset exists if, and only if, its card does."""
 
 import json
 from dataclasses import asdict
@@ -10,13 +10,14 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.files import read_table, sha256, write_text
 from volant.workspace.paths import SIDES, Side, checked, home
 
 
 @dataclass(frozen=True, config=STRICT)
 class Card:
-    """What is known of one dataset, kept as JSON beside its rows.
+    """The card of one dataset, stored as JSON beside its rows.
 
     Attributes:
         name: The given name, `-`, and the first 8 digits of `sha256`.
@@ -46,19 +47,19 @@ class Card:
 
     @property
     def order(self) -> tuple[str, int, str]:
-        """By which datasets are sorted, the oldest first."""
+        """Return the sort key of datasets, the oldest first."""
         return self.time, self.number, self.name
 
 
 def cards(flywheel: str, root: Path = Path()) -> list[Card]:
-    """Every dataset of a flywheel, of both sides, the oldest first; those that are not used any more too.
+    """Return every dataset of a flywheel, of both sides, the oldest first, unused ones too.
 
     Raises:
         VolantError: If a card is broken, or belongs elsewhere.
     """
-    lake = root / "data" / checked(flywheel, "flywheel") / "lake"  # looked at, not made
-    paths = [path for side in SIDES for path in (lake / side).glob("*.json")]
-    return sorted((_read(path) for path in paths), key=lambda card: card.order)
+    lake = paths.lake(checked(flywheel, "flywheel"), root)  # looked at, not made
+    found = [_read(path) for side in SIDES for path in (lake / side).glob("*.json")]
+    return sorted(found, key=lambda card: card.order)
 
 
 def write(card: Card, root: Path = Path()) -> None:
@@ -68,7 +69,7 @@ def write(card: Card, root: Path = Path()) -> None:
 
 
 def rows_path(card: Card, root: Path = Path()) -> Path:
-    """Where the rows of a dataset are."""
+    """Return the path of the rows of a dataset."""
     return home(card.flywheel, card.split, root) / f"{card.name}.parquet"
 
 
@@ -104,7 +105,7 @@ def prepared(flywheel: str, root: Path = Path()) -> list[str]:
     import pyarrow.parquet as pq
 
     names: set[str] = set()
-    for path in sorted((root / "data" / flywheel / "prepared").glob("*.parquet")):
+    for path in sorted(paths.prepared(flywheel, root).glob("*.parquet")):
         with pq.ParquetFile(path) as file:  # pq.read_table would import pandas, where it is installed
             if "dataset" in file.schema_arrow.names:
                 names |= set(file.read(["dataset"])["dataset"].unique().to_pylist())

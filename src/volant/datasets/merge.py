@@ -28,7 +28,7 @@ class Gathered:
 
     @property
     def all(self) -> list[pa.Table]:
-        """Every table."""
+        """Return every table."""
         return [*self.source.values(), *self.lake.values()]
 
 
@@ -45,7 +45,7 @@ def gather(flywheel: str, source: dict[str, pa.Table], root: Path = Path()) -> G
     if not source:
         if not found["train"]:
             raise VolantError(
-                f"{flywheel} has no rows to learn from: its source is the lake, where no TRAIN dataset is. "
+                f"{flywheel} has no train rows: its source is the lake, which has no TRAIN dataset. "
                 f"Bring one: `volant ingest {flywheel} FILE --split train`."
             )
         first, *found["train"] = found["train"]

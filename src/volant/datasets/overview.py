@@ -1,4 +1,4 @@
-"""Which datasets a flywheel has, which versions used them, and marking one as not to be used any more."""
+"""The overview of a flywheel's datasets: the versions that used them, and marking one unused."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
         VolantError: If there is no such dataset, it is marked already, or there is no reason.
     """
     if not reason.strip():
-        raise VolantError('Why is it not to be used? Say it: --reason "labels of another project".')
+        raise VolantError('A reason is required: --reason "labels of another project".')
     # DVC hashes what a stage has read after it ran: a card that changes in between would count as seen
     with locked(flywheel, root), turn_lock(f"volant datasets remove {flywheel}", root, PATIENCE):
         found = {card.name: card for card in catalogue.cards(flywheel, root)}
@@ -57,7 +57,7 @@ def show(found: list[Card], used: Mapping[str, list[int]] | None, console: Conso
     if found:
         table.show(console)
     else:
-        console.print("No datasets yet. Bring one: volant ingest FLYWHEEL FILE --split train")
+        console.print("No datasets yet. Add one: volant ingest FLYWHEEL FILE --split train")
 
 
 def _labels(card: Card) -> str:

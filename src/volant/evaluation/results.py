@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.rendering.table import Column, Table
+from volant.workspace import paths
 from volant.workspace.terminal import Console
 
 NEXT = """
@@ -32,7 +33,7 @@ def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
     Raises:
         VolantError: If the flywheel was not evaluated yet.
     """
-    folder = root / "reports" / name
+    folder = paths.reports(name, root)
     try:
         return {part: json.loads((folder / f"{part}.json").read_text("utf-8")) for part in PARTS}
     except FileNotFoundError as error:

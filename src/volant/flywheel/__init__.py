@@ -1,10 +1,10 @@
-"""One turn of the flywheel: take what is new, train and evaluate, gate, register, promote.
+"""One iteration of the flywheel: take what is new, train and evaluate, gate, register, promote.
 
 DVC's change detection decides what runs; everything that touches the outside (registry, ledger, alerts) is here and
-never in a stage, so that a turn that was cut off goes on where it stopped.
+never in a stage, so that an interrupted iteration resumes where it stopped.
 """
 
-from volant.flywheel.iteration import iterate, plan
+from volant.flywheel.iteration import iterate, needs_first, plan
 from volant.flywheel.record import Turn
 
-__all__ = ["Turn", "iterate", "plan"]
+__all__ = ["Turn", "iterate", "needs_first", "plan"]

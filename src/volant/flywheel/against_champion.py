@@ -15,6 +15,7 @@ from volant.evaluation.rows import served_rows
 from volant.flywheel.champions import Answered, SilentError, TestRows, annotation, ask, learned_rows
 from volant.flywheel.gate import Answers, Champions, Comparison, Past, compare, paired
 from volant.kinds import KINDS, Calibration, Kind
+from volant.workspace import paths
 from volant.workspace.files import read_table
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def rows(name: str, root: Path = Path()) -> pa.Table:
-    """The test rows as served: raw texts of those that cleaning kept."""
-    data = root / "data" / name
-    return served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
+    """Return the test rows as served: raw texts of those that cleaning kept."""
+    prepared = read_table(paths.prepared(name, root) / "test.parquet")
+    return served_rows(prepared, read_table(paths.clean(name, root) / "test.parquet"))
 
 
 def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root: Path = Path()) -> Answers:
-    """The evaluated bundle's answer to each row, as the evaluation wrote it down; nothing where it could not judge.
+    """Return the evaluated bundle's prediction of each row, as the evaluation stored it; empty where there is none.
 
     Args:
         name: The flywheel's name.
@@ -37,7 +38,7 @@ def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root
         test: The test rows.
         root: The project's root.
     """
-    said = read_table(root / "reports" / name / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
+    said = read_table(paths.reports(name, root) / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
     found = {row["id"]: annotation(kind, row) for row in said}
     # rows of labels that the bundle was not taught: no score is taken of them for this side
     (nothing,) = kind.decode(np.zeros((1, len(labels)), np.float32), labels, Calibration())
@@ -46,7 +47,7 @@ def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root
 
 @dataclass(frozen=True)
 class Contest:
-    """The evaluated bundle, which is compared with champions on the same rows.
+    """An evaluated bundle to compare with champions on the same rows.
 
     Attributes:
         flywheel: Its config.
@@ -77,7 +78,7 @@ class Contest:
         root: Path,
     ) -> "Contest":
         """Read the evaluated bundle's answers and the record of its rows."""
-        folder = root / "models" / flywheel_name
+        folder = paths.bundle(flywheel_name, root)
         said = answers(flywheel_name, KINDS[flywheel.kind], tuple(verify(folder)["labels"]), test, root)
         new = Answered(said, learned_rows(folder, test, flywheel.split.group))
         return cls(flywheel, registry, test, measured["test"], new, measured, root)
@@ -117,7 +118,7 @@ class Contest:
         return compare(KINDS[wheel.kind], wheel.metric, test, new, said, *terms)
 
     def _best(self, others: Sequence["Version"], look: int) -> tuple[Past | None, list[str]]:
-        """Return the former champion over which the new version gains least, and a note on each that can't answer."""
+        """Return the former champion over which the new version gains least, and a note on each that can't predict."""
         found: list[Past] = []
         notes: list[str] = []
         for version in others:
@@ -148,7 +149,7 @@ class Contest:
         return ask(self.registry, version, rows, self.root)
 
     def _unlearned(self, old: Answered) -> tuple[np.ndarray, int]:
-        """Positions of the rows that neither has learned from, and how many are excluded."""
+        """Return the positions of the rows that neither has learned from, and how many are excluded."""
         learned = np.zeros(len(self.test), dtype=bool)
         for side in (self.new, old):
             learned |= side.learned if side.learned is not None else False
@@ -162,7 +163,7 @@ class Contest:
         )
 
     def _recorded(self, version: "Version") -> Past | None:
-        """A champion's score on these very rows, with these labels, as the gate recorded it."""
+        """Return a champion's score on these very rows, with these labels, as the gate recorded it."""
         kept, metric = version.gated, self.flywheel.metric
         if any(kept.get(key) != self.measured[key] for key in ("test", "labels")) or metric not in kept["scores"]:
             return None

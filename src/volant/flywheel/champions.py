@@ -1,4 +1,4 @@
-"""The answers of a champion, present or former, to today's test rows: asked once, then kept on this machine."""
+"""The predictions of a champion, present or former, on today's test rows: computed once, then stored here."""
 
 import json
 from collections.abc import Mapping
@@ -17,18 +17,17 @@ from volant.flywheel.gate import Answers
 from volant.kinds import Kind
 from volant.kinds.record import Annotation
 from volant.workspace.files import read_table, write_table
-from volant.workspace.locks import STATE
+from volant.workspace.paths import ANSWERS
 from volant.workspace.provenance import digest
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry, Version
 
-KEPT = STATE / "answers"
 MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
 
 class SilentError(VolantError):
-    """A version that can't answer on this machine."""
+    """A version that can't predict on this machine."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class TestRows:
 
 @dataclass(frozen=True)
 class Answered:
-    """Answers to all test rows, and which of the rows (N,) the version learned from; None if it kept no record."""
+    """Predictions of all test rows, and which of them (N,) the version learned from; None without a record."""
 
     answers: Answers
     learned: np.ndarray | None
@@ -64,7 +63,7 @@ def rows_digest(test: pa.Table, kind: Kind) -> str:
 
 
 def ask(registry: "Registry", version: "Version", rows: TestRows, root: Path) -> Answered:
-    """Return a version's answers to the test rows.
+    """Return a version's predictions of the test rows.
 
     Args:
         registry: Has its bundle.
@@ -76,7 +75,7 @@ def ask(registry: "Registry", version: "Version", rows: TestRows, root: Path) ->
         SilentError: If it can't answer on this machine.
         VolantError: If the registry's files can't be reached, or memory runs out: that says nothing of the version.
     """
-    path = root / KEPT / version.flywheel / f"{digest([version.digest, rows.name, rows.group])[:32]}.parquet"
+    path = root / ANSWERS / version.flywheel / f"{digest([version.digest, rows.name, rows.group])[:32]}.parquet"
     if path.exists():
         return _kept(path, rows)
     try:
@@ -106,7 +105,7 @@ def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray 
 
 
 def annotation(kind: Kind, row: Mapping[str, Any]) -> Annotation:
-    """Return the answer in a row of `predictions.parquet`, or of the answers that are kept."""
+    """Return the prediction in a row of `predictions.parquet`, or of the stored predictions."""
     return replace(kind.read(row["predicted"]), scores=row["scores"])
 
 
@@ -117,7 +116,7 @@ def _asked(folder: Path, test: pa.Table, group: str | None) -> Answered:
 
 
 def _keep(answered: Answered, rows: TestRows, path: Path) -> None:
-    """Write the answers down by row id."""
+    """Store the predictions by row id."""
     labels, said = answered.answers.labels, answered.answers.predicted
     columns = [pa.array([a.scores[label] for a in said], pa.float64()) for label in labels]
     table = pa.table(
@@ -142,11 +141,11 @@ def _kept(path: Path, rows: TestRows) -> Answered:
 
 
 def _silent(version: "Version", error: Exception) -> str:
-    return f"version {version.number} can't answer: {error or type(error).__name__}"
+    return f"version {version.number} can't predict: {error or type(error).__name__}"
 
 
 def _no_memory(version: "Version") -> VolantError:
     return VolantError(
-        f"Memory ran out while version {version.number} of {version.flywheel} answered the test rows, so nothing was "
+        f"Memory ran out while version {version.number} of {version.flywheel} predicted the test rows, so nothing was "
         "decided. Free some memory, or use a larger machine, then run the same command again."
     )

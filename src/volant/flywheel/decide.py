@@ -20,6 +20,7 @@ from volant.kinds import KINDS
 from volant.monitor.alerts import tell
 from volant.tracking.ledger import State
 from volant.tracking.registry import Record, Registry, Seen, StaleError, Version, registry
+from volant.workspace import paths
 from volant.workspace.provenance import digest
 
 GATE = "gate"
@@ -40,7 +41,7 @@ def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
     test = against_champion.rows(name, root)
     measured = _measured(record.details, rows_digest(test, KINDS[flywheel.kind]))
     with registry(root) as versions:
-        turn.version = versions.register(name, root / "models" / name, record).number
+        turn.version = versions.register(name, paths.bundle(name, root), record).number
         contest = against_champion.Contest.of(name, flywheel, versions, test, measured, root)
         for _ in range(ATTEMPTS):
             try:
@@ -112,7 +113,7 @@ def _due(
     gated: Mapping[str, Any] | None,
     terms: Mapping[str, Any],
 ) -> bool:
-    """Return whether the gate has to decide: it did not yet, or under other terms, or was cut off before it acted."""
+    """Return whether the gate has to decide: not yet, or under other terms, or interrupted before it acted."""
     auto = flywheel.approval == "auto"
     if version.status == "approved":
         if version.number == turn.active or not auto or version.approved_by != GATE:
@@ -129,13 +130,13 @@ def _due(
 
 
 def _measured(details: Mapping[str, Any], test: str) -> dict[str, Any]:
-    """What a later version can be held against, if it answers the same rows with the same labels."""
+    """Return the record that a later version can be compared with, on the same rows with the same labels."""
     labels = digest(sorted(row["label"] for row in details["labels"]))
     return {"test": test, "labels": labels, "scores": details["scores"]}
 
 
 def _unpromoted(turn: Turn, version: Version, versions: Registry) -> bool:
-    """Whether a version that the gate approved was cut off before its promotion, or the data led back to it."""
+    """Return whether an approved version was interrupted before its promotion, or the data led back to it."""
     moves = [e for e in versions.history(version.flywheel) if e.event in ("promote", "rollback")]
     if all(move.version != version.number for move in moves):
         return True
@@ -169,7 +170,7 @@ def _act(
 
 
 def _recall(turn: Turn, version: Version, gated: Mapping[str, Any] | None, root: Path) -> None:
-    """How it stands with a version that was decided on before; told again where that turn could not tell it."""
+    """Set the outcome of a version that was decided on before, again where that iteration could not report it."""
     told = (last_iteration.read(turn.flywheel, root) or {}).get("bundle") == version.digest
     if version.status == "pending":
         turn.outcome = "undecided" if gated and gated.get("outcome") == "waits" else "waiting"

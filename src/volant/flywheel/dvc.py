@@ -1,4 +1,4 @@
-"""What DVC says is new, and what it runs. The one place that calls DVC to reproduce."""
+"""News from DVC, and its runs: the only module that calls DVC to reproduce."""
 
 import logging
 import os
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from volant.errors import VolantError
+from volant.workspace import paths
 from volant.workspace.dvc import patiently
 
 QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}
@@ -19,7 +20,7 @@ QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base par
 
 @dataclass(frozen=True)
 class News:
-    """What differs from what the last run saw.
+    """The changes since the last run.
 
     Attributes:
         train: Whether there are new TRAIN datasets.
@@ -37,7 +38,7 @@ class News:
 
     @property
     def any(self) -> bool:
-        """Whether DVC would run anything."""
+        """Return whether DVC would run anything."""
         return self.train or self.test or bool(self.config or self.files or self.missing)
 
 
@@ -50,7 +51,7 @@ class Ran:
 
 
 def news(name: str, root: Path = Path()) -> News:
-    """What DVC finds changed in the stages of a flywheel.
+    """Return the changes that DVC finds in the stages of a flywheel.
 
     Raises:
         VolantError: If the project is no DVC project, or DVC can't read it.
@@ -61,7 +62,7 @@ def news(name: str, root: Path = Path()) -> News:
 
 
 def read_status(name: str, status: Mapping[str, Any]) -> News:
-    """DVC's status as news.
+    """Return DVC's status as news.
 
     Example:
         >>> read_status("f", {"prepare@f": [{"changed deps": {"data/f/lake/test": "modified"}}]})
@@ -81,9 +82,9 @@ def read_status(name: str, status: Mapping[str, Any]) -> News:
                     config |= set(what)
                 else:
                     deps.add(path)
-    lake = {split: f"data/{name}/lake/{split}" for split in ("train", "test")}
+    lake = {split: (paths.lake(name) / split).as_posix() for split in ("train", "test")}
     # what the pipeline itself made is new because of what came before it
-    made = (f"data/{name}/prepared/", f"data/{name}/clean/", f"models/{name}")
+    made = (f"{paths.prepared(name).as_posix()}/", f"{paths.clean(name).as_posix()}/", paths.bundle(name).as_posix())
     files = sorted(path for path in deps - set(lake.values()) if not path.startswith(made))
     found = {split: any(path.startswith(folder) for path in deps | missing) for split, folder in lake.items()}
     gone = sorted(path for path in missing if not path.startswith(tuple(lake.values())))
@@ -105,13 +106,14 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
         except DvcException as error:
             cause = f" ({error.__cause__})" if error.__cause__ else ""
             raise VolantError(
-                f"{name}: {error}{cause}. What the stage said stands above; mend it, run this again: it goes on there."
+                f"{name}: {error}{cause}. See the output of the stage above. Fix it, then run this again: "
+                "it resumes there."
             ) from error
     return ran
 
 
 def fetch(paths: list[str], root: Path = Path()) -> None:
-    """Bring datasets of the lake that are not on this machine.
+    """Fetch datasets of the lake that are not on this machine.
 
     Raises:
         VolantError: If the lake lacks them.
@@ -149,7 +151,7 @@ def _repo(root: Path) -> Iterator[Any]:
         if not (remote := _remote_error(error)):
             raise
         raise VolantError(
-            f"A source can't be reached ({remote}): {error}. Check its address, your rights and AWS_* settings "
+            f"A source can't be reached ({remote}): {error}. Check its address, your permissions and AWS_* settings "
             "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     finally:
@@ -158,7 +160,7 @@ def _repo(root: Path) -> Iterator[Any]:
 
 
 def _require_lock(root: Path) -> None:
-    """Refuse a dvc.lock that is no YAML, as in the middle of a merge.
+    """Refuse a dvc.lock that is not valid YAML, as in the middle of a merge.
 
     Raises:
         VolantError: If it is; names the line.
@@ -172,7 +174,7 @@ def _require_lock(root: Path) -> None:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise VolantError(
             f"{path} is not valid YAML ({trouble(path, error)}). Take one side (`git checkout --theirs dvc.lock`), "
-            "and run this again: DVC writes what differs anew."
+            "and run this again: DVC rewrites what differs."
         ) from error
 
 
@@ -188,7 +190,7 @@ def _remote_error(error: Exception) -> str | None:
 
 @contextmanager
 def _listening(ran: Ran) -> Iterator[None]:
-    """DVC tells which stages ran and which it restored in its log only."""
+    """Read from DVC's log, its only record of it, which stages ran and which were restored."""
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,8 +1,10 @@
-"""The turn itself: news, stages, gate, registry, and one record of what was decided and why."""
+"""The iteration itself: news, stages, gate, registry, and one record of the decision and its reasons."""
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import yaml
 
 from volant import config
 from volant.config import compose
@@ -15,15 +17,20 @@ from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Turn
 from volant.flywheel.warm_start import start_from
+from volant.tracking.existing import reading
+from volant.tracking.stores import known
+from volant.workspace import paths
 from volant.workspace.files import write_text
 from volant.workspace.locks import turn_lock
 
+QUICK = ("linear", "auto")  # families that no other model needs to come before
+
 
 def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Turn:
-    """What a turn would find; nothing runs, and params.yaml is left as it was.
+    """Return what an iteration would find; nothing runs, and params.yaml is left as it was.
 
     Raises:
-        VolantError: If the flywheel is not live, or a turn is on.
+        VolantError: If the flywheel is not live, or an iteration is running.
     """
     _require_live(name, root)
     with turn_lock(f"volant iterate {name} --dry-run", root):
@@ -43,17 +50,17 @@ def iterate(
     planned: Callable[[Turn], object] | None = None,
     start: int | None = None,
 ) -> Turn:
-    """One locked turn of a flywheel; cut off, the next one goes on where it stopped.
+    """Run one locked iteration of a flywheel; if it is interrupted, the next one resumes.
 
     Args:
         name: Of a live flywheel.
-        overrides: Of the config, in Hydra's grammar, for this turn.
+        overrides: Of the config, in Hydra's grammar, for this iteration.
         root: The project's root.
         planned: Called with what was found, before anything runs.
         start: From this version's weights on; 0: from none.
 
     Raises:
-        VolantError: If another turn is on, a stage fails, or the registry can't be reached; nothing is lost then.
+        VolantError: If another iteration is running, a stage fails, or the registry is down; nothing is lost then.
     """
     _require_live(name, root)
     with lake(name, root):
@@ -75,7 +82,7 @@ def iterate(
 
         turn.ran = dvc.reproduce(name, root)
         decide(turn, flywheel, root)
-        write_text(json.dumps(turn.to_json(), indent=2) + "\n", root / "reports" / name / "iteration.json")
+        write_text(json.dumps(turn.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
         return turn
 
@@ -92,13 +99,38 @@ def _check(name: str, overrides: Sequence[str], root: Path) -> Turn:
     return turn
 
 
+def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> bool:
+    """Return whether a quick model is worth an iteration of its own before the flywheel's model.
+
+    It is where there is no version yet and the own model takes minutes: a linear one is quick itself, and `auto` is for
+    rows too few to tell two models apart.
+
+    Args:
+        name: Of a live flywheel.
+        overrides: Of the config, in Hydra's grammar.
+        root: The project's root.
+
+    Raises:
+        VolantError: If the flywheel is not live, or its config is not valid.
+    """
+    _require_live(name, root)
+    if last_iteration.read(name, root) is not None:
+        return False
+    if known(root):
+        with reading(root) as opened:
+            if opened.knows(name):
+                return False
+    tree = yaml.safe_load(compose.compose(root, overrides))
+    return tree["flywheels"][name]["model"]["family"] not in QUICK
+
+
 def _look(name: str, overrides: Sequence[str], root: Path) -> Turn:
     compose.write_params(root, overrides)
     flywheel = config.flywheel(name, config.load(root / config.PARAMS))
     news, before = dvc.news(name, root), last_iteration.read(name, root)
     seen = (before or {}).get("datasets", [])
     fresh = [card.name for card in catalogue.cards(name, root) if not card.unused and card.name not in seen]
-    trained = (root / "models" / name).exists()
+    trained = (paths.bundle(name, root)).exists()
     case = _case(news, trained, done=before == last_iteration.now(name, flywheel, root))
     return Turn(name, case, news, fresh, metric=flywheel.metric)
 
@@ -116,13 +148,13 @@ def _case(news: News, trained: bool, done: bool) -> str:
 
 
 def _absent(name: str, root: Path) -> list[str]:
-    """Datasets whose rows are not on this machine, as after a fresh clone."""
+    """Return the datasets whose rows are not on this machine, as after a fresh clone."""
     paths = [catalogue.rows_path(card, root) for card in catalogue.cards(name, root) if not card.unused]
     return [f"{path}.dvc" for path in paths if not path.exists()]
 
 
 def _require_live(name: str, root: Path) -> None:
-    """Before anything is written under that name.
+    """Refuse a flywheel that is not live, before anything is written under its name.
 
     Raises:
         VolantError: If no live flywheel has it; lists those that are.

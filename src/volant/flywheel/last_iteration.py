@@ -1,4 +1,4 @@
-"""What the last whole turn ended with, so that the next one sees at once whether anything is left to do."""
+"""The state after the last complete iteration, so that the next one knows whether anything is left to do."""
 
 import json
 import os
@@ -9,16 +9,17 @@ from typing import Any
 from volant import config
 from volant.bundle.bundle import MANIFEST
 from volant.datasets import catalogue
+from volant.workspace import paths
 from volant.workspace.files import sha256, write_text
-from volant.workspace.locks import STATE
+from volant.workspace.paths import STATE
 from volant.workspace.provenance import digest
 
 
 def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, Any] | None:
-    """The state that a turn would end with if nothing changed; none before the first one."""
+    """Return the state that an iteration would end with if nothing changed; None before the first one."""
     try:
-        manifest = json.loads((root / "models" / name / MANIFEST).read_text(encoding="utf-8"))
-        test = sha256(root / "data" / name / "clean/test.parquet")
+        manifest = json.loads((paths.bundle(name, root) / MANIFEST).read_text(encoding="utf-8"))
+        test = sha256(paths.clean(name, root) / "test.parquet")
     except FileNotFoundError:
         return None
     return {
@@ -32,7 +33,7 @@ def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, 
 
 
 def read(name: str, root: Path = Path()) -> dict[str, Any] | None:
-    """What the last whole turn wrote down; none if there was none."""
+    """Return the state of the last complete iteration; None if there was none."""
     try:
         return json.loads(_path(name, root).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -40,7 +41,7 @@ def read(name: str, root: Path = Path()) -> dict[str, Any] | None:
 
 
 def write(name: str, state: dict[str, Any] | None, root: Path = Path()) -> None:
-    """Write it down, as the last act of a turn."""
+    """Store the state, as the last step of an iteration."""
     write_text(json.dumps(state), _path(name, root))
 
 

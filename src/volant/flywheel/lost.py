@@ -1,4 +1,4 @@
-"""A champion that the ledger names and the registry does not hold any more."""
+"""A champion that the ledger names and that was deleted from the registry."""
 
 from pathlib import Path
 
@@ -6,22 +6,20 @@ from volant.errors import VolantError
 
 
 def deleted(name: str, champion: int, fallback: int | None) -> str:
-    """What to say of a champion that was deleted in MLflow's pages, and what to do.
+    """Return a message on a champion that was deleted in MLflow's UI, and what to do.
 
     Example:
-        >>> deleted("mine", 2, 1)[-68:]
-        '`volant rollback mine` makes version 1 the champion, which is there.'
+        >>> deleted("mine", 2, 1)[-62:]
+        '`volant rollback mine` makes version 1 the champion, which exists.'
     """
-    said = (
-        f"{name}: by the ledger, version {champion} is the champion, and the registry does not hold it: it was deleted."
-    )
+    said = f"{name}: version {champion} is the champion in the ledger, but it was deleted from the registry."
     if fallback:
-        return f"{said} `volant rollback {name}` makes version {fallback} the champion, which is there."
+        return f"{said} `volant rollback {name}` makes version {fallback} the champion, which exists."
     return f"{said} `volant iterate {name}` registers the bundle in models/{name} again."
 
 
 def lost_champion(name: str, root: Path = Path()) -> bool:
-    """Whether the champion was deleted, and the bundle in models/ is to be registered again.
+    """Return whether the champion was deleted, and the bundle in models/ is to be registered again.
 
     Raises:
         VolantError: If there is a version to go back to, which is for a person to decide.

@@ -1,4 +1,4 @@
-"""What a turn found, did and decided."""
+"""The record of an iteration."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -11,21 +11,21 @@ Outcome = Literal["nothing", "evaluated", "promoted", "waiting", "undecided", "r
 
 @dataclass
 class Turn:
-    """What one iteration found, did and decided; `reports/<flywheel>/iteration.json`.
+    """The record of one iteration: news, stages, decision; `reports/<flywheel>/iteration.json`.
 
     Attributes:
         flywheel: Its name.
         case: `nothing`, `test`, `train`, `both`, `first`, `changed` (code, config or files of the source) or
-            `resumed` (a turn that was cut off after its stages).
+            `resumed` (an iteration that was interrupted after its stages).
         news: What DVC found changed.
         datasets: Names of the datasets that the last turn had not seen.
         ran: Stages that ran, and those that DVC restored.
         outcome: How it ended.
-        active: Number of the active version before the turn.
+        active: Number of the champion before the iteration.
         version: Number of the version of the bundle that was evaluated.
         metric: The flywheel's metric.
         new: Test scores of the evaluated bundle, with intervals.
-        comparison: Against the active version on the same rows.
+        comparison: Against the champion on the same rows.
         decision: The gate's, condition by condition.
         next: The command that comes next.
         decided_before: How often these test rows had decided on a version before.
@@ -49,5 +49,5 @@ class Turn:
     judged: tuple[Decision, Comparison | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {name: value for name, value in asdict(self).items() if name != "judged"}

@@ -1,4 +1,4 @@
-"""Where the next version starts: from an earlier one's weights, or anew. It is config, so that it is reproducible."""
+"""The start of the next version, from earlier weights or from scratch: config, so that it is reproducible."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def start_from(name: str, number: int, root: Path = Path()) -> str | None:
         The folder of the weights.
 
     Raises:
-        VolantError: If the family always starts anew, or the version kept no weights; the file stays as it was.
+        VolantError: If the family always starts from scratch, or the version kept no weights; the file stays as it was.
     """
     from volant.config.rewrite import rewrite
     from volant.tracking.registry import registry
@@ -25,7 +25,7 @@ def start_from(name: str, number: int, root: Path = Path()) -> str | None:
     flywheel = config.flywheel(name, config.load(root / config.PARAMS))
     if "start" not in flywheel.model:
         raise VolantError(
-            f"{name} is of family {flywheel.model['family']}, which always starts anew. "
+            f"{name} is of family {flywheel.model['family']}, which always starts from scratch. "
             "--from-version is for transformer and recurrent."
         )
     folder = None

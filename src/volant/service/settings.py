@@ -121,6 +121,3 @@ def load(root: Path = Path()) -> Settings:
     except VolantError as error:
         # config names the file under conf/ that most keys come from; these come from here
         raise VolantError("\n".join(f"{FILE}:{line.partition(':')[2]}" for line in str(error).splitlines())) from error
-
-
-HOME = Path(".volant/service")

@@ -1,6 +1,6 @@
-"""Where labelled text comes from: one frozen dataclass a source, named in config by `_target_`.
+"""The sources of labelled text: one frozen dataclass each, named in config by `_target_`.
 
-Every source gives the same rows (`id`, `text`, the kind's column, riders), so nothing after `prepare`
+Every source gives the same rows (`id`, `text`, the kind's column, extra columns), so nothing after `prepare`
 knows which it was. To add one: a file here with a class that has `read` and `watch`, and its
 `conf/source/<name>.yaml`.
 """
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 class Source(Protocol):
-    """What every source can do."""
+    """A source of labelled text."""
 
     @property
     def watch(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Columns of any source become rows: `id`, `text`, the kind's target column, and what rides along."""
+"""Columns of any source as rows: `id`, `text`, the kind's target column, and extra columns."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ RESERVED = {"id", "text", *TARGETS}
 
 @dataclass(frozen=True, config=STRICT)
 class Columns:
-    """Which columns of a source are read, and how their labels are named (see `conf/source/files.yaml`).
+    """The columns of a source to read, and the names of their labels (see `conf/source/files.yaml`).
 
     Attributes:
         label: One name, or several of which the first present counts (a mirror may name it otherwise).
@@ -112,7 +112,7 @@ def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
 
 
 def chosen_rows(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
-    """Whether each row has the values that `columns.where` asks for.
+    """Return whether each row has the values that `columns.where` requires.
 
     Raises:
         VolantError: If a column that it names is missing.
@@ -169,7 +169,7 @@ def _hashed_ids(texts: list[str], labels: list[tuple[str, ...]]) -> list[str]:
 
 
 def _riders(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
-    """The columns that ride along; one that is called like ours becomes `source_<name>`."""
+    """Return the extra columns; one with a name of ours becomes `source_<name>`."""
     target = mapping.label_columns or [pick(table, mapping.label, where)]
     used = {mapping.text, mapping.id, *target}
     names = [name for name in table.column_names if name not in used] if mapping.keep is None else mapping.keep
@@ -188,7 +188,7 @@ def _riders(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.Chunk
 
 
 def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
-    """Refuse rows that nothing can be learned from; say what is odd about others.
+    """Refuse rows that no model can be trained on; warn of oddities in others.
 
     Args:
         table: Rows, all that training gets to see.

@@ -109,7 +109,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
     except Exception as error:
         # Each storage has its own exceptions for credentials, permission and network.
         raise VolantError(
-            f"{path} can't be opened: {error}. Check its address, your rights and AWS_* settings "
+            f"{path} can't be opened: {error}. Check its address, your permissions and AWS_* settings "
             "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     with file:
@@ -124,8 +124,8 @@ def require_plain(path: str) -> None:
     """
     if "://" in path and (sign := next((sign for sign in "?*[]#" if sign in path), None)):
         raise VolantError(
-            f"{path}: '{sign}' can't stand in an address: storage takes it for a pattern or a query. "
-            "Name one object without it; rename the object if it is called so."
+            f"{path}: '{sign}' can't be part of an address: storage reads it as a pattern or a query. "
+            "Name one object without it; rename the object if its name has it."
         )
 
 
@@ -141,5 +141,5 @@ def _nearby(path: str) -> str:
 
 
 def _covers(watched: str, path: str) -> bool:
-    """Whether `path` is the watched file or lies under the watched folder."""
+    """Return whether `path` is the watched file or is under the watched folder."""
     return PurePosixPath(path).is_relative_to(watched)

@@ -102,7 +102,7 @@ def _from_hub(path: str, name: str | None, revision: str | None) -> "dict[str, S
 
 
 def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: str) -> bool:
-    """Whether a split is published; one with an unusual name was typed by the user, so it must be."""
+    """Return whether a split is published; one with an unusual name was typed by the user, so it must be."""
     if split in published:
         return True
     if role != "train" and split == role:
@@ -121,7 +121,7 @@ def _require_labels(table: pa.Table, columns: Columns, role: str, where: str) ->
     column = next((name for name in names if name in table.column_names), None)
     if column and table.num_rows and {plain(value) for value in table[column].to_pylist()} <= {None, "-1", "-1.0"}:
         raise VolantError(
-            f"{where}: no row has a label (all are empty or -1), as where a publisher keeps them secret. Set "
+            f"{where}: no row has a label (all are empty or -1), as where a publisher withholds them. Set "
             f"`splits.{role}: null` under `source`: {role} rows are then taken from train."
         )
 

@@ -81,7 +81,7 @@ def marked(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[t
             row = cells.index(None)
             raise VolantError(
                 f"{where}, column '{name}', row {row + 1}: '{column[row].as_py()}' is neither 0 nor 1. Columns of "
-                "labels hold 1 where the label applies, 0 where it doesn't. Take this column off the list."
+                "labels hold 1 where the label applies, 0 where it doesn't. Remove this column from the list."
             )
         applied.append([name if cell else None for cell in cells])
     found: list[tuple[str, ...] | None] = [tuple(filter(None, row)) for row in zip(*applied, strict=True)]
@@ -107,7 +107,7 @@ def rename_labels(
     for row, values in zip(rows + 1, found, strict=True):
         if values is None and "" not in drop:
             raise VolantError(
-                f'{where}, row {row}: no label. Fill it in, or leave such rows out with `drop_labels: [""]`.'
+                f'{where}, row {row}: no label. Fill it in, or exclude such rows with `drop_labels: [""]`.'
             )
         for value in values or ():
             first.setdefault(value, row)

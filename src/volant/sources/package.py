@@ -74,7 +74,7 @@ def fetch(name: str, version: str, sha256: str) -> Path:
 
 
 def cache() -> Path:
-    """Where wheels are kept: `packages/` under $VOLANT_CACHE, else under ~/.cache/volant."""
+    """Return the folder of wheels: `packages/` under $VOLANT_CACHE, else under ~/.cache/volant."""
     return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "volant") / "packages"
 
 

@@ -49,7 +49,7 @@ def require_answered(table: pa.Table, answered: Collection[str], where: str) -> 
         line = kept[0] if len(kept) == 1 else f"[{', '.join(kept)}]"
         line = f'"{line}"' if line in YES | NO else line
         raise VolantError(
-            f"{where}: column '{name}' says what became of each annotation: {shown}. A row that was not accepted has "
+            f"{where}: column '{name}' holds the state of each annotation: {shown}. A row that was not accepted has "
             f"no true label. Keep the others: `where: {{{name}: {line}}}` under `columns` (--where {name}={one}). "
             f"To keep all rows: --where {name}={','.join(sorted(counts))}."
         )

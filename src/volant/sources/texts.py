@@ -1,4 +1,4 @@
-"""The texts of a file, one after the other in constant memory; its form is found as for a flywheel's own files."""
+"""The texts of a file, one after the other in constant memory; its format is detected as for a flywheel's own files."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ Numbered = Iterator[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts are read from a file.
+    """The way to read texts from a file.
 
     Attributes:
         columns: Names of the column or key that holds the text; the first that is there counts.
@@ -85,7 +85,7 @@ def numbered_texts(path: str, name: str, reading: Reading, tell: Callable[[str],
         _require_size(raw, name, reading.most_bytes)
         found = detect(raw, name, reading.form, reading.columns)
         if reading.kinds is not None and found.kind not in reading.kinds:
-            raise VolantError(f"{name} is {found.words}, which is not read here. Allowed: {', '.join(reading.kinds)}.")
+            raise VolantError(f"{name} is {found.words}, which is not supported. Allowed: {', '.join(reading.kinds)}.")
         if found.kind == "csv":
             found = _with_header(raw, name, found, reading)
         if found.why:
@@ -119,7 +119,7 @@ def _refuse_type(path: str) -> None:
         suffixes.pop()
     if suffixes and suffixes[-1] in OTHERS:
         allowed = f"{', '.join([*FORMATS, '.txt'])}, also with {', '.join(COMPRESSED)}"
-        raise VolantError(f"{path}: files of type '{suffixes[-1]}' are not read here; allowed: {allowed}.")
+        raise VolantError(f"{path}: files of type '{suffixes[-1]}' are not supported; allowed: {allowed}.")
 
 
 def _with_header(raw: BinaryIO, name: str, found: Detected, reading: Reading) -> Detected:

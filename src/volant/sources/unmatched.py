@@ -1,4 +1,4 @@
-"""Values of config that match no row: most often misspelt, or read by YAML as something else."""
+"""Values of config that match no row: usually misspelt, or read by YAML as something else."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -16,7 +16,8 @@ def _alone(name: str) -> AbstractContextManager[None]:
     """Wait for a stage of this flywheel that outlived the turn which began it: both would write the same files."""
     if int(os.environ.get("RANK", "0")):  # of torchrun, whose first process holds it for all of them
         return nullcontext()
-    from volant.workspace.locks import LOCKS, held  # here: a stage's lock is no part of what it makes
+    from volant.workspace.locks import held  # here: a stage's lock is no part of what it makes
+    from volant.workspace.paths import LOCKS
 
     waiting = f"Waiting for a stage of {name} that still runs: {{holder}}."
     return held(LOCKS / f"{Path(name).name}.stage", sys.argv[0], math.inf, waiting, refused="")

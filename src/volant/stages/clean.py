@@ -10,6 +10,7 @@ from rich.table import Table
 from volant import config
 from volant.cleaning import clean_tables
 from volant.stages import run_stage
+from volant.workspace import paths
 from volant.workspace.files import read_table, write_table, write_text
 from volant.workspace.terminal import Console
 
@@ -18,13 +19,12 @@ SPLITS = ("train", "validation", "test")
 
 def clean(name: str, steps: Sequence[str | dict[str, Any]], root: Path = Path()) -> dict[str, Any]:
     """Clean the prepared splits of a flywheel; returns the report that it writes."""
-    data = root / "data" / name
-    splits = {split: read_table(data / "prepared" / f"{split}.parquet") for split in SPLITS}
+    splits = {split: read_table(paths.prepared(name, root) / f"{split}.parquet") for split in SPLITS}
     cleaned, report = clean_tables(splits, steps)
     for split, table in cleaned.items():
-        write_table(table, data / "clean" / f"{split}.parquet")
+        write_table(table, paths.clean(name, root) / f"{split}.parquet")
     text = json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)
-    write_text(text + "\n", root / "reports" / name / "clean.json")
+    write_text(text + "\n", paths.reports(name, root) / "clean.json")
     return report
 
 

@@ -16,6 +16,7 @@ from volant.evaluation.files import write, write_json
 from volant.evaluation.rows import answerable, served_rows
 from volant.evaluation.speed import folder_size, latencies, speed_metrics, timed
 from volant.stages import run_stage
+from volant.workspace import paths
 from volant.workspace.files import read_table
 from volant.workspace.terminal import Console
 
@@ -35,19 +36,19 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
     """
     from volant.bundle.bundle import Bundle
 
-    data, reports = root / "data" / name, root / "reports" / name
-    test = served_rows(read_table(data / "prepared/test.parquet"), read_table(data / "clean/test.parquet"))
-    bundle, loading = timed(lambda: Bundle.load(root / "models" / name))
+    prepared = read_table(paths.prepared(name, root) / "test.parquet")
+    test = served_rows(prepared, read_table(paths.clean(name, root) / "test.parquet"))
+    bundle, loading = timed(lambda: Bundle.load(paths.bundle(name, root)))
     served, test = len(test), answerable(bundle, test)
     texts = test.column("text").to_pylist()
     predicted, predicting = timed(lambda: bundle.predict(texts))
-    train_gold = bundle.kind.gold(read_table(data / "clean/train.parquet", [bundle.kind.column]))
+    train_gold = bundle.kind.gold(read_table(paths.clean(name, root) / "train.parquet", [bundle.kind.column]))
     report = evaluate(task(flywheel, bundle), train_gold, test, predicted)
     report = replace(report, left_out=served - len(test))
     took = latencies(bundle.predict, texts)
     speed = speed_metrics(folder_size(bundle.folder), loading, took, len(texts) / predicting)
-    write(report, reports)
-    write_json(speed, reports / "speed.json")
+    write(report, paths.reports(name, root))
+    write_json(speed, paths.reports(name, root) / "speed.json")
     return report, speed
 
 
@@ -83,12 +84,12 @@ def record(name: str, report: Report, speed: dict[str, float]) -> None:
     from volant import tracking
     from volant.bundle.bundle import MANIFEST
 
-    manifest = json.loads((Path("models") / name / MANIFEST).read_text(encoding="utf-8"))
+    manifest = json.loads((paths.bundle(name) / MANIFEST).read_text(encoding="utf-8"))
     with tracking.resume(name, {"bundle": manifest["digest"]}) as run:
         run.log_metrics({f"test_{metric}": value for metric, value in report.scores.items()})
         run.log_metrics({"test_ece": report.after.error, **speed})
-        run.log_file(Path("reports") / name / "report.md")
-        for plot in sorted((Path("reports") / name / "plots").glob("*.png")):
+        run.log_file(paths.reports(name) / "report.md")
+        for plot in sorted((paths.reports(name) / "plots").glob("*.png")):
             run.log_file(plot, "plots")
 
 

@@ -12,6 +12,7 @@ from volant.kinds import KINDS
 from volant.sources.columns import check_rows
 from volant.sources.unmatched import take_notes
 from volant.stages import run_stage
+from volant.workspace import paths
 from volant.workspace.files import write_table
 from volant.workspace.terminal import Console
 
@@ -48,8 +49,8 @@ def main(name: str) -> None:
     with console.status(f"reading the source of {name}"):
         done, warnings = prepare(name, flywheel)
     for split, table in done.splits.items():
-        write_table(table, Path("data") / name / "prepared" / f"{split}.parquet")
-    write_card(name, flywheel.description, KINDS[flywheel.kind], done.splits, done.report, Path("reports") / name)
+        write_table(table, paths.prepared(name) / f"{split}.parquet")
+    write_card(name, flywheel.description, KINDS[flywheel.kind], done.splits, done.report, paths.reports(name))
     console.print(f"{name}: " + ", ".join(f"{split} {len(table):,}" for split, table in done.splits.items()) + " rows")
     for warning in warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)

@@ -15,6 +15,7 @@ from volant.kinds import KINDS, Kind
 from volant.models import Examples, Fitted, Task
 from volant.models.packing import Origin, pack, require_metric
 from volant.stages import run_stage
+from volant.workspace import paths
 from volant.workspace.files import read_table, write_text
 from volant.workspace.provenance import digest, git_commit
 from volant.workspace.terminal import Console
@@ -152,8 +153,8 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
 def main(name: str) -> None:
     """Train, save the bundle and its reports, and track the run."""
     flywheel = config.flywheel(name)
-    trained = train(name, flywheel, Path("data") / name / "clean", Path("models") / name, WORK)
-    reports = Path("reports") / name
+    trained = train(name, flywheel, paths.clean(name), paths.bundle(name), WORK)
+    reports = paths.reports(name)
     write_text(json.dumps(report(trained), indent=2) + "\n", reports / "train.json")
     write_text(curves(trained), reports / "plots" / "learning.csv")
     record(name, flywheel, trained, reports)

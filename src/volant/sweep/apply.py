@@ -11,6 +11,7 @@ from volant.config import model_choice
 from volant.config.rewrite import rewrite
 from volant.errors import VolantError, did_you_mean
 from volant.sweep.study import MODEL, done, overrides, short, storage_url, studies
+from volant.workspace import paths
 from volant.workspace.files import write_text
 from volant.workspace.terminal import Console
 
@@ -90,7 +91,7 @@ def require_gain(name: str, study: "Study", trial: "FrozenTrial", root: Path) ->
         VolantError: If it is; says both scores.
     """
     objective, value = study.user_attrs["objectives"][0], trial.values[0]
-    path = root / "reports" / name / "train.json"
+    path = paths.reports(name, root) / "train.json"
     trained = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     now = trained.get(objective, trained.get(f"val_{objective.removeprefix('val_')}"))
     loses = study.directions[0].name == "MINIMIZE"

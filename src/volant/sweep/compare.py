@@ -16,6 +16,7 @@ from volant.config import model_choice
 from volant.errors import VolantError
 from volant.kinds.rates import LOSSES
 from volant.rendering.markdown import table
+from volant.workspace import paths
 from volant.workspace.files import write_text
 from volant.workspace.terminal import Console
 
@@ -66,13 +67,13 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
         if _dvc(root, ["exp", "run", "-n", experiment, *_sets(switches[option]), f"evaluate@{name}"]):
             failed.append(experiment)
         else:
-            results[option] = read(root / "reports" / name, option, experiment)
+            results[option] = read(paths.reports(name, root), option, experiment)
     if model_choice.chosen(root, name) not in results:
         _restore(root, name)
     if not results:
         raise VolantError(f"No experiment of {name} finished (see the errors above). Fix them, and run this again.")
     text = markdown(name, [results[option] for option in options if option in results])
-    write_text(text, root / "reports" / name / "compare.md")
+    write_text(text, paths.reports(name, root) / "compare.md")
     return text, failed
 
 

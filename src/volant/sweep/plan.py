@@ -13,6 +13,7 @@ from volant.sweep import study as studies
 from volant.sweep.sampling import first, grid, sampling
 from volant.sweep.study import COSTS, MODEL, Goal, direction
 from volant.sweep.trial import TRAINED_ON, flywheel_of
+from volant.workspace import paths
 from volant.workspace.files import sha256
 from volant.workspace.provenance import digest
 
@@ -168,7 +169,7 @@ def data_digest(root: Path, name: str) -> str:
     Raises:
         VolantError: If they are not there.
     """
-    files = [root / "data" / name / "clean" / f"{split}.parquet" for split in TRAINED_ON]
+    files = [paths.clean(name, root) / f"{split}.parquet" for split in TRAINED_ON]
     for file in files:
         if not file.is_file():
             raise VolantError(

@@ -16,6 +16,7 @@ from volant import config
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS, Kind
 from volant.sweep.study import COSTS, short
+from volant.workspace import paths
 from volant.workspace.files import read_table, write_table, write_text
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def train(
     from volant.evaluation.speed import folder_size, latencies
     from volant.stages.train import train
 
-    data = root / "data" / name / "clean"
+    data = paths.clean(name, root)
     with TemporaryDirectory(dir=folder, prefix="bundle-") as place:
         rows = Path(place) / "data" if size else data
         if size:

@@ -7,6 +7,7 @@ from typing import Any
 from volant.bundle.bundle import Bundle
 from volant.kinds.answers import text
 from volant.tracking.registry import Registry
+from volant.workspace import paths
 from volant.workspace.files import read_table
 from volant.workspace.provenance import flatten
 
@@ -90,7 +91,7 @@ def _unlike(pairs: dict[str, Pair]) -> dict[str, Pair]:
 
 
 def _answers(registry: Registry, flywheel: str, numbers: tuple[int, int], root: Path) -> tuple[int, list[Changed]]:
-    path = root / "data" / flywheel / "prepared" / "test.parquet"
+    path = paths.prepared(flywheel, root) / "test.parquet"
     if not path.exists():
         return 0, []
     test = read_table(path)

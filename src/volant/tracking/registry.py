@@ -22,14 +22,14 @@ from volant.tracking.reader import Reader, named
 from volant.tracking.rules import Rules, Seen, StaleError, person
 from volant.tracking.stores import Store, down, session
 from volant.tracking.version import Record, Version
-from volant.workspace.locks import LOCKS, STATE, held
+from volant.workspace.locks import held
+from volant.workspace.paths import LOCKS, VERSIONS, WEIGHTS
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 __all__ = ["Record", "Registry", "Seen", "StaleError", "Version", "registry"]
 
-FETCHED, WEIGHTS = STATE / "versions", STATE / "weights"
 PATIENCE = 120  # seconds that a verb waits for another one on this machine
 
 
@@ -185,7 +185,7 @@ class Registry(Reader):
             VolantError: If it can't be had, or isn't what was registered.
         """
         version = self.get(flywheel, number)
-        folder = self._root / FETCHED / flywheel / str(number)
+        folder = self._root / VERSIONS / flywheel / str(number)
         with self._locked(f"{flywheel}.fetch"):
             try:
                 artifacts.require(folder, version.digest)

@@ -1,4 +1,4 @@
-"""DVC locks the project and the files that it reads and writes, and gives up after seconds: what waits for longer."""
+"""Patience with DVC's locks: DVC itself gives up after seconds."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ PAUSE = 0.5
 
 
 def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATIENCE) -> T:
-    """What `work` returns, begun again as long as another command holds what it needs of DVC.
+    """Return the result of `work`, retried as long as another command holds DVC's locks.
 
     Args:
         work: Calls DVC; may be called several times.
@@ -50,5 +50,5 @@ def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATI
 
 
 def _is(error: BaseException | None, kind: type[Exception]) -> bool:
-    """Whether that is behind an error: of a stage that could not begin, it is the cause."""
+    """Return whether a busy DVC is behind an error: of a stage that could not start, it is the cause."""
     return error is not None and (isinstance(error, kind) or _is(error.__cause__, kind))

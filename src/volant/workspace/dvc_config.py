@@ -7,7 +7,7 @@ from pathlib import Path
 
 from volant.errors import VolantError
 
-RESTORE = "Mend it, or restore it with `git checkout .dvc/config`."
+RESTORE = "Fix it, or restore it with `git checkout .dvc/config`."
 QUOTED = re.compile(r"""(['"])(.*?)\1\s*(?:#.*)?""")
 Sections = dict[str, dict[str, str]]
 
@@ -40,7 +40,7 @@ def remote(folder: Path, default: str) -> dict[str, str]:
 
 
 def _outside() -> list[Path]:
-    """Of all projects; where they are on Linux, unless a variable says otherwise."""
+    """Return the config files of all projects: where they are on Linux, unless a variable says otherwise."""
     of_user = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))
     of_system = os.environ.get("XDG_CONFIG_DIRS", "").partition(os.pathsep)[0] or "/etc/xdg"
     return [
@@ -86,7 +86,7 @@ def _plain(value: str) -> str:
 
 
 def _resolved(url: str, folder: Path) -> str:
-    """A folder is written as seen from the file that names it, or with `~`."""
+    """Resolve a folder, which is relative to the file that names it, or begins with `~`."""
     if re.match(r"\w+://", url):
         return url
     path = os.path.expanduser(url)

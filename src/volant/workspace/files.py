@@ -1,4 +1,4 @@
-"""The record that everything speaks: a text with its annotation, in Python and in Parquet.
+"""Files that are written whole or not at all: Parquet, text, and their digests.
 
 Gold rows, predictions, feedback and facts share it, so that a metric, a service or a graph never converts.
 """

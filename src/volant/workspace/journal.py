@@ -66,7 +66,7 @@ def _write(file: int, data: bytes, start: int) -> None:
 
 
 def _whole(path: Path) -> int:
-    """Where the last whole line ends, so that a new one doesn't continue what a crash cut off."""
+    """Return where the last whole line ends, so that a new one doesn't continue what a crash cut off."""
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         while end:

@@ -1,4 +1,4 @@
-"""Where the lake is: datasets, bundles and MLflow's artifacts in one place, a local folder or S3.
+"""The lake: one place for datasets, bundles and MLflow's artifacts, a local folder or S3.
 
 DVC's default remote (`lake` in `.dvc/config`) is the one source of truth. Credentials are never in it.
 """
@@ -36,12 +36,12 @@ class Lake:
 
     @property
     def on_s3(self) -> bool:
-        """Whether it is on S3 (or something that speaks its protocol)."""
+        """Return whether it is on S3 (or something that speaks its protocol)."""
         return self.url.startswith("s3://")
 
 
 def parse(target: str, endpoint_url: str | None = None) -> Lake:
-    """What a person typed, checked and normalised.
+    """Return the lake that a person typed, checked and normalised.
 
     Raises:
         VolantError: If it is no S3 address and no folder, or carries credentials.
@@ -63,7 +63,7 @@ def parse(target: str, endpoint_url: str | None = None) -> Lake:
 
 
 def current(root: Path = Path()) -> Lake:
-    """Where the lake is now: DVC's default remote, `.lake` in the project where none is set.
+    """Return the present lake: DVC's default remote, `.lake` in the project where none is set.
 
     Raises:
         VolantError: If DVC's config can't be read.
@@ -110,7 +110,7 @@ def check(lake: Lake) -> dict[str, float]:
 
 
 def artifacts_url(lake: Lake) -> str:
-    """Where MLflow keeps the files of its runs.
+    """Return where MLflow stores the files of its runs.
 
     Example:
         >>> artifacts_url(Lake("s3://flywheels/team"))
@@ -120,7 +120,7 @@ def artifacts_url(lake: Lake) -> str:
 
 
 def report(lake: Lake, seconds: Mapping[str, float]) -> str:
-    """What `volant lake` prints: where everything is, and what was verified.
+    """Return the text of `volant lake`: where everything is, and what was verified.
 
     Example:
         >>> print(report(Lake("s3://flywheels/team"), {"write": 0.021, "read": 0.009}))
@@ -140,7 +140,7 @@ def report(lake: Lake, seconds: Mapping[str, float]) -> str:
 
 
 def command(target: str | None, endpoint_url: str | None = None, root: Path = Path()) -> str:
-    """What `volant lake [TARGET]` does: move the lake, or only check it; the report to print.
+    """Move the lake, or only check it, as `volant lake [TARGET]` does; return the report to print.
 
     Raises:
         VolantError: As `parse`, `point` and `check` do.
@@ -164,7 +164,7 @@ def _check_folder(folder: Path) -> dict[str, float]:
         probe.unlink()
     except OSError as error:
         raise VolantError(
-            f"The folder {folder} can't be used as the lake: {error}. Mend its rights, or give another."
+            f"The folder {folder} can't be used as the lake: {error}. Fix its permissions, or give another."
         ) from error
     return {"write": wrote - start, "read": read - wrote, "delete": time.perf_counter() - read}
 
@@ -182,7 +182,7 @@ def _endpoint(url: str | None) -> str | None:
 
 
 def _redacted(url: str) -> str:
-    """Without its scheme and what stands before an `@`: an error may end up in a log."""
+    """Return an address without its scheme and what is before an `@`: an error may end up in a log."""
     return url.rpartition("://")[2].rpartition("@")[2]
 
 

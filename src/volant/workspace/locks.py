@@ -1,4 +1,4 @@
-"""One process of this machine at a time, by a locked file; whoever comes second waits, and is told for whom.
+"""File locks: one process of this machine at a time; the second waits, and its message names the holder.
 
 The system lets go of a lock when its process ends, however it ends.
 """
@@ -13,10 +13,9 @@ from pathlib import Path
 
 from volant.errors import VolantError
 from volant.workspace.files import write_text
+from volant.workspace.paths import LOCKS
 from volant.workspace.terminal import Console
 
-STATE = Path(".volant")
-LOCKS = STATE / "lock"
 SOON = 1  # seconds after which the one who waits is told
 
 
@@ -57,7 +56,7 @@ def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> 
 
 
 def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractContextManager[None]:
-    """Hold the project's turn: one for all flywheels, as they share params.yaml, which DVC reads after each stage.
+    """Hold the lock of an iteration: one for all flywheels, as DVC reads their common params.yaml after each stage.
 
     Args:
         what: What is done meanwhile.
@@ -67,8 +66,8 @@ def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractCo
     Raises:
         VolantError: If another process holds it for longer; says which.
     """
-    waiting = "Waiting for the turn that is on: {holder}."
-    refused = "Another turn is on: {holder}. Wait for it, or stop it and run this again: it goes on."
+    waiting = "Waiting for the running iteration ({holder})."
+    refused = "Another iteration is running ({holder}). Wait, or stop it and rerun: it resumes."
     return held(root / LOCKS / "turn", what, patience, waiting, refused)
 
 

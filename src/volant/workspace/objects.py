@@ -1,4 +1,4 @@
-"""Where captures and ground truth go: the lake, a local folder or S3; an object appears whole or not at all."""
+"""The store of captures and ground truth: a local folder or S3; an object appears whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -34,7 +34,9 @@ class Store:
         try:
             self._write_private(text, Path(key))
         except OSError as error:
-            raise VolantError(f"{self.lake.url} can't be written: {error}. Make room, or mend its rights.") from error
+            raise VolantError(
+                f"{self.lake.url} can't be written: {error}. Free some space, or fix its permissions."
+            ) from error
 
     def _write_private(self, text: str, key: Path) -> None:
         """Write a file that only its owner reads, as it holds what people sent: also its folders below the lake's."""

@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit, and a digest of whatever was given."""
+"""The provenance of a result: the commit, and a digest of any value."""
 
 import hashlib
 import json

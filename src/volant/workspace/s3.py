@@ -24,7 +24,7 @@ KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 RIGHTS = {"PutObject": "write", "GetObject": "read", "ListObjectsV2": "list", "DeleteObject": "delete"}
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, each with what to do about it
 WRONG_KEY = f"refuses the key. Set {KEYS} for this server, and AWS_DEFAULT_REGION for its region."
-EXPIRED = "says that the session has expired or the clock is wrong. Log in anew, or set the clock."
+EXPIRED = "reports that the session has expired or the clock is wrong. Log in again, or set the clock."
 REGION = "has this bucket in another region. Set AWS_DEFAULT_REGION to the bucket's region."
 REFUSALS = {
     "AuthorizationHeaderMalformed": WRONG_KEY,
@@ -41,12 +41,12 @@ FAILURES = {
     "ConnectTimeoutError": "does not answer. Check the network, --endpoint-url, and that it runs.",
     "ConnectionClosedError": "closes the connection. Check --endpoint-url: does an S3 server listen there?",
     "EndpointConnectionError": "can't be reached. Check the network, --endpoint-url, and that it runs.",
-    "NoCredentialsError": f"wants credentials. Set {KEYS}.",
-    "PartialCredentialsError": f"wants the whole credentials. Set {KEYS}.",
-    "ProfileNotFound": f"wants credentials, and AWS_PROFILE names none. Correct it, or set {KEYS}.",
+    "NoCredentialsError": f"requires credentials. Set {KEYS}.",
+    "PartialCredentialsError": f"requires complete credentials. Set {KEYS}.",
+    "ProfileNotFound": f"requires credentials, and AWS_PROFILE names none. Correct it, or set {KEYS}.",
     "ProxyConnectionError": "can't be reached through the proxy. Check HTTPS_PROXY and NO_PROXY.",
     "ReadTimeoutError": "accepts the connection but does not answer. Check --endpoint-url and the server.",
-    "SSLError": "has no secure connection to offer. Check https:// or http://, or set AWS_CA_BUNDLE.",
+    "SSLError": "offers no secure connection. Check https:// or http://, or set AWS_CA_BUNDLE.",
 }
 
 
@@ -58,7 +58,7 @@ def check(bucket: str, prefix: str, endpoint_url: str | None = None) -> dict[str
     Raises:
         VolantError: If the bucket can't be reached, written, read or listed; says which, and what to do.
     """
-    require(*EXTRA)  # without one of them DVC or MLflow would fail late, and darkly
+    require(*EXTRA)  # without one of them DVC or MLflow would fail late, with an obscure error
     body = uuid4().bytes
     key = f"{prefix}/.volant-check-{body.hex()}".lstrip("/")
     seconds: dict[str, float] = {}
@@ -73,7 +73,7 @@ def check(bucket: str, prefix: str, endpoint_url: str | None = None) -> dict[str
         with _write_once(), _timed(seconds, "delete"):
             s3.delete_object(Bucket=bucket, Key=key)
     if read != body:
-        raise VolantError(f"s3://{bucket} gave back other bytes than were written. Is a cache in between?")
+        raise VolantError(f"s3://{bucket} returned other bytes than were written. Is a cache in between?")
     return seconds
 
 
@@ -146,7 +146,7 @@ def _refusal(error: "ClientError") -> str:
         return f"{REFUSALS[code]} ({error.operation_name}: {code})"
     right = RIGHTS.get(error.operation_name, error.operation_name)
     if status in (401, 403):
-        return f"does not let this key {right} ({code}). Ask for that right, or set another key: {KEYS}."
+        return f"does not let this key {right} ({code}). Request that permission, or set another key: {KEYS}."
     return f"refused to {right}: {error}"
 
 

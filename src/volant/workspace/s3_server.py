@@ -41,7 +41,7 @@ def server(folder: Path, port: int, keys: tuple[str, str]) -> AbstractContextMan
 
 
 def address(port: int) -> str:
-    """What `--endpoint-url` takes."""
+    """Return the address for `--endpoint-url`."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -61,12 +61,12 @@ def serve(root: Path = Path(), folder: Path = Path(".s3"), port: int = 9000) -> 
         console.print(lake.command(f"s3://{BUCKET}/lake", address(port), root), highlight=False)
         others = f"set -a; . {folder / 'env'}; set +a" if made else f"export {ENDPOINT}={address(port)}"
         console.print(f"In other terminals first:  {others}", highlight=False)
-        console.print("Ctrl-C ends the server; `volant lake .lake` goes back to the local folder.", highlight=False)
+        console.print("Ctrl-C ends the server; `volant lake .lake` restores the local folder.", highlight=False)
         servers.until_stopped(process)
 
 
 def _settings(path: Path, port: int) -> dict[str, str]:
-    """What clients need, as `path` has it for other terminals: the keys, made at first, and where the server is."""
+    """Return the settings for clients, which `path` holds for other terminals: keys (made at first) and address."""
     pairs = [line.partition("=") for line in path.read_text(encoding="utf-8").split()] if path.exists() else []
     kept = {name: value for name, _, value in pairs}
     if pairs and not all(kept.get(name) for name in NAMES):

@@ -44,7 +44,7 @@ def server(
 
 
 def main(serve: Callable[[int], None], port: int) -> None:
-    """What `python -m MODULE [PORT]` does for a server: a user's error is one line and exit code 2."""
+    """Run `python -m MODULE [PORT]` for a server: a user's error is one line and exit code 2."""
     try:
         serve(int(sys.argv[1]) if len(sys.argv) > 1 else port)
     except (VolantError, ValueError) as error:
@@ -63,7 +63,7 @@ def until_stopped(process: subprocess.Popen[bytes]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # Python would die at once, and leave the server behind
     with suppress(KeyboardInterrupt):
         code = process.wait()
-        raise VolantError(f"The server ended (exit code {code}); what it said is above.")
+        raise VolantError(f"The server ended (exit code {code}); see its output above.")
 
 
 def _require_free(port: int) -> None:
@@ -81,4 +81,4 @@ def _wait(process: subprocess.Popen[bytes], port: int, patience: float) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise VolantError(f"The server did not start (exit code {process.poll()}); what it said is above.")
+    raise VolantError(f"The server did not start (exit code {process.poll()}); see its output above.")

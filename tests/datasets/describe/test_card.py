@@ -63,8 +63,8 @@ def section(text: str, title: str) -> str:
 def test_rows_say_where_they_come_from_and_what_was_dropped(reviews: dict) -> None:
     text = text_of(CLASSIFY, reviews)
     assert text.startswith("# Data: reviews\n\nFilm reviews\n\n116 rows, 2 labels.")
-    assert "| train | published; validation cut from it | 108 | 41 | 0 |" in text
-    assert "| validation | cut from the published train | 3 | 0 | 0 |" in text
+    assert "| train | published; validation split from it | 108 | 41 | 0 |" in text
+    assert "| validation | split from the published train | 3 | 0 | 0 |" in text
     assert "| test | published | 5 | 0 | 0 |" in text
 
 
@@ -152,7 +152,7 @@ def test_warnings_name_imbalance_few_rows_absence_empty_texts_and_contradictions
     assert lines[0].startswith("Imbalance: good has 101 rows in train, bad 7 (14 : 1).")
     assert lines[1].startswith("Fewer than 50 rows in train for bad (7).")
     assert "tested on 1, so its recall may be off by 50 points" in lines[1]
-    assert lines[2].startswith("Texts in train that stand more than once with different labels: 1.")
+    assert lines[2].startswith("Texts in train that occur more than once with different labels: 1.")
     assert lines[3] == "No row in validation for bad: its score on validation is undefined."
     assert lines[4].startswith("Empty texts in test: 2.")
     assert len(lines) == 5

@@ -140,8 +140,8 @@ def test_an_augmented_manifest_of_several_labels(tmp_path: Path) -> None:
     assert found(path, form("multilabel", ("joy", "fear")))[1] == [("one", ["joy", "fear"]), ("two", [])]
     bad = rows_of(read(str(path), form()), "classify", LABELS).bad
     assert [one.detail for one in bad] == [
-        "2 labels, but this flywheel has one a text",
-        "0 labels, but this flywheel has one a text",
+        "2 labels, but this flywheel has one per text",
+        "0 labels, but this flywheel has one per text",
     ]
 
 

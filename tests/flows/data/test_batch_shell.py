@@ -38,7 +38,7 @@ def test_the_limits_are_those_of_the_service(project: Path) -> None:
     (project / "service.yaml").write_text("limits: {characters_per_text: 13}\n")
     done = batch("mine", "a.csv", "--out", "b.jsonl", "--all-scores")
     assert done.exit_code == 0, done.output
-    assert "models/mine, which is no registered version" in done.stderr
+    assert "models/mine, which is not a registered version" in done.stderr
     first, second = lines(project / "b.jsonl")
     assert set(first["scores"]) == {"fresh", "rotten"}
     assert second == {"line": 3, "error": "14 characters; limits.characters_per_text is 13"}
@@ -80,7 +80,7 @@ def test_the_champion_answers_where_there_is_one(bundle: Bundle, project: Path, 
         opened.register("mine", bundle.folder, record(), by="ann")
         opened.register("mine", project / "two", record(0.9), by="ann")
     none = batch("mine", "a.csv", "--out", "b.jsonl")
-    assert "models/mine, which is no registered version" in none.stderr
+    assert "models/mine, which is not a registered version" in none.stderr
     with registry(project) as opened:
         opened.approve("mine", 2, by="bob")
         opened.promote("mine", 2)
@@ -90,10 +90,10 @@ def test_the_champion_answers_where_there_is_one(bundle: Bundle, project: Path, 
         assert done.exit_code == 0, done.output
         said[name, *more] = done.stderr.splitlines()[0], lines(project / "b.jsonl")[0].get("version")
     assert said == {
-        ("mine",): ("Answered by mine version 2, the champion.", "2"),
-        ("mine", "--version", "1"): ("Answered by mine version 1, as asked for.", "1"),
-        ("models/mine",): ("Answered by the bundle in models/mine, which is no registered version.", None),
-        ("two",): ("Answered by the bundle in two, which is no registered version.", None),
+        ("mine",): ("Predictions by mine version 2, the champion.", "2"),
+        ("mine", "--version", "1"): ("Predictions by mine version 1, as requested.", "1"),
+        ("models/mine",): ("Predictions by the bundle in models/mine, which is not a registered version.", None),
+        ("two",): ("Predictions by the bundle in two, which is not a registered version.", None),
     }
 
 

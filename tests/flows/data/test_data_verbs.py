@@ -38,11 +38,11 @@ def volant(*arguments: str, code: int = 0) -> str:
 def test_ingest_says_what_was_found_and_what_to_do_next(here: Path) -> None:
     rows_csv(here / "rows/a.csv", ROWS)
     said = volant("ingest", "mine", "rows/a.csv", "--split", "train", "--name", "first")
-    assert "rows/a.csv: CSV\n2 rows read, 0 known already, 2 new" in said
+    assert "rows/a.csv: CSV\n2 rows read, 0 already known, 2 new" in said
     assert "first-" in said
     assert "volant iterate mine" in said
     again = volant("ingest", "mine", "rows/a.csv", "--split", "train")
-    assert "2 known already, 0 new\nNothing new: the lake stays as it is." in again
+    assert "2 already known, 0 new\nNothing new: the lake is unchanged." in again
 
 
 def test_a_dry_run_counts_all_bad_rows_but_shows_ten(here: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_label_that_nobody_knows_is_left_out_and_said() -> None:
 
 def test_nothing_to_compare_is_an_error_that_says_so() -> None:
     test = rows(20)
-    with pytest.raises(VolantError, match="labels that both versions know"):
+    with pytest.raises(VolantError, match="labels shared by both versions"):
         against(test, answers(test, 0.9, 1), Answers(("x",), [Annotation(label="x")] * 20))
     with pytest.raises(VolantError, match="undefined on the 20 rows"):
         against(test, answers(test, 0.9, 1), answers(test, 0.9, 2), metric="roc_auc")

@@ -68,10 +68,10 @@ def test_a_first_version_must_beat_the_baselines(metric: str, ends: list[float],
 
 
 def test_a_champion_that_cannot_answer_is_compared_by_its_recorded_score_or_by_a_person() -> None:
-    trouble = Champions(exists=True, trouble="version 3 can't answer: broken")
+    trouble = Champions(exists=True, trouble="version 3 can't predict: broken")
     decision = judge(Gate(), DETAILS, SPEED, None, trouble)
     assert (decision.passed, decision.outcome) == (False, "waits")
-    assert "version 3 can't answer: broken" in decision.reasons[0]
+    assert "version 3 can't predict: broken" in decision.reasons[0]
     for score, outcome in ((0.825, "passed"), (0.9, "failed")):
         recorded = Past.recorded(3, "accuracy", score, 0.82)
         told = Champions(exists=True, trouble="broken", recorded=recorded)

@@ -125,7 +125,7 @@ def test_a_file_outside_the_project_keeps_its_full_path(project: Path, tmp_path:
         ),
         (
             [*rows(500, 500), *((f"this was {i} fine and poor", "good; bad") for i in range(50))],
-            ["Several labels: 'good; bad' \\(50\\) is made of other labels.*--separator ';'", "Imbalance"],
+            ["Several labels: 'good; bad' \\(50\\) looks like several labels.*--separator ';'", "Imbalance"],
         ),
         ([*rows(60, 60), ("This  was number 1 and FINE", "good")], ["Duplicates: 1 of 121 rows"]),
         ([*rows(60, 60), ("this was number 1 and fine", "bad")], ["Contradiction: 1 texts", "Duplicates: 1"]),
@@ -178,8 +178,8 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
     [
         ("Mine", rows(20, 20), "can't name a flywheel"),
         ("../up", rows(20, 20), "can't name a flywheel"),
-        ("reviews", rows(20, 20), "There is a flywheel 'reviews'.*--force"),
-        ("imdb", rows(20, 20), "There is a flywheel 'imdb'"),
+        ("reviews", rows(20, 20), "The flywheel 'reviews' exists.*--force"),
+        ("imdb", rows(20, 20), "The flywheel 'imdb' exists"),
         ("mine", rows(20, 7), r"too few different texts for 'bad' \(7\); a label needs 8"),
         (
             "mine",
@@ -192,7 +192,7 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
             r"'good\|bad' \(5\); .*--separator '\|'",
         ),
         ("mine", rows(20, 0), "no column looks like a label"),
-        ("mine", [], "no rows, only names of columns: text, label"),
+        ("mine", [], "no rows, only a header row: text, label"),
     ],
 )
 def test_what_cannot_be_done_leaves_everything_as_it_was(project: Path, name: str, data: list, problem: str) -> None:
@@ -216,7 +216,7 @@ def test_labels_that_only_the_test_file_has_are_refused(project: Path) -> None:
 def test_a_name_that_yaml_takes_for_something_else_is_refused(project: Path, name: str) -> None:
     data = csv(project / "a.csv", rows(20, 20))
     before = snapshot(project)
-    with pytest.raises(VolantError, match=f"'{name}' can't name a flywheel: YAML takes it for"):
+    with pytest.raises(VolantError, match=f"'{name}' can't name a flywheel: YAML reads it as"):
         new(name, data, root=project)
     assert snapshot(project) == before
 
@@ -243,10 +243,10 @@ def test_a_file_without_names_of_columns_loses_no_row(project: Path) -> None:
     Path(path).write_text(Path(path).read_text().partition("\n")[2])
     before = snapshot(project)
     with pytest.raises(
-        VolantError, match=r"without a line of names\? Column 'good' .*--header text,label.*--label 'good'"
+        VolantError, match=r"header row missing\? Column name 'good' .*--header text,label.*--label 'good'"
     ):
         new("mine", path, root=project)
-    with pytest.raises(VolantError, match="Column 'this was number 0 and fine' is called like a text"):
+    with pytest.raises(VolantError, match="Column name 'this was number 0 and fine' looks like a text"):
         new("mine", path, label="good", root=project)
     assert snapshot(project) == before
     assert new("mine", path, root=project, form=Options(quote='"', header="text, label").form()).rows == 40
@@ -368,7 +368,7 @@ def test_lists_written_as_text_give_labels_without_brackets(project: Path) -> No
     assert any(line.startswith("No label: 1 of 61 rows") for line in report.warnings)
     console = Console(record=True, width=120)
     show_report(report, console)
-    assert "several labels a text" in console.export_text()
+    assert "several labels per text" in console.export_text()
 
 
 def test_what_is_written_composes_and_is_accepted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def test_documents_and_their_lines(tmp_path: Path, form: Any, text: str, found: 
         ("csv", b",".join(b"n%d" % n for n in range(20_000)) + b"\n", "20,000 columns, at most 10,000"),
         ("lines", b"fine\n\xff\n", "line 2: byte 0xff"),
         (None, b'{"source-ref": "a.txt", "m": 1, "m-metadata": {"class-name": "x"}}\n', "not fetched here"),
-        (None, b"PAR1" + b"x" * 50, "Parquet, which is not read here"),
+        (None, b"PAR1" + b"x" * 50, "Parquet, which is not supported"),
     ],
 )
 def test_what_cannot_be_read_fails_with_its_line(jobs: Jobs, form: Any, data: bytes, says: str) -> None:

@@ -100,7 +100,7 @@ def test_pictures_and_records_are_neither_text_nor_label() -> None:
 
 
 def test_a_file_without_rows_says_so() -> None:
-    with pytest.raises(VolantError, match="no rows, only names of columns: text, label"):
+    with pytest.raises(VolantError, match="no rows, only a header row: text, label"):
         guess({"text": [], "label": []})
 
 

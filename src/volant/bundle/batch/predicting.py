@@ -22,6 +22,7 @@ from volant.rendering.table import Column, Table
 from volant.sources import texts as sources
 from volant.sources.formats.options import Options
 from volant.sources.texts import Reading
+from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line
 
 
@@ -31,10 +32,10 @@ def load(name: str) -> Bundle:
     Raises:
         VolantError: If neither holds a bundle; lists the flywheels that have one.
     """
-    for folder in (Path("models") / name, Path(name)):
+    for folder in (paths.bundle(name), Path(name)):
         if (folder / "manifest.json").is_file():
             return Bundle.load(folder)
-    trained = sorted(path.parent.name for path in Path("models").glob("*/manifest.json"))
+    trained = sorted(path.parent.name for path in paths.bundle("").glob("*/manifest.json"))
     raise VolantError(
         f"There is no bundle for '{name}' in models/ here.{did_you_mean(name, trained)} "
         f"Trained: {', '.join(trained) or 'none'}. "

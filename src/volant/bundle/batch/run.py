@@ -17,8 +17,7 @@ from volant.sources.formats.options import Options
 from volant.sources.texts import numbered_texts
 from volant.workspace import files
 from volant.workspace.objects import split
-
-HOME = Path(".volant/batch")  # where the work on an object is, as nothing can be appended to one
+from volant.workspace.paths import BATCH
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,10 @@ def answer_file(
 
 
 def _work(asked: Asked) -> Path:
-    """Where the answers grow: beside the file that they become, or in the project where that is an object."""
+    """Where the answers grow: beside the file that they become, or in the project: an object can't be appended to."""
     if not _remote(asked.out):
         return Path(asked.out)
-    return files.private(HOME) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
+    return files.private(BATCH) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The dataset card: what a person should know of the rows before trusting what is learned from them."""
+"""The dataset card: facts on the rows that a person should know before trusting a model trained on them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -71,10 +71,10 @@ def _rows(found: Survey, report: Mapping[str, Any]) -> str:
     for split, side in found.sides.items():
         gone = [f"{dropped.get(f'{split}_{key}', 0):,}" for key in columns.values()]
         rows.append([split, _origin(split, published, found.sides, subset), f"{side.rows:,}", *gone])
-    head = ["split", "how it came about", "rows", *(f"dropped {reason}" for reason in columns)]
+    head = ["split", "origin", "rows", *(f"dropped {reason}" for reason in columns)]
     why = (
-        "Dropped are rows of train and validation whose text, or one nearly the same, or whose group stands "
-        "in a split that judges them: a model that has seen the answer would look better than it is."
+        "Rows of train and validation are dropped if their text, a near-duplicate of it or their group is in a "
+        "held-out split: a model that has seen the label would score too high."
     )
     total = sum(side.rows for side in found.sides.values())
     ingested = ", ".join(f"{rows:,} of {side}" for side, rows in report.get("ingested", {}).items() if rows)
@@ -89,9 +89,9 @@ def _origin(split: str, published: Iterable[str], splits: Iterable[str], subset:
     if split == "train" and subset:
         return f"at most {subset:,} rows (split.train_subset_size), a sample"
     if split not in published:
-        return "cut from the published train"
+        return "split from the published train"
     others = [other for other in splits if other not in published] if split == "train" else []
-    return "published" + (f"; {' and '.join(others)} cut from it" if others else "")
+    return "published" + (f"; {' and '.join(others)} split from it" if others else "")
 
 
 def _labels(found: Survey) -> str:

@@ -1,4 +1,4 @@
-"""What the data is like: counts, lengths, repeats, groups and examples, measured once for card and plot."""
+"""The survey of the data: counts, lengths, repeats, groups and examples, measured once for card and plot."""
 
 # pyarrow.compute makes its functions at import, unseen by a type checker
 # pyright: reportAttributeAccessIssue=false
@@ -20,7 +20,7 @@ SHOWN_TEXTS = 3
 
 @dataclass(frozen=True)
 class Conflict:
-    """A text that stands more than once with different labels; the labels of each answer."""
+    """A text that occurs more than once with different labels, and these labels."""
 
     text: str
     answers: list[tuple[str, ...]]
@@ -28,7 +28,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Side:
-    """What is known of one split of N rows.
+    """The survey of one split of N rows.
 
     Attributes:
         rows: N.
@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Survey:
-    """All that the card and its plot show; labels are sorted by their rows in train."""
+    """The content of the card and its plot; labels are sorted by their rows in train."""
 
     labels: list[str]
     sides: dict[str, Side]
@@ -121,7 +121,7 @@ def _repeats(kind: Kind, table: pa.Table) -> tuple[int, int, Conflict | None]:
 
 
 def _group(column: str, splits: Mapping[str, pa.Table]) -> Group | None:
-    """What is known of a column of the source; nothing where no value of it repeats."""
+    """Return the survey of a column of the source; None where no value of it repeats."""
     parts = [table[column] for table in splits.values() if column in table.column_names]
     if any(pa.types.is_nested(part.type) for part in parts):
         return None

@@ -1,4 +1,4 @@
-"""What in the rows may spoil training or its judgement, in words."""
+"""Warnings on rows that may spoil training or evaluation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ CHAINED = 1 / 3  # of all rows in one near-duplicate cluster, from which the cut
 
 
 def warnings(found: Survey) -> list[str]:
-    """What may spoil training or its judgement, a sentence or two each."""
+    """Return warnings on what may spoil training or evaluation, a sentence or two each."""
     lines = [*_imbalance(found), *_few(found)]
     for split, side in found.sides.items():
         absent = [label for label in found.labels if not side.labels[label]]
@@ -22,17 +22,17 @@ def warnings(found: Survey) -> list[str]:
         if absent:
             lines.append(f"No row in {split} for {_listed(absent)}: {cost}.")
         if empty := int((side.words == 0).sum()):
-            lines.append(f"Empty texts in {split}: {empty:,}. The cleaning step `drop_empty` takes them out.")
+            lines.append(f"Empty texts in {split}: {empty:,}. The cleaning step `drop_empty` removes them.")
         if side.conflicts:
             lines.append(
-                f"Texts in {split} that stand more than once with different labels: {side.conflicts:,}. "
-                "No model can get all of these rows right."
+                f"Texts in {split} that occur more than once with different labels: {side.conflicts:,}. "
+                "No model can predict all of these rows."
             )
     return lines
 
 
 def alike(report: Mapping[str, Any]) -> list[str]:
-    """Whether so many rows are near-duplicates of each other that they decide the cut.
+    """Warn if so many rows are near-duplicates of each other that they decide the split.
 
     Args:
         report: What `volant.datasets.splits.split.cut` says of the splits.
@@ -46,9 +46,9 @@ def alike(report: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"{found['rows']:,} of {found['of']:,} rows with text are near-duplicates of each other, or of one in between, "
-        f"at split.near_duplicates={found['near_duplicates']:g}. They stand in one split, or are left out of the "
-        "others: sizes may be far from the shares that `split` names. If they say different things, raise "
-        "split.near_duplicates towards 1; if they say the same, give more of the others."
+        f"at split.near_duplicates={found['near_duplicates']:g}. They are in one split, or dropped from the "
+        "others: sizes may differ from the shares in `split`. If they differ in meaning, raise "
+        "split.near_duplicates towards 1; if not, add more of the other texts."
     ]
 
 

@@ -1,4 +1,4 @@
-"""A dataset comes to exist: rows, DVC, card, in this order; a crash between them leaves no dataset."""
+"""The creation of a dataset: rows, DVC, card, in this order; a crash between them leaves no dataset."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
     if gone := next((other for other in others if other.name == card.name), None):
         part.unlink()
         raise VolantError(
-            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset is not put back under its old "
+            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset can't return under its old "
             "name; ingest it with another --name."
         )
     path = catalogue.rows_path(card, root)
@@ -64,7 +64,7 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
         catalogue.write(card, root)
         settle(report.flywheel, root)
 
-    # a turn that is on reads params.yaml again after each stage: its labels must not change under it
+    # a running iteration reads params.yaml again after each stage: its labels must not change under it
     turn = turn_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
     try:
         with turn if report.new_labels else nullcontext():

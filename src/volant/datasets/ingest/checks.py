@@ -1,4 +1,4 @@
-"""Every row of what is to be ingested, checked: which are bad, where they stand, and why."""
+"""Checks of every row to ingest: which are bad, on which line, and why."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class Bad:
 
     @property
     def place(self) -> str:
-        """Where it stands, in words; Parquet and JSON lists have rows and no lines."""
+        """Return its place in words; Parquet and JSON lists have rows and no lines."""
         return f"{self.file}, {'row' if self.file.endswith(('.parquet', '.pq', '.json')) else 'line'} {self.line}"
 
 
@@ -88,7 +88,7 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
 
 
 def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_labels: bool) -> list[Bad]:
-    """What is wrong with rows in themselves, the first reason of each.
+    """Return the bad rows, each with its first reason.
 
     Args:
         table: Rows with `volant_line`.
@@ -112,11 +112,11 @@ def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_lab
 def _problems(text: str, labels: tuple[str, ...], known: set[str], new_labels: bool) -> Iterator[tuple[str, str]]:
     unknown = [label for label in labels if label not in known] if known else []
     if not text.strip():
-        yield "empty text", "there is nothing to learn from"
+        yield "empty text", "the text has no characters but spaces"
     if len(text) > MAX_TEXT:
         yield "too long", f"{len(text):,} characters, at most {MAX_TEXT:,}"
     if "\ufffd" in text or any("\ufffd" in label for label in labels):
-        yield "wrong encoding", "holds U+FFFD, which stands where a character was lost; export it as UTF-8"
+        yield "wrong encoding", "holds U+FFFD, which replaces a lost character; export it as UTF-8"
     if unknown and text.strip() in known:
         yield SWAPPED, f"'{text.strip()}' is a label"
     if long := next((label for label in labels if len(label) > MAX_LABEL or "\n" in label), None):
@@ -126,7 +126,7 @@ def _problems(text: str, labels: tuple[str, ...], known: set[str], new_labels: b
 
 
 def _refuse_swapped(table: pa.Table, file: str, kind: str) -> None:
-    """Without known labels, a file is swapped if its texts recur, and its labels hardly do."""
+    """Refuse a file with label and text swapped: without known labels, if its texts recur and its labels hardly do."""
     labels = {label for row in labels_of(table, kind) for label in row}
     texts = set(table["text"].to_pylist())
     if table.num_rows >= 10 and len(labels) > table.num_rows / 2 > 2 * len(texts):

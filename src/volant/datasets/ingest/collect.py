@@ -28,7 +28,7 @@ class Batch:
 
 
 def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, form: Form, new_labels: bool) -> Batch:
-    """Turn files into rows, check each, and take out those that are there already.
+    """Turn files into rows, check each, and remove those that exist already.
 
     Raises:
         VolantError: If the columns of a file can't hold text or labels.
@@ -52,7 +52,7 @@ def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, f
 
 
 def _fresh(table: pa.Table, kind: str, seen: set) -> list[bool]:
-    """Whether each row is new; adds it to `seen`."""
+    """Return whether each row is new, and add it to `seen`."""
     fresh = []
     for row in zip(table["text"].to_pylist(), checks.labels_of(table, kind), strict=True):
         fresh.append(row not in seen)
@@ -88,23 +88,23 @@ def _joined(parts: Sequence[pa.Table], group: str | None) -> pa.Table:
 def _warnings(table: pa.Table, flywheel: Flywheel, there: Known, grouped: bool) -> list[str]:
     warnings = []
     if flywheel.split.group and not grouped:
-        warnings.append(f"no column '{flywheel.split.group}' (split.group): leaks by group can't be seen.")
+        warnings.append(f"no column '{flywheel.split.group}' (split.group): leaks by group can't be detected.")
     if not there.prepared and not flywheel.source.get("_target_", "").endswith(".Ingested"):
-        warnings.append("the source isn't prepared here, so leaks were looked for in the lake only (`dvc repro`).")
+        warnings.append("the source isn't prepared here, so leaks were searched in the lake only (`dvc repro`).")
     warnings += _retired(table, flywheel, there.retired) if there.retired else []
     texts = {text for text, _ in there.rows}
     contrary = sum(text in texts for text in table["text"].to_pylist())
     if contrary:
-        warnings.append(f"{contrary:,} texts are there already with other labels; both are kept.")
+        warnings.append(f"{contrary:,} texts exist already with other labels; both are kept.")
     return warnings
 
 
 def _retired(table: pa.Table, flywheel: Flywheel, gone: Known) -> list[str]:
-    """Whether TEST rows are of TRAIN datasets that no iteration uses any more: versions have learned from them."""
+    """Return warnings on TEST rows that are in unused TRAIN datasets: versions have learned from them."""
     warnings = [] if gone.prepared else ["rows of a TRAIN dataset marked unused aren't on this machine (`dvc pull`)."]
     if learned := len(leaks(table, gone, flywheel.split)):
         warnings.append(
             f"{learned:,} of these TEST rows are in TRAIN datasets that are marked unused. Versions that learned from "
-            "them can't be judged on these rows: bring other TEST rows, unless no version was trained on that dataset."
+            "them can't be evaluated on these rows: add other TEST rows, unless no version was trained on that dataset."
         )
     return warnings

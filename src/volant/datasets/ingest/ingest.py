@@ -26,7 +26,7 @@ from volant.workspace.files import write_text
 
 @dataclass(frozen=True)
 class Options:
-    """How to ingest.
+    """The options of an ingest.
 
     Attributes:
         name: Of the dataset; the first file's by default.
@@ -119,7 +119,7 @@ def _report(name: str, split: str, batch: Batch, kind: str, labels: set[str]) ->
 
 
 def _write_rejected(bad: Sequence[Bad]) -> list[str]:
-    """The bad rows of each file as JSON Lines that ingest reads once mended: beside the file, or here if remote."""
+    """Write the bad rows of each file as JSON Lines for ingest once fixed: beside the file, or here if remote."""
     written = []
     for file in dict.fromkeys(one.file for one in bad):
         rows = [one for one in bad if one.file == file]
@@ -132,7 +132,7 @@ def _write_rejected(bad: Sequence[Bad]) -> list[str]:
 
 
 def _beside(file: Path, text: str) -> Path:
-    """Where that is written: never over another text, of a file of the same name or one that a person is mending."""
+    """Return where that is written: never over another text of the same name, or one that a person is fixing."""
     paths = (file.with_name(f"{file.name}.rejected{end}.jsonl") for end in chain([""], (f"-{n}" for n in count(2))))
     path = next(path for path in paths if not path.exists() or path.read_text(encoding="utf-8") == text)
     write_text(text, path)

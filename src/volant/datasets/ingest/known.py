@@ -1,4 +1,4 @@
-"""What a flywheel has already: rows that needn't come twice, and rows on the other side that must not come at all."""
+"""The rows of a flywheel: those of the same side are duplicates, those of the other side are leaks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from volant.datasets.ingest.checks import labels_of
 from volant.datasets.merge import COLUMN, SOURCE
 from volant.datasets.splits.near_duplicates import clusters
 from volant.kinds import KINDS
+from volant.workspace import paths
 
 OTHER = {"train": "test", "test": "train"}
 PREPARED = {"train": ("train", "validation"), "test": ("test",)}
@@ -20,7 +21,7 @@ PREPARED = {"train": ("train", "validation"), "test": ("test",)}
 
 @dataclass(frozen=True)
 class Known:
-    """Rows that are there.
+    """The rows that exist.
 
     Attributes:
         rows: Text and labels of each on the same side.
@@ -59,7 +60,7 @@ def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = P
 
 
 def _retired(flywheel: str, side: str, columns: list[str], group: str | None, root: Path) -> Known | None:
-    """What versions have learned from, and no iteration uses any more; rows that aren't on this machine are missing."""
+    """Return rows that versions have learned from and no iteration uses any more, as far as they are here."""
     gone = [card for card in catalogue.cards(flywheel, root) if card.unused and card.split == "train"]
     if side != "test" or not gone:
         return None
@@ -76,13 +77,13 @@ def groups(tables: Iterable[pa.Table], group: str | None) -> set[str]:
 
 
 def leaks(table: pa.Table, there: Known, split: Split) -> dict[int, str]:
-    """Row number to why it leaks: its text, one nearly the same, or its group is on the other side."""
+    """Map row number to why it leaks: its text, a near-duplicate, or its group is on the other side."""
     texts = table["text"].to_pylist()
     found: dict[int, str] = {}
     if split.group and split.group in table.column_names:
         for row, value in enumerate(table[split.group].to_pylist()):
             if value not in (None, "") and str(value) in there.groups:
-                found[row] = f"{split.group} '{value}' is there"
+                found[row] = f"same {split.group} '{value}'"
     return found | _twins(texts, there.texts, split.near_duplicates)
 
 
@@ -95,7 +96,7 @@ def _twins(texts: Sequence[str], others: Sequence[str], threshold: float) -> dic
         first.setdefault(number, row)
     twins = {row: others[first[n]] for row, n in enumerate(numbers[len(others) :]) if n in first}
     return {
-        row: ("its text is there" if texts[row] == twin else f"nearly “{twin[:80]}”") for row, twin in twins.items()
+        row: ("same text" if texts[row] == twin else f"near-duplicate of “{twin[:80]}”") for row, twin in twins.items()
     }
 
 
@@ -116,4 +117,4 @@ def _tables(flywheel: str, side: str, columns: list[str], root: Path) -> list[pa
 
 
 def _prepared(flywheel: str, split: str, root: Path) -> Path:
-    return root / "data" / flywheel / "prepared" / f"{split}.parquet"
+    return paths.prepared(flywheel, root) / f"{split}.parquet"

@@ -10,7 +10,8 @@ from volant.config.listing import live_flywheels
 from volant.errors import VolantError
 from volant.workspace.dvc import PATIENCE
 from volant.workspace.files import write_text
-from volant.workspace.locks import STATE, turn_lock
+from volant.workspace.locks import turn_lock
+from volant.workspace.paths import STATE
 
 
 def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path()) -> Path | None:
@@ -50,7 +51,7 @@ def settle(flywheel: str, root: Path = Path()) -> None:
     """End a widening: where it was cut off before the card came, conf is what it was, unless a person changed it.
 
     Raises:
-        VolantError: If a turn is on for long, as the labels must not change under it.
+        VolantError: If an iteration runs for long, as the labels must not change under it.
     """
     from volant.config.compose import write_params
 

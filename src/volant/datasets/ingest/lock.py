@@ -1,4 +1,4 @@
-"""One writer at a time in the lake of a flywheel; what one that was killed has left is removed by the next."""
+"""The lock of a flywheel's lake: one writer at a time; the next one removes what a killed one left."""
 
 import re
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from volant.datasets.catalogue import cards
 from volant.datasets.ingest.labels import settle
-from volant.workspace.locks import LOCKS, held
-from volant.workspace.paths import SIDES, checked, home
+from volant.workspace.locks import held
+from volant.workspace.paths import LOCKS, SIDES, checked, home
 
 PATIENCE = 600  # seconds
 # what an ingest writes before the card: rows, their .dvc file, and drafts of rows and card as `schema` names them

@@ -1,4 +1,4 @@
-"""Files of every form as raw columns: what they are is found out, and said; every row knows its line."""
+"""Files of every format as raw columns: the format is detected and reported, and every row has its line."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ SEPARATOR = (
 
 @dataclass(frozen=True)
 class Form:
-    """What is known of the files before they are opened.
+    """The form of the files, before they are opened.
 
     Attributes:
         kind: Of the flywheel.
@@ -74,7 +74,7 @@ def form_of(
     encoding: str | None = None,
     given: Options | None = None,
 ) -> Form:
-    """What a flywheel's source says of its files, and the options of the command."""
+    """Return the form that a flywheel's source and the options of the command define."""
     columns = config.validate(Columns, source.get("columns") or {}, "source.columns")
     # western is not guessed: what is in the lake stays there
     written = replace(given or Options(), encoding=encoding or (given.encoding if given else None)).form(source, False)
@@ -105,7 +105,7 @@ def read(path: str, form: Form) -> Raw:
 
 
 def choose(table: pa.Table, form: Form, where: str) -> Columns:
-    """Which columns are read: those given, else the flywheel's own, else `text` and `label`, else what is found."""
+    """Choose the columns: by option, else the flywheel's own, else `text` and `label`, else those detected."""
     names = table.column_names
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
     several = not KINDS[form.kind].exclusive

@@ -1,4 +1,4 @@
-"""What an ingest found and did, as data and as text."""
+"""The report of an ingest, as data and as text."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class Report:
         formats: What each file was found to be.
         rows: Read from the files.
         added: Of these, now in the lake (or would be, in a dry run).
-        known: Were there already, or stand twice in the files.
+        known: Existed already, or occur twice in the files.
         left_out: By the flywheel's `columns.where` and `columns.drop_labels`.
         bad: How many rows of each sort of mistake.
         examples: The first bad rows.
@@ -52,15 +52,15 @@ class Report:
 
 
 def refusal(bad: Sequence[Bad], max_bad: int) -> str | None:
-    """Why these bad rows stop an ingest without `--skip-bad`; None if they don't."""
+    """Return why these bad rows stop an ingest without `--skip-bad`; None if they don't."""
     unknown = sum(one.reason == UNKNOWN for one in bad)
     if not unknown and len(bad) <= max_bad:
         return None
     lines = [f"{len(bad):,} bad rows, {max_bad:,} allowed (--max-bad). Nothing was changed.", *listed(bad)]
     if unknown:
         names = Counter(label for one in bad if one.reason == UNKNOWN for label in one.labels)
-        lines.append(f"Accept new labels with --new-labels; a label is never dropped in silence ({len(names)} seen).")
-    return "\n".join([*lines, "Mend the rows, or leave them out with --skip-bad, which writes them beside the file."])
+        lines.append(f"Accept new labels with --new-labels; a label is never dropped silently ({len(names)} seen).")
+    return "\n".join([*lines, "Fix the rows, or skip them with --skip-bad, which writes them beside the file."])
 
 
 def listed(bad: Sequence[Bad], counts: Mapping[str, int] | None = None) -> list[str]:
@@ -78,8 +78,8 @@ def show(report: Report, console: Console) -> None:
     """Print what was found, what was done, and what to do next."""
     for file, said in report.formats.items():
         console.print(f"{escape(file)}: {escape(said)}", highlight=False)
-    said = [f"{report.rows:,} rows read", f"{report.known:,} known already"]
-    said += [f"{report.left_out:,} left out by columns"] if report.left_out else []
+    said = [f"{report.rows:,} rows read", f"{report.known:,} already known"]
+    said += [f"{report.left_out:,} excluded by columns"] if report.left_out else []
     said += [f"{sum(report.bad.values()):,} bad"] if report.bad else []
     console.print(", ".join([*said, f"{report.added:,} new"]), highlight=False)
     for line in listed(report.examples, report.bad):
@@ -97,7 +97,7 @@ def _end(report: Report) -> str:
     if report.refused:
         return f"A real run would be refused: {report.refused.splitlines()[0]}"
     if not report.added:
-        return "Nothing new: the lake stays as it is."
+        return "Nothing new: the lake is unchanged."
     if report.dry_run:
         return f"A real run would add {report.added:,} rows as a {report.split.upper()} dataset."
     return (

@@ -1,4 +1,4 @@
-"""Texts that are the same or nearly so, found without comparing all pairs.
+"""Near-duplicates among texts, detected without comparing all pairs.
 
 MinHash with banding (Broder 1997, https://doi.org/10.1109/SEQUEN.1997.666900; Leskovec et al., Mining of Massive
 Datasets, ch. 3, http://www.mmds.org) of words and of letters, and neighbours in alphabetical order (Hernandez & Stolfo

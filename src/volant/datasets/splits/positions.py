@@ -1,4 +1,4 @@
-"""A position in [0, 1) for each unit of a cut, from its own content: no other row moves it.
+"""A position in [0, 1) for each unit of a split, from its own content: no other row moves it.
 
 A cut takes the units below its share. So a row stays on its side as the file grows, shrinks or is sorted anew.
 """

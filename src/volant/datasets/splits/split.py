@@ -1,4 +1,4 @@
-"""How rows become train, validation and test: by their own content, stratified, no text or group on two sides."""
+"""The split of rows into train, validation and test: by content, stratified, no text or group on two sides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def cut(
     split: Split,
     lake: Mapping[str, pa.Table] | None = None,
 ) -> Cut:
-    """Cut what the source leaves open, and drop from train (then validation) what stands on another side too.
+    """Split what the source leaves open, and drop from train (then validation) what is on another side too.
 
     Test is cut from the source alone, and validation by train rows alone: so new TEST datasets leave train and
     validation as they were, byte for byte, as long as none of their rows repeats one of those. The side of a row
@@ -86,7 +86,7 @@ def _clusters_of(tables: Mapping[str, pa.Table], threshold: float) -> dict[str, 
 
 
 def _largest(same: Mapping[str, np.ndarray], tables: Mapping[str, pa.Table], threshold: float) -> dict[str, float]:
-    """How many rows with text the largest near-duplicate cluster holds, and of how many, before any was dropped."""
+    """Return the rows with text in the largest near-duplicate cluster, and in all, before any was dropped."""
     filled = [[bool(text.strip()) for text in tables[name]["text"].to_pylist()] for name in same]
     numbers = np.concatenate([same[name][keep] for name, keep in zip(same, filled, strict=True)])
     rows = int(np.bincount(numbers).max()) if len(numbers) else 0
@@ -94,7 +94,7 @@ def _largest(same: Mapping[str, np.ndarray], tables: Mapping[str, pa.Table], thr
 
 
 def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:
-    """What must not be parted: the group that config names, else near-duplicates.
+    """Return the units that must not be split: the groups that config names, else near-duplicates.
 
     Raises:
         VolantError: If there is one only.
@@ -119,7 +119,7 @@ def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:
     looser = "Raise split.near_duplicates towards 1, where only texts of the same words count as the same, or give"
     raise VolantError(
         f"All {len(table):,} texts are near-duplicates of each other, or of one in between, at "
-        f"split.near_duplicates={split.near_duplicates:g}: none may be tested on that others were trained on. "
+        f"split.near_duplicates={split.near_duplicates:g}: so none can be in test while another is in train. "
         f"{looser if split.near_duplicates < 1 else 'Give'} other texts."
     )
 
@@ -127,7 +127,7 @@ def _units(table: pa.Table, split: Split, same: np.ndarray, side: str) -> Units:
 def _nothing_left(name: str, dropped: Mapping[str, int], split: Split) -> str:
     alike, kin = (dropped.get(f"{name}_{reason}", 0) for reason in ("near_duplicates", "group"))
     why = (
-        f": {alike:,} were dropped as near-duplicates of what judges them, at "
+        f": {alike:,} were dropped as near-duplicates of held-out rows, at "
         f"split.near_duplicates={split.near_duplicates:g}, and {kin:,} by their group"
     )
     return (

@@ -1,4 +1,4 @@
-"""Which rows of a table go to the other side of a cut: whole units, by their own positions, labels in proportion."""
+"""The rows of a table on the other side of a split: whole units, by their positions, labels in proportion."""
 
 import math
 from collections import Counter
@@ -21,7 +21,7 @@ TINY = 1e-9
 
 @dataclass(frozen=True)
 class Units:
-    """What must not be parted.
+    """The units, which must not be split.
 
     Attributes:
         numbers: Unit of each row, 0 and up, (N,).
@@ -78,7 +78,7 @@ def _proportional(strata: np.ndarray, positions: np.ndarray, share: float, slack
 
 
 def _apportioned(quotas: np.ndarray, total: int) -> np.ndarray:
-    """Whole numbers of that sum, nearest to the quotas by the method of largest remainders.
+    """Return whole numbers of that sum, nearest to the quotas by the method of largest remainders.
 
     Example:
         >>> _apportioned(np.array([1.6, 1.6, 0.8]), 4).tolist()
@@ -209,7 +209,7 @@ def _rarest(labels: Sequence[Sequence[str]], counts: Mapping[str, int], units: n
 
 
 def _held(labels: Sequence[Sequence[str]], units: np.ndarray) -> Any:
-    """How many rows of each unit hold each label, sparse (U, L), given the labels and the unit of each row."""
+    """Count the rows of each unit with each label, sparse (U, L), given the labels and the unit of each row."""
     from scipy.sparse import csr_array
 
     rows = np.repeat(units, [len(row) for row in labels])

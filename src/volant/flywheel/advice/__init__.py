@@ -1,4 +1,4 @@
-"""What would help next: more data, which data, and which labels look wrong.
+"""Advice on the next iteration: more data, which data, and which labels look wrong.
 
 rows          train rows in an order whose beginnings are fair samples; folds that part no group
 curve         the metric on 25, 50 and 100 % of the train rows

@@ -1,4 +1,4 @@
-"""What would help a flywheel next: `reports/<flywheel>/next.md`, made from its clean rows and its last evaluation."""
+"""Advice for a flywheel: `reports/<flywheel>/next.md`, from its clean rows and its last evaluation."""
 
 import json
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from volant.kinds import KINDS, Kind
 from volant.models import Examples, Task
 from volant.models.linear import Linear
 from volant.rendering import canvas
+from volant.workspace import paths
 from volant.workspace.files import read_table, write_text
 from volant.workspace.provenance import digest
 
@@ -34,7 +35,7 @@ LEAST_ROWS = 40  # below that a quarter of the rows teaches nothing
 
 @dataclass(frozen=True)
 class Advice:
-    """What was found.
+    """The advice.
 
     Attributes:
         flywheel: Its name.
@@ -77,8 +78,8 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
         FileNotFoundError: If the clean rows are not there; says which command makes them.
         VolantError: If there are too few train rows.
     """
-    reports = root / "reports" / name
-    splits = {s: root / "data" / name / "clean" / f"{s}.parquet" for s in ("train", "validation")}
+    reports = paths.reports(name, root)
+    splits = {s: paths.clean(name, root) / f"{s}.parquet" for s in ("train", "validation")}
     tables = {split: read_table(path) for split, path in splits.items()}
     details_path = reports / "details.json"
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
@@ -91,7 +92,7 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
         found = kept
     else:
         found, rows, suspected = _find_out(name, flywheel, model, tables, made_of)
-        write_label_errors(kind, rows, suspected, root / "data" / name / "prepared" / "train.parquet", reports)
+        write_label_errors(kind, rows, suspected, paths.prepared(name, root) / "train.parquet", reports)
     counts = kind.count(kind.gold(tables["train"]))
     found = replace(found, labels=weak_labels(details, counts), slices=weak_slices(details))
     if found == kept:
@@ -106,11 +107,11 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
 def _find_out(
     name: str, flywheel: config.Flywheel, model: Linear, tables: Mapping[str, pa.Table], made_of: str
 ) -> tuple[Advice, pa.Table, list[Suspect]]:
-    """Fit again; returns what was found, the train rows that were looked at, and all likely label errors in them."""
+    """Refit; return the advice, the train rows that were used, and all likely label errors in them."""
     kind = KINDS[flywheel.kind]
     total = len(tables["train"])
     if total < LEAST_ROWS:
-        raise VolantError(f"{name} has {total} train rows; what would help can be told from {LEAST_ROWS} on. Add some.")
+        raise VolantError(f"{name} has {total} train rows; advice needs {LEAST_ROWS} or more. Add some.")
     labels = tuple(flywheel.labels or sorted(kind.count(kind.gold(tables["train"]))))
     task = Task(kind, labels, flywheel.metric, flywheel.seed)
     train, validation = (_examples(tables[split], kind, labels) for split in ("train", "validation"))
@@ -141,7 +142,7 @@ def _examples(table: pa.Table, kind: Kind, labels: tuple[str, ...]) -> Examples:
 
 
 def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
-    """The linear model that is fitted again and again, since the curve of an encoder takes hours.
+    """Return the linear model to refit, since the curve of an encoder takes hours.
 
     The flywheel's own where it is linear or has one beside its encoder; else the project's, of `conf/model/`.
     """
@@ -156,7 +157,7 @@ def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
 
 
 def _units(table: pa.Table, split: config.Split) -> np.ndarray:
-    """What must not be parted, a value a row: the group that config names, else near-duplicates."""
+    """Return the unit of each row, which must not be split: its group by config, else its near-duplicates."""
     if split.group and split.group in table.column_names:
         values = table[split.group].to_pylist()
         named = [f"={v}" if v not in (None, "") else f"#{k}" for k, v in enumerate(values)]
@@ -169,7 +170,7 @@ def _rows_digest(table: pa.Table, column: str) -> str:
 
 
 def _kept(reports: Path, made_of: str) -> Advice | None:
-    """What was found before, if it was made of the same; a file that can't be read is made again."""
+    """Return the former advice if its inputs are the same; a file that can't be read is made again."""
     path = reports / "next.json"
     if not all(file.exists() for file in (path, reports / "next.md", reports / FILE)):
         return None

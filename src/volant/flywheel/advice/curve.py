@@ -1,4 +1,4 @@
-"""How the metric grows with the train rows: fitted again on 25, 50 and 100 % of them, scored on validation."""
+"""The learning curve: refitted on 25, 50 and 100 % of the train rows, scored on validation."""
 
 from dataclasses import dataclass
 from typing import Any

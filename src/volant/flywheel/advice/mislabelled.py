@@ -1,4 +1,4 @@
-"""Which labels of train are likely wrong: what a model says that was fitted without the row.
+"""Likely label errors in train, by models that were fitted without the row.
 
 Confident learning (Northcutt, Jiang & Chuang 2021, https://doi.org/10.1613/jair.1.12125): a row counts for another
 label if its probability of that label is at least the mean that rows given this label get.
@@ -65,7 +65,7 @@ def out_of_fold(model: Linear, train: Examples, task: Task, units: np.ndarray, g
 
 
 def suspects(probabilities: np.ndarray, train: Examples, task: Task) -> list[Suspect]:
-    """Likely label errors, the surest first; of several labels a row, each is judged on its own."""
+    """Return likely label errors, the highest margin first; with several labels per row, each label alone."""
     if task.kind.exclusive:
         likely, margin = confident(probabilities, train.targets)
         found = [

@@ -1,4 +1,4 @@
-"""What would help next, as a page to read and a picture of the learning curve."""
+"""The advice as a page, and a picture of the learning curve."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ def page(found: Mapping[str, Any]) -> str:
     looked_at = f"{found['rows']:,} of {found['of']:,}" if found["rows"] < found["of"] else f"all {found['of']:,}"
     sections = [
         f"# What would help {name} next",
-        f"By the linear family, fitted again on {looked_at} train rows; test rows took no part in it.",
+        f"Computed with the linear family, refitted on {looked_at} train rows; no test rows were used.",
         _curve(found["curve"]),
         _weak(found),
         _suspects(found),
@@ -30,7 +30,7 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def outlook(curve: Mapping[str, Any]) -> str:
-    """Whether more train rows would help, in words.
+    """Return in words whether more train rows would help.
 
     Example:
         >>> points = [{"rows": 50}, {"rows": 100}]
@@ -46,10 +46,10 @@ def outlook(curve: Mapping[str, Any]) -> str:
         return f"More rows like these would help: {last}. Twice as many may give about {curve['expected']:.3f} more."
     if curve["outlook"] == "flat":
         return (
-            f"The curve is flat: {last}. More rows of the same sort would change little; mended labels, other texts, "
-            "or another family may."
+            f"The curve is flat: {last}. More rows of the same sort would change little; corrected labels, "
+            "other texts, or another family may."
         )
-    return f"It is not clear: {last}, too little for the validation rows to tell from chance."
+    return f"It is unclear: {last}, too little to tell from chance on the validation rows."
 
 
 def picture(curve: Mapping[str, Any]) -> "Figure":
@@ -95,9 +95,9 @@ def _suspects(found: Mapping[str, Any]) -> str:
         return "## Labels that look wrong\n\nNone."
     rows = [(s["margin"], s["given"], s["likely"], s["text"], s["id"]) for s in found["suspects"]]
     return (
-        f"## Labels that look wrong\n\n{found['suspected']:,} labels of train contradict what was learned without them "
-        f"(confident learning). The surest; some are right, and only unusual:\n\n"
-        f"{table(['surer by', 'given', 'likely', 'text', 'id'], rows, left=5)}\n\n"
+        f"## Labels that look wrong\n\n{found['suspected']:,} train labels contradict a model fitted without them "
+        f"(confident learning). Highest-margin candidates; some will be correct but atypical:\n\n"
+        f"{table(['margin', 'given', 'likely', 'text', 'id'], rows, left=5)}\n\n"
         f"All of them: [{FILE}]({FILE}), with the text as it came. Copy the file, correct `label`, then "
         f"`volant ingest {found['flywheel']} FILE --split train`. Rows whose label is unchanged are known and left "
         "out. A corrected row stands beside the old one, and the cleaning step `drop_duplicates` drops both: to keep "

@@ -1,4 +1,4 @@
-"""A pool of texts without labels: read, and rid of what is known already or says the same twice."""
+"""A pool of texts without labels, without texts already known and without near-duplicates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from volant.config import Flywheel
 from volant.datasets import catalogue
 from volant.datasets.splits.near_duplicates import clusters
 from volant.sources.formats.options import Options
+from volant.workspace import paths
 from volant.workspace.files import read_table
 
 MOST = 20_000  # texts that are answered: a transformer takes a minute or so for them
@@ -72,8 +73,8 @@ def plain(text: str) -> str:
 
 
 def _known(name: str, root: Path) -> list[str]:
-    """Texts of every row that the flywheel has, as they came: those of its last turn, and those ingested since."""
-    prepared = root / "data" / name / "prepared"
+    """Texts of every row that the flywheel has, as they came: those of its last iteration, and those ingested since."""
+    prepared = paths.prepared(name, root)
     files = [prepared / f"{split}.parquet" for split in ("train", "validation", "test")]
     found = [read_table(path, ["text"]) for path in files if path.exists()]
     found += [rows for split in catalogue.SIDES for _, rows in catalogue.tables(name, split, root)]

@@ -1,4 +1,4 @@
-"""Train rows for quick refits: in an order whose beginnings are fair samples, in folds, and what a refit says."""
+"""Train rows for quick refits: ordered so that each beginning is a fair sample, folds, and refits."""
 
 import warnings
 from collections.abc import Sequence

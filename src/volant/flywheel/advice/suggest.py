@@ -1,4 +1,4 @@
-"""Which rows of an unlabelled pool to label next: those that the bundle is least sure of, and unlike each other.
+"""The rows of an unlabelled pool to label next: those of least confidence, and unlike each other.
 
 Batch active learning by uncertainty, then clusters of the most uncertain, one row of each
 (Zhdanov 2019, https://arxiv.org/abs/1901.05954).
@@ -22,6 +22,7 @@ from volant.kinds.calibration import score_matrix
 from volant.kinds.record import Annotation
 from volant.models.linear import TOKEN
 from volant.sources.formats.cells import guarded
+from volant.workspace import paths
 from volant.workspace.files import write_text
 
 WIDER = 10  # times as many uncertain rows as are wanted are clustered
@@ -31,7 +32,7 @@ HEAD = ("text", "label", "suggested", "score")
 
 @dataclass(frozen=True)
 class Suggested:
-    """What was chosen of a pool.
+    """The rows chosen from a pool.
 
     Attributes:
         rows: text, suggested label and score (1 = most uncertain), the most uncertain first.
@@ -70,7 +71,7 @@ def suggest(
     """
     if count < 1:
         raise VolantError(f"{count} rows can't be chosen. Give -n 1 or more.")
-    bundle = Bundle.load(root / "models" / name)
+    bundle = Bundle.load(paths.bundle(name, root))
     pool = read_pool(file, column, name, flywheel, root)
     if not pool.texts:
         raise VolantError(f"Nothing to label in {file}: all of its {pool.rows} texts are known already, or empty.")
@@ -84,7 +85,7 @@ def suggest(
 def uncertainty(
     kind: Kind, answers: Sequence[Annotation], labels: Sequence[str], thresholds: Sequence[float]
 ) -> np.ndarray:
-    """How unsure each answer is, (N,), 0 to 1: a small margin between the two best labels, or a label at its threshold.
+    """Return the uncertainty of predictions (N,), 0 to 1: by the margin of the two best labels, or to a threshold.
 
     Example:
         >>> from volant.kinds import KINDS, kind_of_labels
@@ -135,7 +136,7 @@ def _representatives(places: np.ndarray, weights: np.ndarray, count: int, seed: 
 
 
 def _places(texts: Sequence[str], seed: int) -> np.ndarray:
-    """Where each text stands among the others, (N, D): latent semantic analysis, rows of length 1."""
+    """Return the position of each text (N, D): latent semantic analysis, rows of length 1."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
@@ -168,7 +169,7 @@ def refuse_existing(out: Path) -> None:
         VolantError: If it is there already.
     """
     if out.exists():
-        raise VolantError(f"{out} exists, and may hold labels by now. Give another --out, or move it away.")
+        raise VolantError(f"{out} exists, and may hold labels by now. Choose another --out, or move it.")
 
 
 def _row(pool: Pool, kind: Kind, answer: Annotation, place: int, unsure: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the evaluated version does worst: labels and slices, read from `details.json`."""
+"""The worst labels and slices of the evaluated version, read from `details.json`."""
 
 from collections.abc import Mapping
 from typing import Any

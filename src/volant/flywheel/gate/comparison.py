@@ -27,14 +27,14 @@ from volant.kinds.record import Annotation
 
 @dataclass(frozen=True)
 class Comparison:
-    """A new bundle against the champion, on the rows whose labels both know.
+    """A new bundle against the champion, on the rows of shared labels.
 
     Attributes:
         rows: Rows that were compared.
         left_out: Rows with a label that one of the two doesn't know.
         metric: The flywheel's metric.
         new: Its value for the new bundle; `new_interval` is the bootstrap interval.
-        old: Its value for the active one.
+        old: Its value for the champion.
         difference: How much better the new one is; for a loss, how much lower.
         interval: Paired bootstrap interval of the difference, of the gate's confidence.
         p_value: Of "there is no difference", by the bootstrap.
@@ -89,14 +89,14 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
     group: str | None = None,
     look: int = 1,
 ) -> Comparison:
-    """Compare two bundles on the rows that both can answer; a label of one alone is judged apart, in `unshared`.
+    """Compare two bundles on the rows that both can predict; labels of one alone are scored in `unshared`.
 
     Args:
         kind: The kind of prediction.
         metric: The flywheel's metric.
         test: Test rows with their gold.
         new: What the new bundle says of them.
-        old: What the active one says.
+        old: Predictions of the champion.
         slices: Columns to look at one value at a time; those that the rows lack are passed over.
         gate: Margin, confidence and bounds.
         seed: Of the bootstrap.
@@ -140,7 +140,7 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
 
 
 def _unshared(kind: Kind, gold: Sequence[Annotation], new: Answers, old: Answers) -> list[dict[str, Any]]:
-    """Every label that not both know, and how well the one that knows it tells it on all rows that it can answer."""
+    """Return each label of one version only, with its F1 by that version on all rows that it can predict."""
     support = kind.count(gold)
     one = {"new": set(new.labels) - set(old.labels), "old": set(old.labels) - set(new.labels)}
     neither = set(support) - set(new.labels) - set(old.labels)

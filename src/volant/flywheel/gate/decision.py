@@ -1,4 +1,4 @@
-"""Every condition of the gate with its value, its bound and its verdict; together they let a version pass or not."""
+"""The decision of the gate: every condition with its value, its bound and its verdict."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ class Decision:
 
     @property
     def passed(self) -> bool:
-        """Whether every condition was met."""
+        """Return whether every condition was met."""
         return all(condition.passed for condition in self.conditions)
 
     @property
@@ -33,7 +33,7 @@ class Decision:
 
     @property
     def reasons(self) -> list[str]:
-        """A line for each condition that was not met."""
+        """Return a line for each condition that was not met."""
         return [reason(condition) for condition in self.conditions if not condition.passed]
 
     def to_json(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def judge(
     comparison: Comparison | None,
     champions: Champions | None = None,
 ) -> Decision:
-    """Hold what was measured against what config requires.
+    """Compare what was measured with what config requires.
 
     What is required but was not measured fails: a budget that nobody checked is not met. Where there is a champion
     that can't be compared, its recorded score on the same rows decides, else a person.

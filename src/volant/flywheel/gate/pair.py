@@ -1,4 +1,4 @@
-"""Two bundles' answers to the same test rows, on the labels that both know."""
+"""Two bundles' predictions of the same test rows, on the shared labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from volant.kinds.record import Annotation
 
 @dataclass(frozen=True)
 class Answers:
-    """What a bundle that knows `labels` says of each test row."""
+    """The predictions of a bundle with `labels` for each test row."""
 
     labels: tuple[str, ...]
     predicted: Sequence[Annotation]
@@ -27,7 +27,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two bundles' answers to the rows whose labels both know.
+    """Two bundles' predictions of the rows of shared labels.
 
     Attributes:
         metric: The flywheel's metric; `value` measures it, `sign` is -1 where less is better.
@@ -49,12 +49,12 @@ class Pair:
 
     @property
     def difference(self) -> float:
-        """How much better the new one is."""
+        """Return how much better the new version is."""
         return self.sign * (self.now - self.before)
 
     @property
     def units(self) -> int:
-        """How many units are drawn."""
+        """Return the number of units drawn."""
         return int(self._drawn().max()) + 1
 
     def _drawn(self) -> np.ndarray:
@@ -72,7 +72,7 @@ class Pair:
 
 
 def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, group: str | None) -> Pair:
-    """Return both bundles' answers to the rows that both can answer; as `compare`, without its verdict.
+    """Return both bundles' predictions of the rows that both can predict; as `compare`, without its verdict.
 
     Raises:
         VolantError: As `compare`.
@@ -80,12 +80,12 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
     gold = kind.gold(test)
     if not len(gold) == len(new.predicted) == len(old.predicted):
         counts = f"{len(gold)} rows, {len(new.predicted)} new answers, {len(old.predicted)} of the champion"
-        raise VolantError(f"There are {counts}. Let both answer the same rows.")
+        raise VolantError(f"There are {counts}. Let both predict the same rows.")
     shared = tuple(label for label in new.labels if label in set(old.labels))
     rows = answerable(kind, gold, shared)
     if not len(rows):
         raise VolantError(
-            f"None of the {len(gold)} test rows has labels that both versions know "
+            f"None of the {len(gold)} test rows has labels shared by both versions "
             f"(new: {', '.join(new.labels)}; champion: {', '.join(old.labels)}). Add test rows of shared labels."
         )
     units = units_of(test.take(rows), group)
@@ -93,12 +93,14 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
     value, sign = metric_value(metric), -1 if metric in LOSSES else 1
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():
-        raise VolantError(f"'{metric}' is undefined on the {len(rows)} rows that both can answer: some label has none.")
+        raise VolantError(
+            f"'{metric}' is undefined on the {len(rows)} rows that both can predict: some label has none."
+        )
     return Pair(metric, value, sign, shared, rows, sides[0], sides[1], now, before)
 
 
 def answerable(kind: Kind, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-    """Positions of the rows whose gold is made of these labels alone; a row without any counts for several labels."""
+    """Return the positions of rows whose gold has these labels only; with several labels, also rows without any."""
     known = set(labels)
     held = [kind.labels_of(a) for a in gold]
     fits = [known.issuperset(labels) and bool(labels or not kind.exclusive) for labels in held]
@@ -106,7 +108,7 @@ def answerable(kind: Kind, gold: Sequence[Annotation], labels: Sequence[str]) ->
 
 
 def _side(kind: Kind, gold: Sequence[Annotation], answers: Answers, rows: np.ndarray, labels: Sequence[str]) -> Side:
-    """Answers scored on the shared labels: another label in the stead of the gold is a miss, but no label of its own.
+    """Score predictions on the shared labels: another label instead of the gold label is a miss.
 
     Else one wrong answer would add a label with an F1 of 0 to the macro average of the side that knows more.
     """

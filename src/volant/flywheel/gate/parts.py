@@ -1,4 +1,4 @@
-"""Where the new bundle fell although the whole did not: labels and slices, told apart from chance.
+"""Labels and slices on which the new bundle fell although the whole did not, beyond chance.
 
 Of 30 slices of 50 rows some fall by a tenth between any two trainings. So a part counts as fallen only if it falls by
 more than the bound *and* chance explains that with less than `1 - confidence`, shared out over the parts that are
@@ -25,7 +25,7 @@ def label_parts(labels: Sequence[str], new: Side, old: Side, gate: Gate, draws: 
     Args:
         labels: The labels that both know, as the columns of the tallies.
         new: Answers of the new bundle.
-        old: Answers of the active one to the same rows.
+        old: Predictions of the champion on the same rows.
         gate: Bound, confidence and least support.
         draws: Resamples and seed.
     """
@@ -58,7 +58,7 @@ def slice_parts(  # noqa: PLR0913, PLR0917  (two sides, and what to measure on t
         columns: Columns to cut by, beside the length of the text.
         metric: Name, how it is measured, and 1 where more is better, else -1.
         new: Answers of the new bundle.
-        old: Answers of the active one.
+        old: Predictions of the champion.
         gate: Bound, confidence and least support.
         draws: Resamples and seed.
 

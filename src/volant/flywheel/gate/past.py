@@ -10,7 +10,7 @@ from volant.flywheel.gate.pair import Pair
 
 @dataclass(frozen=True)
 class Past:
-    """The best former champion on today's test rows, or one that can't answer, by its recorded score.
+    """The best former champion on today's test rows, or one that can't predict, by its recorded score.
 
     Attributes:
         version: Its number.
@@ -36,7 +36,7 @@ class Past:
 
     @classmethod
     def answering(cls, version: int, pair: Pair, confidence: float, look: int, draws: tuple[int, int]) -> "Past":
-        """A champion that answered today's rows; `draws`: resamples and seed."""
+        """Return a champion that predicted today's rows; `draws`: resamples and seed."""
         spread, rows = pair.spread(samples=draws[0], seed=draws[1]), len(pair.rows)
         low = float(low_end(pair.difference, spread, rows, pair.units, spent(look, confidence)))
         return cls(version, pair.metric, pair.before, pair.difference, low, rows)
@@ -49,7 +49,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Champions:
-    """Whom a version is compared with, beside the comparison itself.
+    """The champions that a version is compared with, beside the comparison itself.
 
     Attributes:
         exists: Whether there is a champion.

@@ -13,7 +13,7 @@ CHAMPION = "against the champion"
 
 
 def first(details: Mapping[str, Any]) -> Condition:
-    """A first version has no champion to beat, but must show that it learned anything."""
+    """Require that a first version, which has no champion to beat, learned anything."""
     metric = details.get("metric", "")
     score, ends = details.get("scores", {}).get(metric), details.get("intervals", {}).get(metric)
     kinds = details.get("baselines", {})
@@ -26,13 +26,13 @@ def first(details: Mapping[str, Any]) -> Condition:
     passed = ends[1] < bar if loss else ends[0] > bar
     note = f"{metric} {score:.4f} ({ends[0]:.4f} to {ends[1]:.4f}); the better of majority and chance has {bar:.4f}"
     if not passed:
-        note += "; add rows, or approve it as a person"
+        note += "; add rows, or approve it manually"
     side = "below" if loss else "above"
     return Condition(name, float(score), f"interval {side} {bar:.4f}", bool(passed), note)
 
 
 def not_compared(gate: Gate, champions: Champions) -> Condition:
-    """By the recorded score of a champion that can't answer, else by a person."""
+    """Compare with the recorded score of a champion that can't predict, else leave it to a person."""
     past = champions.recorded
     if past is None or gate.require == "better":
         note = f"not compared: {champions.trouble}; a person has to decide"
@@ -60,7 +60,7 @@ def against_best(gate: Gate, best: Past, found: Comparison | None) -> Condition:
 
 
 def compared(gate: Gate, found: Comparison, champions: Champions) -> list[Condition]:
-    """The whole, the labels and the slices against the champion."""
+    """Compare the whole, the labels and the slices with the champion."""
     passed = found.verdict == "better" or (found.verdict == "not_worse" and gate.require == "not_worse")
     words = found.verdict.replace("_", " ")
     note = "; ".join([_figures(gate, found), *champions.notes])

@@ -16,7 +16,7 @@ WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All that goes into a flywheel's conf file."""
+    """The content of a flywheel's conf file."""
 
     name: str
     description: str

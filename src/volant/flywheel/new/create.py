@@ -23,6 +23,7 @@ from volant.sources.guess.infer import Guess, infer
 from volant.sources.guess.load import Loaded, load
 from volant.sources.labels import held
 from volant.sources.states import require_answered
+from volant.workspace.paths import CONF
 
 
 def new(  # noqa: PLR0913 - the options of one command
@@ -58,7 +59,7 @@ def new(  # noqa: PLR0913 - the options of one command
         VolantError: If the name is taken or not allowed, a file can't be read, the columns are not clear, or
             the rows can't be learned from. Nothing is written then.
     """
-    conf, config = root / "conf" / "flywheel" / f"{name}.yaml", root / "conf" / "config.yaml"
+    conf, config = root / CONF / "flywheel" / f"{name}.yaml", root / CONF / "config.yaml"
     live = _check_name(name, root, conf, force)
     known, where = form or Format(), where or {}
     for path in filter(None, (data, test)):
@@ -73,7 +74,7 @@ def new(  # noqa: PLR0913 - the options of one command
     tested, test_left_out = _rows(tests, guess, where, test) if tests and test else (None, [])
     if tested is not None and not tested.num_rows:
         raise VolantError(
-            f"{test}: no row has a label, as where a publisher keeps them secret. Leave out --test: the test rows are "
+            f"{test}: no row has a label, as where a publisher withholds them. Leave out --test: the test rows are "
             "then taken from --data. Or give a file with labels."
         )
     notes = (*loaded.notes, *(note for note in (tests.notes if tests else ()) if note not in loaded.notes))
@@ -138,7 +139,7 @@ def _attribute(loaded: Loaded, label: str | None) -> str | None:
 
 
 def _common(loaded: Loaded, tests: Loaded | None, known: Format) -> Format:
-    """How both files are written; what they differ in is left open, so that each one's own is found."""
+    """Return the format of both files; where they differ it stays open, so that each one's own is detected."""
     if tests is None:
         return loaded.form
     same = tests.form.delimiter == loaded.form.delimiter
@@ -162,26 +163,28 @@ def _rows(loaded: Loaded, guess: Guess, where: Mapping[str, Sequence[str]], path
     failed, total = len(loaded.sheet.failed), loaded.sheet.table.num_rows
     aside = loaded.table.num_rows - _chosen(loaded.table, where, path).num_rows
     none = total - failed - aside - rows.num_rows
-    told = [f"Left out: {aside} of {total} rows of {path}, as --where says."] if aside else []
+    told = [f"Excluded by --where: {aside} of {total} rows of {path}."] if aside else []
     if none + failed:
-        told.append(f'No label: {none + failed} of {total} rows of {path} have none and are left out '
+        told.append(f'No label: {none + failed} of {total} rows of {path} have none and are excluded '
                     '(`drop_labels: [""]`).')  # fmt: skip
     return rows, told
 
 
 def _check_name(name: str, root: Path, conf: Path, force: bool) -> bool:
-    """Whether a flywheel of that name is live already."""
+    """Return whether a flywheel of that name is live already."""
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
-        raise VolantError(f"'{name}' can't name a flywheel. Allowed: small letters, digits, - and _, a letter first.")
+        raise VolantError(
+            f"'{name}' can't name a flywheel. Allowed: lower-case letters, digits, - and _, a letter first."
+        )
     if yaml.safe_load(name) != name:
         raise VolantError(
-            f"'{name}' can't name a flywheel: YAML takes it for {yaml.safe_load(name)}. Take another name."
+            f"'{name}' can't name a flywheel: YAML reads it as {yaml.safe_load(name)}. Choose another name."
         )
     live = live_flywheels(root)
     if not force and (conf.exists() or name in live):
-        raise VolantError(f"There is a flywheel '{name}' ({conf}). Take another name, or --force to write over it.")
+        raise VolantError(f"The flywheel '{name}' exists ({conf}). Choose another name, or replace it with --force.")
     if live.get(name, name) != name:
-        raise VolantError(f"conf/config.yaml makes '{name}' of {live[name]}.yaml. Take another name.")
+        raise VolantError(f"conf/config.yaml uses '{name}' for {live[name]}.yaml. Choose another name.")
     return name in live
 
 

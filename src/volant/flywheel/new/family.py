@@ -1,4 +1,4 @@
-"""Which family a new flywheel begins with."""
+"""The family that a new flywheel starts with."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ OTHER_SCRIPT = regex.compile(r"[\p{L}--\p{Latin}]", regex.V1)
 
 
 def family_for(texts: Sequence[str]) -> tuple[str, list[str]]:
-    """The family to begin with, and a sentence on why if it isn't what one would expect.
+    """Return the family to start with, and the reason if it isn't what one would expect.
 
     Args:
         texts: All texts of the file.

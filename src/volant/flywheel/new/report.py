@@ -1,4 +1,4 @@
-"""What `volant new` found and wrote, as data and as text."""
+"""The report of `volant new`, as data and as text."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ from volant.sources.guess.infer import Guess
 from volant.workspace.terminal import Console
 
 AUTO = (
-    "With few rows it is open which model is best. At training, `auto` cross-validates a linear model, a frozen "
-    "encoder and fine-tuned ones on the train rows, takes the best, and says so. It takes some minutes on two cores; "
-    "MODEL=linear takes seconds."
+    "With few rows the best model is not known in advance. At training, `auto` cross-validates a linear model, a "
+    "frozen encoder and fine-tuned ones on the train rows, takes the best, and reports it. It takes some minutes on "
+    "two cores; MODEL=linear takes seconds."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `volant new` found and wrote; `dataclasses.asdict` of it is ready for JSON.
+    """The report of `volant new`; `dataclasses.asdict` of it is ready for JSON.
 
     Attributes:
         path: The conf file written.
@@ -52,13 +52,13 @@ def show_report(report: Report, console: Console | None = None) -> None:
     if len(report.counts) > 30:
         table.add_row(f"… {len(report.counts) - 30} more", "", "")
     guess = report.columns
-    parted = f" (parted by '{guess.separator}')" if guess.separator else ""
-    several = f", several labels a text{parted}" if not KINDS[guess.kind].exclusive else ""
+    parted = f" (separated by '{guess.separator}')" if guess.separator else ""
+    several = f", several labels per text{parted}" if not KINDS[guess.kind].exclusive else ""
     # User's text is never markup: a column may be called [/text].
     found = escape(f": {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}")
     console.print(f"[bold]{report.name}[/]{found}")
     tested = f", {report.test_rows:,} test rows" if report.test_rows is not None else ""
-    grouped = f", never parting a '{guess.group}'" if guess.group else ""
+    grouped = f", never splitting a '{guess.group}'" if guess.group else ""
     read = f"; read as {report.format}" if report.format else ""
     console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}{read}\n"))
     if report.model == "auto":

@@ -1,4 +1,4 @@
-"""What to know of labelled rows before anything is trained on them."""
+"""The review of labelled rows before anything is trained on them."""
 
 import re
 from collections import Counter, defaultdict
@@ -36,7 +36,7 @@ def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list
     if few := {label: n for label, n in _count_texts(rows, kind).items() if n < MINIMUM}:
         few_texts = (
             f"{where}: too few different texts for {_listed(few)}; a label needs {MINIMUM} to train and test on. "
-            "Add rows, give rare labels a common name, or take their rows out."
+            "Add rows, merge rare labels, or remove their rows."
         )
         raise VolantError(" ".join([few_texts, *composed]))
     leaks = _leaks(rows, test, kind) if test is not None else []
@@ -59,7 +59,7 @@ def _composed(counts: Counter[str]) -> list[str]:
         split = {label: {part.strip() for part in label.split(sign)} for label in counts if sign in label}
         made = {label: counts[label] for label, parts in split.items() if len(parts) > 1 and parts <= counts.keys()}
         if made:
-            return [f"Several labels: {_listed(made)} is made of other labels. If so, give --separator '{sign}'."]
+            return [f"Several labels: {_listed(made)} looks like several labels. If so, give --separator '{sign}'."]
     return []
 
 
@@ -67,7 +67,7 @@ def _unlabelled(rows: pa.Table, kind: str) -> list[str]:
     one = KINDS[kind]
     none = 0 if one.exclusive else sum(not one.labels_of(a) for a in one.gold(rows))
     return (
-        [f"No label: {none} of {rows.num_rows} rows have an empty list or cell; they teach when no label is right."]
+        [f"No label: {none} of {rows.num_rows} rows have an empty list or cell; they are negatives for every label."]
         if none
         else []
     )
@@ -78,7 +78,7 @@ def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
     if unknown:
         raise VolantError(
             f"The test file has labels that the data file lacks: {', '.join(sorted(unknown)[:10])}. "
-            "Mend their spelling, or take those rows out."
+            "Fix their spelling, or remove those rows."
         )
     known = {_key(text) for text in rows["text"].to_pylist()}
     both = sum(_key(text) in known for text in test["text"].to_pylist() if _key(text))
@@ -98,7 +98,7 @@ def _duplicates(rows: pa.Table, kind: str) -> list[str]:
     contrary = sum(len(found) > 1 for found in labels.values())
     warnings = []
     if contrary:
-        warnings.append(f"Contradiction: {contrary} texts have more than one answer; no model can get those right.")
+        warnings.append(f"Contradiction: {contrary} texts have more than one label; no model can predict those.")
     if repeated:
         warnings.append(f"Duplicates: {repeated} of {filled} rows with text repeat the text of another.")
     return warnings
@@ -112,7 +112,7 @@ def _few(counts: Counter[str], rows: pa.Table, test: pa.Table | None) -> list[st
     # 95 % of a share measured on n rows lies within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case.
     points = min(50, round(98 / sqrt(tested)))
     return [
-        f"Few rows: {_listed(few)}. It works from {MINIMUM} a label, but {ENOUGH} are advised: with {tested} "
+        f"Few rows: {_listed(few)}. {MINIMUM} per label suffice to run, {ENOUGH} are advised: with {tested} "
         f"test rows, expect a score to be off by up to {points} points, and to change with the seed."
     ]
 

@@ -8,18 +8,19 @@ Source: Tunstall et al. 2022, Efficient Few-Shot Learning Without Prompts, https
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
-from tqdm import trange
 
 from volant.models.folds import rarest
 from volant.models.neural.batches import pad
 from volant.models.neural.hardware import has_bf16
 from volant.models.neural.heads import Net
 from volant.models.neural.options import Contrastive
+from volant.models.neural.progress import bar
 from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import rate_of
 
@@ -39,9 +40,10 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
     net.to(device).train()
     torch.manual_seed(seed)
     draws = draw(targets, options.batch_size, seed)
-    with seen_tokens(net.encoder, ({"input_ids": row} for row in ids)):
+    tokens = seen_tokens(net.encoder, ({"input_ids": row} for row in ids))
+    with tokens, bar(options.steps, "pairs", "step") as shown:
         optimizer, schedule = _optimizer(net, options)
-        for _, rows in zip(trange(options.steps, desc="pairs", unit="step"), draws, strict=False):
+        for rows in islice(draws, options.steps):
             batch = {name: tensor.to(device) for name, tensor in pad([ids[row] for row in rows]).items()}
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
                 states = net.pooled(**batch)
@@ -51,6 +53,7 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
             torch.nn.utils.clip_grad_norm_(net.encoder.parameters(), options.max_grad_norm)
             optimizer.step()
             schedule.step()
+            shown.update()
     net.eval()
 
 

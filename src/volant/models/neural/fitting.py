@@ -26,11 +26,11 @@ from volant.models.neural.export import export
 from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
+from volant.models.neural.progress import bar
 from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 
-WAIT = 2.0  # seconds before a progress bar is worth a line
 Ids = Sequence[Sequence[int]]
 
 
@@ -196,16 +196,14 @@ def _rows(net: Net, parts: Composition, ids: Ids, targets: np.ndarray) -> list[d
 
 def encode(net: Net, ids: Ids) -> np.ndarray:
     """Pooled states (N, D) of every row, in batches of like length."""
-    from tqdm import tqdm
-
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = net.to(device).eval()
     states = np.empty((len(ids), 0), dtype=np.float32)
-    with torch.inference_mode(), tqdm(total=len(ids), desc="encoding once", unit="text", delay=WAIT) as bar:
+    with torch.inference_mode(), bar(len(ids), "encoding once", "text") as shown:
         for rows in batches(np.array([len(i) for i in ids]), 2048):
             batch = {name: tensor.to(device) for name, tensor in pad([ids[i] for i in rows]).items()}
             pooled = net.pooled(**batch).float().cpu().numpy()
             states = states if states.shape[1] else np.empty((len(ids), pooled.shape[1]), dtype=np.float32)
             states[rows] = pooled
-            bar.update(len(rows))
+            shown.update(len(rows))
     return states

@@ -33,6 +33,7 @@ from volant.models.neural.checkpoints import (
 )
 from volant.models.neural.hardware import has_bf16
 from volant.models.neural.options import Training
+from volant.models.neural.progress import progress
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def train(
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), WholeCheckpoints()],
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
     if options.progress:
-        trainer.pop_callback(ProgressCallback)
-        trainer.add_callback(Bar(goal.metric))
+        trainer.add_callback(progress(goal.metric))
     checkpoint = last_checkpoint(work)
     state = state_of(checkpoint) if checkpoint else None
     if state and has_ended(state):  # killed later, in the export: another step would be one too many
@@ -119,21 +120,6 @@ class LengthGroupedTrainer(Trainer):
 def rate_of(parameter: Any) -> float:
     """Share of the learning rate at which a parameter learns; `layer_rates` sets it."""
     return getattr(parameter, "rate", 1.0)
-
-
-class Bar(ProgressCallback):
-    """The Trainer's progress bar, with one readable line for each validation instead of raw logs."""
-
-    def __init__(self, metric: str) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """Called by the Trainer for every entry of its log."""
-        if self.training_bar is not None and logs and f"eval_{self._metric}" in logs:
-            score, loss = float(logs[f"eval_{self._metric}"]), float(logs["eval_loss"])
-            epoch = f"epoch {state.epoch:.2f} of {state.num_train_epochs}"
-            self.training_bar.write(f"{epoch}: validation {self._metric} {score:.4f}, loss {loss:.4f}")
 
 
 def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingArguments:
@@ -173,7 +159,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         label_names=["labels"],
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to=[],
-        disable_tqdm=not options.progress,
+        disable_tqdm=True,  # `progress` shows how far it is
     )
     made._n_gpu = min(made.n_gpu, 1)  # or one process feeds all GPUs, with steps of another size; torchrun uses all
     return made

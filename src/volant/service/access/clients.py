@@ -11,8 +11,9 @@ from starlette.requests import Request
 
 from volant.errors import VolantError
 from volant.service.access.tokens import Tokens, make_secret, token
+from volant.workspace.paths import SERVICE
 
-FILE = Path(".volant/service/client-key")
+FILE = SERVICE / "client-key"
 KEY = 32  # bytes
 HEADER = "x-volant-client"  # of what our own pages ask for somebody
 NOBODY = "nobody"

@@ -5,9 +5,10 @@ import sqlite3
 import time
 from pathlib import Path
 
+from volant.workspace.paths import SERVICE
 from volant.workspace.sqlite import opened
 
-FILE = Path(".volant/service/rate.sqlite")
+FILE = SERVICE / "rate.sqlite"
 TABLE = "CREATE TABLE IF NOT EXISTS clients (client TEXT PRIMARY KEY, tokens REAL, seen REAL)"
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import secrets
 from pathlib import Path
 
 from volant.errors import VolantError
-from volant.service.settings import HOME
 from volant.workspace.files import private
+from volant.workspace.paths import SERVICE
 
-FILE = HOME / "admin-token"
+FILE = SERVICE / "admin-token"
 SHORTEST = 16  # characters of the admin token in that file
 ADMIN, API = "VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"
 

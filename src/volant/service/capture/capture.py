@@ -12,9 +12,10 @@ from volant.service import settings
 from volant.service.capture.recent import Recent
 from volant.workspace.lake import Lake
 from volant.workspace.objects import Store, store
+from volant.workspace.paths import SERVICE
 from volant.workspace.terminal import plain
 
-UNSENT = Path(".volant/service/unsent")
+UNSENT = SERVICE / "unsent"
 log = logging.getLogger(__name__)
 
 

@@ -15,9 +15,10 @@ from typing import TypeVar
 
 from volant.monitor.captures import Answered, read, row
 from volant.service.errors import RefusedError
+from volant.workspace.paths import SERVICE
 from volant.workspace.sqlite import opened
 
-FILE = Path(".volant/service/recent.sqlite")
+FILE = SERVICE / "recent.sqlite"
 CHARACTERS = 32_000_000  # of their lines together
 WAITING = 20_000  # answers that may wait to be written
 EVERY = 0.2  # seconds between two writes

@@ -15,10 +15,10 @@ import yaml
 
 from volant.errors import VolantError
 from volant.service.errors import RefusedError
-from volant.service.settings import HOME
 from volant.workspace.files import write_text
+from volant.workspace.paths import SERVICE
 
-FILE = HOME / "deployments.json"
+FILE = SERVICE / "deployments.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 from volant.errors import VolantError
 from volant.service import settings
 from volant.service.deployments.deployments import Deployments, stamp
-from volant.service.settings import HOME
 from volant.tracking.existing import registry
 from volant.workspace.files import write_text
+from volant.workspace.paths import SERVICE
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry
 
 log = logging.getLogger("volant.service")
-FILE = HOME / "versions.json"
-LOCK = HOME / "watch.lock"
+FILE = SERVICE / "versions.json"
+LOCK = SERVICE / "watch.lock"
 AGAIN = 30  # seconds after which what could not be fetched is tried again
 POKE = 0.2  # seconds until a new deployment is seen
 
@@ -108,7 +108,7 @@ def watch(root: Path, seconds: float) -> None:
     """Look every few seconds, and at once when the deployments change; one process at a time does."""
     import fcntl
 
-    (root / HOME).mkdir(parents=True, exist_ok=True)
+    (root / SERVICE).mkdir(parents=True, exist_ok=True)
     deployments, watcher = Deployments(root), None
     with (root / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

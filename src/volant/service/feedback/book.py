@@ -8,9 +8,9 @@ from pathlib import Path
 from volant.service.errors import RefusedError
 from volant.service.feedback.items import STATUSES, Item, fold
 from volant.workspace.journal import Entry, Journal
-from volant.workspace.paths import checked
+from volant.workspace.paths import SERVICE, checked
 
-HOME = Path(".volant/service/feedback")
+HOME = SERVICE / "feedback"
 Write = Callable[[Sequence[Entry]], None]
 
 

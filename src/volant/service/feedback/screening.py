@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from volant.kinds import kind_of_row
 from volant.monitor.redact import redact
 from volant.service.feedback.items import Item, Status
-from volant.workspace.paths import checked
+from volant.workspace.paths import checked, lake, prepared
 
 LEAK = "leak: its text is in the test set, and a model must not learn that"
 
@@ -60,10 +60,11 @@ class Known:
             return Texts([self._keys(path) for path in test], [self._keys(path) for path in train])
 
     def _paths(self, flywheel: str, *splits: str) -> list[Path]:
-        home = self._root / "data" / checked(flywheel, "flywheel")
-        paths = [home / "prepared" / f"{split}.parquet" for split in splits]
-        lake = [path for split in splits for path in sorted((home / "lake" / split).glob("[!.]*.parquet"))]
-        return [path for path in [*paths, *lake] if path.exists()]
+        name = checked(flywheel, "flywheel")
+        files = [prepared(name, self._root) / f"{split}.parquet" for split in splits]
+        for split in splits:
+            files += sorted((lake(name, self._root) / split).glob("[!.]*.parquet"))
+        return [path for path in files if path.exists()]
 
     def _keys(self, path: Path) -> Keys:
         about = path.stat()

@@ -8,8 +8,9 @@ from volant.monitor.captures import folder
 from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item
 from volant.workspace.journal import Entry
-from volant.workspace.locks import LOCKS, held
+from volant.workspace.locks import held
 from volant.workspace.objects import store
+from volant.workspace.paths import LOCKS
 
 GROUND_TRUTH = "groundtruth"
 PATIENCE = 60  # seconds to wait for another process that writes it

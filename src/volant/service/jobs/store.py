@@ -18,8 +18,9 @@ from volant.service.errors import RefusedError
 from volant.service.jobs.job import FINAL, Job
 from volant.service.jobs.spool import part_of
 from volant.workspace.files import part_path, private
+from volant.workspace.paths import SERVICE
 
-HOME = Path(".volant/service/jobs")
+HOME = SERVICE / "jobs"
 ID = re.compile(r"[0-9a-f]{32}")
 KEPT = 7 * 24 * 3600  # seconds that a finished job and its result are kept
 LEFT = 24 * 3600  # and what a crash left of those that never were, or of removed ones

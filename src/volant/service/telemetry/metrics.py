@@ -13,10 +13,10 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from volant.monitor.captures import Answered
-from volant.service.settings import HOME
 from volant.service.telemetry import counters
+from volant.workspace.paths import SERVICE
 
-FOLDER = HOME / "metrics"
+FOLDER = SERVICE / "metrics"
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 log = logging.getLogger("volant.service")

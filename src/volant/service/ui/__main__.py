@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from volant.service.deployments.watching import end_with_parent
-from volant.service.settings import HOME
 from volant.service.ui.process import KEPT, SOCKET
+from volant.workspace.paths import SERVICE
 
-FILES = HOME / "ui"  # what is uploaded, until it is handed to the API
+FILES = SERVICE / "ui"  # what is uploaded, until it is handed to the API
 NICER = 5  # predictions go first
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from volant.errors import VolantError
-from volant.service.settings import HOME
 from volant.service.ui.markup import table
 from volant.workspace.journal import Entry, Journal
+from volant.workspace.paths import SERVICE
 
-FILE = HOME / "actions.jsonl"
+FILE = SERVICE / "actions.jsonl"
 SHOWN = 100
 Done = TypeVar("Done")
 

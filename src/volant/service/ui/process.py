@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import IO
 
-from volant.service.settings import HOME
+from volant.workspace.paths import SERVICE
 
 log = logging.getLogger("volant.service")
-SOCKET, LOCK = HOME / "ui.sock", HOME / "ui.lock"
+SOCKET, LOCK = SERVICE / "ui.sock", SERVICE / "ui.lock"
 KEPT = 60  # seconds for which the pages keep a connection that nothing asks on
 LOOK = 0.5  # seconds between two looks at the process
 WHOLE = 30  # seconds after which a process counts as one that could start

@@ -95,12 +95,14 @@ def refuse(place: str) -> AbstractContextManager[BinaryIO]:
     Raises:
         VolantError: Always.
     """
-    raise VolantError(f"{place} is named by a manifest, and is not fetched here. Put its text in the file as `source`")
+    raise VolantError(
+        f"{place} is referenced by a manifest, and is not fetched here. Put its text in the file as `source`"
+    )
 
 
 @contextmanager
 def to_the_end(name: str) -> Iterator[None]:
-    """Around reading a file, compressed or not: one that is cut off is told as such.
+    """Report a truncated file as such while it is read, compressed or not.
 
     Raises:
         VolantError: If its bytes end too early or can't be decompressed.

@@ -92,7 +92,7 @@ def _header(records: Iterator[tuple[int, list[str]]], name: str) -> list[str]:
 def _refuse_twins(names: list[str], where: str) -> None:
     if twice := sorted(cell for cell, count in Counter(names).items() if count > 1):
         raise VolantError(
-            f"{where}: column {', '.join(map(repr, twice[:10]))} is there more than once. Rename one; "
+            f"{where}: column {', '.join(map(repr, twice[:10]))} occurs more than once. Rename one; "
             "if the file has no header row, set `header` (--header)."
         )
 

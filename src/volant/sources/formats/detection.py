@@ -1,4 +1,4 @@
-"""What a file is, found from all of it: the one detection for training data, for files to answer, and for jobs."""
+"""The detection of a file's format, from all of it: for training data, for files to predict, and for jobs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ SIGNS = {"\t": "tab", " ": "space"}
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What a file was found to be.
+    """The detected format of a file.
 
     Attributes:
         kind: `csv`, `jsonl`, `array` (of JSON objects), `manifest`, `parquet`, or `lines`: a text each.
@@ -65,7 +65,7 @@ class Detected:
 
 
 def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None = None) -> Detected:
-    """What a file is: compression, format, encoding, delimiter and escape, as far as `form` leaves them open.
+    """Detect a file's compression, format, encoding, delimiter and escape, as far as `form` leaves them open.
 
     Args:
         raw: Seekable bytes, compressed or not; rewound.
@@ -100,7 +100,7 @@ def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None
 
 
 def _is_table(name: str, head: bytes, text: str, form: Format, texts: Collection[str]) -> bool:
-    """Whether a file whose name does not say so holds a table and not a text a line."""
+    """Return whether a file whose name does not say so holds a table, not one text per line."""
     if form.header or form.delimiter:  # only a table has them
         return True
     return is_table(text, delimiter_of(name, head, form), texts, form)

@@ -1,4 +1,4 @@
-"""The encoding of a file, looked for in all of it before its first row is used."""
+"""The encoding of a file, detected from all of it before its first row is used."""
 
 import codecs
 import re
@@ -51,7 +51,7 @@ def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
 
 
 def extends_ascii(encoding: str) -> bool:
-    """Whether ASCII is written the same in it: bytes of any other may be UTF-8 by accident.
+    """Return whether ASCII is the same in it: bytes of any other may be UTF-8 by accident.
 
     Example:
         >>> extends_ascii("cp1252"), extends_ascii("utf-16-le")
@@ -66,7 +66,7 @@ def extends_ascii(encoding: str) -> bool:
 
 
 def _is_utf8(raw: BinaryIO) -> bool:
-    """Whether every byte is: a bad one near the end is told before an hour's work, not after."""
+    """Return whether every byte is UTF-8: a bad one near the end is reported before an hour's work, not after."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     data = decompressed(raw)
     try:

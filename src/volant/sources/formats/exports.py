@@ -1,4 +1,4 @@
-"""What labelling tools write into their exports, as flat rows: tasks with annotations, and cells with choices.
+"""Exports of labelling tools as flat rows: tasks with annotations, and cells with choices.
 
 Sources: https://labelstud.io/guide/export (JSON, JSON_MIN, CSV), https://prodi.gy/docs/api-interfaces,
 https://doccano.github.io/doccano
@@ -50,7 +50,7 @@ def choices(value: object) -> list[Any] | None:
 
 
 def _labels(annotation: dict[str, Any]) -> dict[str, Any]:
-    """What one annotator chose, by the name of each question; and whether the task was skipped."""
+    """Return the choices of one annotator by the name of each question, and whether the task was skipped."""
     found: dict[str, Any] = {}
     for one in annotation.get("result") or []:
         chosen = one.get("value", {}).get("choices") if isinstance(one, dict) else None

@@ -1,4 +1,4 @@
-"""A table whose first row is a row already: Amazon Comprehend's `label,text`, or columns as the user names them.
+"""Tables without a header row: Amazon Comprehend's `label,text`, or columns as the user names them.
 
 Source: https://docs.aws.amazon.com/comprehend/latest/dg/prep-class-data-multi.html
 """
@@ -48,7 +48,7 @@ def without_names(
 def is_comprehend(
     rows: Sequence[Sequence[str]], signs: Sequence[str], labels: Collection[str], names: Collection[str]
 ) -> bool:
-    """Whether all rows have two cells, and the first begins with a label rather than with a name of a column.
+    """Return whether all rows have two cells, and the first begins with a label, not with a column name.
 
     Args:
         rows: The first of the file.

@@ -13,7 +13,7 @@ MAX_LINE = 1048576
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a text file is written; what is None is found out.
+    """The format of a text file; what is None is detected.
 
     Attributes:
         delimiter: Between the cells of a row.

@@ -43,7 +43,7 @@ class Labelled:
 
 
 def is_manifest(head: str) -> bool:
-    """Whether the first line has a text, and a label attribute with its metadata.
+    """Return whether the first line has a text, and a label attribute with its metadata.
 
     Example:
         >>> is_manifest('{"source": "Fine.", "mood": 1, "mood-metadata": {"class-name": "good"}}')
@@ -113,7 +113,7 @@ def _metadata(row: dict[str, Any], attribute: str) -> dict[str, Any]:
 
 
 def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str) -> None:
-    """Refuse a manifest whose labels are numbers of a job throughout: nothing says what they stand for.
+    """Refuse a manifest whose labels are all numbers of a job, without names.
 
     Raises:
         VolantError: If no row has a name; says which key is missing.
@@ -122,8 +122,8 @@ def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str)
     if told and not any(set(NAMES) & _metadata(row, name).keys() for _, row, name in told):
         number, row, name = told[0]
         raise VolantError(
-            f"{origin}, line {number}: '{name}{META}' has no 'class-name' (several labels: 'class-map'), so nothing "
-            f"says what {name} = {json.dumps(row.get(name))} stands for. It has: {', '.join(_metadata(row, name))}. "
+            f"{origin}, line {number}: '{name}{META}' has no 'class-name' (several labels: 'class-map'), so the "
+            f"meaning of {name} = {json.dumps(row.get(name))} is unknown. It has: {', '.join(_metadata(row, name))}. "
             "Export the output of the labelling job with its class names."
         )
 
@@ -145,7 +145,7 @@ def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed:
     if not KINDS[kind].exclusive:
         return names
     if len(names) != 1:
-        failed[number] = f"{len(names)} labels, but this flywheel has one a text"
+        failed[number] = f"{len(names)} labels, but this flywheel has one per text"
         return None
     return names[0]
 

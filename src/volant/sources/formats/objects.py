@@ -111,7 +111,7 @@ class Scanner:
         self._skip = self._skip - len(block) if self._skip >= len(block) else -1
 
     def _is_text(self, at: int, sign: str) -> bool:
-        """Whether a sign is part of a text, or begins one, or ends a line: it opens and closes nothing."""
+        """Return whether a sign is part of a text, or begins one, or ends a line: it opens and closes nothing."""
         if at == self._skip:
             return True
         self._line += sign == "\n"

@@ -1,4 +1,4 @@
-"""How a file is written, as the options of a command or the fields of a request say it."""
+"""The format of a file, as the options of a command or the fields of a request give it."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ KINDS = {"lines": "lines", "csv": "csv", "tsv": "csv", "jsonl": "jsonl", "json":
 
 @dataclass(frozen=True)
 class Options:
-    r"""Of every command that reads a file, under the same names; what is left out is found.
+    r"""The options of every command that reads a file, under the same names; what is left out is detected.
 
     Attributes:
         encoding: Python's name of it; an order.

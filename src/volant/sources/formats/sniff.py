@@ -1,4 +1,4 @@
-"""What a file is, from its name and first bytes: compression, format, encoding, delimiter."""
+"""The format of a file from its name and first bytes: compression, format, encoding, delimiter."""
 
 import bz2
 import codecs
@@ -87,7 +87,7 @@ def decoded(head: bytes, encoding: str) -> str:
 
 
 def is_table(head: str, delimiter: str, names: Collection[str], form: Format) -> bool:
-    r"""Whether lines of text are the rows of a table: the same cells in all, and the names of columns or tabs.
+    r"""Return whether lines of text are rows of a table: the same cells in all, and column names or tabs.
 
     Args:
         head: The beginning of the file.

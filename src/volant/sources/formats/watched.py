@@ -1,4 +1,4 @@
-"""Bytes whose reader is heard between two blocks: a stop, or a limit of time, must not wait for the end of a file."""
+"""Bytes with a call between two blocks: a stop, or a time limit, must not wait for the end of a file."""
 
 import io
 from collections.abc import Callable

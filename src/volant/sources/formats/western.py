@@ -1,4 +1,4 @@
-"""Text that is not UTF-8, read as Windows' western encoding: does it look like a western language?"""
+"""A test of text that is not UTF-8 and read as Windows' western encoding: is it a western language?"""
 
 import re
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def _word(text: str) -> str:
 
 
 def _was_utf8(text: str) -> bool:
-    """Whether its bytes are UTF-8 after all: then the file is UTF-8 with a broken byte elsewhere."""
+    """Return whether its bytes are UTF-8 after all: then the file is UTF-8 with a broken byte elsewhere."""
     try:
         text.encode("cp1252").decode("utf-8")
     except UnicodeError:

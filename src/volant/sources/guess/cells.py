@@ -18,7 +18,7 @@ def cells_of(table: pa.Table, named: Collection[str | None]) -> Cells:
 
 
 def _plain(kind: pa.DataType) -> bool:
-    """Whether it is text, numbers or the like, or lists of them; pictures and records are neither text nor label."""
+    """Return whether it holds text, numbers or the like, or lists of them; pictures and records are neither."""
     held = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
     binary = pa.types.is_binary(held) or pa.types.is_large_binary(held) or pa.types.is_fixed_size_binary(held)
     return not (binary or pa.types.is_nested(held))

@@ -1,4 +1,4 @@
-"""A first line that is a row already: read as names of columns, it would be lost."""
+"""A missing header row: the first line is data, and would be lost as column names."""
 
 import pyarrow as pa
 
@@ -17,27 +17,27 @@ def check_names(table: pa.Table, guess: Guess, named: set[str], where: str) -> N
         where: The file, for messages.
 
     Raises:
-        VolantError: If the label's column is called like one of its labels, or the text's by a whole sentence.
+        VolantError: If the label's column has the name of one of its labels, or the text's is a whole sentence.
     """
     names = table.column_names
     if names == [str(i) for i in range(len(names))]:  # pandas numbers columns that have no name
         return
     if not guess.label_columns and guess.label not in named and _is_label(table, guess, where):
-        told, option = f"column '{guess.label}' is called like one of its labels", f"--label '{guess.label}'"
+        told, option = f"column name '{guess.label}' equals a label value", f"--label '{guess.label}'"
     elif guess.text not in named and len(guess.text.split()) > 5 and not guess.text.endswith("?"):
-        told, option = f"column '{guess.text}' is called like a text", f"--text '{guess.text}'"
+        told, option = f"column name '{guess.text}' looks like a text", f"--text '{guess.text}'"
     else:
         return
     ours = {guess.text: "text", guess.label: "label"}
     header = ",".join(ours.get(name, f"column_{i}") for i, name in enumerate(names, 1))
     raise VolantError(
-        f"{where}: does it begin without a line of names? {told[0].upper()}{told[1:]}. "
-        f"If so, name the columns in their order: --header {header}. If that is its name, say so: {option}."
+        f"{where}: is the header row missing? {told[0].upper()}{told[1:]}. "
+        f"If so, name the columns in their order: --header {header}. If the name is right, confirm it: {option}."
     )
 
 
 def _is_label(table: pa.Table, guess: Guess, where: str) -> bool:
-    """Whether a label of the column is its name, or a part of it."""
+    """Return whether a label of the column is its name, or a part of it."""
     name = pa.chunked_array([[guess.label]])
     cells = (read_labels(column, guess.kind, guess.separator, where) for column in (name, table[guess.label]))
     own, found = ({label for labels in rows for label in labels or ()} for rows in cells)

@@ -1,4 +1,4 @@
-"""Which column is the text and which the label: found where it is clear, asked for where it is not."""
+"""The text column and the label column: inferred where they are clear, else an error asks for them."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ GROUP = {"group", "user", "author", "customer", "movie", "film", "product", "doc
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """How the columns of a file are meant.
+    """The roles of the columns of a file.
 
     Attributes:
         separator: What stands between the labels of one cell; None: one label, or lists (also as text).
@@ -44,7 +44,7 @@ class Guess:
 
 
 def infer(table: pa.Table, text: str | None, label: str | None, separator: str | None, where: str) -> Guess:
-    """Find out how a table is meant, as far as the user hasn't said.
+    """Infer the roles of a table's columns, as far as the user hasn't given them.
 
     Raises:
         VolantError: If a named column is missing, or several could be meant; lists them.
@@ -53,9 +53,7 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     for given in filter(None, (text, *(marks or [label]))):
         pick(table, given, where)
     if not table.num_rows:
-        raise VolantError(
-            f"{where}: no rows, only names of columns: {', '.join(table.column_names)}. Add labelled rows."
-        )
+        raise VolantError(f"{where}: no rows, only a header row: {', '.join(table.column_names)}. Add labelled rows.")
     # Evenly over the file: the first rows of a sorted file may hold one class only.
     rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
     cells = cells_of(table.take(rows), {text, label, *marks})
@@ -90,7 +88,7 @@ def _undecided(cells: Cells, table: pa.Table) -> Cells:
 
 
 def _hold_several(table: pa.Table, label: str, cells: Cells) -> bool:
-    """Whether the label's cells are lists that don't all hold one label."""
+    """Return whether the label's cells are lists that don't all hold one label."""
     if not any(isinstance(cell, tuple) for cell in cells[label]):
         return False
     every = cells_of(table.select([label]), {label})[label]  # a list of two may stand in one row of a million
@@ -132,7 +130,7 @@ def _text_column(cells: Cells, where: str) -> str:
 
 
 def _is_prose(values: Sequence[str]) -> bool:
-    """Whether most values have several words, or are in a script that writes without spaces."""
+    """Return whether most values have several words, or are in a script without spaces."""
     words = sum(" " in v.strip() or not v.isascii() for v in values)
     return words * 2 > len(values) and not values[0].startswith(("http://", "https://"))
 

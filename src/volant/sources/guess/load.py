@@ -1,4 +1,4 @@
-"""A user's file with nothing known of it: what it is, is found out, and told where not certain."""
+"""A user's file of unknown form: the form is detected, and reported where not certain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ def load(path: str, form: Format, labels: Sequence[str] = ()) -> Loaded:
     if found.why:
         said = f"Encoding: not UTF-8, read as {found.form.encoding} ({found.why})."
         notes += (f"{said} If that looks wrong, give --encoding.",)
-    notes += tuple(f"Line {line} of {path} is left out: {why}." for line, why in list(sheet.failed.items())[:5])
+    notes += tuple(f"Line {line} of {path} is skipped: {why}." for line, why in list(sheet.failed.items())[:5])
     encoding = found.form.encoding if found.why else form.encoding
     delimiter, escape = (found.form.delimiter, found.form.escape) if found.kind == "csv" else (None, None)
     written = replace(known, encoding=encoding, delimiter=delimiter, escape=escape)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from volant.errors import VolantError
-from volant.service.settings import HOME
 from volant.service.ui import flywheels
 from volant.service.ui.page import PRIVATE, Page, explained
 from volant.service.ui.tabs import versions_table
+from volant.workspace.paths import SERVICE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def add(page: Page, tab: gr.Tab) -> None:
         from volant.tracking.difference import difference
 
         # without the token of an admin no texts: there are no test rows where they are looked for
-        root = flywheels.ROOT if page.is_admin(who) else flywheels.ROOT / HOME
+        root = flywheels.ROOT if page.is_admin(who) else flywheels.ROOT / SERVICE
         with flywheels.opened() as found:
             return {compared: versions_table.difference(difference(found, wheel, (int(one), int(other)), TEXTS, root))}
 

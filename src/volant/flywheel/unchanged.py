@@ -13,7 +13,7 @@ import yaml
 import volant
 from volant import config
 from volant.workspace.files import write_text
-from volant.workspace.locks import STATE
+from volant.workspace.paths import STATE, lake
 from volant.workspace.provenance import digest
 
 FILES = (config.CONF, config.PARAMS, "dvc.yaml", "dvc.lock", ".dvc/config", ".dvc/config.local")
@@ -29,7 +29,7 @@ def mark(name: str, root: Path = Path()) -> str | None:
         return None
     seen = [
         *FILES,
-        f"data/{name}",
+        str(lake(name)),
         str(STATE / "iterations" / f"{name}.json"),
         *paths,
         str(Path(volant.__file__).parent),

@@ -134,7 +134,8 @@ def test_a_label_without_test_rows_has_no_figures_and_is_named(tmp_path: Path) -
     }
     write(found, tmp_path)
     assert "No test row has rare: no figure speaks of them, and `roc_auc`" in (tmp_path / "report.md").read_text()
-    assert json.loads((tmp_path / "metrics.json").read_text())["f1"] == {"a": 1.0, "b": 1.0}
+    labels = json.loads((tmp_path / "details.json").read_text())["labels"]
+    assert {row["label"]: row["f1"] for row in labels} == {"a": 1.0, "b": 1.0, "rare": None}
 
 
 def test_groups_widen_the_intervals_and_the_report_says_so(tmp_path: Path) -> None:

@@ -77,5 +77,5 @@ def test_test_rows_whose_labels_were_not_taught_are_counted(tmp_path: Path) -> N
     found, _ = run("moods", wheel, tmp_path)
     assert (found.predictions.num_rows, found.left_out) == (2, 1)
     reports = tmp_path / "reports/moods"
-    assert json.loads((reports / "metrics.json").read_text())["rows_left_out"] == 1
+    assert json.loads((reports / "details.json").read_text())["rows_left_out"] == 1
     assert "**1 more test rows were not judged**" in (reports / "report.md").read_text()

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from volant.evaluation import Report
-from volant.evaluation.files import metrics, write, write_csv
+from volant.evaluation.files import details, metrics, write, write_csv
 
 FILES = {
     "metrics.json",
@@ -35,19 +35,38 @@ def test_the_same_predictions_give_the_same_bytes(
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
 
 
-def test_metrics_are_few_flat_and_rounded(report: Report) -> None:
+def test_metrics_are_the_ten_figures_that_one_compares(report: Report) -> None:
     values = metrics(report)
-    assert list(values)[:2] == ["rows", report.task.kind.metrics[0]]
+    exact = {"classify": "accuracy", "multilabel": "subset_accuracy"}[report.task.kind.name]
+    assert list(values) == [
+        *("rows", "macro_f1", exact, "roc_auc", "weighted_f1"),
+        *("macro_f1_low", "macro_f1_high", "lift", "ece", "log_loss"),
+    ]
     assert values["macro_f1_low"] < values["macro_f1"] < values["macro_f1_high"]
-    assert set(values["f1"]) == {"calm", "glad", "sad"}
-    assert values["chance"]["macro_f1"] < values["macro_f1"]
-    flat = [v for part in values.values() for v in (part.values() if isinstance(part, dict) else [part])]
-    assert all(round(v, 4) == v for v in flat)
+    assert all(round(value, 4) == value for value in values.values())
 
 
-def test_many_labels_stay_out_of_metrics(report: Report) -> None:
-    crowd = replace(report, labels=report.labels * 4)
-    assert "f1" not in metrics(crowd)
+def test_the_metric_of_the_flywheel_takes_the_place_of_the_last(report: Report) -> None:
+    values = metrics(replace(report, task=replace(report.task, metric="micro_f1")))
+    assert len(values) == 10
+    assert list(values)[1] == "micro_f1"
+    assert {"micro_f1_low", "micro_f1_high", "macro_f1", "roc_auc"} < set(values)
+    assert "weighted_f1" not in values
+
+
+def test_an_undefined_metric_and_many_labels_add_nothing(report: Report) -> None:
+    scores = {name: value for name, value in report.scores.items() if name != "roc_auc"}
+    values = metrics(replace(report, scores=scores, labels=report.labels * 4))
+    assert set(values) == set(metrics(report)) - {"roc_auc"}
+
+
+def test_what_metrics_leave_out_is_in_the_details(report: Report) -> None:
+    values = details(report)
+    assert set(values["scores"]) == set(report.scores)
+    assert set(values["baselines"]) == {"majority", "chance"}
+    assert set(report.calibration) | {"ece_before", "ece"} < set(values["calibration"])
+    assert {"f1", "precision", "recall"} < set(values["labels"][0])
+    assert values["rows_left_out"] == report.left_out
 
 
 def test_details_and_predictions_read_back(report: Report, tmp_path: Path) -> None:

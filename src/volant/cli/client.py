@@ -53,16 +53,17 @@ def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | N
 
 def show(answers: Iterable[dict[str, Any]], console: "Console") -> None:
     """Print answers as a table."""
-    from rich.table import Table
+    from volant.rendering.table import Column, Table
 
-    table = Table("text", "label", "score", "model", "version")
+    answered = [Column(name, wraps=True) for name in ("text", "label", "score")]
+    table = Table(*answered, Column("model", drop=1), Column("version", drop=2))
     for answer in answers:
         several = "labels" in answer
         label = ", ".join(answer["labels"]) if several else answer["label"]
         scores = answer["score"].values() if several else [answer["score"]]
         shown = ", ".join(f"{score:.3f}" for score in scores)
         table.add_row(answer["text"], label, shown, answer["model"], answer["version"])
-    console.print(table)
+    table.show(console)
 
 
 def _post(url: str, body: Any, token: str | None) -> Any:

@@ -128,10 +128,10 @@ def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] |
 
     if not known(root):
         return None
-    from volant.tracking.registry import registry
+    from volant.tracking.existing import reading
 
     used: defaultdict[str, list[int]] = defaultdict(list)
-    with registry(root) as opened:
+    with reading(root) as opened:
         for version in opened.versions(flywheel):
             for name in version.datasets:
                 used[name].append(version.number)

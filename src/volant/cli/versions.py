@@ -13,6 +13,7 @@ from volant.errors import VolantError
 from volant.workspace.terminal import Console, json_line
 
 if TYPE_CHECKING:
+    from volant.tracking.reader import Reader
     from volant.tracking.registry import Registry, Version
 
 Name = Annotated[str, typer.Argument(help="A flywheel.")]
@@ -31,24 +32,43 @@ def opened(*names: str) -> "Iterator[Registry]":
 
     with registry() as found:
         for name in names:
-            if not found.knows(name):
-                require_known(name, found.flywheels())
+            _require_held(name, found)
         yield found
+
+
+@contextmanager
+def read(name: str) -> "Iterator[Reader]":
+    """The registry to read from, for a flywheel that it or the config knows.
+
+    Raises:
+        VolantError: If there is no such flywheel, or the registry is down.
+    """
+    from volant.tracking.existing import reading
+
+    with reading() as found:
+        _require_held(name, found)
+        yield found
+
+
+def _require_held(name: str, registry: "Reader") -> None:
+    if not registry.knows(name):
+        require_known(name, registry.flywheels())
 
 
 @app.command(rich_help_panel="Versions")
 def versions(name: Name, as_json: AsJson = False) -> None:
     """List the versions of a flywheel, the newest first."""
-    from volant.flywheel.lost import deleted
     from volant.tracking.tables import show_versions
 
-    with opened(name) as found:
+    with read(name) as found:
         every, lost = found.versions(name), found.lost(name)
     if as_json:
         _print([version.to_json() for version in every])
     elif every:
         show_versions(every, Console())
     if lost:
+        from volant.flywheel.lost import deleted
+
         Console(stderr=True).print(deleted(name, *lost), style="yellow", markup=False, highlight=False, soft_wrap=True)
     elif not every and not as_json:
         print(f"{name} has no versions yet: `volant iterate {name}` makes the first.")  # noqa: T201
@@ -155,7 +175,7 @@ def history(
     from volant.tracking.tables import show_history
 
     moment = None if at is None else _time(at)
-    with opened(name) as found:
+    with read(name) as found:
         entries = found.history(name, moment)
         active = found.active(name, moment or datetime.now(UTC))
         approved = [e for e in entries if active and (e.event, e.version) == ("approve", active.version)]

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 from rich.markup import escape
-from rich.table import Table
 
 from volant.errors import VolantError
+from volant.rendering.table import Column, Table
 from volant.workspace.paths import CONF
 from volant.workspace.terminal import Console
 
@@ -68,12 +68,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def show_flywheels(listed: list[Listed], console: Console | None = None) -> None:
     """Print a table of flywheels."""
-    table = Table("flywheel", "", "kind", "model", "source", "description", box=None, pad_edge=False)
+    facts = [Column("kind", drop=2), Column("model", drop=3), Column("source", drop=4)]
+    description = Column("description", drop=1, wraps=True)
+    table = Table("flywheel", "", *facts, description, box=None, pad_edge=False)
     for one in listed:
         state = "[green]live[/]" if one.live else "[dim]available[/]"
         told = map(escape, (one.kind, one.model, one.source, one.description))
         table.add_row(escape(one.name), state, *told)
-    (console or Console()).print(table)
+    table.show(console or Console())
 
 
 def _listed(name: str, path: Path, live: bool) -> Listed:

@@ -105,9 +105,10 @@ def prepared(flywheel: str, root: Path = Path()) -> list[str]:
     import pyarrow.parquet as pq
 
     names: set[str] = set()
-    for path in sorted((paths.prepared(flywheel, root)).glob("*.parquet")):
-        if "dataset" in pq.read_schema(path).names:
-            names |= set(read_table(path, ["dataset"])["dataset"].unique().to_pylist())
+    for path in sorted(paths.prepared(flywheel, root).glob("*.parquet")):
+        with pq.ParquetFile(path) as file:  # pq.read_table would import pandas, where it is installed
+            if "dataset" in file.schema_arrow.names:
+                names |= set(file.read(["dataset"])["dataset"].unique().to_pylist())
     known = [card.name for card in cards(flywheel, root)]
     return [name for name in known if name in names]
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
 
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
 from volant.datasets.ingest.lock import PATIENCE, locked
 from volant.errors import VolantError, did_you_mean
+from volant.rendering.table import Column, Table
 from volant.workspace.locks import turn_lock
 from volant.workspace.terminal import Console
 
@@ -38,21 +38,26 @@ def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
 
 def show(found: list[Card], used: Mapping[str, list[int]] | None, console: Console) -> None:
     """Print a table of datasets, the oldest first."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("dataset", no_wrap=True)
-    table.add_column("split")
-    table.add_column("status")
-    table.add_column("rows", justify="right")
-    table.add_column("labels")
-    table.add_column("ingested", no_wrap=True)
-    if used is not None:
-        table.add_column("versions")
+    table = Table(
+        Column("dataset"),
+        Column("split"),
+        Column("status", wraps=True),
+        Column("rows", justify="right"),
+        Column("labels", drop=3, wraps=True),
+        Column("ingested", drop=2),
+        *([Column("versions", drop=1, wraps=True, least=10)] if used is not None else []),
+        box=None,
+        pad_edge=False,
+    )
     for card in found:
         status = f"[red]unused:[/] {escape(card.unused)}" if card.unused else "[green]used[/]"
         row = [card.name, card.split.upper(), status, f"{card.rows:,}", escape(_labels(card)), card.time[:16]]
         versions = ", ".join(map(str, used.get(card.name, []))) or "-" if used is not None else None
         table.add_row(*row, *([versions] if versions else []))
-    console.print(table if found else "No datasets yet. Add one: volant ingest FLYWHEEL FILE --split train")
+    if found:
+        table.show(console)
+    else:
+        console.print("No datasets yet. Add one: volant ingest FLYWHEEL FILE --split train")
 
 
 def _labels(card: Card) -> str:

@@ -14,7 +14,9 @@ from volant.evaluation.slices import Slices
 from volant.rendering.canvas import save
 from volant.workspace.files import write_table, write_text
 
-FEW = 10  # labels up to which metrics.json holds F1 by label: more would drown the table of experiments
+# what one compares first, of whichever kind: all right, all labels alike, the ranking, labels by their frequency
+COMPARED = ("accuracy", "subset_accuracy", "macro_f1", "roc_auc", "weighted_f1")
+SCORES = 4  # metrics in metrics.json; with interval, lift, calibration and rows that makes ten figures
 
 
 def write(report: Report, folder: Path) -> None:
@@ -38,27 +40,25 @@ def write(report: Report, folder: Path) -> None:
     save(plots.curves(report.roc, report.pr), charts / "curves.png")
 
 
-def metrics(report: Report) -> dict:
-    """`metrics.json`: few, flat, stable names, so that each is a column of `dvc exp show`."""
-    main = list(dict.fromkeys([report.task.metric, report.task.kind.metrics[0]]))
-    values: dict = {"rows": report.predictions.num_rows, **_rounded(report.scores)}
-    if report.left_out:
-        values["rows_left_out"] = report.left_out
-    for name in main:
-        ends = report.intervals.get(name, ())
-        values |= {f"{name}_{which}": round(end, 4) for which, end in zip(("low", "high"), ends, strict=False)}
-    values |= {"lift": round(report.lift, 4), "ece": round(report.after.error, 4)}
-    values |= {"ece_before": round(report.before.error, 4), **_rounded(report.calibration)}
-    for name, scores in report.baselines.items():
-        values[name] = _rounded({metric: scores[metric] for metric in main if metric in scores})
-    if len(report.labels) <= FEW:
-        # precision and recall too where there are but two labels: they are what one asks of a yes-or-no
-        shown = ("f1", "precision", "recall") if len(report.labels) == 2 else ("f1",)
-        values |= {
-            name: _rounded({row["label"]: row[name] for row in report.labels if row[name] is not None})
-            for name in shown
-        }
-    return values
+def metrics(report: Report) -> dict[str, float]:
+    """Return `metrics.json`: at most ten figures under flat, stable names, so that `dvc exp show` fits a screen.
+
+    They are the rows, four metrics (the flywheel's own first) with the interval of the first, the lift over chance,
+    and how far its probabilities can be trusted. `details.json` has all others.
+    """
+    main, kind = report.task.metric, report.task.kind
+    compared = [name for name in COMPARED if name in kind.metrics]
+    names = list(dict.fromkeys([main, *compared, *kind.metrics]))[:SCORES]
+    low_high = zip(("low", "high"), report.intervals.get(main, ()), strict=False)
+    values = {
+        "rows": report.predictions.num_rows,
+        **{name: report.scores[name] for name in names if name in report.scores},
+        **{f"{main}_{end}": value for end, value in low_high},
+        "lift": report.lift,
+        "ece": report.after.error,
+        **{name: report.calibration[name] for name in ("log_loss",) if name in report.calibration},
+    }
+    return _rounded(values)
 
 
 def details(report: Report) -> dict:

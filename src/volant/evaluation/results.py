@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.filesize import decimal
-from rich.table import Table
 
 from volant.errors import VolantError
 from volant.kinds import KINDS
+from volant.rendering.table import Column, Table
 from volant.workspace import paths
 from volant.workspace.terminal import Console
 
@@ -46,9 +46,9 @@ def show_results(name: str, found: dict[str, Any], console: Console) -> None:
     """Print the test figures with their intervals, beside majority and chance; reports have more of them."""
     details, speed = found["details"], found["speed"]
     rows = sum(label["support"] for label in details["labels"]) if KINDS[details["kind"]].exclusive else None
-    table = Table("metric", title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
-    for column in ("test", "95 % interval", "majority", "chance"):
-        table.add_column(column, justify="right")
+    drops = {"test": 0, "95 % interval": 0, "majority": 1, "chance": 2}
+    columns = [Column(title, drop, "right") for title, drop in drops.items()]
+    table = Table("metric", *columns, title=f"{name} on its test rows" + (f" ({rows:,})" if rows else ""))
     for metric, value in details["scores"].items():
         if metric in DETAILS and metric != details["metric"]:
             continue
@@ -58,7 +58,7 @@ def show_results(name: str, found: dict[str, Any], console: Console) -> None:
         table.add_row(metric, f"{value:.3f}", ends, *("" if v is None else f"{v:.3f}" for v in lines), style=style)
     calibration = details["calibration"]
     size = f"{decimal(speed['size_bytes'])}, {found['train']['precision']}"
-    console.print(table)
+    table.show(console)
     console.print(
         f"Calibration error {calibration['ece']:.3f}, before scaling {calibration['ece_before']:.3f}.\n"
         f"Model {size}: {speed['latency_p50_ms']:.1f} ms a text (p99 {speed['latency_p99_ms']:.1f}), "

@@ -12,13 +12,12 @@ from volant.config.listing import live_flywheels
 from volant.datasets import catalogue
 from volant.datasets.ingest.lock import locked as lake
 from volant.datasets.ingest.lock import recover
-from volant.flywheel import dvc, last_iteration
-from volant.flywheel.decide import decide
+from volant.flywheel import dvc, last_iteration, unchanged
 from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Turn
 from volant.flywheel.warm_start import start_from
-from volant.tracking.registry import registry
+from volant.tracking.existing import reading
 from volant.tracking.stores import known
 from volant.workspace import paths
 from volant.workspace.files import write_text
@@ -69,7 +68,7 @@ def iterate(
     with turn_lock(f"volant iterate {name}", root):
         if start is not None:
             start_from(name, start, root)
-        turn = _look(name, overrides, root)
+        turn = _check(name, overrides, root)
         if turn.case == "nothing" and lost_champion(name, root):
             turn.case = "lost"
         if planned:
@@ -79,11 +78,25 @@ def iterate(
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
         if absent := _absent(name, root):
             dvc.fetch(absent, root)
+        from volant.flywheel.decide import decide  # with the registry and the gate: an iteration may end before it
+
         turn.ran = dvc.reproduce(name, root)
         decide(turn, flywheel, root)
         write_text(json.dumps(turn.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
         return turn
+
+
+def _check(name: str, overrides: Sequence[str], root: Path) -> Turn:
+    """Find out what is new: at once where no file has changed since nothing was."""
+    before = None if overrides else unchanged.mark(name, root)
+    if before and before == unchanged.read(name, root):
+        flywheel = config.flywheel(name, config.load(root / config.PARAMS))
+        return Turn(name, "nothing", News(), [], metric=flywheel.metric)
+    turn = _look(name, overrides, root)
+    if before and turn.case == "nothing":
+        unchanged.write(name, before, root)
+    return turn
 
 
 def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> bool:
@@ -104,7 +117,7 @@ def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -
     if last_iteration.read(name, root) is not None:
         return False
     if known(root):
-        with registry(root) as opened:
+        with reading(root) as opened:
             if opened.knows(name):
                 return False
     tree = yaml.safe_load(compose.compose(root, overrides))

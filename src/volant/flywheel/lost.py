@@ -24,12 +24,12 @@ def lost_champion(name: str, root: Path = Path()) -> bool:
     Raises:
         VolantError: If there is a version to go back to, which is for a person to decide.
     """
-    from volant.tracking.registry import registry
+    from volant.tracking.existing import reading
     from volant.tracking.stores import known
 
     if not known(root):
         return False
-    with registry(root) as found:
+    with reading(root) as found:
         lost = found.lost(name) if found.knows(name) else None
     if lost and lost[1]:
         raise VolantError(deleted(name, *lost))

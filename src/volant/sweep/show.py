@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
+from volant.rendering.table import Column, Table
 from volant.sweep.study import Goal, done, overrides, short
 from volant.workspace.terminal import Console
 
@@ -23,17 +22,20 @@ def show(study: "Study", goal: Goal, plots: Path, console: Console) -> None:
     failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
     ended = failed + len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     title = f"{study.study_name}: {ended} trials" + (f", {failed} failed" if failed else "")
-    table = Table(title=f"{title}; {'the Pareto front' if several else 'the best'}", title_justify="left")
-    table.add_column("trial", justify="right")
-    for objective in goal.objectives:
-        table.add_column(objective, justify="right", no_wrap=True)
-    table.add_column("rows", justify="right")
-    table.add_column("settings")
+    table = Table(
+        Column("trial", justify="right"),
+        *(Column(objective, justify="right") for objective in goal.objectives),
+        Column("rows", drop=1, justify="right"),
+        Column("settings", wraps=True),
+        json=False,
+        title=f"{title}; {'the Pareto front' if several else 'the best'}",
+        title_justify="left",
+    )
     for trial in best if several else best[:BEST]:
         rows = overrides(trial).get("train_subset_size")
         values = [f"{value:,.0f}" if value > 1000 else f"{value:.4f}" for value in trial.values]
         table.add_row(str(trial.number), *values, str(rows or "all"), short(trial.params))
-    console.print(table)
+    table.show(console)
     which = " --trial N" if several else ""
     console.print(
         f"Plots: {plots}",

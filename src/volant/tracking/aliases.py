@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
+    from volant.tracking.database import StoredVersion
+    from volant.tracking.ledger_store import Source
+
 log = logging.getLogger(__name__)
 ALIASES = ("champion", "challenger")
 FOLLOWED = "followed"  # tag of the ledger: hash of the last entry that aliases and tags follow
 
 
-def made(client: "MlflowClient", flywheel: str) -> "list[ModelVersion]":
+def made(client: "Source", flywheel: str) -> "list[ModelVersion | StoredVersion]":
     """Return the versions that Volant made, oldest first; a bundle registered by two machines at once appears once."""
     first: dict[str, Any] = {}
     for version in ledger_store.everything(client, flywheel):

@@ -1,11 +1,15 @@
-"""The registry for the watcher and the web UI: MLflow is imported only if a registry exists."""
+"""The registry with MLflow imported only where it is needed: once there is one, and to write or fetch files."""
 
-from contextlib import AbstractContextManager
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from volant.errors import VolantError
-from volant.tracking.stores import known
+from volant.tracking.database import database
+from volant.tracking.reader import Reader
+from volant.tracking.stores import address, down, known
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry
@@ -22,3 +26,24 @@ def registry(root: Path) -> "AbstractContextManager[Registry]":
     from volant.tracking import registry as tracked
 
     return tracked.registry(root)
+
+
+@contextmanager
+def reading(root: Path = Path()) -> Iterator[Reader]:
+    """Open the registry of a project, to read from: its own database without MLflow, any other through it.
+
+    Raises:
+        VolantError: If it is down, or fails while it is read.
+    """
+    uri = address(root)
+    tables = database(uri)
+    if tables is None:
+        from volant.tracking import registry as tracked
+
+        with tracked.registry(root) as registry:
+            yield registry
+        return
+    try:
+        yield Reader(tables)
+    except sqlite3.Error as error:
+        raise down(uri, error, "failed") from error

@@ -9,9 +9,10 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from volant.errors import VolantError
+from volant.tracking.database import Database, StoredModel
 from volant.tracking.ledger import Entry, Event, LedgerError, chain, now, sealed, tampered
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ class Decision:
     verdict: str = ""
 
 
+# What is read; only MLflow's client writes.
+Source: TypeAlias = "MlflowClient | Database"
 Decide = Callable[[list[Entry]], Decision | None]
 
 
-def read(client: "MlflowClient", flywheel: str) -> list[Entry]:
+def read(client: Source, flywheel: str) -> list[Entry]:
     """Return the valid entries of a flywheel, oldest first.
 
     Raises:
@@ -108,12 +111,23 @@ def _lost_race(error: "MlflowException") -> bool:
     return error.error_code in BUSY or "Giving up after" in str(error)
 
 
-def find(client: "MlflowClient", name: str) -> "RegisteredModel | None":
-    """Return a registered model; None if there is none of that name.
+def names(client: Source) -> list[str]:
+    """Return the names of all registered models."""
+    if isinstance(client, Database):
+        return client.names()
+    found, token = [], None
+    while True:
+        page = client.search_registered_models(page_token=token)
+        found += [model.name for model in page]
+        token = page.token
+        if not token:
+            return found
 
-    Raises:
-        MlflowException: If the store fails.
-    """
+
+def find(client: Source, name: str) -> "RegisteredModel | StoredModel | None":
+    """Return a registered model; None if there is none of that name."""
+    if isinstance(client, Database):
+        return client.find(name)
     from mlflow.exceptions import MlflowException
 
     try:
@@ -140,8 +154,10 @@ def ensure(client: "MlflowClient", name: str) -> None:
                 raise
 
 
-def everything(client: "MlflowClient", name: str) -> list[Any]:
+def everything(client: Source, name: str) -> list[Any]:
     """Return all versions of a registered model, oldest first."""
+    if isinstance(client, Database):
+        return client.versions(name)
     found, token = [], None
     while True:
         page = client.search_model_versions(f"name = '{name}'", 1000, ["version_number ASC"], token)
@@ -151,7 +167,7 @@ def everything(client: "MlflowClient", name: str) -> list[Any]:
             return sorted(found, key=lambda version: int(version.version))
 
 
-def stored(client: "MlflowClient", flywheel: str) -> list[tuple[int, Any]]:
+def stored(client: Source, flywheel: str) -> list[tuple[int, Any]]:
     """Return the number and content of all entries in the store, valid or not."""
     return [(int(v.version), _tree(v.tags.get(TAG))) for v in everything(client, flywheel + SUFFIX)]
 

@@ -6,10 +6,8 @@ written to a second place: a registry that is down is an error.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +16,11 @@ from volant.tracking import aliases, artifacts, ledger_store
 from volant.tracking import version as versions
 from volant.tracking.best import Best, best
 from volant.tracking.client import client as connect
-from volant.tracking.ledger import Entry, State, state, until
+from volant.tracking.ledger import State, state
 from volant.tracking.ledger_store import Decision
+from volant.tracking.reader import Reader, named
 from volant.tracking.rules import Rules, Seen, StaleError, person
-from volant.tracking.stores import Store, reason, session, shown
+from volant.tracking.stores import Store, down, session
 from volant.tracking.version import Record, Version
 from volant.workspace.locks import held
 from volant.workspace.paths import LOCKS, VERSIONS, WEIGHTS
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "Registry", "Seen", "StaleError", "Version", "registry"]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PATIENCE = 120  # seconds that a verb waits for another one on this machine
 
 
@@ -48,7 +46,7 @@ def registry(root: Path = Path()) -> Iterator["Registry"]:
             client = connect(store)
             client.search_registered_models(max_results=1)
         except Exception as error:  # MLflow's, the database's, the socket's
-            raise _down(store, error, "can't be used") from error
+            raise down(store.uri, error, "can't be used") from error
         from mlflow.exceptions import MlflowException
         from requests import RequestException
         from sqlalchemy.exc import SQLAlchemyError
@@ -56,21 +54,17 @@ def registry(root: Path = Path()) -> Iterator["Registry"]:
         try:
             yield Registry(client, store, root)
         except (MlflowException, RequestException, SQLAlchemyError) as error:
-            raise _down(store, error, "failed") from error
+            raise down(store.uri, error, "failed") from error
 
 
-def _down(store: Store, error: Exception, what: str) -> VolantError:
-    return VolantError(
-        f"The registry at {shown(store.uri)} {what} ({reason(error)}). Nothing is lost: start it, or mend "
-        "MLFLOW_TRACKING_URI, then run the same command again."
-    )
-
-
-class Registry:
+class Registry(Reader):
     """Versions and what is decided about them; made by `registry`."""
 
     def __init__(self, client: "MlflowClient", store: Store, root: Path) -> None:
-        self._client, self._store, self._root = client, store, root
+        super().__init__(client)
+        self._client = client
+        self._store = store
+        self._root = root
 
     def register(self, flywheel: str, bundle: Path, record: Record, by: str | None = None) -> Version:
         """Make a bundle a version, which then waits for approval; the same bundle is always the same version.
@@ -99,86 +93,6 @@ class Registry:
             aliases.adopt(self._client, flywheel)
             aliases.follow(self._client, flywheel)
             return self.get(flywheel, self._same(flywheel, told))
-
-    def knows(self, flywheel: str) -> bool:
-        """Whether it holds anything of that flywheel."""
-        return any(ledger_store.find(self._client, name) for name in (named(flywheel), flywheel + ledger_store.SUFFIX))
-
-    def flywheels(self) -> list[str]:
-        """The names of all flywheels that it holds something of."""
-        found, token = [], None
-        while True:
-            page = self._client.search_registered_models(page_token=token)
-            found += [model.name.removesuffix(ledger_store.SUFFIX) for model in page]
-            token = page.token
-            if not token:
-                return sorted(set(found))
-
-    def versions(self, flywheel: str) -> list[Version]:
-        """All versions, the newest first."""
-        now = self._state(flywheel)
-        return [versions.read(v, now) for v in reversed(aliases.made(self._client, named(flywheel)))]
-
-    def get(self, flywheel: str, number: int) -> Version:
-        """One version.
-
-        Raises:
-            VolantError: If there is none of that number; says which there are.
-        """
-        every = self.versions(flywheel)
-        found = next((version for version in every if version.number == number), None)
-        if found is None:
-            known = ", ".join(str(version.number) for version in reversed(every))
-            hint = f"There are: {known}" if known else f"There is none yet: `volant iterate {flywheel}` makes the first"
-            raise VolantError(f"{flywheel} has no version {number}. {hint}.")
-        return found
-
-    def champion(self, flywheel: str) -> Version | None:
-        """The active version; none also where somebody deleted it in MLflow's pages."""
-        number = self._state(flywheel).champion
-        return next((version for version in self.versions(flywheel) if version.number == number), None)
-
-    def lost(self, flywheel: str) -> tuple[int, int | None] | None:
-        """The champion by the ledger, where somebody deleted it in MLflow's pages, and where a rollback would go.
-
-        None: there is no champion, or it is there.
-        """
-        now, there = self._state(flywheel), {version.number for version in self.versions(flywheel)}
-        if now.champion is None or now.champion in there:
-            return None
-        return now.champion, now.fallback if now.fallback in there else None
-
-    def line(self, flywheel: str) -> list[Version]:
-        """The champions that a rollback can go back to, the oldest first, and the active one."""
-        champions = self._state(flywheel).champions
-        found = {version.number: version for version in self.versions(flywheel)}
-        return [found[n] for n in dict.fromkeys(champions) if n in found and found[n].status == "approved"]
-
-    def challenger(self, flywheel: str) -> Version | None:
-        """The newest version that waits for approval."""
-        number = self._state(flywheel).challenger
-        return None if number is None else self.get(flywheel, number)
-
-    def number(self, flywheel: str, given: str) -> int:
-        """The number that a person means: a number, `champion` or `challenger`.
-
-        Raises:
-            VolantError: If it is neither, or no version has that alias.
-        """
-        if given.isdecimal():
-            return int(given)
-        if given not in ("champion", "challenger"):
-            raise VolantError(
-                f"'{given}' is no version. Give a number of `volant versions {flywheel}`, champion or challenger."
-            )
-        found = getattr(self._state(flywheel), given)
-        if found is None:
-            raise VolantError(f"{flywheel} has no {given} now. `volant versions {flywheel}` lists its versions.")
-        return found
-
-    def state(self, flywheel: str) -> State:
-        """Everything that follows from the ledger now."""
-        return self._state(flywheel)
 
     def compared(  # noqa: PLR0913  (one entry of the ledger)
         self, flywheel: str, number: int, verdict: str, test: str, *, note: str, seen: Seen, by: str | None = None
@@ -291,19 +205,6 @@ class Registry:
                 artifacts.get_weights(self._client, self.get(flywheel, number).run_id, folder)
         return folder
 
-    def history(self, flywheel: str, at: datetime | None = None) -> list[Entry]:
-        """What was decided, oldest first; up to `at`.
-
-        Raises:
-            LedgerError: If the ledger was tampered with; says where.
-        """
-        return until(self._entries(flywheel), at)
-
-    def active(self, flywheel: str, at: datetime) -> Entry | None:
-        """The promotion or rollback by which the version that was active at `at` had become so."""
-        moves = [e for e in self.history(flywheel, at) if e.event in ("promote", "rollback")]
-        return moves[-1] if moves else None
-
     def _decide(self, flywheel: str, number: int, rule: Callable[[State], Decision | None]) -> Version:
         with self._turn(flywheel):
             ledger_store.append(self._client, flywheel, lambda found: rule(self._known(flywheel, number, state(found))))
@@ -325,31 +226,7 @@ class Registry:
         same = [v for v in aliases.made(self._client, flywheel) if v.tags["bundle"] == told["bundle"]]
         return int(same[0].version) if same else 0
 
-    def _entries(self, flywheel: str) -> list[Entry]:
-        return ledger_store.read(self._client, named(flywheel))
-
-    def _state(self, flywheel: str) -> State:
-        return state(self._entries(flywheel))
-
     def _locked(self, name: str) -> AbstractContextManager[None]:
         path, waiting = self._root / LOCKS / name, f"Waiting for {{holder}}, which holds {name}."
         refused = f"{path} is held by {{holder}} for {PATIENCE} seconds. Wait for it, or end it."
         return held(path, "the registry", PATIENCE, waiting, refused)
-
-
-def named(flywheel: str) -> str:
-    """The name, if it can be one of a registered model and of a folder.
-
-    Raises:
-        VolantError: If it can't.
-
-    Example:
-        >>> named("reviews")
-        'reviews'
-    """
-    if not NAME.fullmatch(flywheel) or flywheel.endswith(ledger_store.SUFFIX):
-        raise VolantError(
-            f"'{flywheel}' can't be a flywheel: letters, digits, '.', '_' and '-', "
-            f"no '{ledger_store.SUFFIX}' at its end."
-        )
-    return flywheel

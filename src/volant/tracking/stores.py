@@ -50,6 +50,11 @@ def known(root: Path = Path()) -> bool:
     return "MLFLOW_TRACKING_URI" in os.environ or (root / "mlflow.db").exists()
 
 
+def address(root: Path = Path()) -> str:
+    """The store that is tried first."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').resolve()}"
+
+
 @contextmanager
 def session(root: Path) -> Iterator[list[Store]]:
     """The stores to try in turn, while MLflow runs with our settings; the environment is then as it was."""
@@ -142,6 +147,14 @@ def batched(items: list[T]) -> list[list[T]]:
 def _name(name: str) -> str:
     """A label may stand in a name; MLflow takes letters, digits and `_-./ ` only."""
     return re.sub(r"[^\w\-./ ]", "_", name)
+
+
+def down(uri: str, error: Exception, what: str) -> VolantError:
+    """What to say of a registry that can't be used, and what to do."""
+    return VolantError(
+        f"The registry at {shown(uri)} {what} ({reason(error)}). Nothing is lost: start it, or fix "
+        "MLFLOW_TRACKING_URI, then run the same command again."
+    )
 
 
 def warn(what: str, error: Exception) -> None:

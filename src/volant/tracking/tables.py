@@ -2,40 +2,49 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
-from volant.tracking.best import Best
-from volant.tracking.difference import Difference
-from volant.tracking.ledger import Entry
-from volant.tracking.version import Version
+from volant.rendering.table import Column, Table
 from volant.workspace.terminal import Console
+
+if TYPE_CHECKING:
+    from volant.tracking.best import Best
+    from volant.tracking.difference import Difference
+    from volant.tracking.ledger import Entry
+    from volant.tracking.version import Version
 
 STYLES = {"approved": "green", "rejected": "red", "pending": "yellow"}
 
 
-def show_versions(versions: Sequence[Version], console: Console) -> None:
+def show_versions(versions: "Sequence[Version]", console: Console) -> None:
     """A line for each version."""
     metric = versions[0].metric
-    table = Table("version", "status", "family", title=f"versions of {versions[0].flywheel}")
-    for column in (metric, "accuracy") if metric != "accuracy" else (metric,):
-        table.add_column(column)
-    for column in ("size", "datasets", "age", "aliases"):
-        table.add_column(column)
+    figures = [Column(metric), *([Column("accuracy", drop=5)] if metric != "accuracy" else [])]
+    table = Table(
+        Column("version"),
+        Column("status"),
+        Column("family", drop=1),
+        *figures,
+        Column("size", drop=4),
+        Column("datasets", drop=3, wraps=True),
+        Column("age", drop=2),
+        Column("aliases"),
+        title=f"versions of {versions[0].flywheel}",
+    )
     for version in versions:
-        figures = [score(version, name) for name in dict.fromkeys((metric, "accuracy"))]
+        scores = [score(version, column.name) for column in figures]
         status = f"[{STYLES[version.status]}]{version.status}"
         size, age = f"{version.size_bytes / 1e6:.1f} MB {version.precision}", since(version.created)
         data = ", ".join(version.datasets) or "source"
         aliases = ", ".join(version.aliases)
-        table.add_row(str(version.number), status, version.family, *figures, size, data, age, aliases)
-    console.print(table)
+        table.add_row(str(version.number), status, version.family, *scores, size, data, age, aliases)
+    table.show(console)
 
 
-def show_version(version: Version, config: dict[str, Any], decided: Sequence[Entry], console: Console) -> None:
+def show_version(version: "Version", config: dict[str, Any], decided: "Sequence[Entry]", console: Console) -> None:
     """Where a version comes from and what was decided about it: data, commit, config, run, metrics, approvals."""
-    table = Table(show_header=False, box=None, title=f"{version.flywheel} version {version.number}")
+    title = f"{version.flywheel} version {version.number}"
+    table = Table(Column(""), Column("", wraps=True), show_header=False, box=None, highlight=False, title=title)
     datasets = ", ".join(version.datasets) or "the flywheel's source"
     table.add_row("data", datasets)
     for split, sha in version.data.items():
@@ -51,23 +60,24 @@ def show_version(version: Version, config: dict[str, Any], decided: Sequence[Ent
     for entry in decided:
         table.add_row(entry.event, f"{moment(entry.when)} by {_escaped(entry.by)}{_why(entry)}")
     table.add_row("now", ", ".join([version.status, *version.aliases]))
-    console.print(table, highlight=False)
+    table.show(console)
 
 
-def show_history(entries: Sequence[Entry], console: Console) -> None:
+def show_history(entries: "Sequence[Entry]", console: Console) -> None:
     """A line for each decision."""
-    table = Table("", "time (UTC)", "decision", "version", "by", "commit", "data")
+    columns = [Column(name) for name in ("", "time (UTC)", "decision", "version", "by")]
+    table = Table(*columns, Column("commit", drop=1), Column("data", drop=2))
     for entry in entries:
         moved = "" if entry.previous is None else f" (was {entry.previous})"
         facts = (_escaped(entry.by.partition("@")[0]), entry.commit[:7], entry.data[:7])
         table.add_row(str(entry.seq), moment(entry.when), entry.event, f"{entry.version}{moved}", *facts)
-    console.print(table)
+    table.show(console)
     for entry in entries:  # below the table: reasons are long
         if why := _why(entry).removeprefix(": "):
             console.print(f"  {entry.seq}: {why}", highlight=False)
 
 
-def show_best(found: Best, flywheel: str, console: Console) -> None:
+def show_best(found: "Best", flywheel: str, console: Console) -> None:
     """The best version, and the run that is better, if there is one."""
     if found.version:
         console.print(f"{flywheel}: version {found.version.number} is the best by {found.metric}: {found.value:.4f}")
@@ -79,28 +89,30 @@ def show_best(found: Best, flywheel: str, console: Console) -> None:
         )
 
 
-def show_difference(found: Difference, console: Console) -> None:
+def show_difference(found: "Difference", console: Console) -> None:
     """Metrics, config, data and texts."""
     first, second = (f"version {number}" for number in found.versions)
-    table = Table("", first, second, "change", title=f"{found.flywheel}: {first} and {second}")
+    sides = [Column(name, wraps=True, least=12) for name in (first, second)]
+    title = f"{found.flywheel}: {first} and {second}"
+    table = Table(Column("", wraps=True), *sides, Column("change"), title=title)
     for name, (before, after) in found.metrics.items():
         change = "" if before is None or after is None else f"{after - before:+.4f}"
         table.add_row(name, _figure(before), _figure(after), change)
     for name, (before, after) in {**found.config, **found.data}.items():
         table.add_row(name, _short(before), _short(after))
-    console.print(table)
+    table.show(console)
     if not found.rows:
         console.print("No test rows on this machine: `dvc pull` or `dvc repro` them to compare answers.")
         return
     console.print(f"{found.changed:,} of {found.rows:,} test rows are answered differently.", highlight=False)
     if found.texts:
-        texts = Table("text", "gold", first, second)
+        texts = Table(Column("text", wraps=True), Column("gold", wraps=True), *sides)
         for row in found.texts:
             texts.add_row(*(_escaped(value) for value in (row.text[:200], row.gold, row.first, row.second)))
-        console.print(texts)
+        texts.show(console)
 
 
-def score(version: Version, name: str) -> str:
+def score(version: "Version", name: str) -> str:
     """A metric with its interval."""
     if name not in version.metrics:
         return ""
@@ -132,7 +144,7 @@ def moment(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _why(entry: Entry) -> str:
+def _why(entry: "Entry") -> str:
     said = "; ".join([*([entry.note] if entry.note else []), *entry.reasons])
     return f": {_escaped(said)}" if said else ""
 

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from volant.bundle import bundle
 from volant.errors import VolantError
 from volant.tracking.ledger import Entry, State, Status
 from volant.workspace.provenance import digest
@@ -187,6 +186,8 @@ def checked(folder: Any, flywheel: str) -> dict[str, Any]:
     Raises:
         VolantError: If it is not a valid bundle, or of another flywheel.
     """
+    from volant.bundle import bundle  # with Arrow: more than a reader of versions needs
+
     manifest = bundle.verify(folder)
     if manifest.get("flywheel") not in (None, flywheel):
         raise VolantError(f"{folder} is a bundle of {manifest['flywheel']}: it can't be a version of {flywheel}.")

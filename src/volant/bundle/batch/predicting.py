@@ -12,13 +12,13 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 
 from volant import config
 from volant.bundle.batch.writing import schema_of, shown, writer
 from volant.bundle.bundle import CHUNK, Bundle
 from volant.errors import VolantError, did_you_mean
 from volant.kinds.answers import answer
+from volant.rendering.table import Column, Table
 from volant.sources import texts as sources
 from volant.sources.formats.options import Options
 from volant.sources.texts import Reading
@@ -57,10 +57,10 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
         for text, found in zip(texts, answers, strict=True):
             print(json_line({"text": text, **found}))  # noqa: T201
         return
-    table = Table("text", *answers[0])
+    table = Table(*(Column(name, wraps=True) for name in ("text", *answers[0])))
     for text, found in zip(texts, answers, strict=True):
         table.add_row(text, *map(shown, found.values()))
-    Console(markup=False).print(table)  # no markup: a text or label may contain "[b]"
+    table.show(Console(markup=False))  # no markup: a text or label may contain "[b]"
 
 
 def predict_file(

@@ -1,12 +1,12 @@
 """The gate's decision as tables for people."""
 
 from rich.markup import escape
-from rich.table import Table
 
 from volant.flywheel.gate.comparison import Comparison
 from volant.flywheel.gate.condition import Condition
 from volant.flywheel.gate.decision import Decision
 from volant.flywheel.gate.requirements import CHAMPION
+from volant.rendering.table import Column, Table
 from volant.workspace.terminal import Console
 
 MARKS = ("[red]fail[/red]", "[green]pass[/green]", "[yellow]wait[/yellow]")
@@ -20,12 +20,13 @@ SHOWN = 8  # parts listed: those that fell most
 
 def show(decision: Decision, comparison: Comparison | None, console: Console) -> None:
     """Print every condition, the labels and slices that changed most, the verdict, and what would help."""
-    table = Table("condition", "value", "required", "", "note", title="Gate", title_justify="left")
+    name, bound = Column("condition", wraps=True, least=12), Column("required", wraps=True, least=12)
+    table = Table(name, "value", bound, "", Column("note", wraps=True), title="Gate", title_justify="left")
     for condition in decision.conditions:
         mark = MARKS[2 if condition.waits else int(condition.passed)]
         cells = (condition.name, _value(condition), condition.bound)
         table.add_row(*map(escape, cells), mark, escape(condition.note))
-    console.print(table)
+    table.show(console)
     if comparison:
         _show_parts(comparison, console)
     text, style = OUTCOMES[decision.outcome]
@@ -61,7 +62,8 @@ def _value(condition: Condition) -> str:
 
 
 def _show_parts(found: Comparison, console: Console) -> None:
-    table = Table("label or slice", "new", "champion", "change", "rows", title="Most changed", title_justify="left")
+    part, rows = Column("label or slice", wraps=True), Column("rows", drop=1)
+    table = Table(part, "new", "champion", "change", rows, title="Most changed", title_justify="left")
     parts = [(f"label {row['label']}", row) for row in found.labels]
     parts += [(f"{row['slice']}: {row['value']}", row) for row in found.slices]
     for name, row in sorted(parts, key=lambda part: part[1]["difference"])[:SHOWN]:
@@ -72,5 +74,5 @@ def _show_parts(found: Comparison, console: Console) -> None:
         f1 = "–" if row["f1"] is None else f"{row['f1']:.3f}"
         new, old = (f1 if row["known_by"] == side else "unknown" for side in ("new", "old"))
         table.add_row(escape(f"label {row['label']}"), new, old, "–", str(row["support"]))
-    if table.row_count:
-        console.print(table)
+    if table:
+        table.show(console)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from rich.markup import escape
-from rich.table import Table
 
 from volant.kinds import KINDS
+from volant.rendering.table import Column, Table
 from volant.sources.guess.infer import Guess
 from volant.workspace.terminal import Console
 
@@ -46,7 +46,7 @@ class Report:
 def show_report(report: Report, console: Console | None = None) -> None:
     """Print what was found: columns, label counts, warnings, and what to do next."""
     console = console or Console()
-    table = Table("label", "rows", "share", box=None, pad_edge=False)
+    table = Table(Column("label", wraps=True), "rows", "share", box=None, pad_edge=False)
     for label, n in list(report.counts.items())[:30]:
         table.add_row(escape(label), f"{n:,}", f"{n / report.rows:.1%}")
     if len(report.counts) > 30:
@@ -63,7 +63,7 @@ def show_report(report: Report, console: Console | None = None) -> None:
     console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}{read}\n"))
     if report.model == "auto":
         console.print(f"{AUTO}\n", markup=False, highlight=False)
-    console.print(table)
+    table.show(console)
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
     console.print(f"\nWrote {escape(report.path)} and made it live. Next: make run FLYWHEEL={report.name}")

@@ -4,8 +4,8 @@ import getpass
 from collections.abc import Sequence
 
 from rich.markup import escape
-from rich.table import Table
 
+from volant.rendering.table import Column, Table
 from volant.service.feedback.items import Item
 from volant.service.feedback.training import Brought
 from volant.workspace.terminal import Console
@@ -22,13 +22,21 @@ def show(flywheel: str, items: Sequence[Item], console: Console) -> None:
     if not items:
         console.print(f"There is no such feedback of {flywheel}.", highlight=False)
         return
-    table = Table("id", "time", "text", "predicted", "right", "status", "why")
+    table = Table(
+        Column("id"),
+        Column("time", drop=3),
+        Column("text", wraps=True, least=12),
+        Column("predicted", wraps=True, least=10),
+        Column("right", wraps=True, least=10),
+        Column("status", drop=1),
+        Column("why", drop=2, wraps=True),
+    )
     for item in items:
         text = f"(of answer {item.event_id})" if item.text is None else item.text[:200]
         right = "not that" if item.labels is None else _labels(item.labels)
         cells = [text, _labels(item.predicted), right, item.status, "; ".join(item.reasons)]
         table.add_row(item.id, item.time[:16], *map(escape, cells))
-    console.print(table)
+    table.show(console)
     console.print(f"Next: volant feedback accept {flywheel} ID…, or volant feedback reject …", highlight=False)
 
 

@@ -39,7 +39,9 @@ def disk_trouble(error: OSError) -> str | None:
 
 
 NEAR_SHOWN = 200  # characters of a name that is proposed
-NEAR_NAMES, NEAR_CHARACTERS = 1000, 40  # that are compared: each comparison takes the square of the length
+# that are compared: each comparison takes the square of the length
+NEAR_NAMES = 1000
+NEAR_CHARACTERS = 40
 
 
 def did_you_mean(name: str, known: Any) -> str:

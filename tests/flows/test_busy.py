@@ -28,10 +28,10 @@ def test_who_waits_too_long_is_told(tmp_path: Path) -> None:
 
 def waits(project: Project, holder: "subprocess.Popen[bytes]", *options: str) -> str:
     """A turn that waits until `holder` ends, and then goes on; what it printed."""
-    turn = [sys.executable, "-m", "volant", "iterate", "mine", "--no-advice", "--json", *options]
+    iteration = [sys.executable, "-m", "volant", "iterate", "mine", "--no-advice", "--json", *options]
     told = os.environ | ENVIRONMENT
     with subprocess.Popen(
-        turn, cwd=project.root, env=told, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        iteration, cwd=project.root, env=told, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         assert running.stdout
         assert running.stderr

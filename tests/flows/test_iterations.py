@@ -15,7 +15,7 @@ from support.flywheels import make_project
 from support.projects import ENVIRONMENT
 from volant.errors import VolantError
 from volant.flywheel.dvc import read_status
-from volant.workspace.locks import turn_lock
+from volant.workspace.locks import iteration_lock
 
 RECURRENT = """model:
   vocabulary_size: 500
@@ -29,18 +29,22 @@ RECURRENT = """model:
 
 def test_a_second_turn_is_told_who_is_at_it(tmp_path: Path) -> None:
     code = (
-        "from volant.workspace.locks import turn_lock\nwith turn_lock('a turn'):\n print('held', flush=True)\n input()"
+        "from volant.workspace.locks import iteration_lock\n"
+        "with iteration_lock('an iteration'):\n print('held', flush=True)\n input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(VolantError, match=rf"process {holder.pid} \(a turn\) on"), turn_lock("mine", tmp_path):
+        with (
+            pytest.raises(VolantError, match=rf"process {holder.pid} \(an iteration\) on"),
+            iteration_lock("mine", tmp_path),
+        ):
             pass
         holder.kill()  # the system lets go of its lock
         holder.wait()
-    with turn_lock("mine", tmp_path):
+    with iteration_lock("mine", tmp_path):
         pass
 
 
@@ -98,10 +102,10 @@ def test_a_killed_turn_goes_on(tmp_path: Path) -> None:
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        ) as turn:
+        ) as iteration:
             time.sleep(seconds)
-            if turn.poll() is None:
-                os.killpg(turn.pid, signal.SIGKILL)
+            if iteration.poll() is None:
+                os.killpg(iteration.pid, signal.SIGKILL)
     project.iterate()
     versions = json.loads(project.run("volant", "versions", "mine", "--json"))
     assert [(v["number"], v["status"], "champion" in v["aliases"]) for v in versions] == [(1, "approved", True)]

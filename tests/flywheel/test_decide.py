@@ -18,7 +18,7 @@ from volant.flywheel import against_champion, last_iteration
 from volant.flywheel.champions import rows_digest
 from volant.flywheel.decide import decide
 from volant.flywheel.dvc import News, Ran
-from volant.flywheel.record import Turn
+from volant.flywheel.record import Iteration
 from volant.kinds import KINDS
 from volant.stages import evaluate
 from volant.stages.train import report, train
@@ -76,10 +76,10 @@ def set_up(**changes: Any) -> Flywheel:
     return config.validate(Flywheel, {**TREE, **changes}, "flywheel")
 
 
-def decided(root: Path, flywheel: Flywheel, *executed: str) -> Turn:
-    turn = Turn("mine", "train", News(), ran=Ran(list(executed)), metric="accuracy")
-    decide(turn, flywheel, root)
-    return turn
+def decided(root: Path, flywheel: Flywheel, *executed: str) -> Iteration:
+    iteration = Iteration("mine", "train", News(), ran=Ran(list(executed)), metric="accuracy")
+    decide(iteration, flywheel, root)
+    return iteration
 
 
 def ended(root: Path, flywheel: Flywheel) -> None:
@@ -103,10 +103,10 @@ def test_an_outage_of_the_registry_is_no_pass_of_the_gate(root: Path) -> None:
         assert events(opened)[3:] == [("register", 2)]
         assert opened.record("mine", 2).gate is None
     files.with_name("gone").rename(files)
-    turn = decided(root, flywheel, "train")
-    assert (turn.outcome, turn.active, turn.version) == ("promoted", 1, 2)
-    assert turn.comparison
-    assert turn.comparison["rows"] == 300
+    iteration = decided(root, flywheel, "train")
+    assert (iteration.outcome, iteration.active, iteration.version) == ("promoted", 1, 2)
+    assert iteration.comparison
+    assert iteration.comparison["rows"] == 300
 
 
 @pytest.mark.parametrize(("listed", "outcome"), [(None, "rejected"), (["fresh", "rotten"], "promoted")])
@@ -116,14 +116,14 @@ def test_a_lost_label_fails_unless_config_removed_it(root: Path, listed: list[st
     put_test(root, pa.concat_tables([opinions(200, 9), odd.slice(60)]))
     gate = {**LAX, "min_support": 30}
     decided(root, made(root, pa.concat_tables([odd.slice(0, 60), opinions(200, 1)]), gate=gate))
-    turn = decided(root, made(root, opinions(200, 2), gate=gate, labels=listed), "train")
-    assert turn.outcome == outcome
-    assert turn.comparison
-    assert turn.decision
-    assert (turn.comparison["rows"], turn.comparison["left_out"]) == (200, 40)
-    (lost,) = turn.comparison["unshared"]
+    iteration = decided(root, made(root, opinions(200, 2), gate=gate, labels=listed), "train")
+    assert iteration.outcome == outcome
+    assert iteration.comparison
+    assert iteration.decision
+    assert (iteration.comparison["rows"], iteration.comparison["left_out"]) == (200, 40)
+    (lost,) = iteration.comparison["unshared"]
     assert (lost["label"], lost["known_by"], lost["support"], lost["f1"]) == ("odd", "old", 40, 1.0)
-    notes = [c["note"] for c in turn.decision["conditions"]]
+    notes = [c["note"] for c in iteration.decision["conditions"]]
     assert any("40 rows excluded" in note and "odd (old)" in note for note in notes)
     assert any(("lost: odd" if listed is None else "removed by `labels`: odd") in note for note in notes)
 
@@ -230,8 +230,8 @@ def test_a_promotion_during_the_comparison_is_not_overwritten_unseen(
 
     meanwhile(monkeypatch, promote_another)
     gate = {**LAX, "margin": 0.2}  # much like version 1, and far below version 3
-    turn = decided(root, made(root, noisy(400, 2, 0.5), gate=gate), "train")
-    assert (turn.outcome, turn.version, turn.active) == ("rejected", 2, 3)
+    iteration = decided(root, made(root, noisy(400, 2, 0.5), gate=gate), "train")
+    assert (iteration.outcome, iteration.version, iteration.active) == ("rejected", 2, 3)
     with registry(root) as opened:
         assert opened.state("mine").champion == 3
         assert ("approve", 2) not in events(opened)
@@ -269,10 +269,10 @@ def test_a_champion_that_cannot_answer_bars_by_its_recorded_score_else_a_person_
     decided(root, made(root, opinions(1500, 1)))
     fail_if_fetched(monkeypatch, BundleError("golden texts are answered differently"))
     gate = {**LAX, "margin": 0.02}
-    turn = decided(root, made(root, noisy(400, 2, 1.0), gate=gate), "train")
-    assert turn.outcome == "rejected"
-    assert turn.decision
-    assert "golden texts are answered differently; its recorded accuracy" in turn.decision["reasons"][0]
+    iteration = decided(root, made(root, noisy(400, 2, 1.0), gate=gate), "train")
+    assert iteration.outcome == "rejected"
+    assert iteration.decision
+    assert "golden texts are answered differently; its recorded accuracy" in iteration.decision["reasons"][0]
     put_test(root, opinions(320, 11))
     flywheel = made(root, noisy(400, 4, 0.9), gate=gate)
     first = decided(root, flywheel, "train")
@@ -302,9 +302,9 @@ def test_rows_that_one_of_the_two_learned_from_are_excluded(root: Path) -> None:
     shouted = known.set_column(1, "text", pa.array([text.upper() + "!" for text in known["text"].to_pylist()]))
     decided(root, made(root, opinions(200, 1)))
     put_test(root, pa.concat_tables([opinions(300, 9), shouted]))
-    turn = decided(root, made(root, opinions(400, 2)), "train")
-    assert turn.comparison
-    assert (turn.comparison["rows"], turn.comparison["learned"]) == (300, 100)
+    iteration = decided(root, made(root, opinions(400, 2)), "train")
+    assert iteration.comparison
+    assert (iteration.comparison["rows"], iteration.comparison["learned"]) == (300, 100)
     put_test(root, pa.concat_tables([opinions(40, 9), shouted]))
     undecided = decided(root, made(root, pa.concat_tables([known, opinions(300, 3)])), "train")
     assert (undecided.outcome, undecided.comparison and list(undecided.comparison)) == ("undecided", ["why"])
@@ -316,10 +316,12 @@ def test_new_test_rows_and_promotions_by_people_are_no_way_around_the_best_forme
     for table in rows[:2]:
         assert decided(root, made(root, table), "train").outcome == "promoted"  # with a margin of 0.5
     put_test(root, opinions(320, 11))
-    turn = decided(root, made(root, rows[2], gate={**LAX, "margin": 0.02}), "train")
-    assert turn.outcome == "rejected"
-    assert turn.decision
-    assert any("best former champion" in reason and "version 1 has" in reason for reason in turn.decision["reasons"])
+    iteration = decided(root, made(root, rows[2], gate={**LAX, "margin": 0.02}), "train")
+    assert iteration.outcome == "rejected"
+    assert iteration.decision
+    assert any(
+        "best former champion" in reason and "version 1 has" in reason for reason in iteration.decision["reasons"]
+    )
     with registry(root) as opened:
         opened.rollback("mine")  # to 1
         opened.reject("mine", 2)
@@ -329,9 +331,9 @@ def test_new_test_rows_and_promotions_by_people_are_no_way_around_the_best_forme
 def test_comparisons_are_counted_in_the_ledger_and_a_better_version_earns_a_new_budget(root: Path) -> None:
     decided(root, made(root, noisy(400, 1, 0.5)))
     for seed in (2, 3):
-        turn = decided(root, made(root, noisy(400, seed, 1.0), gate={**LAX, "margin": 0.01}), "train")
-        assert (turn.comparison or {}).get("look") == seed - 1
-        assert turn.decided_before == seed - 2
+        iteration = decided(root, made(root, noisy(400, seed, 1.0), gate={**LAX, "margin": 0.01}), "train")
+        assert (iteration.comparison or {}).get("look") == seed - 1
+        assert iteration.decided_before == seed - 2
     with registry(root) as opened:
         assert opened.state("mine").looks == 2
     assert decided(root, made(root, opinions(1500, 4)), "train").outcome == "promoted"

@@ -8,7 +8,7 @@ import pytest
 
 from volant.flywheel import iteration, unchanged
 from volant.flywheel.dvc import News
-from volant.flywheel.record import Turn
+from volant.flywheel.record import Iteration
 
 LOCK = """
 schema: '2.0'
@@ -89,13 +89,13 @@ def test_no_pipeline_yet_has_no_mark(root: Path) -> None:
 def test_only_the_whole_check_says_that_nothing_is_new(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = []
 
-    def look(name: str, _overrides: object, _root: Path) -> Turn:
+    def look(name: str, _overrides: object, _root: Path) -> Iteration:
         cases.append(case)
-        return Turn(name, case, News(), [], metric="accuracy")
+        return Iteration(name, case, News(), [], metric="accuracy")
 
     monkeypatch.setattr(iteration, "_look", look)
     monkeypatch.setattr(iteration.config, "load", lambda _path: None)
-    monkeypatch.setattr(iteration.config, "flywheel", lambda _name, _config: Turn("mine", "nothing", News(), []))
+    monkeypatch.setattr(iteration.config, "flywheel", lambda _name, _config: Iteration("mine", "nothing", News(), []))
     case = "changed"
     assert iteration._check("mine", (), root).case == "changed"
     case = "nothing"

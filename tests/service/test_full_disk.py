@@ -20,7 +20,7 @@ from volant.service.telemetry import counters
 COUNTING = """
 import os, sys
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = sys.argv[1]
-from volant.service import counters
+from volant.service.telemetry import counters
 counters.use()
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector

@@ -21,7 +21,7 @@ from volant.errors import VolantError
 from volant.service import package as packing
 from volant.workspace import s3_server
 
-VOLANT = [sys.executable, "-c", "from volant.cli import app, serving; app()"]
+VOLANT = [sys.executable, "-c", "from volant.cli import app, service; app()"]
 
 
 def volant(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,9 @@ from volant.kinds.record import Annotation
 from volant.workspace.files import sha256
 
 SCHEMA = 1
-MANIFEST, GOLDEN, CARD = "manifest.json", "golden.jsonl", "README.md"
+MANIFEST = "manifest.json"
+GOLDEN = "golden.jsonl"
+CARD = "README.md"
 CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # files that file managers create in every folder they show
 CHUNK = 4096  # texts that are cleaned, sorted by length and answered together
 

@@ -73,7 +73,8 @@ def align(old: str, new: str) -> list[Edit]:
     for word, twin in _pairs(list(WORD.finditer(old)), list(WORD.finditer(new))):
         edits += _characters(old[left : word.start()], new[right : twin.start()], left)
         edits += _characters(word[0], twin[0], word.start())
-        left, right = word.end(), twin.end()
+        left = word.end()
+        right = twin.end()
     return edits + _characters(old[left:], new[right:], left)
 
 

@@ -76,7 +76,8 @@ def edits(old: str, new: str) -> list[Edit]:
             return _compare(old, new)
         found += [Edit(done, start, at - begin)] if start > done or at > begin else []
         found += [Edit(start, end, len(text))] if text != old[start:end] else []
-        done, at = end, at + len(text)
+        done = end
+        at = at + len(text)
     rest = [Edit(done, len(old), len(new) - at)] if done < len(old) or at < len(new) else []
     return found + rest if not new[at:].strip("\n") else _compare(old, new)
 

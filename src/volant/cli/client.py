@@ -38,14 +38,16 @@ def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | N
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise VolantError(f"--url {url} is not a valid address. Give one such as http://localhost:3000.")
-    waiting, size = iter(texts), TEXTS
+    waiting = iter(texts)
+    size = TEXTS
     while some := list(islice(waiting, size)):
         try:
             found = _post(f"{url.rstrip('/')}/predict", {"texts": some} | ({"model": model} if model else {}), token)
         except TooMuchError:
             if len(some) == 1:
                 raise
-            waiting, size = chain(some, waiting), len(some) // 2
+            waiting = chain(some, waiting)
+            size = len(some) // 2
             continue
         for text, answer in zip(some, found["predictions"], strict=True):
             yield {"text": text, **answer, "model": found["model"], "version": found["version"]}

@@ -79,7 +79,8 @@ def list_datasets(name: Name, as_json: AsJson = False) -> None:
     from volant.datasets import catalogue, overview
     from volant.workspace.paths import lake
 
-    found, used = catalogue.cards(name), None
+    found = catalogue.cards(name)
+    used = None
     if not lake(name).exists():  # one that is live no more keeps its datasets
         require_known(name)
     try:

@@ -89,33 +89,35 @@ def iterate(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     if dry_run and from_version is not None:
         raise VolantError("--dry-run changes nothing, and --from-version is written into conf/. Leave out one of them.")
     if dry_run:
-        turn = flywheel.plan(name, given)
-        show_plan(turn, console)
+        iteration = flywheel.plan(name, given)
+        show_plan(iteration, console)
     else:
         if first and flywheel.needs_first(name, given):
             _run(name, [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *given], None, console)
-        turn = _run(name, given, from_version, console, advice)
+        iteration = _run(name, given, from_version, console, advice)
     if as_json:
-        print(json_line(turn.to_json()))  # noqa: T201
-    if turn.outcome == "rejected":
+        print(json_line(iteration.to_json()))  # noqa: T201
+    if iteration.outcome == "rejected":
         raise typer.Exit(3)
 
 
-def _run(name: str, overrides: list[str], start: int | None, console: Console, advice: bool = False) -> "flywheel.Turn":
+def _run(
+    name: str, overrides: list[str], start: int | None, console: Console, advice: bool = False
+) -> "flywheel.Iteration":
     """Run an iteration, and show its plan, its results and its decision."""
     from volant import flywheel
     from volant.evaluation.results import read_results, show_next, show_results
-    from volant.flywheel.show import show_plan, show_turn
+    from volant.flywheel.show import show_iteration, show_plan
 
-    turn = flywheel.iterate(name, overrides, planned=lambda turn: show_plan(turn, console), start=start)
-    if advice and turn.case != "nothing":
+    iteration = flywheel.iterate(name, overrides, planned=lambda iteration: show_plan(iteration, console), start=start)
+    if advice and iteration.case != "nothing":
         _advise(name, console)
-    if turn.ran.executed or turn.ran.restored:
+    if iteration.ran.executed or iteration.ran.restored:
         show_results(name, read_results(name), console)
-    show_turn(turn, console)
-    if turn.case == "first":
+    show_iteration(iteration, console)
+    if iteration.case == "first":
         show_next(name, console)
-    return turn
+    return iteration
 
 
 def _advise(name: str, console: Console) -> None:

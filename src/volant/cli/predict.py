@@ -51,7 +51,8 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
     longest = settings.load().limits.characters_per_text
     bundle, number, which = _found(name, version)
-    console, shown = Console(stderr=True), file.rpartition("/")[2]
+    console = Console(stderr=True)
+    shown = file.rpartition("/")[2]
     console.print(which, highlight=False, markup=False, soft_wrap=True)
     with console.status(f"{shown}: …") as status:
         written = Options(encoding, delimiter, quote, escape, header, form)

@@ -61,7 +61,8 @@ def versions(name: Name, as_json: AsJson = False) -> None:
     from volant.tracking.tables import show_versions
 
     with read(name) as found:
-        every, lost = found.versions(name), found.lost(name)
+        every = found.versions(name)
+        lost = found.lost(name)
     if as_json:
         _print([version.to_json() for version in every])
     elif every:

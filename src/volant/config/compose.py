@@ -82,7 +82,8 @@ def check_params(root: Path = Path()) -> None:
     """
     path = root / config.PARAMS
     text = _composed(root)
-    wanted, found = text.splitlines(), path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    wanted = text.splitlines()
+    found = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     if wanted == found:  # that it is sound, every stage checks as it reads it; here that would take half as long again
         return
     config.check(yaml.safe_load(text))

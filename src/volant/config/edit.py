@@ -89,7 +89,8 @@ def with_labels(conf: str, labels: Sequence[str]) -> str | None:
         return None
     end = next((at for at in range(start + 1, len(lines)) if re.match(r"[^\s#]", lines[at])), len(lines))
     yaml = YAML()
-    yaml.preserve_quotes, yaml.width = True, 110
+    yaml.preserve_quotes = True
+    yaml.width = 110
     yaml.indent(mapping=2, sequence=4, offset=2)
     tree = yaml.load("\n".join(lines[start:end]))
     if not isinstance(tree["labels"], list):

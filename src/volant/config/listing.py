@@ -83,7 +83,8 @@ def _listed(name: str, path: Path, live: bool) -> Listed:
     groups = {}
     for entry in tree.get("defaults", []):
         groups |= {str(key).rpartition("@")[2]: str(value) for key, value in _items(entry)}
-    model, source = groups.get("model", "?"), groups.get("source", "?")
+    model = groups.get("model", "?")
+    source = groups.get("source", "?")
     return Listed(name, live, str(tree.get("kind", "?")), model, source, str(tree.get("description", "")).strip())
 
 

@@ -53,7 +53,8 @@ def _changed(block: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
     from ruamel.yaml import YAML
 
     yaml = YAML()
-    yaml.preserve_quotes, yaml.width = True, 4096
+    yaml.preserve_quotes = True
+    yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.representer.add_representer(type(None), lambda out, _: out.represent_scalar(f"{TAG}null", "null"))
     yaml.representer.add_representer(float, lambda out, value: out.represent_scalar(f"{TAG}float", _float(value)))

@@ -11,7 +11,7 @@ from volant.datasets.catalogue import Card
 from volant.datasets.ingest.lock import PATIENCE, locked
 from volant.errors import VolantError, did_you_mean
 from volant.rendering.table import Column, Table
-from volant.workspace.locks import turn_lock
+from volant.workspace.locks import iteration_lock
 from volant.workspace.terminal import Console
 
 
@@ -24,7 +24,7 @@ def remove(flywheel: str, name: str, reason: str, root: Path = Path()) -> Card:
     if not reason.strip():
         raise VolantError('A reason is required: --reason "labels of another project".')
     # DVC hashes what a stage has read after it ran: a card that changes in between would count as seen
-    with locked(flywheel, root), turn_lock(f"volant datasets remove {flywheel}", root, PATIENCE):
+    with locked(flywheel, root), iteration_lock(f"volant datasets remove {flywheel}", root, PATIENCE):
         found = {card.name: card for card in catalogue.cards(flywheel, root)}
         if name not in found:
             listed = ", ".join(found) or "none"

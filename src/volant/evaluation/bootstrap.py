@@ -130,7 +130,8 @@ def _ends(values: np.ndarray, value: float, units: int, slack: tuple[float, floa
     low, high = np.percentile(defined, [100 * level, 100 * (1 - level)])
     bias = defined.mean() - value
     if abs(bias) > BIASED * defined.std():
-        low, high = low - 2 * bias, high - 2 * bias
+        low = low - 2 * bias
+        high = high - 2 * bias
     ends = min(low, value - slack[0], value), max(high, value + slack[1], value)
     return max(float(ends[0]), 0.0), min(float(ends[1]), 1.0)
 
@@ -143,7 +144,9 @@ def _wilson(tallies: Tallies, units: np.ndarray) -> tuple[float, float]:
     right = np.asarray(tallies.exact, dtype=np.float64)
     if min(right.sum(), len(right) - right.sum()) >= FEW_ERRORS:
         return 0.0, 0.0
-    rows, groups, share = len(right), int(units.max()) + 1, right.mean()
+    rows = len(right)
+    groups = int(units.max()) + 1
+    share = right.mean()
     spread = rows * share * (1 - share)
     together = (np.bincount(units, right - share) ** 2).sum()
     count = np.clip(rows * spread / together, groups, rows) if together > 0 else groups

@@ -46,7 +46,8 @@ def metrics(report: Report) -> dict[str, float]:
     They are the rows, four metrics (the flywheel's own first) with the interval of the first, the lift over chance,
     and how far its probabilities can be trusted. `details.json` has all others.
     """
-    main, kind = report.task.metric, report.task.kind
+    main = report.task.metric
+    kind = report.task.kind
     compared = [name for name in COMPARED if name in kind.metrics]
     names = list(dict.fromkeys([main, *compared, *kind.metrics]))[:SCORES]
     low_high = zip(("low", "high"), report.intervals.get(main, ()), strict=False)

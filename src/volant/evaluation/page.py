@@ -31,7 +31,8 @@ def score_rows(report: Report) -> list[tuple[str, float, str, float | None, floa
 
 
 def _head(report: Report) -> str:
-    task, rows = report.task, report.predictions.num_rows
+    task = report.task
+    rows = report.predictions.num_rows
     less = " (less is better)" if task.metric in LOSSES else ""
     drawn = f" of the {report.groups} groups of `{task.group}`, as another test set has others" if report.groups else ""
     return "\n\n".join(

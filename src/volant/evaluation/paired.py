@@ -144,5 +144,6 @@ def mcnemar(new: np.ndarray, old: np.ndarray) -> float:
     """
     from scipy.special import bdtr
 
-    gained, lost = int(((new > 0) & (old == 0)).sum()), int(((new == 0) & (old > 0)).sum())
+    gained = int(((new > 0) & (old == 0)).sum())
+    lost = int(((new == 0) & (old > 0)).sum())
     return float(min(1.0, 2 * bdtr(min(gained, lost), gained + lost, 0.5)))  # symmetric: both tails are the same

@@ -86,7 +86,8 @@ def curves(roc: Sequence[dict], pr: Sequence[dict]) -> "Figure":
     for axis, rows, x, y in ((left, roc, "fpr", "tpr"), (right, pr, "recall", "precision")):
         for k, name in enumerate(labels):
             points = [(row[x], row[y]) for row in rows if row["label"] == name]
-            colour, dash = COLOURS[k % len(COLOURS)], DASHES[k // len(COLOURS) % len(DASHES)]
+            colour = COLOURS[k % len(COLOURS)]
+            dash = DASHES[k // len(COLOURS) % len(DASHES)]
             axis.plot(*zip(*points, strict=True), dash, color=colour) if points else None
         axis.set(xlim=(0, 1), ylim=(0, 1.01))
         axis.grid(alpha=0.3)

@@ -107,7 +107,8 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
             rows, or a label or column is unknown.
     """
     _check(task, test)
-    kind, gold = task.kind, task.kind.gold(test)
+    kind = task.kind
+    gold = task.kind.gold(test)
     tallies = kind.tally(gold, predicted, task.labels)
     scores = score_matrix(predicted, task.labels)
     if scores is None:
@@ -190,8 +191,10 @@ def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> l
         scores: Probability of each label, (rows, labels).
     """
     found = by_label(tallies)
-    rates, present = {name: values[0] for name, values in found.items()}, found["present"][0]
-    areas, said = roc_auc(tallies.gold, scores)[0], tallies.predicted.sum(axis=0)
+    rates = {name: values[0] for name, values in found.items()}
+    present = found["present"][0]
+    areas = roc_auc(tallies.gold, scores)[0]
+    said = tallies.predicted.sum(axis=0)
     return [
         {
             "label": label,

@@ -44,7 +44,8 @@ def read_results(name: str, root: Path = Path()) -> dict[str, Any]:
 
 def show_results(name: str, found: dict[str, Any], console: Console) -> None:
     """Print the test figures with their intervals, beside majority and chance; reports have more of them."""
-    details, speed = found["details"], found["speed"]
+    details = found["details"]
+    speed = found["speed"]
     rows = sum(label["support"] for label in details["labels"]) if KINDS[details["kind"]].exclusive else None
     drops = {"test": 0, "95 % interval": 0, "majority": 1, "chance": 2}
     columns = [Column(title, drop, "right") for title, drop in drops.items()]

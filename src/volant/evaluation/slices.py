@@ -195,5 +195,6 @@ def _values(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
 def _span(values: np.ndarray) -> str:
     if np.isnan(values).all():
         return "(none)"
-    low, high = f"{values.min():g}", f"{values.max():g}"
+    low = f"{values.min():g}"
+    high = f"{values.max():g}"
     return low if low == high else f"{low} to {high}"

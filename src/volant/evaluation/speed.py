@@ -9,7 +9,9 @@ import numpy as np
 
 T = TypeVar("T")
 WARM_UP = 5  # the first calls allocate memory and fill caches, which a running service has done already
-TEXTS, SECONDS = 200, 20.0  # enough for a 99th percentile; a slow model stops at the time limit
+# enough for a 99th percentile; a slow model stops at the time limit
+TEXTS = 200
+SECONDS = 20.0
 
 
 def latencies(predict: Callable[[list[str]], object], texts: Sequence[str], seconds: float = SECONDS) -> list[float]:

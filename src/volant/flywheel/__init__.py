@@ -5,6 +5,6 @@ never in a stage, so that an interrupted iteration resumes where it stopped.
 """
 
 from volant.flywheel.iteration import iterate, needs_first, plan
-from volant.flywheel.record import Turn
+from volant.flywheel.record import Iteration
 
-__all__ = ["Turn", "iterate", "needs_first", "plan"]
+__all__ = ["Iteration", "iterate", "needs_first", "plan"]

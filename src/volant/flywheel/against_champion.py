@@ -112,7 +112,9 @@ class Contest:
     def _compare(self, kept: np.ndarray, old: Answered, look: int) -> Comparison:
         wheel = self.flywheel
         slices = [*wheel.evaluation.slices, *(["dataset"] if "dataset" in self.test.column_names else [])]
-        test, new, said = self.test.take(kept), _some(self.new, kept), _some(old, kept)
+        test = self.test.take(kept)
+        new = _some(self.new, kept)
+        said = _some(old, kept)
         samples = wheel.evaluation.bootstrap_samples
         terms = (slices, wheel.gate, wheel.seed, samples, wheel.split.group, look)
         return compare(KINDS[wheel.kind], wheel.metric, test, new, said, *terms)
@@ -132,11 +134,13 @@ class Contest:
         return min(found, key=lambda past: (past.difference or 0.0, past.low is None), default=None), notes
 
     def _past(self, version: "Version", look: int) -> Past:
-        old, wheel = self._ask(version), self.flywheel
+        old = self._ask(version)
+        wheel = self.flywheel
         kept, excluded = self._unlearned(old)
         if excluded and len(kept) < wheel.gate.min_support:
             raise SilentError(self._too_few(version, len(kept)))
-        new, said = _some(self.new, kept), _some(old, kept)
+        new = _some(self.new, kept)
+        said = _some(old, kept)
         try:
             pair = paired(KINDS[wheel.kind], wheel.metric, self.test.take(kept), new, said, wheel.split.group)
         except VolantError as error:  # nothing that both can answer
@@ -164,7 +168,8 @@ class Contest:
 
     def _recorded(self, version: "Version") -> Past | None:
         """Return a champion's score on these very rows, with these labels, as the gate recorded it."""
-        kept, metric = version.gated, self.flywheel.metric
+        kept = version.gated
+        metric = self.flywheel.metric
         if any(kept.get(key) != self.measured[key] for key in ("test", "labels")) or metric not in kept["scores"]:
             return None
         return Past.recorded(version.number, metric, kept["scores"][metric], self.measured["scores"].get(metric))

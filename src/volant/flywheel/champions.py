@@ -117,7 +117,8 @@ def _asked(folder: Path, test: pa.Table, group: str | None) -> Answered:
 
 def _keep(answered: Answered, rows: TestRows, path: Path) -> None:
     """Store the predictions by row id."""
-    labels, said = answered.answers.labels, answered.answers.predicted
+    labels = answered.answers.labels
+    said = answered.answers.predicted
     columns = [pa.array([a.scores[label] for a in said], pa.float64()) for label in labels]
     table = pa.table(
         {

@@ -15,7 +15,7 @@ from volant.evaluation.results import read_results
 from volant.flywheel import against_champion, last_iteration
 from volant.flywheel.champions import rows_digest
 from volant.flywheel.gate import Champions, Comparison, Decision, judge
-from volant.flywheel.record import Turn
+from volant.flywheel.record import Iteration
 from volant.kinds import KINDS
 from volant.monitor.alerts import tell
 from volant.tracking.ledger import State
@@ -27,7 +27,7 @@ GATE = "gate"
 ATTEMPTS = 10  # each time, somebody else decided during the comparison
 
 
-def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
+def decide(iteration: Iteration, flywheel: config.Flywheel, root: Path = Path()) -> None:
     """Register the evaluated bundle if it is no version yet, gate it where that is due, act by the gate and config.
 
     Where somebody else decides meanwhile, on this machine or another, it is compared again with what is true then.
@@ -35,17 +35,17 @@ def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
     Raises:
         VolantError: If the registry or its files can't be reached: the same iteration then resumes later.
     """
-    name = turn.flywheel
+    name = iteration.flywheel
     record = _record(name, flywheel, root)
-    turn.new = {"scores": record.details["scores"], "intervals": record.details["intervals"]}
+    iteration.new = {"scores": record.details["scores"], "intervals": record.details["intervals"]}
     test = against_champion.rows(name, root)
     measured = _measured(record.details, rows_digest(test, KINDS[flywheel.kind]))
     with registry(root) as versions:
-        turn.version = versions.register(name, paths.bundle(name, root), record).number
+        iteration.version = versions.register(name, paths.bundle(name, root), record).number
         contest = against_champion.Contest.of(name, flywheel, versions, test, measured, root)
         for _ in range(ATTEMPTS):
             try:
-                _decide(turn, flywheel, contest, record, root)
+                _decide(iteration, flywheel, contest, record, root)
                 break
             except StaleError:
                 continue
@@ -54,41 +54,48 @@ def decide(turn: Turn, flywheel: config.Flywheel, root: Path = Path()) -> None:
                 f"Others decided about versions of {name} {ATTEMPTS} times during the comparison. "
                 "Nothing was promoted; run the same command again."
             )
-    turn.next = _next(turn)
+    iteration.next = _next(iteration)
 
 
 def _decide(
-    turn: Turn, flywheel: config.Flywheel, contest: against_champion.Contest, record: Record, root: Path
+    iteration: Iteration, flywheel: config.Flywheel, contest: against_champion.Contest, record: Record, root: Path
 ) -> None:
     """Decide once, in view of one state of the ledger.
 
     Raises:
         StaleError: If the ledger says something else by the time that the decision is to be written.
     """
-    name, number, versions, measured = turn.flywheel, turn.version or 0, contest.registry, contest.measured
+    name = iteration.flywheel
+    number = iteration.version or 0
+    versions = contest.registry
+    measured = contest.measured
     now = versions.state(name)
     every = {version.number: version for version in versions.versions(name)}
-    version, champion = every[number], every.get(now.champion or 0)
-    turn.active, turn.decided_before = champion.number if champion else None, now.tests.get(measured["test"], 0)
+    version = every[number]
+    champion = every.get(now.champion or 0)
+    iteration.active = champion.number if champion else None
+    iteration.decided_before = now.tests.get(measured["test"], 0)
     gated = versions.record(name, number).gate
     terms = {"config": digest(asdict(flywheel.gate)), "test": measured["test"]}
-    if not _due(turn, version, flywheel, versions, gated, {**terms, "champion": now.champion}):
-        turn.comparison = gated.get("comparison") if gated and gated["test"] == terms["test"] else None
-        if number == turn.active:  # so that a later version can be held against it although it can't answer then
+    if not _due(iteration, version, flywheel, versions, gated, {**terms, "champion": now.champion}):
+        iteration.comparison = gated.get("comparison") if gated and gated["test"] == terms["test"] else None
+        if number == iteration.active:  # so that a later version can be held against it although it can't answer then
             versions.annotate(name, number, None, measured)
-        _recall(turn, version, gated, root)
+        _recall(iteration, version, gated, root)
         return
     seen = Seen(now.champion, now.statuses[number])
     found, champions = _compare(contest, number, now, every)
     decision = judge(flywheel.gate, record.details, record.speed, found, champions)
-    turn.comparison = found.to_json() if found else {"why": champions.trouble or "there is no champion yet"}
-    turn.judged, turn.decision = (decision, found), decision.to_json()
+    iteration.comparison = found.to_json() if found else {"why": champions.trouble or "there is no champion yet"}
+    iteration.judged = (decision, found)
+    iteration.decision = decision.to_json()
     if found:  # first of all: a comparison that was made counts, whatever becomes of it
-        note, look = f"comparison {found.look}: {found.verdict.replace('_', ' ')}", replace(seen, looks=now.looks)
+        note = f"comparison {found.look}: {found.verdict.replace('_', ' ')}"
+        look = replace(seen, looks=now.looks)
         versions.compared(name, number, found.verdict, terms["test"], note=note, seen=look, by=GATE)
-    kept = {**turn.decision, **terms, "champion": now.champion, "comparison": turn.comparison}
+    kept = {**iteration.decision, **terms, "champion": now.champion, "comparison": iteration.comparison}
     versions.annotate(name, number, kept, measured)
-    _act(turn, version, flywheel, versions, decision, seen)
+    _act(iteration, version, flywheel, versions, decision, seen)
 
 
 def _compare(
@@ -106,7 +113,7 @@ def _compare(
 
 
 def _due(
-    turn: Turn,
+    iteration: Iteration,
     version: Version,
     flywheel: config.Flywheel,
     versions: Registry,
@@ -116,9 +123,9 @@ def _due(
     """Return whether the gate has to decide: not yet, or under other terms, or interrupted before it acted."""
     auto = flywheel.approval == "auto"
     if version.status == "approved":
-        if version.number == turn.active or not auto or version.approved_by != GATE:
+        if version.number == iteration.active or not auto or version.approved_by != GATE:
             return False  # a person's approval: a person promotes
-        return _unpromoted(turn, version, versions)
+        return _unpromoted(iteration, version, versions)
     if gated is None:
         return version.status == "pending"
     if version.status == "rejected":  # a person's word stands; the gate's falls with its conditions
@@ -135,52 +142,58 @@ def _measured(details: Mapping[str, Any], test: str) -> dict[str, Any]:
     return {"test": test, "labels": labels, "scores": details["scores"]}
 
 
-def _unpromoted(turn: Turn, version: Version, versions: Registry) -> bool:
+def _unpromoted(iteration: Iteration, version: Version, versions: Registry) -> bool:
     """Return whether an approved version was interrupted before its promotion, or the data led back to it."""
     moves = [e for e in versions.history(version.flywheel) if e.event in ("promote", "rollback")]
     if all(move.version != version.number for move in moves):
         return True
     left = moves[-1].event == "rollback" and moves[-1].previous == version.number  # a person went away from it
-    return "train" in (*turn.ran.executed, *turn.ran.restored) and not left
+    return "train" in (*iteration.ran.executed, *iteration.ran.restored) and not left
 
 
 def _act(
-    turn: Turn, version: Version, flywheel: config.Flywheel, versions: Registry, decision: Decision, seen: Seen
+    iteration: Iteration,
+    version: Version,
+    flywheel: config.Flywheel,
+    versions: Registry,
+    decision: Decision,
+    seen: Seen,
 ) -> None:
     """Act on the verdict as config says, while the ledger still says what was seen.
 
     Raises:
         StaleError: If it doesn't.
     """
-    name, number = turn.flywheel, version.number
+    name = iteration.flywheel
+    number = version.number
     if decision.outcome == "failed":
         versions.reject(name, number, note="the gate", reasons=decision.reasons, by=GATE, seen=seen)
         tell(name, f"version {number} was rejected by the gate: {'; '.join(decision.reasons)}")
-        turn.outcome = "rejected"
+        iteration.outcome = "rejected"
     elif decision.outcome == "waits":
         tell(name, f"version {number} waits for a person's decision: {'; '.join(decision.reasons)}")
-        turn.outcome = "undecided"
+        iteration.outcome = "undecided"
     elif flywheel.approval == "auto":
         versions.approve(name, number, note="by config: approval is auto", by=GATE, seen=seen)
         versions.promote(name, number, by=GATE, seen=replace(seen, status="approved"))
-        turn.outcome = "promoted"
+        iteration.outcome = "promoted"
     else:
         tell(name, f"version {number} passed the gate and waits for approval")
-        turn.outcome = "waiting"
+        iteration.outcome = "waiting"
 
 
-def _recall(turn: Turn, version: Version, gated: Mapping[str, Any] | None, root: Path) -> None:
+def _recall(iteration: Iteration, version: Version, gated: Mapping[str, Any] | None, root: Path) -> None:
     """Set the outcome of a version that was decided on before, again where that iteration could not report it."""
-    told = (last_iteration.read(turn.flywheel, root) or {}).get("bundle") == version.digest
+    told = (last_iteration.read(iteration.flywheel, root) or {}).get("bundle") == version.digest
     if version.status == "pending":
-        turn.outcome = "undecided" if gated and gated.get("outcome") == "waits" else "waiting"
+        iteration.outcome = "undecided" if gated and gated.get("outcome") == "waits" else "waiting"
     elif told:
-        turn.outcome = "evaluated"
+        iteration.outcome = "evaluated"
     elif version.status == "rejected":
-        turn.outcome = "rejected"
+        iteration.outcome = "rejected"
     else:
-        turn.outcome = "promoted" if version.number == turn.active else "evaluated"
-    turn.decision = dict(gated) if gated and not told else None
+        iteration.outcome = "promoted" if version.number == iteration.active else "evaluated"
+    iteration.decision = dict(gated) if gated and not told else None
 
 
 def _record(name: str, flywheel: config.Flywheel, root: Path) -> Record:
@@ -189,8 +202,9 @@ def _record(name: str, flywheel: config.Flywheel, root: Path) -> Record:
     return Record(asdict(flywheel), found["details"], found["speed"], found["train"], used, None)
 
 
-def _next(turn: Turn) -> str:
-    name, number = turn.flywheel, turn.version
+def _next(iteration: Iteration) -> str:
+    name = iteration.flywheel
+    number = iteration.version
     return {
         "promoted": f"volant show {name} {number}",
         "undecided": f"volant approve {name} {number} && volant promote {name} {number} (or: volant reject)",
@@ -198,4 +212,4 @@ def _next(turn: Turn) -> str:
         "rejected": f"volant next {name}",
         "evaluated": f"volant versions {name}",
         "nothing": f"volant ingest {name} FILE --split train",
-    }[turn.outcome]
+    }[iteration.outcome]

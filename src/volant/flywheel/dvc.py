@@ -200,7 +200,8 @@ def _listening(ran: Ran) -> Iterator[None]:
             elif "is cached - skipping run" in said:
                 ran.restored.append(said.split("'")[1].partition("@")[0])
 
-    listener, logger = Listener(), logging.getLogger("dvc.stage")
+    listener = Listener()
+    logger = logging.getLogger("dvc.stage")
     logger.addHandler(listener)
     try:
         yield
@@ -212,7 +213,8 @@ def _listening(ran: Ran) -> Iterator[None]:
 def _printed_as_errors() -> Iterator[None]:
     """Send what this process and its children print to the error stream."""
     sys.stdout.flush()
-    kept, shown = os.dup(1), sys.stdout
+    kept = os.dup(1)
+    shown = sys.stdout
     try:
         os.dup2(2, 1)
         sys.stdout = sys.stderr

@@ -15,25 +15,25 @@ from volant.datasets.ingest.lock import recover
 from volant.flywheel import dvc, last_iteration, unchanged
 from volant.flywheel.dvc import News
 from volant.flywheel.lost import lost_champion
-from volant.flywheel.record import Turn
+from volant.flywheel.record import Iteration
 from volant.flywheel.warm_start import start_from
 from volant.tracking.existing import reading
 from volant.tracking.stores import known
 from volant.workspace import paths
 from volant.workspace.files import write_text
-from volant.workspace.locks import turn_lock
+from volant.workspace.locks import iteration_lock
 
 QUICK = ("linear", "auto")  # families that no other model needs to come before
 
 
-def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Turn:
+def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Iteration:
     """Return what an iteration would find; nothing runs, and params.yaml is left as it was.
 
     Raises:
         VolantError: If the flywheel is not live, or an iteration is running.
     """
     _require_live(name, root)
-    with turn_lock(f"volant iterate {name} --dry-run", root):
+    with iteration_lock(f"volant iterate {name} --dry-run", root):
         path = root / config.PARAMS
         before = path.read_text(encoding="utf-8") if path.exists() else None
         try:
@@ -47,9 +47,9 @@ def iterate(
     name: str,
     overrides: Sequence[str] = (),
     root: Path = Path(),
-    planned: Callable[[Turn], object] | None = None,
+    planned: Callable[[Iteration], object] | None = None,
     start: int | None = None,
-) -> Turn:
+) -> Iteration:
     """Run one locked iteration of a flywheel; if it is interrupted, the next one resumes.
 
     Args:
@@ -65,38 +65,38 @@ def iterate(
     _require_live(name, root)
     with lake(name, root):
         recover(name, root)  # what an ingest that was killed has left would stop DVC
-    with turn_lock(f"volant iterate {name}", root):
+    with iteration_lock(f"volant iterate {name}", root):
         if start is not None:
             start_from(name, start, root)
-        turn = _check(name, overrides, root)
-        if turn.case == "nothing" and lost_champion(name, root):
-            turn.case = "lost"
+        iteration = _check(name, overrides, root)
+        if iteration.case == "nothing" and lost_champion(name, root):
+            iteration.case = "lost"
         if planned:
-            planned(turn)
-        if turn.case == "nothing":
-            return turn
+            planned(iteration)
+        if iteration.case == "nothing":
+            return iteration
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
         if absent := _absent(name, root):
             dvc.fetch(absent, root)
         from volant.flywheel.decide import decide  # with the registry and the gate: an iteration may end before it
 
-        turn.ran = dvc.reproduce(name, root)
-        decide(turn, flywheel, root)
-        write_text(json.dumps(turn.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
+        iteration.ran = dvc.reproduce(name, root)
+        decide(iteration, flywheel, root)
+        write_text(json.dumps(iteration.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
-        return turn
+        return iteration
 
 
-def _check(name: str, overrides: Sequence[str], root: Path) -> Turn:
+def _check(name: str, overrides: Sequence[str], root: Path) -> Iteration:
     """Find out what is new: at once where no file has changed since nothing was."""
     before = None if overrides else unchanged.mark(name, root)
     if before and before == unchanged.read(name, root):
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
-        return Turn(name, "nothing", News(), [], metric=flywheel.metric)
-    turn = _look(name, overrides, root)
-    if before and turn.case == "nothing":
+        return Iteration(name, "nothing", News(), [], metric=flywheel.metric)
+    iteration = _look(name, overrides, root)
+    if before and iteration.case == "nothing":
         unchanged.write(name, before, root)
-    return turn
+    return iteration
 
 
 def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> bool:
@@ -124,15 +124,16 @@ def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -
     return tree["flywheels"][name]["model"]["family"] not in QUICK
 
 
-def _look(name: str, overrides: Sequence[str], root: Path) -> Turn:
+def _look(name: str, overrides: Sequence[str], root: Path) -> Iteration:
     compose.write_params(root, overrides)
     flywheel = config.flywheel(name, config.load(root / config.PARAMS))
-    news, before = dvc.news(name, root), last_iteration.read(name, root)
+    news = dvc.news(name, root)
+    before = last_iteration.read(name, root)
     seen = (before or {}).get("datasets", [])
     fresh = [card.name for card in catalogue.cards(name, root) if not card.unused and card.name not in seen]
     trained = (paths.bundle(name, root)).exists()
     case = _case(news, trained, done=before == last_iteration.now(name, flywheel, root))
-    return Turn(name, case, news, fresh, metric=flywheel.metric)
+    return Iteration(name, case, news, fresh, metric=flywheel.metric)
 
 
 def _case(news: News, trained: bool, done: bool) -> str:

@@ -10,7 +10,7 @@ Outcome = Literal["nothing", "evaluated", "promoted", "waiting", "undecided", "r
 
 
 @dataclass
-class Turn:
+class Iteration:
     """The record of one iteration: news, stages, decision; `reports/<flywheel>/iteration.json`.
 
     Attributes:
@@ -18,7 +18,7 @@ class Turn:
         case: `nothing`, `test`, `train`, `both`, `first`, `changed` (code, config or files of the source) or
             `resumed` (an iteration that was interrupted after its stages).
         news: What DVC found changed.
-        datasets: Names of the datasets that the last turn had not seen.
+        datasets: Names of the datasets that the last iteration had not seen.
         ran: Stages that ran, and those that DVC restored.
         outcome: How it ended.
         active: Number of the champion before the iteration.

@@ -1,8 +1,8 @@
-"""A turn for people: what was new, what ran, both scores, the gate's decision, the next command."""
+"""An iteration as text: what was new, what ran, both scores, the gate's decision, the next command."""
 
 from volant.flywheel.dvc import News
 from volant.flywheel.gate import show
-from volant.flywheel.record import Turn
+from volant.flywheel.record import Iteration
 from volant.workspace.terminal import Console
 
 CASES = {
@@ -10,8 +10,8 @@ CASES = {
     "test": "new TEST rows: the active version is evaluated on them",
     "train": "new TRAIN rows: a new version is trained and evaluated",
     "both": "new TRAIN and TEST rows: a new version is trained; it and the active one answer the same fresh rows",
-    "first": "the first turn here: a version is trained on what the source and the lake hold",
-    "resumed": "the last turn was cut off after its stages: it goes on",
+    "first": "the first iteration here: a version is trained on what the source and the lake hold",
+    "resumed": "the last iteration was cut off after its stages: it resumes",
     "lost": "the champion was deleted from the registry: the bundle in models/ is registered again",
     "changed": "code, config or source changed: what depends on it runs again",
 }
@@ -29,10 +29,10 @@ OUTCOMES = {
 FEW = 6
 
 
-def show_plan(turn: Turn, console: Console) -> None:
+def show_plan(iteration: Iteration, console: Console) -> None:
     """Print the case, and what DVC found changed."""
-    console.print(f"{turn.flywheel}: {CASES[turn.case]}", highlight=False)
-    for line in changes(turn.news, turn.datasets) if turn.case != "first" else ():
+    console.print(f"{iteration.flywheel}: {CASES[iteration.case]}", highlight=False)
+    for line in changes(iteration.news, iteration.datasets) if iteration.case != "first" else ():
         console.print(f"  {line}", markup=False, highlight=False)
 
 
@@ -47,38 +47,39 @@ def changes(news: News, datasets: list[str]) -> list[str]:
     return [f"{sort}: {_few(list(names))}" for sort, names in sorts.items() if names]
 
 
-def show_turn(turn: Turn, console: Console) -> None:
-    """Print how a turn ended."""
-    if turn.ran.executed or turn.ran.restored:
-        restored = f"; brought back: {', '.join(turn.ran.restored)}" if turn.ran.restored else ""
-        console.print(f"Ran: {', '.join(turn.ran.executed) or 'nothing'}{restored}", highlight=False)
-    if turn.judged:
-        show(*turn.judged, console)
-    elif turn.decision:
-        for reason in turn.decision["reasons"]:
+def show_iteration(iteration: Iteration, console: Console) -> None:
+    """Print how an iteration ended."""
+    if iteration.ran.executed or iteration.ran.restored:
+        restored = f"; brought back: {', '.join(iteration.ran.restored)}" if iteration.ran.restored else ""
+        console.print(f"Ran: {', '.join(iteration.ran.executed) or 'nothing'}{restored}", highlight=False)
+    if iteration.judged:
+        show(*iteration.judged, console)
+    elif iteration.decision:
+        for reason in iteration.decision["reasons"]:
             console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
-    _show_scores(turn, console)
-    said, style = OUTCOMES[turn.outcome]
-    active = f"version {turn.active}" if turn.active else "no version"
-    console.print(said.format(version=turn.version, active=active), style=style, highlight=False)
-    if turn.next:
-        console.print(f"Next: {turn.next}", highlight=False, soft_wrap=True)
+    _show_scores(iteration, console)
+    said, style = OUTCOMES[iteration.outcome]
+    active = f"version {iteration.active}" if iteration.active else "no version"
+    console.print(said.format(version=iteration.version, active=active), style=style, highlight=False)
+    if iteration.next:
+        console.print(f"Next: {iteration.next}", highlight=False, soft_wrap=True)
 
 
-def _show_scores(turn: Turn, console: Console) -> None:
-    if not turn.new:
+def _show_scores(iteration: Iteration, console: Console) -> None:
+    if not iteration.new:
         return
-    ends = turn.new["intervals"].get(turn.metric, ())
-    score = f"{turn.new['scores'][turn.metric]:.4f}{_interval(ends)}"
+    ends = iteration.new["intervals"].get(iteration.metric, ())
+    score = f"{iteration.new['scores'][iteration.metric]:.4f}{_interval(ends)}"
     console.print(
-        f"Version {turn.version}: {turn.metric} {score} on test{_decided(turn)}",
+        f"Version {iteration.version}: {iteration.metric} {score} on test{_decided(iteration)}",
         highlight=False,
         soft_wrap=True,
     )
-    found = turn.comparison
+    found = iteration.comparison
     if found and "old" in found:
         console.print(
-            f"Version {turn.active} (champion): {turn.metric} {found['old']:.4f}{_interval(found['old_interval'])}; "
+            f"Version {iteration.active} (champion): {iteration.metric} {found['old']:.4f}"
+            f"{_interval(found['old_interval'])}; "
             f"difference {found['difference']:+.4f}{_interval(found['interval'])}, p {found['p_value']:.3f}, "
             f"{found['rows']:,} shared rows: {found['verdict'].replace('_', ' ')}",
             highlight=False,
@@ -88,11 +89,11 @@ def _show_scores(turn: Turn, console: Console) -> None:
         console.print(found["why"], style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def _decided(turn: Turn) -> str:
+def _decided(iteration: Iteration) -> str:
     """Whoever passes on the same rows again and again was chosen by them, so that their score flatters it."""
-    if not turn.decided_before:
+    if not iteration.decided_before:
         return ""
-    times = "once" if turn.decided_before == 1 else f"{turn.decided_before} times"
+    times = "once" if iteration.decided_before == 1 else f"{iteration.decided_before} times"
     return f"; these test rows have decided {times} before, so the score of what passed tends to be too high"
 
 

@@ -8,10 +8,13 @@ import numpy as np
 
 from volant.kinds.record import Annotation
 
-LOWEST, HIGHEST = 0.1, 10.0  # a few separable validation rows must not make every prediction 100 % confident
+# a few separable validation rows must not make every prediction 100 % confident
+LOWEST = 0.1
+HIGHEST = 10.0
 # A temperature fitted on fewer rows than FEW may be chance: a normal prior with this spread of its logarithm applies.
 # Calibration error without, fitted, with prior: tweets on 10 rows 0.08, 0.11, 0.09; 7 intents on 5 0.34, 0.09, 0.10.
-FEW, SPREAD = 20, 0.7
+FEW = 20
+SPREAD = 0.7
 LINE_SPREAD = np.array([0.5, 1.0])  # prior spread of a label's slope around 1 and of its offset around 0
 DIGITS = 6  # decimals of a probability in a response
 TINY = 1e-12  # lower bound of a probability before its logarithm
@@ -77,7 +80,8 @@ def fit_lines(logits: np.ndarray, targets: np.ndarray) -> tuple[tuple[float, ...
     """
     from scipy.optimize import minimize
 
-    slopes, offsets = [], []
+    slopes = []
+    offsets = []
     bounds = [(LOWEST, HIGHEST), (None, None)]
     for x, y in zip(logits.T.astype(np.float64), targets.T.astype(np.float64), strict=True):
         found: Any = minimize(_line_cost, (1.0, 0.0), (x, y), "L-BFGS-B", jac=True, bounds=bounds)

@@ -32,7 +32,8 @@ class Tallies:
 def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
     """Return the tallies of two boolean (rows, labels) matrices: the gold and the predicted labels."""
     # float32 because sums are BLAS products: whole numbers stay exact up to 16.7 million
-    gold32, predicted32 = gold.astype(np.float32), predicted.astype(np.float32)
+    gold32 = gold.astype(np.float32)
+    predicted32 = predicted.astype(np.float32)
     exact = (gold == predicted).all(axis=1).astype(np.float32)
     return Tallies(gold32 * predicted32, predicted32, gold32, exact)
 
@@ -86,9 +87,11 @@ def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np
     not an error.
     """
     labels = by_label(tallies, weights)
-    present, support = labels["present"].astype(float), labels["support"]
+    present = labels["present"].astype(float)
+    support = labels["support"]
     hits, predicted = (_total(matrix, weights).sum(axis=1) for matrix in (tallies.hits, tallies.predicted))
-    gold, rows = support.sum(axis=1), _total(np.ones((len(tallies.exact), 1), np.float32), weights)[:, 0]
+    gold = support.sum(axis=1)
+    rows = _total(np.ones((len(tallies.exact), 1), np.float32), weights)[:, 0]
     wrong = predicted + gold - 2 * hits
     exact = _share(_total(tallies.exact[:, None], weights)[:, 0], rows)
     averages = {f"macro_{name}": _share((labels[name] * present).sum(axis=1), present.sum(axis=1)) for name in AVERAGED}

@@ -114,7 +114,8 @@ class Auto:
             return {"option": "frozen", "why": f"No two labels have {self.folds} train rows, too few to judge by."}
         train = judged
         folds = deal(train.targets, self.folds, task.seed)
-        answers, scores = {}, {}
+        answers = {}
+        scores = {}
         for name in (*CHEAP, *DEAR):
             if name in DEAR and not self._is_candidate(name, train, task, answers):
                 continue

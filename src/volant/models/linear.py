@@ -85,7 +85,8 @@ class Linear:
         """Logits (N, L) of each row by a model that was fitted without its fold."""
         logits = np.zeros((len(rows.texts), len(task.labels)), dtype=np.float32)
         for held in folds:
-            rest, asked = pick(rows, np.setdiff1d(np.arange(len(logits)), held)), pick(rows, held)
+            rest = pick(rows, np.setdiff1d(np.arange(len(logits)), held))
+            asked = pick(rows, held)
             with TemporaryDirectory() as name:
                 fitted = self.fit(rest, asked, task, Path(name), Path(name))
                 logits[held] = LinearRuntime(Path(name), fitted.candidates[0]).logits(asked.texts)

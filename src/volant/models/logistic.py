@@ -58,7 +58,8 @@ def _one_label(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]
 def _several(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:  # noqa: ARG001  (as `_one_label`)
     """As `_one_label`, a problem for each label that some rows have and others lack."""
     held = targets > 0
-    always, never = held.all(axis=0), ~held.any(axis=0)
+    always = held.all(axis=0)
+    never = ~held.any(axis=0)
     offsets = np.select([always, never], [-NEVER, NEVER], 0.0)
     columns = np.flatnonzero(~always & ~never)
     return offsets, [(columns[[k]], held[:, [column]], held[:, column] * 1) for k, column in enumerate(columns)]
@@ -81,7 +82,9 @@ class _Problem:
     """
 
     def __init__(self, features: Any, squares: Any, gold: np.ndarray, shares: np.ndarray) -> None:
-        self._features, self._across, self._squares = features, features.T, squares.T
+        self._features = features
+        self._across = features.T
+        self._squares = squares.T
         self._gold = gold.astype(features.dtype)
         self._shares = shares.astype(features.dtype)[:, None]
 
@@ -123,7 +126,9 @@ class _Problem:
         spread = self._shares * likely
         scale = self._sums(self._squares, spread * (1 - likely), 1.0)
         scale[-1] = np.maximum(scale[-1], np.finfo(scale.dtype).tiny)
-        step, moved, rest = np.zeros_like(gradient), np.zeros_like(likely), -gradient
+        step = np.zeros_like(gradient)
+        moved = np.zeros_like(likely)
+        rest = -gradient
         direction = rest / scale
         left = _dot(rest, direction)
         goal = forcing**2 * left
@@ -135,7 +140,8 @@ class _Problem:
             moved += length * along
             rest -= length * bent
             scaled = rest / scale
-            before, left = left, _dot(rest, scaled)
+            before = left
+            left = _dot(rest, scaled)
             if left <= goal:
                 break
             direction = scaled + left / before * direction
@@ -143,7 +149,8 @@ class _Problem:
 
     def _length(self, start: tuple[np.ndarray, np.ndarray], step: tuple[np.ndarray, np.ndarray], slope: float) -> float:
         """How much of a step to go: all of it, or half as often as it takes for the loss to fall."""
-        loss, length = self._loss(*start), 1.0
+        loss = self._loss(*start)
+        length = 1.0
         slack = np.finfo(start[0].dtype).eps * abs(loss)
         for _ in range(HALVINGS):
             ends = [here + length * there for here, there in zip(start, step, strict=True)]

@@ -91,8 +91,10 @@ def _of_words(words: Words, sort: Sort) -> Ngrams:
 
     tokens, numbers, starts = _tokens(words, re.compile(sort.token_pattern or ""))
     ends = np.repeat(starts[1:], np.diff(starts))
-    places, codes = np.arange(len(numbers)), numbers
-    pairs, levels = [places[: len(tokens)]], []
+    places = np.arange(len(numbers))
+    codes = numbers
+    pairs = [places[: len(tokens)]]
+    levels = []
     for length in range(1, sort.ngram_range[1] + 1):
         if length > 1:
             whole = places + length <= ends[places]

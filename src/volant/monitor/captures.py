@@ -144,7 +144,8 @@ def find(store: Store, model: str, ids: Collection[str], most_files: int = 5000)
 def read(line: str) -> Answered:
     """Return the answer from a line of a capture file, the inverse of `row`."""
     tree = json.loads(line)
-    about, data = tree["eventMetadata"], tree["captureData"]
+    about = tree["eventMetadata"]
+    data = tree["captureData"]
     said = json.loads(data["endpointOutput"]["data"])
     kind = kind_of_row(said)
     return Answered(

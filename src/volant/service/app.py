@@ -49,7 +49,8 @@ class Fronted(bentoml.Service[Any]):
 
         settle()  # before BentoML makes its own counters
         connections.use(settings.load().limits)
-        late.service, late.others = self, super().to_asgi(is_main)
+        late.service = self
+        late.others = super().to_asgi(is_main)
         return late
 
 
@@ -105,7 +106,8 @@ class Volant:
             loaded.result()
         late.front = front
         front.collecting.start()
-        self._collecting, self._tracing = front.collecting, front.tracing
+        self._collecting = front.collecting
+        self._tracing = front.tracing
         docs.announce(docs.has_ui(front.app), self._state.tokens.open)
         self._pages = front.pages if docs.has_ui(front.app) else None
         if self._pages:

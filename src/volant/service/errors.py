@@ -20,7 +20,8 @@ class RefusedError(VolantError):
 
     def __init__(self, message: str, status: int = 422, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.status, self.retry_after = status, retry_after
+        self.status = status
+        self.retry_after = retry_after
 
 
 @contextmanager

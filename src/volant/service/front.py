@@ -45,7 +45,8 @@ class Front:
         self.app = build(state, self.collecting.routers())
         self.pages = Beside(state.root) if state.settings.ui else None
         self.app.state.ui = self.pages is not None and installed()
-        self._others, self._predict = others, endpoint(state)
+        self._others = others
+        self._predict = endpoint(state)
         self._proxy = Proxy(state.root, client_key(state.root), self.pages)
         self.tracing = Tracing(self._route, lambda: (*OTHERS, *self.app.openapi()["paths"]))
         guard = Guard(self.tracing, state.settings, state.tokens)

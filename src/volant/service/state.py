@@ -97,7 +97,8 @@ class State:
         Raises:
             RefusedError: If the request is refused; with the status and the next step.
         """
-        start, name = time.perf_counter(), model
+        start = time.perf_counter()
+        name = model
         try:
             check_texts(texts, self.settings.limits)
             name = self.models.named(model)
@@ -109,7 +110,8 @@ class State:
             self._refused(name, 500)
             raise
         ids = self._ids.take(len(texts))
-        now, said = datetime.now(UTC), answers.annotations
+        now = datetime.now(UTC)
+        said = answers.annotations
         reply = Reply(name, answers.version, texts, ids, said, now, answers.bundle, answers.flywheel)
         self.metrics.request(name, len(texts), time.perf_counter() - start)
         self.teller.tell(reply)

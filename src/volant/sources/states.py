@@ -26,7 +26,8 @@ BAD = {
 NAMES = {"answer", "status", "state", "decision", "review", "verdict", "response", "responses", "annotation"}
 REFUSED = {"cancelled", "canceled", "skipped", "discarded", "rejected", "ignored", "deleted", "invalid"}
 ACCEPTED = {"valid", "approved", "verified", "confirmed", "accepted", "reviewed"}
-YES, NO = {"true", "1", "yes"}, {"false", "0", "no"}
+YES = {"true", "1", "yes"}
+NO = {"false", "0", "no"}
 
 
 def require_answered(table: pa.Table, answered: Collection[str], where: str) -> None:

@@ -104,7 +104,8 @@ def _require_size(raw: BinaryIO, name: str, most: int | None) -> None:
     Raises:
         VolantError: If it has more than `most` bytes when it is decompressed.
     """
-    data, size = decompressed(raw), 0
+    data = decompressed(raw)
+    size = 0
     if most is not None and data is not raw:
         while block := data.read(BLOCK):
             size += len(block)

@@ -68,7 +68,8 @@ def apply(
     """
     root = root.resolve()
     path = root / config.CONF / "flywheel" / f"{name}.yaml"
-    before, own = path.read_text(encoding="utf-8") if path.exists() else "", model_choice.chosen(root, name)
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    own = model_choice.chosen(root, name)
     found = choose(studies(storage_url(root, storage), name), name, study)
     best = pick(found, trial)
     if not force:
@@ -96,7 +97,8 @@ def require_gain(name: str, study: "Study", trial: "FrozenTrial", root: Path) ->
     Raises:
         VolantError: If it is worse; the message has both scores.
     """
-    objective, value = study.user_attrs["objectives"][0], trial.values[0]
+    objective = study.user_attrs["objectives"][0]
+    value = trial.values[0]
     path = paths.reports(name, root) / "train.json"
     trained = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     now = trained.get(objective, trained.get(f"val_{objective.removeprefix('val_')}"))

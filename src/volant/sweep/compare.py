@@ -60,7 +60,8 @@ def compare(name: str, models: Sequence[str] = FAMILIES, root: Path = Path()) ->
     config.flywheel(name, config.load(root / config.PARAMS))
     options = list(dict.fromkeys(model_choice.option_for(root, name, model) for model in models))
     switches = {option: model_choice.switch(root, name, option, f"flywheels.{name}") for option in options}
-    results, failed = {}, []
+    results = {}
+    failed = []
     # the flywheel's own model last: the workspace then matches its config, without another run
     for option in sorted(options, key=lambda option: not switches[option]):
         experiment = f"{name}-{option.removeprefix(f'{name}-')}-{secrets.token_hex(3)}"
@@ -150,7 +151,8 @@ def _validation(result: Result) -> dict[str, object]:
 
 def _whole(result: Result) -> dict[str, object]:
     """Return name → value for more than two labels."""
-    scores, metric = result.details["scores"], result.details["metric"]
+    scores = result.details["scores"]
+    metric = result.details["metric"]
     figures = {key: scores[key] for key in dict.fromkeys((metric, *MAIN)) if key in scores}
     return _validation(result) | figures | _rest(result)
 

@@ -54,7 +54,8 @@ def plan(arguments: Sequence[str], root: Path) -> Plan:
     given = _parsed(arguments)
     fixed = [str(one.input_line) for one in given if not one.is_sweep_override()]
     hydra = _compose(root, fixed).hydra
-    name, space = hydra.runtime.choices["flywheel"], dict(hydra.sweeper.params or {})
+    name = hydra.runtime.choices["flywheel"]
+    space = dict(hydra.sweeper.params or {})
     keys = {one.get_key_element().lstrip("+~") for one in given}
     model = _model(root, name, hydra.runtime.choices[MODEL], keys | set(space))
     settings = _compose(root, [*fixed, *model])
@@ -69,7 +70,8 @@ def plan(arguments: Sequence[str], root: Path) -> Plan:
         **sampling(settings.hydra.sweeper, len(there)),
     }
     whole = [*arguments, *model, *(f"{key}={value}" for key, value in added.items() if key not in keys)]
-    searched, begin = {**_space(space), **{one.get_key_element(): one for one in given}}, {}
+    searched = {**_space(space), **{one.get_key_element(): one for one in given}}
+    begin = {}
     if settings.hydra.sweeper.sampler._target_.endswith("GridSampler"):
         whole += grid(searched, list(space), there)
     elif not there:

@@ -32,7 +32,8 @@ def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from matplotlib import pyplot as plt
 
-    drawn, small = [], _renamed(study)
+    drawn = []
+    small = _renamed(study)
     for name, plot in _plots(objectives).items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # these plots are experimental in Optuna

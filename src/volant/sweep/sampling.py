@@ -20,7 +20,8 @@ def sampling(sweeper: Any, there: int) -> dict[str, int]:
         sweeper: `hydra.sweeper` as composed.
         there: Number of trials that the study has.
     """
-    sampler, changes = sweeper.sampler, {}
+    sampler = sweeper.sampler
+    changes = {}
     if not sampler._target_.endswith("GridSampler") and sampler.seed is not None:
         changes[f"{PREFIX}.seed"] = sampler.seed + there  # the same seed would draw the first trials again
     if sampler._target_.endswith(".TPESampler"):
@@ -36,7 +37,8 @@ def first(settings: Any, space: "Mapping[str, Override]") -> dict[str, Any]:
 
     values = {}
     for key, one in space.items():
-        now, sweep = OmegaConf.select(settings, key), one.value()
+        now = OmegaConf.select(settings, key)
+        sweep = one.value()
         if one.is_interval_sweep():
             within = isinstance(now, int | float) and sweep.start <= now <= sweep.end  # type: ignore[union-attr]
         else:

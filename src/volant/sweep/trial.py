@@ -41,7 +41,8 @@ def run(settings: "DictConfig") -> float | tuple[float, ...]:
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
-    name, folder = hydra.runtime.choices["flywheel"], Path(hydra.runtime.output_dir)
+    name = hydra.runtime.choices["flywheel"]
+    folder = Path(hydra.runtime.output_dir)
     swept = {key: value for key, value in _given(hydra.overrides.task).items() if key in hydra.sweeper.params}
     try:
         values = _tracked(name, settings, short(swept), folder)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-    from volant.tracking.database import StoredVersion
     from volant.tracking.ledger_store import Source
 
 log = logging.getLogger(__name__)
@@ -22,8 +21,11 @@ ALIASES = ("champion", "challenger")
 FOLLOWED = "followed"  # tag of the ledger: hash of the last entry that aliases and tags follow
 
 
-def made(client: "Source", flywheel: str) -> "list[ModelVersion | StoredVersion]":
-    """Return the versions that Volant made, oldest first; a bundle registered by two machines at once appears once."""
+def made(client: "Source", flywheel: str) -> list[Any]:
+    """Return the versions that Volant made, oldest first; a bundle registered by two machines at once appears once.
+
+    They are MLflow's own `ModelVersion`, or a `StoredVersion` by the same names.
+    """
     first: dict[str, Any] = {}
     for version in ledger_store.everything(client, flywheel):
         if "bundle" in version.tags:
@@ -76,7 +78,8 @@ def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
     changed: dict[str, str | None] = {}
     while True:
         seen = ledger_store.latest(client, flywheel)
-        found, every = ledger_store.read(client, flywheel), made(client, flywheel)
+        found = ledger_store.read(client, flywheel)
+        every = made(client, flywheel)
         now = state(found)
         changed = {**_aliases(client, flywheel, now, every), **changed}
         for version in every:
@@ -97,7 +100,8 @@ def _noted(client: "MlflowClient", flywheel: str, found: list[Entry]) -> dict[st
 
 
 def _aliases(client: "MlflowClient", flywheel: str, now: State, every: "list[ModelVersion]") -> dict[str, str | None]:
-    home, known = ledger_store.find(client, flywheel), {int(version.version) for version in every}
+    home = ledger_store.find(client, flywheel)
+    known = {int(version.version) for version in every}
     have = {name: str(number) for name, number in (home.aliases if home else {}).items()}
     changed = {}
     for name in ALIASES:

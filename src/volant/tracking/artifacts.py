@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-FOLDER, RECORD, GATE = "model", "version.json", "gate.json"
+FOLDER = "model"
+RECORD = "version.json"
+GATE = "gate.json"
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 
 

@@ -83,7 +83,8 @@ def smaller(metric: str) -> bool:
 
 def _runs(client: "MlflowClient", flywheel: str) -> "list[Run]":
     experiment = client.get_experiment_by_name(flywheel)
-    found, token = [], None
+    found = []
+    token = None
     while experiment:
         page = client.search_runs([experiment.experiment_id], max_results=1000, page_token=token)
         found += page

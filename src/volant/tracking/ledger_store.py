@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
-SUFFIX, TAG, HEAD = ".ledger", "entry", "head"
+SUFFIX = ".ledger"
+TAG = "entry"
+HEAD = "head"
 SOURCE = "volant:/ledger"  # MLflow requires a location of files, and its server an absolute one; there are none
 ATTEMPTS = 50  # attempts in which another machine may be first
 PATIENCE = 5  # attempts in which the store may be busy
@@ -75,7 +77,9 @@ def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]
         VolantError: If `decide` refuses, the ledger was tampered with, or other writers are always first.
         MlflowException: If the store fails in another way, and doesn't have the entry.
     """
-    name, entry, failed = flywheel + SUFFIX, None, []
+    name = flywheel + SUFFIX
+    entry = None
+    failed = []
     for _ in range(ATTEMPTS):
         entries = read(client, flywheel)
         if entry in entries:  # also if the store has it and only its response was lost
@@ -115,7 +119,8 @@ def names(client: Source) -> list[str]:
     """Return the names of all registered models."""
     if isinstance(client, Database):
         return client.names()
-    found, token = [], None
+    found = []
+    token = None
     while True:
         page = client.search_registered_models(page_token=token)
         found += [model.name for model in page]
@@ -158,7 +163,8 @@ def everything(client: Source, name: str) -> list[Any]:
     """Return all versions of a registered model, oldest first."""
     if isinstance(client, Database):
         return client.versions(name)
-    found, token = [], None
+    found = []
+    token = None
     while True:
         page = client.search_model_versions(f"name = '{name}'", 1000, ["version_number ASC"], token)
         found += page

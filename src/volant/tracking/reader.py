@@ -60,7 +60,8 @@ class Reader:
 
         None: there is no champion, or it is there.
         """
-        now, there = self._state(flywheel), {version.number for version in self.versions(flywheel)}
+        now = self._state(flywheel)
+        there = {version.number for version in self.versions(flywheel)}
         if now.champion is None or now.champion in there:
             return None
         return now.champion, now.fallback if now.fallback in there else None

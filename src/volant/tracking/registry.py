@@ -227,6 +227,7 @@ class Registry(Reader):
         return int(same[0].version) if same else 0
 
     def _locked(self, name: str) -> AbstractContextManager[None]:
-        path, waiting = self._root / LOCKS / name, f"Waiting for {{holder}}, which holds {name}."
+        path = self._root / LOCKS / name
+        waiting = f"Waiting for {{holder}}, which holds {name}."
         refused = f"{path} is held by {{holder}} for {PATIENCE} seconds. Wait for it, or end it."
         return held(path, "the registry", PATIENCE, waiting, refused)

@@ -41,7 +41,9 @@ class Run:
     """One open run. All its content is buffered, so that it can be replayed to the next store."""
 
     def __init__(self, stores: Sequence[Store], start: Callable[[Store], Opened], failed: bool = False) -> None:
-        self._left, self._start, self._failed = list(stores), start, failed
+        self._left = list(stores)
+        self._start = start
+        self._failed = failed
         self._told: list[Action] = []
         self._opened: Opened | None = None
         self._move()
@@ -53,7 +55,8 @@ class Run:
 
     def log_epoch(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log points of curves: the metrics after epoch (or step) `step`."""
-        values, now = finite(metrics), int(time.time() * 1000)
+        values = finite(metrics)
+        now = int(time.time() * 1000)
         self._tell(lambda client, run: _log_points(client, run, values, now, step))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -99,7 +102,8 @@ class Run:
 
     def _move(self) -> None:
         """Open the run in the next working store, and replay all its content."""
-        self._opened, self._uploads = None, True
+        self._opened = None
+        self._uploads = True
         while self._left and not self._opened:
             store = self._left.pop(0)
             try:
@@ -107,7 +111,8 @@ class Run:
                 for action in self._told:
                     action(self._opened.client, self._opened.id)
             except Exception as error:
-                self._opened, self._failed = None, True
+                self._opened = None
+                self._failed = True
                 warn(f"MLflow at {store.uri} can't be used", error)
         if self._opened is None:
             log.warning("MLflow: this run is recorded nowhere.")

@@ -58,7 +58,8 @@ def address(root: Path = Path()) -> str:
 @contextmanager
 def session(root: Path) -> Iterator[list[Store]]:
     """The stores to try in turn, while MLflow runs with our settings; the environment is then as it was."""
-    here, local = lake.current(root), f"sqlite:///{(root / 'mlflow.db').resolve()}"
+    here = lake.current(root)
+    local = f"sqlite:///{(root / 'mlflow.db').resolve()}"
     stores = [Store(local, here), Store(local, lake.Lake(str((root / "mlruns").resolve())))]
     if given := os.environ.get("MLFLOW_TRACKING_URI"):
         stores.insert(0, Store(given, None if urlsplit(given).scheme in SERVERS else here))

@@ -34,7 +34,8 @@ def show_versions(versions: "Sequence[Version]", console: Console) -> None:
     for version in versions:
         scores = [score(version, column.name) for column in figures]
         status = f"[{STYLES[version.status]}]{version.status}"
-        size, age = f"{version.size_bytes / 1e6:.1f} MB {version.precision}", since(version.created)
+        size = f"{version.size_bytes / 1e6:.1f} MB {version.precision}"
+        age = since(version.created)
         data = ", ".join(version.datasets) or "source"
         aliases = ", ".join(version.aliases)
         table.add_row(str(version.number), status, version.family, *scores, size, data, age, aliases)

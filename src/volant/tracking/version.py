@@ -16,6 +16,8 @@ from volant.workspace.provenance import digest
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from volant.tracking.database import StoredVersion
+
 GATED = "gated"  # tag
 
 
@@ -135,13 +137,14 @@ def facts(manifest: Mapping[str, str]) -> dict[str, str]:
     return {"bundle": manifest["bundle"], "commit": manifest["git_commit"], "data": data, "config": manifest["config"]}
 
 
-def read(found: "ModelVersion", state: State) -> Version:
+def read(found: "ModelVersion | StoredVersion", state: State) -> Version:
     """Return a version from its tags and the ledger's state.
 
     Raises:
         VolantError: If Volant didn't make it.
     """
-    number, last = int(found.version), state.last.get(int(found.version))
+    number = int(found.version)
+    last = state.last.get(int(found.version))
     try:
         told = {name: json.loads(found.tags[name]) for name in ("metrics", "intervals", "datasets", "data")}
         named = {name: found.tags[name] for name in ("family", "precision", "metric", "config", "by")}

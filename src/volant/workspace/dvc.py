@@ -29,7 +29,8 @@ def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATI
     from dvc.lock import LockError
     from dvc.rwlock import RWLockFileCorruptedError
 
-    deadline, said = time.monotonic() + patience, False
+    deadline = time.monotonic() + patience
+    said = False
     while True:
         try:
             return work()

@@ -1,19 +1,18 @@
-"""Files that are written whole or not at all: Parquet, text, and their digests.
-
-Gold rows, predictions, feedback and facts share it, so that a metric, a service or a graph never converts.
-"""
+"""Files that are written whole or not at all: Parquet, text, and their digests."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
     """Read a Parquet file of rows.
 
     Raises:
@@ -26,7 +25,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     return pq.read_table(path, columns=columns)
 
 
-def write_table(table: pa.Table, path: Path) -> None:
+def write_table(table: "pa.Table", path: Path) -> None:
     """Write rows as Parquet: the same rows give the same bytes, and a crash leaves no half file."""
     import pyarrow.parquet as pq
 

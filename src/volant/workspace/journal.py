@@ -17,7 +17,8 @@ class Journal:
     """One file, shared by processes and threads. A line that was cut off by a crash was never acknowledged."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self._read = path, 0
+        self.path = path
+        self._read = 0
         private(path.parent)
 
     @contextmanager

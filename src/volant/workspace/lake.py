@@ -155,7 +155,8 @@ def command(target: str | None, endpoint_url: str | None = None, root: Path = Pa
 
 
 def _check_folder(folder: Path) -> dict[str, float]:
-    probe, start = folder / f".volant-check-{uuid4().hex}", time.perf_counter()
+    probe = folder / f".volant-check-{uuid4().hex}"
+    start = time.perf_counter()
     try:
         write_text(probe.name, probe)
         wrote = time.perf_counter()

@@ -36,7 +36,8 @@ def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> 
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock, holder = FileLock(path), path.with_name(f"{path.name}.holder")
+    lock = FileLock(path)
+    holder = path.with_name(f"{path.name}.holder")
     try:
         try:
             lock.acquire(timeout=min(SOON, patience))
@@ -55,7 +56,7 @@ def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> 
         lock.release()
 
 
-def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractContextManager[None]:
+def iteration_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractContextManager[None]:
     """Hold the lock of an iteration: one for all flywheels, as DVC reads their common params.yaml after each stage.
 
     Args:
@@ -68,7 +69,7 @@ def turn_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractCo
     """
     waiting = "Waiting for the running iteration ({holder})."
     refused = "Another iteration is running ({holder}). Wait, or stop it and rerun: it resumes."
-    return held(root / LOCKS / "turn", what, patience, waiting, refused)
+    return held(root / LOCKS / "iteration", what, patience, waiting, refused)
 
 
 def now() -> str:

@@ -141,7 +141,8 @@ def _write_once() -> Iterator[None]:
 
 def _refusal(error: "ClientError") -> str:
     """The server answered and said no: by code where it is a known one, else by HTTP status."""
-    code, status = error.response.get("Error", {}).get("Code", ""), _status(error)
+    code = error.response.get("Error", {}).get("Code", "")
+    status = _status(error)
     if code in REFUSALS:
         return f"{REFUSALS[code]} ({error.operation_name}: {code})"
     right = RIGHTS.get(error.operation_name, error.operation_name)

@@ -51,7 +51,8 @@ def serve(root: Path = Path(), folder: Path = Path(".s3"), port: int = 9000) -> 
     The keys are those of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else made once, in `FOLDER/env`, beside
     `AWS_ENDPOINT_URL`: a source at s3://… is asked for there, as the lake is.
     """
-    home, console = root / folder, Console()
+    home = root / folder
+    console = Console()
     (home / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
     (home / ".gitignore").write_text("*\n", encoding="utf-8")
     made = not all(os.environ.get(name) for name in NAMES)

@@ -20,7 +20,7 @@ ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 MEASURED = """
 import sys
 from pathlib import Path
-from volant.cli import batches, models
+from volant.cli import predict
 from volant.cli.app import app
 app(sys.argv[1:], standalone_mode=False)
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

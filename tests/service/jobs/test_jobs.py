@@ -195,7 +195,7 @@ def test_only_one_process_works(jobs: Jobs, tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from volant.service import jobs_answer
+from volant.bundle.batch import answering as jobs_answer
 from volant.service.jobs.jobs import Jobs
 from volant.service.jobs.job import FINAL
 jobs_answer.CHECKPOINT = 0.01

@@ -65,7 +65,8 @@ def answer_all(
     """
     with result.open("ab") as file:
         file.truncate(progress.size)
-        done, saved = progress.done, time.monotonic()
+        done = progress.done
+        saved = time.monotonic()
         rest = islice(documents, done, None)
         while chunk := list(_chunk(rest)):
             file.write(_rows(chunk, answer, longest))

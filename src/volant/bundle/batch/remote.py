@@ -37,7 +37,8 @@ def download(uri: str, path: Path, most: int | None, endpoint_url: str | None) -
         VolantError: If the object doesn't exist, can't be read, or has more than `most` bytes.
     """
     bucket, key = split(uri)
-    part, size = path.with_name(f".{path.name}.part"), 0
+    part = path.with_name(f".{path.name}.part")
+    size = 0
     try:
         with _reached(bucket, endpoint_url), part.open("wb") as file:
             client: Any = s3.client(endpoint_url)

@@ -75,8 +75,10 @@ def answer_file(
     Raises:
         VolantError: If the file can't be read (the message names the line), or an object can't be read or written.
     """
-    reading, work = reading_of(bundle, asked.column, written=asked.written), _work(asked)
-    part, notes = work.with_name(f".{work.name}.batch.part"), work.with_name(f".{work.name}.batch.json")
+    reading = reading_of(bundle, asked.column, written=asked.written)
+    work = _work(asked)
+    part = work.with_name(f".{work.name}.batch.part")
+    notes = work.with_name(f".{work.name}.batch.json")
     work.parent.mkdir(parents=True, exist_ok=True)
     answer = answerer(bundle, asked.version, asked.all_scores)
     with _local(asked, work) as (file, state):

@@ -81,7 +81,8 @@ class LinearRuntime:
 
         tensors = load_file(folder / WEIGHTS)
         self._intercepts = tensors["intercepts"]
-        self._parts, start = [], 0
+        self._parts = []
+        start = 0
         for sort in json.loads((folder / VOCABULARY).read_text(encoding="utf-8")):
             weights = tensors["coefficients"][:, start : start + len(sort["terms"])]
             self._parts.append(_Part(sort, tensors[f"idf.{sort['name']}"], weights))
@@ -104,7 +105,9 @@ class _Part:
     """
 
     def __init__(self, sort: Mapping[str, Any], idf: np.ndarray, weights: np.ndarray) -> None:
-        self._idf, self._weights, self._sublinear = idf, weights, sort["sublinear_tf"]
+        self._idf = idf
+        self._weights = weights
+        self._sublinear = sort["sublinear_tf"]
         self._lower = sort["lowercase"]
         columns = {term: column for column, term in enumerate(sort["terms"])}
         lengths = range(sort["ngram_range"][0], sort["ngram_range"][1] + 1)

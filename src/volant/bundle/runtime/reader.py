@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-HEAD, HEAD_TAIL = "head", "head_tail"
+HEAD = "head"
+HEAD_TAIL = "head_tail"
 
 
 class Reader:
@@ -26,7 +27,8 @@ class Reader:
             tokenizer.enable_truncation(max_length)
         else:
             tokenizer.no_truncation()
-        self._tokenizer, self._length = tokenizer, max_length
+        self._tokenizer = tokenizer
+        self._length = max_length
         self._added = tokenizer.num_special_tokens_to_add(False)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:

@@ -65,7 +65,9 @@ def card(name: str, description: str, found: Survey, report: Mapping[str, Any]) 
 
 
 def _rows(found: Survey, report: Mapping[str, Any]) -> str:
-    published, dropped, subset = report.get("published", []), report.get("dropped", {}), report.get("subset")
+    published = report.get("published", [])
+    dropped = report.get("dropped", {})
+    subset = report.get("subset")
     columns = {"as near-duplicates": "near_duplicates", "by group": "group"}
     rows = []
     for split, side in found.sides.items():

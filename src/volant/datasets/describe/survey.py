@@ -89,7 +89,8 @@ def _side(kind: Kind, table: pa.Table) -> Side:
     counts: Counter[str] = Counter()
     for batch in _batches(table):
         counts.update(kind.count(kind.gold(batch)))
-    target, held = table[kind.column], None
+    target = table[kind.column]
+    held = None
     if pa.types.is_list(target.type) or pa.types.is_large_list(target.type):
         held = pc.fill_null(pc.list_value_length(target), 0).to_numpy()
     words, characters = _lengths(table["text"])
@@ -113,7 +114,8 @@ def _repeats(kind: Kind, table: pa.Table) -> tuple[int, int, Conflict | None]:
     answers: dict[str, list[tuple[str, ...]]] = {}
     for batch in _batches(again):
         for text, gold in zip(batch["text"].to_pylist(), kind.gold(batch), strict=True):
-            seen, answer = answers.setdefault(text, []), tuple(sorted(kind.count([gold])))
+            seen = answers.setdefault(text, [])
+            answer = tuple(sorted(kind.count([gold])))
             if answer not in seen:
                 seen.append(answer)
     conflicts = [Conflict(text, seen) for text, seen in answers.items() if len(seen) > 1]
@@ -147,7 +149,8 @@ def _counts(parts: Sequence[pa.ChunkedArray | pa.Array]) -> list[dict]:
 def _examples(kind: Kind, table: pa.Table, wanted: Mapping[str, int]) -> dict[str, list[str]]:
     """The first texts of each label by id, no text twice under one label."""
     found: dict[str, list[str]] = {label: [] for label in wanted}
-    columns, order = table.select(["id", "text", kind.column]), pc.sort_indices(table["id"])
+    columns = table.select(["id", "text", kind.column])
+    order = pc.sort_indices(table["id"])
     for start in range(0, table.num_rows, BATCH):
         batch = columns.take(order.slice(start, BATCH))
         for text, gold in zip(batch["text"].to_pylist(), kind.gold(batch), strict=True):

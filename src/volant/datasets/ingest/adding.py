@@ -15,7 +15,7 @@ from volant.datasets.ingest.report import Report
 from volant.errors import VolantError
 from volant.workspace.dvc import PATIENCE, patiently
 from volant.workspace.files import part_path, sha256, write_table
-from volant.workspace.locks import now, turn_lock
+from volant.workspace.locks import iteration_lock, now
 
 
 def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root: Path) -> Card:
@@ -65,7 +65,7 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
         settle(report.flywheel, root)
 
     # a running iteration reads params.yaml again after each stage: its labels must not change under it
-    turn = turn_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
+    turn = iteration_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
     try:
         with turn if report.new_labels else nullcontext():
             track(path, root, finish)

@@ -15,7 +15,9 @@ from volant.sources.unmatched import unmatched_values
 
 MAX_TEXT = 100_000  # characters; a longer one is no text that these models read
 MAX_LABEL = 100
-UNKNOWN, SWAPPED, LEAK = "unknown label", "label and text swapped", "leakage"
+UNKNOWN = "unknown label"
+SWAPPED = "label and text swapped"
+LEAK = "leakage"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,10 @@ def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, f
     Raises:
         VolantError: If the columns of a file can't hold text or labels.
     """
-    seen, bad, parts, counts = set(there.rows), [], [], Counter[str]()
+    seen = set(there.rows)
+    bad = []
+    parts = []
+    counts = Counter[str]()
     unmatched: list[str] = []
     for raw in raws:
         rows = checks.rows_of(raw, flywheel.kind, form.labels)
@@ -61,7 +64,8 @@ def _fresh(table: pa.Table, kind: str, seen: set) -> list[bool]:
 
 
 def _leaking(table: pa.Table, file: str, flywheel: Flywheel, there: Known, split: str) -> list[Bad]:
-    lines, texts = table[LINE].to_pylist(), table["text"].to_pylist()
+    lines = table[LINE].to_pylist()
+    texts = table["text"].to_pylist()
     labels = checks.labels_of(table, flywheel.kind)
     found = leaks(table, there, flywheel.split)
     return [

@@ -10,7 +10,7 @@ from volant.config.listing import live_flywheels
 from volant.errors import VolantError
 from volant.workspace.dvc import PATIENCE
 from volant.workspace.files import write_text
-from volant.workspace.locks import turn_lock
+from volant.workspace.locks import iteration_lock
 from volant.workspace.paths import STATE
 
 
@@ -62,7 +62,7 @@ def settle(flywheel: str, root: Path = Path()) -> None:
         return
     conf = root / note["conf"]
     if not (root / note["card"]).exists() and conf.exists() and conf.read_text(encoding="utf-8") == note["after"]:
-        with turn_lock(f"the labels of {flywheel} are taken back", root, PATIENCE):
+        with iteration_lock(f"the labels of {flywheel} are taken back", root, PATIENCE):
             write_text(note["before"], conf)
             write_params(root)
     path.unlink()

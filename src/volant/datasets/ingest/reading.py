@@ -117,7 +117,8 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
         if "text" in names and plain:
             return Columns(label=plain, separator=_separator(table, plain, form), where=_where(form.columns, names))
     guess = infer(table, form.text, form.label, form.separator if several else None, where)
-    marks, label = list(guess.label_columns), guess.label
+    marks = list(guess.label_columns)
+    label = guess.label
     separator = None if marks else _separator(table, label, form)
     filters = _where(form.columns, names)
     return Columns(text=guess.text, label=label, label_columns=marks, separator=separator, where=filters)
@@ -149,7 +150,8 @@ def _separator(table: pa.Table, label: str, form: Form) -> str | None:
 
 def _header(data: BinaryIO, name: str, form: Form) -> tuple[Format, Columns | None, str]:
     """The format with the names of a file's columns, where its first line has none; which those are, and its name."""
-    written, own = replace(form.written, header=None), form.written.header
+    written = replace(form.written, header=None)
+    own = form.written.header
     found = detect(data, name, written)
     if found.kind != "csv":
         return written, None, ""

@@ -48,7 +48,8 @@ def clusters(texts: Sequence[str], threshold: float) -> np.ndarray:
     encoded = pa.array(texts, pa.string()).dictionary_encode()
     shown = pa.array([plain(text, noise=threshold == 1) for text in encoded.dictionary.to_pylist()], pa.string())
     shown = shown.dictionary_encode()
-    same, inverse = shown.dictionary.to_pylist(), shown.indices.to_numpy()[encoded.indices.to_numpy()]
+    same = shown.dictionary.to_pylist()
+    inverse = shown.indices.to_numpy()[encoded.indices.to_numpy()]
     if threshold == 1:
         return _renumber(inverse)
     pairs = np.concatenate([_of_words(same, threshold), _of_letters(same, threshold)])
@@ -146,7 +147,8 @@ def _banding(similarity: float) -> tuple[int, int]:
 
 def _signature(shingles: Any, size: int) -> np.ndarray:
     """MinHash signatures (N, size) of the rows of a sparse binary matrix, each with at least one entry."""
-    columns, starts = shingles.indices.astype(np.uint32), shingles.indptr[:-1]
+    columns = shingles.indices.astype(np.uint32)
+    starts = shingles.indptr[:-1]
     if not len(starts):
         return np.empty((0, size), dtype=np.uint32)
     # multiply-shift hashing: overflow is the modulus, an odd factor keeps it a permutation
@@ -179,12 +181,15 @@ def _checked(shingles: Any, pairs: np.ndarray, threshold: float, long: np.ndarra
 
 def _alike(shingles: Any, pairs: np.ndarray, threshold: float, long: np.ndarray | None) -> np.ndarray:
     """Those of the pairs whose Jaccard index reaches the threshold, or, if both are `long`, whose overlap does."""
-    left, right = shingles[pairs[:, 0]], shingles[pairs[:, 1]]
+    left = shingles[pairs[:, 0]]
+    right = shingles[pairs[:, 1]]
     shared = np.asarray(left.multiply(right).sum(axis=1)).ravel()
-    first, second = np.diff(left.indptr), np.diff(right.indptr)
+    first = np.diff(left.indptr)
+    second = np.diff(right.indptr)
     alike = shared >= threshold * (first + second - shared)
     if long is not None:
-        smaller, larger = np.minimum(first, second), np.maximum(first, second)
+        smaller = np.minimum(first, second)
+        larger = np.maximum(first, second)
         step = np.searchsorted(list(OVERLAPS), smaller, side="right") - 1
         overlap = threshold + (1 - threshold) * np.array(list(OVERLAPS.values()))[step]
         alike |= (step >= 0) & long[pairs].all(axis=1) & (shared >= overlap * smaller) & (larger <= TIMES * smaller)

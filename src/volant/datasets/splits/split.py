@@ -49,7 +49,8 @@ def cut(
     Raises:
         VolantError: If the group column isn't there, or there are too few rows to cut.
     """
-    tables, lake = dict(source), lake or {}
+    tables = dict(source)
+    lake = lake or {}
     given = sorted(tables)
     same = _clusters_of(tables, split.near_duplicates)
     for name, share in (("test", split.test), ("validation", split.validation)):

@@ -119,7 +119,9 @@ def _find_out(
     groups = strata(kind, train.gold)
     order = fair_order(groups, flywheel.seed)
     rows = np.sort(order[:MOST_ROWS])
-    table, train, groups = tables["train"].take(rows), pick(train, rows), groups[rows]
+    table = tables["train"].take(rows)
+    train = pick(train, rows)
+    groups = groups[rows]
     curve = learning_curve(model, train, validation, task, np.searchsorted(rows, order[:MOST_ROWS]))
     said = out_of_fold(model, train, task, _units(table, flywheel.split), groups)
     found = [] if said is None else suspects(said, train, task)

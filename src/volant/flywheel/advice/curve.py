@@ -46,8 +46,10 @@ def learning_curve(model: Linear, train: Examples, validation: Examples, task: T
         task: Kind, labels, metric, seed.
         order: Positions of train rows whose beginnings are fair samples.
     """
-    value, sign = metric_value(task.metric), -1 if task.metric in LOSSES else 1
-    sides, points = [], []
+    value = metric_value(task.metric)
+    sign = -1 if task.metric in LOSSES else 1
+    sides = []
+    points = []
     for share in SHARES:
         rows = order[: max(2, round(share * len(order)))]
         sides.append(_side(refit(model, pick(train, rows), validation.texts, task), validation, task))

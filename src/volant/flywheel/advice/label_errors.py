@@ -25,7 +25,8 @@ def label_errors(kind: Kind, table: pa.Table, found: Sequence[Suspect], raw: Map
         raw: Text of a row before cleaning, by its id: what ingest would know again.
     """
     gold = kind.gold(table)
-    ids, texts = table["id"].to_pylist(), table["text"].to_pylist()
+    ids = table["id"].to_pylist()
+    texts = table["text"].to_pylist()
     by_row: dict[int, list[Suspect]] = {}
     for suspect in found:
         by_row.setdefault(suspect.row, []).append(suspect)

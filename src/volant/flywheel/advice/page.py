@@ -56,7 +56,8 @@ def picture(curve: Mapping[str, Any]) -> "Figure":
     """The metric by train rows, with its 95 % intervals."""
     figure, (axis,) = canvas.canvas(6, 4)
     points = curve["points"]
-    rows, values = [p["rows"] for p in points], [p["value"] for p in points]
+    rows = [p["rows"] for p in points]
+    values = [p["value"] for p in points]
     reach = [[p["value"] - p["low"] for p in points], [p["high"] - p["value"] for p in points]]
     spread = [[max(0.0, end) for end in ends] for ends in reach]
     axis.errorbar(rows, values, yerr=spread, fmt="o-", color=canvas.COLOURS[0], capsize=4)

@@ -43,7 +43,8 @@ def read_pool(
     Raises:
         VolantError: If the file can't be read, or has no such column.
     """
-    texts, known = list(read_texts(file, column, written)), _known(name, root)
+    texts = list(read_texts(file, column, written))
+    known = _known(name, root)
     seen = {text_key(text) for text in known} | {""}
     fresh = [text for text in texts if text_key(text) not in seen]
     first_of: dict[str, str] = {}
@@ -54,12 +55,15 @@ def read_pool(
     drawn = np.sort(np.random.default_rng(flywheel.seed).permutation(len(once))[:MOST])
     candidates = [once[k] for k in drawn]
     near = clusters(known + candidates, flywheel.split.near_duplicates)
-    theirs, own = near[: len(known)], near[len(known) :]
+    theirs = near[: len(known)]
+    own = near[len(known) :]
     new = ~np.isin(own, theirs)
     first = np.unique(own[new], return_index=True)[1]
     kept = np.flatnonzero(new)[np.sort(first)]
-    of_known, repeats = int((~new).sum()), len(candidates) - int((~new).sum()) - len(kept)
-    seen_before, twins = len(texts) - len(fresh) + of_known, len(fresh) - len(once) + repeats
+    of_known = int((~new).sum())
+    repeats = len(candidates) - int((~new).sum()) - len(kept)
+    seen_before = len(texts) - len(fresh) + of_known
+    twins = len(fresh) - len(once) + repeats
     return Pool([candidates[k] for k in kept], len(texts), seen_before, twins)
 
 

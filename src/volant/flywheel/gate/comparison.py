@@ -110,8 +110,10 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
     pair = paired(kind, metric, test, new, old, group)
     drawn = redraw(pair.value, pair.new, pair.old, samples, seed)
     differences = pair.sign * (drawn[0] - drawn[1])
-    spread, alpha = pair.spread(differences), evidence.spent(look, gate.confidence)
-    rows, units = len(pair.rows), pair.units
+    spread = pair.spread(differences)
+    alpha = evidence.spent(look, gate.confidence)
+    rows = len(pair.rows)
+    units = pair.units
     low = float(evidence.low_end(pair.difference, spread, rows, units, alpha))
     kept = test.take(pair.rows)
     columns = [name for name in slices if name in test.column_names]

@@ -65,7 +65,8 @@ def judge(
         >>> judge(Gate(min={"macro_f1": 0.75}), {"scores": {"macro_f1": 0.7}}, {}, None).reasons[0]
         'macro_f1 is 0.700, required: at least 0.75'
     """
-    scores, calibration = details.get("scores", {}), details.get("calibration", {})
+    scores = details.get("scores", {})
+    calibration = details.get("calibration", {})
     champions = champions or Champions(exists=comparison is not None)
     conditions = [_least(name, scores.get(name), bound) for name, bound in gate.min.items()]
     if comparison:

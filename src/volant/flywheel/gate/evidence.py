@@ -43,7 +43,8 @@ def mean_difference(gained: Any, units: np.ndarray | None = None) -> tuple[Any, 
         (np.float64(0.0), np.float64(0.3535533905932738))
     """
     gained = np.asarray(gained)
-    rows, mean = gained.shape[-1], gained.mean(axis=-1, dtype=float)
+    rows = gained.shape[-1]
+    mean = gained.mean(axis=-1, dtype=float)
     if units is None:
         squares = np.einsum("...i,...i", gained, gained, dtype=float, casting="same_kind")
         return mean, np.sqrt(np.maximum(squares - rows * mean**2, 0)) / rows
@@ -70,7 +71,8 @@ def low_end(difference: Any, spread: Any, rows: int, units: int, alpha: Any) -> 
         >>> round(float(low_end(0.0, 0.0, 100, 100, 0.0123)), 3)
         -0.052
     """
-    difference, spread = np.asarray(difference, dtype=float), np.asarray(spread, dtype=float)
+    difference = np.asarray(difference, dtype=float)
+    spread = np.asarray(spread, dtype=float)
     at = quantile(alpha, units)
     share = at**2 / rows
     inside = np.maximum(share**2 - 4 * share * difference, 0)

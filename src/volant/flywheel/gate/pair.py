@@ -90,7 +90,8 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
         )
     units = units_of(test.take(rows), group)
     sides = [replace(_side(kind, [gold[k] for k in rows], a, rows, shared), units=units) for a in (new, old)]
-    value, sign = metric_value(metric), -1 if metric in LOSSES else 1
+    value = metric_value(metric)
+    sign = -1 if metric in LOSSES else 1
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():
         raise VolantError(

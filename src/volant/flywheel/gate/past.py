@@ -37,7 +37,8 @@ class Past:
     @classmethod
     def answering(cls, version: int, pair: Pair, confidence: float, look: int, draws: tuple[int, int]) -> "Past":
         """Return a champion that predicted today's rows; `draws`: resamples and seed."""
-        spread, rows = pair.spread(samples=draws[0], seed=draws[1]), len(pair.rows)
+        spread = pair.spread(samples=draws[0], seed=draws[1])
+        rows = len(pair.rows)
         low = float(low_end(pair.difference, spread, rows, pair.units, spent(look, confidence)))
         return cls(version, pair.metric, pair.before, pair.difference, low, rows)
 

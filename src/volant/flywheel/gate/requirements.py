@@ -15,7 +15,8 @@ CHAMPION = "against the champion"
 def first(details: Mapping[str, Any]) -> Condition:
     """Require that a first version, which has no champion to beat, learned anything."""
     metric = details.get("metric", "")
-    score, ends = details.get("scores", {}).get(metric), details.get("intervals", {}).get(metric)
+    score = details.get("scores", {}).get(metric)
+    ends = details.get("intervals", {}).get(metric)
     kinds = details.get("baselines", {})
     baselines = [kinds[name][metric] for name in ("majority", "chance") if metric in kinds.get(name, {})]
     name = "against the baselines"

@@ -20,7 +20,8 @@ SHOWN = 8  # parts listed: those that fell most
 
 def show(decision: Decision, comparison: Comparison | None, console: Console) -> None:
     """Print every condition, the labels and slices that changed most, the verdict, and what would help."""
-    name, bound = Column("condition", wraps=True, least=12), Column("required", wraps=True, least=12)
+    name = Column("condition", wraps=True, least=12)
+    bound = Column("required", wraps=True, least=12)
     table = Table(name, "value", bound, "", Column("note", wraps=True), title="Gate", title_justify="left")
     for condition in decision.conditions:
         mark = MARKS[2 if condition.waits else int(condition.passed)]
@@ -62,7 +63,8 @@ def _value(condition: Condition) -> str:
 
 
 def _show_parts(found: Comparison, console: Console) -> None:
-    part, rows = Column("label or slice", wraps=True), Column("rows", drop=1)
+    part = Column("label or slice", wraps=True)
+    rows = Column("rows", drop=1)
     table = Table(part, "new", "champion", "change", rows, title="Most changed", title_justify="left")
     parts = [(f"label {row['label']}", row) for row in found.labels]
     parts += [(f"{row['slice']}: {row['value']}", row) for row in found.slices]

@@ -75,7 +75,8 @@ def _flow(values: Sequence[str]) -> str:
 
 
 def _source(draft: Draft) -> str:
-    guess, form = draft.columns, draft.form
+    guess = draft.columns
+    form = draft.form
     files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
     files["escape"] = form.escape
     label = None if guess.label_columns or len(draft.attributes) > 1 else guess.label

@@ -59,9 +59,11 @@ def new(  # noqa: PLR0913 - the options of one command
         VolantError: If the name is taken or not allowed, a file can't be read, the columns are not clear, or
             the rows can't be learned from. Nothing is written then.
     """
-    conf, config = root / CONF / "flywheel" / f"{name}.yaml", root / CONF / "config.yaml"
+    conf = root / CONF / "flywheel" / f"{name}.yaml"
+    config = root / CONF / "config.yaml"
     live = _check_name(name, root, conf, force)
-    known, where = form or Format(), where or {}
+    known = form or Format()
+    where = where or {}
     for path in filter(None, (data, test)):
         require_plain(path)
     given = [name.strip() for name in (label or "").split(",") if name.strip()]
@@ -160,7 +162,8 @@ def _rows(loaded: Loaded, guess: Guess, where: Mapping[str, Sequence[str]], path
     )
     require_answered(loaded.table, {guess.text, guess.label, *guess.label_columns, *where}, path)
     rows = to_rows(loaded.table, columns, guess.kind, path)
-    failed, total = len(loaded.sheet.failed), loaded.sheet.table.num_rows
+    failed = len(loaded.sheet.failed)
+    total = loaded.sheet.table.num_rows
     aside = loaded.table.num_rows - _chosen(loaded.table, where, path).num_rows
     none = total - failed - aside - rows.num_rows
     told = [f"Excluded by --where: {aside} of {total} rows of {path}."] if aside else []
@@ -192,7 +195,8 @@ def _from_root(path: str, root: Path) -> str:
     """The path as conf has it: from the root if it lies there, else absolute; an address as it is."""
     if "://" in path:
         return path
-    full, top = Path(path).expanduser().resolve(), root.resolve()
+    full = Path(path).expanduser().resolve()
+    top = root.resolve()
     return full.relative_to(top).as_posix() if full.is_relative_to(top) else full.as_posix()
 
 

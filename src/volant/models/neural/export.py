@@ -15,7 +15,8 @@ from volant.bundle.runtime.reader import HEAD, Reader
 from volant.models.neural.heads import Net
 from volant.models.neural.quantisation import quantise, quantise_weights
 
-FP32, INT8 = "model.onnx", "model-int8.onnx"
+FP32 = "model.onnx"
+INT8 = "model-int8.onnx"
 OPSET = 18
 SAMPLE = 512  # number of training texts for the int8 scales
 SLOWER = ["SkipLayerNormFusion"]  # on a CPU, the fused operator is slower than the two that it replaces
@@ -103,7 +104,8 @@ def fuse(path: Path, config: Any) -> None:
 
     options = FusionOptions("bert")
     options.enable_embed_layer_norm = options.enable_skip_layer_norm = options.enable_bias_gelu = False
-    heads, width = getattr(config, "num_attention_heads", 0), getattr(config, "hidden_size", 0)
+    heads = getattr(config, "num_attention_heads", 0)
+    width = getattr(config, "hidden_size", 0)
     graph = optimize_model(
         str(path), model_type="bert", num_heads=heads, hidden_size=width, optimization_options=options, opt_level=0
     )

@@ -66,7 +66,8 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
     nodes: list[NodeProto] = []
     for node in graph.node:
         if node.op_type == "Gelu":  # by tanh: in two thirds of the time; error at most 5e-4, below 8 bits
-            node.op_type, node.domain = "FastGelu", MICROSOFT
+            node.op_type = "FastGelu"
+            node.domain = MICROSOFT
             del node.attribute[:]
         if node.output[0] not in folded:
             nodes.append(int8.get(node.output[0], node))
@@ -156,7 +157,8 @@ def _bias(graph: Any, product: str, weights: Mapping[str, np.ndarray]) -> NodePr
 def _round(graph: Any, name: str, bounds: Range, matrix: np.ndarray) -> Rounded:
     """Narrow and round a tensor that is multiplied with a matrix (K, N)."""
     factors = smoothing(bounds, matrix)
-    low, high = min(0.0, float((bounds[0] / factors).min())), max(0.0, float((bounds[1] / factors).max()))
+    low = min(0.0, float((bounds[0] / factors).min()))
+    high = max(0.0, float((bounds[1] / factors).max()))
     step = max(high - low, 1e-8) / LEVELS
     narrow = _constant(graph, f"{name}_narrow", 1 / factors)
     scale = _constant(graph, f"{name}_scale", np.array(step, dtype=np.float32))

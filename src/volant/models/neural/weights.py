@@ -15,7 +15,8 @@ from torch import Tensor
 from volant.errors import VolantError
 from volant.models.neural.heads import Net
 
-WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"
+WEIGHTS = "weights.safetensors"
+TOKENIZER = "tokenizer.json"
 
 
 def keep(net: Net, tokenizer: Tokenizer, labels: Sequence[str], folder: Path) -> None:

@@ -24,7 +24,8 @@ QUICK = 4096  # bytes of a body that is too small to exceed any limit except dep
 SMALL = 64 * 1024  # bytes up to which a body is processed in the event loop; a larger one in a thread
 SLOWEST = 10_000  # minimum bytes per second after `limits.body_seconds`
 
-SPACE, MARKS = b" \t\r\n", b"[]{},:"
+SPACE = b" \t\r\n"
+MARKS = b"[]{},:"
 WORDS = bytes(ord(" ") if byte in SPACE + MARKS else ord("x") for byte in range(256))
 NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}

@@ -98,7 +98,8 @@ class Guarded(HttpToolsProtocol):
         super().connection_made(transport)
         self.waiting_since: float | None = self.loop.time()
         self._paused_since: float | None = None
-        self._in_header, self._refused = True, False
+        self._in_header = True
+        self._refused = False
         self._header = self._framing = self._piece = 0
         if not self.open.add(self, self.client[0] if self.client else ""):
             self._refuse(503, "Too many connections are open here. Close some, or try again.", "retry-after: 1\r\n")
@@ -126,7 +127,8 @@ class Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its header is too large."""
-        self._in_header, self.waiting_since = False, None
+        self._in_header = False
+        self.waiting_since = None
         self._header = self._framing = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if len(self.url) > URL:

@@ -96,7 +96,8 @@ class Guard:
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, largest: int, screened: bool) -> None:
         """Count a body as it arrives, since its length may not be declared, and refuse it once it is too large."""
-        size, refusal = 0, None
+        size = 0
+        refusal = None
 
         async def counting() -> Message:
             nonlocal size, refusal

@@ -112,7 +112,8 @@ class OriginGuard:
 
         Source: https://pkg.go.dev/net/http#CrossOriginProtection, which does the same.
         """
-        site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+        site = headers.get(b"sec-fetch-site")
+        origin = headers.get(b"origin")
         if site is not None:
             return site in ("same-origin", "none")
         return origin is None or self.hosts.trusts(origin, headers.get(b"host", ""))

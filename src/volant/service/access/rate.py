@@ -22,7 +22,8 @@ class Rate:
     """
 
     def __init__(self, per_minute: int, root: Path = Path()) -> None:
-        self._per_minute, self._path = per_minute, root / FILE
+        self._per_minute = per_minute
+        self._path = root / FILE
 
     def wait(self, client: str) -> float:
         """Count a request of a client; return the seconds to wait, or 0 if the request is allowed."""

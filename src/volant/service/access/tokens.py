@@ -13,7 +13,8 @@ from volant.workspace.paths import SERVICE
 
 FILE = SERVICE / "admin-token"
 SHORTEST = 16  # minimum characters of the admin token in the file
-ADMIN, API = "VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS"
+ADMIN = "VOLANT_ADMIN_TOKEN"
+API = "VOLANT_API_TOKENS"
 
 
 class Tokens:

@@ -59,7 +59,8 @@ class Deploying:
             RefusedError: 404 if the name is not deployed, 409 if the new one is taken, 422 if the version is not
                 available; nothing is changed then.
         """
-        following, old = self._following, self._deployments.get(name)
+        following = self._following
+        old = self._deployments.get(name)
         changes: dict[str, Any] = {"version": version, "follow": None} if version else {}
         changes |= {"version": None, "follow": "champion"} if follow else {}
         new = self._deployments.change(name, to, **changes)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Tree = dict[str, Any]
 TEXT = "A fine film, moving and superb."
 IDENTITY = "0f8fad5bd9cb469fa16570867728950e"  # id of a job or of feedback: real ones come from earlier answers
-JSON, FORM = "application/json", "multipart/form-data"
+JSON = "application/json"
+FORM = "multipart/form-data"
 INFER = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [TEXT]}]}
 NOTHING = {
     "name": "reviews",
@@ -44,7 +45,8 @@ def fill(page: Tree, state: "State") -> Tree:
     if not state.tokens.open:
         tree["components"].setdefault("securitySchemes", {})["token"] = TOKEN
     model = next((model for model in describe(state) if model["ready"]), NOTHING)
-    bodies, parameters = _bodies(model, state), _parameters(model)
+    bodies = _bodies(model, state)
+    parameters = _parameters(model)
     for path, operations in tree["paths"].items():
         for method, operation in operations.items():
             _fill(operation, bodies.get(f"{method.upper()} {path}", {}), parameters)
@@ -65,13 +67,15 @@ def _fill(operation: Tree, examples: Tree, parameters: Tree) -> None:
 
 
 def _parameters(model: Tree) -> Tree:
-    name, version = model["name"], model["version"]
+    name = model["name"]
+    version = model["version"]
     return {"name": name, "number": version, "identity": IDENTITY, "flywheel": model["flywheel"], TARGET: name}
 
 
 def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
     """Return the examples by operation and type."""
-    name, flywheel = model["name"], model["flywheel"]
+    name = model["name"]
+    flywheel = model["flywheel"]
     kind = KINDS[model["kind"]]
     right = {kind.column: kind.cell(kind.annotate(model["labels"][:1]))}
     found = {

@@ -131,7 +131,8 @@ def _model(routes: APIRouter, state: "State") -> None:
         found(name, number)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise RefusedError("A compressed body is not taken; send it as it is.", 415)
-        sent, header = await request.body(), request.headers.get(JSON_LENGTH)
+        sent = await request.body()
+        header = request.headers.get(JSON_LENGTH)
         asked = await aside(len(sent), tensors.parse, sent, header, state.settings.limits.texts_per_request)
         reply = await state.answer(name, asked.texts, caller(request, state.tokens, key))
         _require(name, number, reply.version)  # the version may have changed in the meantime
@@ -142,7 +143,8 @@ def _model(routes: APIRouter, state: "State") -> None:
 
 
 def _repository(routes: APIRouter, state: "State") -> None:
-    admin, only = Deploying(state), [state.admin()]
+    admin = Deploying(state)
+    only = [state.admin()]
 
     @routes.post("/repository/index", response_model=list[Indexed], responses=problems(413, 422))
     def index(asked: Annotated[dict[str, Any] | None, Body()] = None) -> list[dict[str, str]]:

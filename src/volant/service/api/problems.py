@@ -81,7 +81,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
 async def _plain(request: Request, error: Exception) -> Response:
     """Answer errors of FastAPI and Starlette: an unknown path, another method, a body that is not JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    path, headers = request.url.path[:200], dict(error.headers or {})
+    path = request.url.path[:200]
+    headers = dict(error.headers or {})
     if error.status_code == 400:
         return _problem("The body can't be read. Send JSON in UTF-8, as the API page (/docs) shows.", 422)
     if error.status_code == 404:

@@ -25,7 +25,9 @@ from volant.service.telemetry.sinks import Reply
 if TYPE_CHECKING:
     from volant.service.state import State
 
-JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
+JSON = "application/json"
+CSV = "text/csv"
+JSON_LINES = "application/jsonlines"
 SAME: dict[str, str] = dict.fromkeys(
     ("application/x-jsonlines", "application/jsonl", "application/x-ndjson"), JSON_LINES
 )
@@ -50,7 +52,8 @@ ANSWER = {"content": {CSV: {"schema": {"type": "string"}}, JSON_LINES: {"schema"
 
 def router(state: "State") -> APIRouter:
     """Return the two routes."""
-    routes, key = APIRouter(tags=["sagemaker"]), client_key(state.root)
+    routes = APIRouter(tags=["sagemaker"])
+    key = client_key(state.root)
 
     @routes.get("/ping", responses=problems(503))
     def ping() -> dict[str, str]:
@@ -127,7 +130,8 @@ def _from_csv(body: bytes, most: int) -> list[str]:
     except UnicodeDecodeError as error:
         raise RefusedError(f"The body is no CSV in UTF-8: {error}.") from error
     texts: list[str] = []
-    row, start = 0, 0
+    row = 0
+    start = 0
     while start < len(text) and len(texts) <= most:
         row += 1
         found = ROW.match(text, start)
@@ -137,7 +141,8 @@ def _from_csv(body: bytes, most: int) -> list[str]:
                 "beginning or a line break; quotes inside are doubled."
             )
         start = found.end()
-        quoted, plain = found["quoted"], found["plain"]
+        quoted = found["quoted"]
+        plain = found["plain"]
         if quoted is not None:
             texts.append(quoted.replace('""', '"'))
         elif plain:

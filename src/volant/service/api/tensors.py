@@ -130,7 +130,9 @@ def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
     names = asked.wanted(list(known))
     if unknown := [name for name in names if name not in known]:
         raise RefusedError(f"There is no output '{unknown[0][:100]}'. There are: {', '.join(known)}.")
-    told, tail, rows = [], [], len(reply.texts)
+    told = []
+    tail = []
+    rows = len(reply.texts)
     for name, binary in names.items():
         values = _values(name, reply)
         entry = {**known[name], "shape": [rows, *known[name]["shape"][1:]]}
@@ -186,7 +188,8 @@ def _flat(data: Any) -> list[str]:
 def _unpack(packed: bytes, size: Any, most: int) -> list[str]:
     if not isinstance(size, int) or size != len(packed):
         raise RefusedError(f"binary_data_size doesn't fit the {len(packed)} bytes after the JSON.")
-    texts, start = [], 0
+    texts = []
+    start = 0
     try:
         while start < len(packed) and len(texts) <= most:
             (length,) = struct.unpack_from("<I", packed, start)

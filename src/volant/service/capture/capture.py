@@ -38,10 +38,13 @@ class Capture:
     def __init__(self, config: settings.Capture | None = None, root: Path = Path()) -> None:
         self.written = self.dropped = self.failures = 0
         self._config = config or settings.Capture()
-        self._store, self._unsent = store(root), Store(Lake(str((root / UNSENT).resolve())))
+        self._store = store(root)
+        self._unsent = Store(Lake(str((root / UNSENT).resolve())))
         self._waiting: deque[Answered] = deque()
         self._recent = Recent(root, self._config.redact, self._config.remember)
-        self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
@@ -101,7 +104,8 @@ class Capture:
     def _flush(self, place: Store) -> bool:
         """Write the waiting rows, one file for each model and hour; rows that can't be written keep waiting."""
         with self._lock:
-            batch, self._waiting = self._waiting, deque()
+            batch = self._waiting
+            self._waiting = deque()
         groups: dict[str, list[Answered]] = defaultdict(list)
         for one in batch:
             groups[folder(FOLDER, one.model, one.time)].append(one)

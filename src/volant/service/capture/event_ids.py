@@ -4,7 +4,9 @@ import hmac
 import re
 import secrets
 
-RANDOM, PROOF = 10, 6  # bytes
+# bytes
+RANDOM = 10
+PROOF = 6
 AT_ONCE = 256
 ID = re.compile(rf"[0-9a-f]{{{2 * (RANDOM + PROOF)}}}")
 

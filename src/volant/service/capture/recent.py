@@ -50,14 +50,19 @@ class Recent:
     def __init__(
         self, root: Path = Path(), redacted: Sequence[str] = (), most: int = 20_000, characters: int = CHARACTERS
     ) -> None:
-        self._path, self._redacted, self._most, self._characters = root / FILE, redacted, most, characters
+        self._path = root / FILE
+        self._redacted = redacted
+        self._most = most
+        self._characters = characters
         self.dropped = 0
         self._waiting: deque[Answered] = deque()
         self._since = TRIM
         self._looking = threading.Semaphore(LOOKING)
         if not most:
             self._path.unlink(missing_ok=True)  # left from a time with another setting
-        self._adding, self._writing, self._closing = threading.Lock(), threading.Lock(), threading.Event()
+        self._adding = threading.Lock()
+        self._writing = threading.Lock()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recent", daemon=True)
         self._thread.start()
 
@@ -118,7 +123,8 @@ class Recent:
     def _write(self) -> None:
         with self._writing:
             with self._adding:
-                some, self._waiting = self._waiting, deque()
+                some = self._waiting
+                self._waiting = deque()
             rows = [(one.event_id, row(one, self._redacted)) for one in some]
             if rows and not self._do(lambda base: self._insert(base, rows)):
                 with self._adding:

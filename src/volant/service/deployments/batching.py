@@ -44,8 +44,11 @@ class Batcher:
         longest: int = 512,
         seen: Callable[[int], Any] = lambda _: None,
     ) -> None:
-        self._answer, self._batching, self._seen = answer, batching, seen
-        self._limits, self._longest = limits, longest
+        self._answer = answer
+        self._batching = batching
+        self._seen = seen
+        self._limits = limits
+        self._longest = longest
         self._pace = Pace()
         self._queue = Queue()
         self._last = self._running = 0
@@ -89,7 +92,9 @@ class Batcher:
         Raises:
             RefusedError: 429, with the seconds to wait.
         """
-        waiting, limits, costs = self._queue.texts, self._limits, sum(asked.costs)
+        waiting = self._queue.texts
+        limits = self._limits
+        costs = sum(asked.costs)
         if not waiting:
             return
         room = self._queue.share(client, limits.queue_texts)
@@ -152,7 +157,8 @@ class Batcher:
             return
         self._pace.saw(sum(piece.cost for piece in pieces), time.perf_counter() - begun)
         self._seen(len(texts))
-        done, start = [], 0
+        done = []
+        start = 0
         for piece in pieces:
             count = piece.stop - piece.start
             piece.asked.answers += answers[start : start + count]

@@ -57,7 +57,8 @@ class Deployments:
     """
 
     def __init__(self, root: Path = Path()) -> None:
-        self._root, self.path = root, root / FILE
+        self._root = root
+        self.path = root / FILE
         self._seen: tuple[tuple[int, int], frozenset[str]] = ((0, 0), frozenset())
 
     def all(self) -> list[Deployment]:
@@ -66,7 +67,8 @@ class Deployments:
 
     def has(self, name: str) -> bool:
         """Return True if a name is deployed; the file is read only if it has changed."""
-        now, names = stamp(self.path), self._seen[1]
+        now = stamp(self.path)
+        names = self._seen[1]
         if now != self._seen[0]:
             try:
                 names = frozenset(self._read()["deployments"])

@@ -135,7 +135,8 @@ class Queue:
     def take(self, budget: int) -> list[Piece]:
         """Take the next texts, in turns, up to a budget in tokens; at least one text if any waits."""
         pieces: dict[int, Piece] = {}
-        turn, left = max(1, budget // TURNS), budget
+        turn = max(1, budget // TURNS)
+        left = budget
         while self._lanes:
             client, lane = next(iter(self._lanes.items()))
             asked = lane.requests[0]
@@ -176,7 +177,8 @@ class Queue:
 
 def _stop(asked: Asked, turn: int, left: int, first: bool) -> int:
     """Return the end of a slice of a request: within its turn, and within the rest of the batch."""
-    stop, spent = asked.taken, 0
+    stop = asked.taken
+    spent = 0
     while stop < len(asked.texts) and spent < turn:
         spent += asked.costs[stop]
         if spent > left and not (first and stop == asked.taken):

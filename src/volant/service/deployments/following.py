@@ -28,7 +28,9 @@ class Following:
     """
 
     def __init__(self, root: Path, deployments: Deployments, models: Models) -> None:
-        self._root, self._deployments, self._models = root, deployments, models
+        self._root = root
+        self._deployments = deployments
+        self._models = models
         self._watcher: subprocess.Popen[bytes] | None = None
         self._seen: Any = None
         self._lock = threading.Lock()
@@ -67,7 +69,8 @@ class Following:
             if stamps == self._seen:
                 return
             found = watching.read(self._root)
-            versions, deployed = found.get("versions", {}), self._deployments.all()
+            versions = found.get("versions", {})
+            deployed = self._deployments.all()
             for deployment in deployed:
                 self._follow_one(deployment, versions.get(deployment.wanted), found)
             for name in set(self._models.slots) - {deployment.name for deployment in deployed}:
@@ -76,7 +79,8 @@ class Following:
 
     def settled(self, deployment: Deployment) -> bool:
         """Return True if the wanted version answers, or its error is known."""
-        found, slot = watching.read(self._root), self._models.slots.get(deployment.name)
+        found = watching.read(self._root)
+        slot = self._models.slots.get(deployment.name)
         entry = found.get("versions", {}).get(deployment.wanted)
         if entry is None or slot is None:
             down = found.get("registry", {}).get("error") and deployment.wanted in found.get("asked", [])
@@ -96,7 +100,8 @@ class Following:
             name: Name of the deployment.
             seconds: Maximum wait in seconds.
         """
-        deadline, deployment = time.monotonic() + seconds, self._deployments.get(name)
+        deadline = time.monotonic() + seconds
+        deployment = self._deployments.get(name)
         self.apply()
         while not self.settled(deployment):
             if time.monotonic() > deadline:
@@ -113,7 +118,8 @@ class Following:
         elif entry["error"]:
             self._models.failed(deployment.name, entry["error"])
         else:
-            folder, version = self._root / entry["folder"], str(entry["version"])
+            folder = self._root / entry["folder"]
+            version = str(entry["version"])
             self._models.set(deployment.name, Target(deployment.flywheel, version, folder, entry["digest"]))
 
     def _kept(self, deployment: Deployment) -> Target | None:

@@ -219,9 +219,11 @@ class Models:
     def _swap(self, name: str, slot: Slot, found: Answering) -> None:
         before = self._answering()
         old = slot.current
-        slot.current, slot.previous = found, old or slot.previous
+        slot.current = found
+        slot.previous = old or slot.previous
         slot.error = slot.refused = None
-        slot.since, slot.swaps = datetime.now(UTC), slot.swaps + (old is not None)
+        slot.since = datetime.now(UTC)
+        slot.swaps = slot.swaps + (old is not None)
         self.metrics.swap(name, "swapped" if old else "loaded")
         log.info("%s answers with version %s of %s", name, found.version, found.flywheel)
         self._tidy({*before, found})

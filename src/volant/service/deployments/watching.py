@@ -21,7 +21,7 @@ from volant.service import settings
 from volant.service.deployments.deployments import Deployments, stamp
 from volant.tracking.existing import registry
 from volant.workspace.files import write_text
-from volant.workspace.paths import SERVICE
+from volant.workspace.paths import SERVICE, VERSIONS
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry
@@ -41,7 +41,8 @@ class Watcher:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root, self._path = root, root / FILE
+        self._root = root
+        self._path = root / FILE
         self._failed: dict[str, float] = {}
         self.found: dict[str, Any] = read(root)
 
@@ -84,11 +85,9 @@ class Watcher:
         """Return a pinned version that was fetched before, without the registry; it is checked later."""
         flywheel, _, given = name.rpartition("/")
         try:
-            from volant.tracking.registry import FETCHED
-
-            folder = FETCHED / flywheel / given
+            folder = VERSIONS / flywheel / given
             digest = json.loads((self._root / folder / "manifest.json").read_text(encoding="utf-8"))["digest"]
-        except (ImportError, OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return {"version": int(given), "digest": digest, "folder": str(folder), "error": None, "unasked": True}
 
@@ -118,7 +117,8 @@ def watch(root: Path, seconds: float) -> None:
     import fcntl
 
     (root / SERVICE).mkdir(parents=True, exist_ok=True)
-    deployments, watcher = Deployments(root), None
+    deployments = Deployments(root)
+    watcher = None
     with (root / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         while True:

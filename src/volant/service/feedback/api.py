@@ -98,7 +98,8 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         feedback: Intake of feedback.
         capture: Recent answers by id.
     """
-    routes, key = APIRouter(prefix="/feedback", tags=["feedback"]), client_key(state.root)
+    routes = APIRouter(prefix="/feedback", tags=["feedback"])
+    key = client_key(state.root)
 
     @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503, 507))
     def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:

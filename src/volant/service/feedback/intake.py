@@ -71,8 +71,10 @@ class Feedback:
         self, config: settings.Feedback | None = None, redacted: Sequence[str] = ALL, root: Path = Path()
     ) -> None:
         self.book = Book(root)
-        self._config, self._redacted = config or settings.Feedback(), tuple(redacted)
-        self._rate, self.known = Rate(self._config.per_client_per_minute, root), Known(root, redacted)
+        self._config = config or settings.Feedback()
+        self._redacted = tuple(redacted)
+        self._rate = Rate(self._config.per_client_per_minute, root)
+        self.known = Known(root, redacted)
 
     def admit(self, client: str) -> None:
         """Count one request of a client.
@@ -95,7 +97,8 @@ class Feedback:
         Raises:
             RefusedError: 422 if the feedback is invalid, 429 if too much waits for review.
         """
-        item, known = self._item(said, model, answered), self.known.of(model.flywheel)
+        item = self._item(said, model, answered)
+        known = self.known.of(model.flywheel)
         with self.book.opened(model.flywheel) as (items, write):
             others = [one for one in items.values() if item.key == one.key]
             own = [one for one in others if one.client == item.client and one.by != "client"]
@@ -123,7 +126,8 @@ class Feedback:
             RefusedError: 429.
         """
         waiting = Counter(one.client for one in items if one.status == "quarantined")
-        own, most = waiting[client], self._config.waiting_per_client
+        own = waiting[client]
+        most = self._config.waiting_per_client
         if own >= most:
             told = f"{own:,} of your feedbacks wait for review; feedback.waiting_per_client is {most:,}."
         elif waiting.total() >= (MOST_WAITING if own >= FEW else 2 * MOST_WAITING):
@@ -136,7 +140,8 @@ class Feedback:
         predicted = None
         if answered:
             predicted = tuple(sorted(answered.labels))
-        text, identity = answered.text if answered else said.text, uuid4().hex
+        text = answered.text if answered else said.text
+        identity = uuid4().hex
         if text is None and said.event_id is None:
             raise RefusedError('Say what it is about: {"id": …} of a prediction, or {"text": …}.')
         # redacted in both cases, by id and by text, so that both give the same key

@@ -59,7 +59,8 @@ def accept(
     known = known or Known(book.root, settings.load(book.root).capture.redact)
     texts = known.of(flywheel)
     with book.opened(flywheel) as (kept, write):
-        items, changes = dict(kept), dict[str, Entry]()
+        items = dict(kept)
+        changes = dict[str, Entry]()
         for item in _chosen(items, flywheel, ids):
             if item.status == "accepted" and (labels is None or tuple(sorted(set(labels))) == item.labels):
                 continue
@@ -104,7 +105,8 @@ def _complete(book: Book, item: Item, labels: Sequence[str] | None) -> Item:
         answered = next(find(store(book.root), item.model, [item.event_id]), None)
         if answered is None:
             raise RefusedError(f"{item.id}: its text is not known, and not among the captures of {item.model}.", 409)
-        text, version = answered.text, answered.version
+        text = answered.text
+        version = answered.version
         predicted = tuple(sorted(answered.labels))
         item = replace(item, text=text, key=key_of(text), predicted=predicted, version=version)
     item = replace(item, labels=item.labels if labels is None else tuple(sorted(set(labels))))

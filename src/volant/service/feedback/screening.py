@@ -54,14 +54,16 @@ class Known:
     """
 
     def __init__(self, root: Path = Path(), redacted: Iterable[str] = ()) -> None:
-        self._root, self._redacted = root, list(redacted)
+        self._root = root
+        self._redacted = list(redacted)
         self._read: dict[Path, tuple[tuple[int, int], Keys]] = {}
         self._lock = threading.Lock()
 
     def of(self, flywheel: str) -> Texts:
         """Return the present texts of a flywheel. Reading new files takes time: hold no lock meanwhile."""
         with self._lock:
-            test, train = self._paths(flywheel, "test"), self._paths(flywheel, "train", "validation")
+            test = self._paths(flywheel, "test")
+            train = self._paths(flywheel, "train", "validation")
             return Texts([self._keys(path) for path in test], [self._keys(path) for path in train])
 
     def _paths(self, flywheel: str, *splits: str) -> list[Path]:

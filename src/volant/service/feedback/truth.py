@@ -24,12 +24,14 @@ def publish(book: Book, flywheel: str) -> int:
     """
     if not _ready(book, flywheel):
         return 0
-    what, lock = f"ground truth of {flywheel}", book.root / LOCKS / f"groundtruth-{flywheel}"
+    what = f"ground truth of {flywheel}"
+    lock = book.root / LOCKS / f"groundtruth-{flywheel}"
     with held(
         lock, what, PATIENCE, "Waiting for {holder}.", "It is being written: {holder}. Try again when that ended."
     ):
         _place(book, flywheel)
-        ready, kept = _ready(book, flywheel), book.items(flywheel, "accepted")
+        ready = _ready(book, flywheel)
+        kept = book.items(flywheel, "accepted")
         for key in dict.fromkeys(item.place for item in ready if item.place):
             rows = [item for item in kept if item.place == key]
             lines = [json.dumps(item.ground_truth, ensure_ascii=False) for item in rows]

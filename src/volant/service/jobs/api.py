@@ -42,7 +42,9 @@ class Desk:
     """
 
     def __init__(self, state: "State", jobs: Jobs) -> None:
-        self._state, self._jobs, self._key = state, jobs, client_key(state.root)
+        self._state = state
+        self._jobs = jobs
+        self._key = client_key(state.root)
 
     async def submit(self, request: Request) -> Job:
         """Submit the job in a form or a JSON body.
@@ -96,7 +98,8 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
         state: The service.
         jobs: Jobs that are started; see `jobs_of`.
     """
-    routes, desk = APIRouter(prefix="/jobs", tags=["jobs"]), Desk(state, jobs)
+    routes = APIRouter(prefix="/jobs", tags=["jobs"])
+    desk = Desk(state, jobs)
     refusals = problems(401, 404, 413, 415, 422, 429, 503, 507)
     lines: Any = {200: {"content": {"application/x-ndjson": {}}}}
 

@@ -113,7 +113,8 @@ def copying(file: UploadFile) -> Callable[[Path], None]:
 
 def body() -> dict[str, Any]:
     """Return the OpenAPI description of the body: a form with the file, or JSON that names an object."""
-    form, named = JobRequest.model_json_schema(), JobRequest.model_json_schema()
+    form = JobRequest.model_json_schema()
+    named = JobRequest.model_json_schema()
     file = {"type": "string", "format": "binary", "description": "CSV, TSV, JSON, or one document a line."}
     form["properties"] = {"file": file} | {name: one for name, one in form["properties"].items() if name != "uri"}
     form["required"], form["example"] = ["file"], {"file": "A fine film.\nDull.\n"}

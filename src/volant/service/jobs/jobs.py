@@ -12,7 +12,9 @@ from volant.service.jobs.store import JobStore
 from volant.service.jobs.work import Answering, Worker
 from volant.service.settings import Settings
 
-MOST_OF_ONE, MOST = 10, 100  # maximum number of waiting jobs, of one client and of all
+# maximum number of waiting jobs, of one client and of all
+MOST_OF_ONE = 10
+MOST = 100
 
 
 class Jobs:
@@ -30,7 +32,8 @@ class Jobs:
 
     def __init__(self, answering: Answering, settings: Settings | None = None, root: Path = Path()) -> None:
         self.store = JobStore(root)
-        self._settings, self._closing = settings or Settings(), threading.Event()
+        self._settings = settings or Settings()
+        self._closing = threading.Event()
         worker = Worker(self.store, answering, self._settings, root, self._closing)
         self._queue = Queue(self.store, worker, self._closing)
         self._thread = threading.Thread(target=self._queue.run, name="jobs", daemon=True)

@@ -32,9 +32,14 @@ class Queue:
     """
 
     def __init__(self, store: JobStore, worker: Worker, closing: threading.Event) -> None:
-        self._store, self._worker, self._closing = store, worker, closing
-        self._tries, self._wake, self._tidied = Tries(), threading.Event(), float("-inf")
-        self._turns, self._begun = Turns(), dict[str, Iterator[None]]()
+        self._store = store
+        self._worker = worker
+        self._closing = closing
+        self._tries = Tries()
+        self._wake = threading.Event()
+        self._tidied = float("-inf")
+        self._turns = Turns()
+        self._begun = dict[str, Iterator[None]]()
 
     def wake(self) -> None:
         """Wake the loop for a new job or a stop."""
@@ -114,7 +119,8 @@ class Queue:
         if job is None:
             return
         if state == "FAILED" and self._store.stopping(identity):  # the client already got the answer that it is stopped
-            state, error = "STOPPED", None
+            state = "STOPPED"
+            error = None
         job = replace(job, state=state, error=error, ended=now())
         if not job.whole:  # before anything is written, as its files may fill the disk
             self._store.drop(identity)

@@ -41,8 +41,11 @@ class Worker:
     def __init__(
         self, store: JobStore, answering: Answering, settings: Settings, root: Path, closing: threading.Event
     ) -> None:
-        self._store, self._answering, self._settings = store, answering, settings
-        self._root, self._closing = root, closing
+        self._store = store
+        self._answering = answering
+        self._settings = settings
+        self._root = root
+        self._closing = closing
 
     def work(self, job: Job) -> Iterator[None]:
         """Predict the rest of a job's documents, and upload the result; yield where other jobs get their turn.
@@ -53,7 +56,8 @@ class Worker:
             VolantError: If the file can't be read or predicted, or the result can't be uploaded.
         """
         self._go_on(job)
-        before, place = self._before(job), endpoint(self._root)
+        before = self._before(job)
+        place = endpoint(self._root)
         if not (job.total and before.done == job.total):
             if job.total is None or not self._store.documents(job.id).exists():
                 job = yield from self._read(job, place)
@@ -67,7 +71,8 @@ class Worker:
         Raises:
             VolantError: If the file is gone, can't be read, or is too large.
         """
-        path, limits = self._store.input(job.id), self._settings.jobs
+        path = self._store.input(job.id)
+        limits = self._settings.jobs
         job = self._store.write(replace(job, state="IN_PROGRESS", started=job.started or now()))
         if not path.exists():
             if job.source is None:
@@ -90,8 +95,10 @@ class Worker:
         return job
 
     def _answer(self, job: Job, before: Progress) -> Iterator[None]:
-        longest, result = self._settings.limits.characters_per_text, self._store.result(job.id)
-        most, found = self._settings.jobs.kept_bytes, spooled(self._store.documents(job.id))
+        longest = self._settings.limits.characters_per_text
+        result = self._store.result(job.id)
+        most = self._settings.jobs.kept_bytes
+        found = spooled(self._store.documents(job.id))
         for at in answer_all(found, self._answered(job), result, longest, before):
             job = self._store.write(replace(job, done=at.done, size=at.size))
             self._go_on(job)

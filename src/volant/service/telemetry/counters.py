@@ -20,7 +20,8 @@ EVERY = 0.2  # seconds between two writes with several workers
 ALONE = 10.0  # seconds with one worker, whose file only its successor after a crash reads
 SEEN = 2.5 * EVERY  # seconds after which other workers certainly see a number
 HEAD = struct.Struct("i4x")  # number of used bytes, in the format of prometheus_client.mmap_dict
-LENGTH, PAIR = struct.Struct("i"), struct.Struct("dd")
+LENGTH = struct.Struct("i")
+PAIR = struct.Struct("dd")
 Value = tuple[str, float, float, int]
 log = logging.getLogger("volant.service")
 

@@ -101,7 +101,8 @@ def settle(root: Path = Path()) -> None:
     """
     import psutil
 
-    parent, begun = os.getppid(), 0.0
+    parent = os.getppid()
+    begun = 0.0
     with suppress(psutil.Error):
         begun = psutil.Process(parent).create_time()  # process numbers repeat in a container
     own = (root / FOLDER / f"{parent}-{begun:.0f}").resolve()

@@ -47,7 +47,8 @@ class Teller:
     """
 
     def __init__(self, sinks: Sequence[Sink], metrics: Metrics) -> None:
-        self.sinks, self._metrics = list(sinks), metrics
+        self.sinks = list(sinks)
+        self._metrics = metrics
         self._queue: queue.Queue[Reply | None] = queue.Queue(WAITING)
         self._counted: dict[tuple[str, str], int] = {}
         self._thread = threading.Thread(target=self._work, name="telling", daemon=True)

@@ -54,6 +54,7 @@ class Actions:
         return table("Log of actions (UTC)", ["Time", "Who", "What", "Outcome"], rows, "Nothing was done here yet.")
 
     def _add(self, who: str, what: str, outcome: str) -> None:
-        now, name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"), who.strip() or "(no name)"
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        name = who.strip() or "(no name)"
         with self._journal.locked():
             self._journal.append([{"time": now, "who": name, "what": what, "outcome": outcome[:500]}])

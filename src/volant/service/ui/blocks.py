@@ -57,15 +57,18 @@ def _refreshing(page: Page, blocks: gr.Blocks, trouble: gr.HTML) -> None:
     places = [place for place, _ in page.shown]
 
     def refresh(token: str, request: gr.Request, *now: str | None) -> Any:
-        who, wrong = page.who(token, request), ""
+        who = page.who(token, request)
+        wrong = ""
         try:
             found = page.deployed(who)
         except VolantError as error:
-            found, wrong = [], note(str(error), good=False)
+            found = []
+            wrong = note(str(error), good=False)
         if who.token and not page.packaged:
             registry.prepare()
         known = {model["name"]: model for model in found}
-        names, flywheels = list(known), [] if wrong else page.of(known)
+        names = list(known)
+        flywheels = [] if wrong else page.of(known)
         lists = [names] * len(page.models) + [flywheels] * len(page.flywheels)
         told = [chosen(one, some) for one, some in zip(now, lists, strict=True)]
         return [known, wrong, *told, *(show(found, who) for _, show in page.shown)]

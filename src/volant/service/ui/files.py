@@ -23,7 +23,8 @@ def place(name: str) -> Path:
 
 def sweep() -> None:
     """Delete files older than an hour, and what is left of aborted uploads at the top of the folder."""
-    home, now = Path(get_upload_folder()), time.time()
+    home = Path(get_upload_folder())
+    now = time.time()
     for path in [path for path in home.rglob("*") if path.is_file()]:
         with suppress(FileNotFoundError):  # deleted by another request in the meantime
             if now - path.stat().st_mtime > (DEAD if path.parent == home else HOUR):

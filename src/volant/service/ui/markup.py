@@ -51,7 +51,8 @@ def bars(scores: Mapping[str, float], labels: Sequence[str], chosen: Sequence[st
     order = {label: number for number, label in enumerate(labels)}
     lines = []
     for label, score in scores.items():
-        percent, colour = f"{100 * score:.1f}", f"c{order.get(label, 0) % 8}"
+        percent = f"{100 * score:.1f}"
+        colour = f"c{order.get(label, 0) % 8}"
         name = f"<strong>{_(label)}</strong>" if label in chosen else _(label)
         bar = f'<span class="bar" aria-hidden="true"><span class="{colour}" style="width:{percent}%"></span></span>'
         lines.append(f'<li><span class="name">{name}</span>{bar}<span class="percent">{percent} %</span></li>')

@@ -68,9 +68,11 @@ class Policy:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path, headers = scope["path"].removeprefix(PREFIX), Headers(scope=scope)
+        path = scope["path"].removeprefix(PREFIX)
+        headers = Headers(scope=scope)
         host = (headers.get(HEADER, "").split(" ")[1:2] or [""])[0]
-        passed, send = {**scope, "client": (host, 0)}, _secured(send)
+        passed = {**scope, "client": (host, 0)}
+        send = _secured(send)
         upload = None
         try:
             if not allowed(scope["method"], path):
@@ -90,7 +92,8 @@ class Policy:
 
     async def _checked(self, path: str, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """Return the request with its checked body, serialised again, so that no other parser reads it differently."""
-        headers, body = Headers(scope=scope), await _whole(receive)
+        headers = Headers(scope=scope)
+        body = await _whole(receive)
         found = forms.parse(body, headers.get("content-type", ""))
         forms.check(path, found, self.parts.servers, self.parts.functions)
         forms.check_files(found, Path(get_upload_folder()))

@@ -14,7 +14,8 @@ from typing import IO
 from volant.workspace.paths import SERVICE
 
 log = logging.getLogger("volant.service")
-SOCKET, LOCK = SERVICE / "ui.sock", SERVICE / "ui.lock"
+SOCKET = SERVICE / "ui.sock"
+LOCK = SERVICE / "ui.lock"
 KEPT = 60  # seconds for which the web UI keeps an idle connection
 LOOK = 0.5  # seconds between two checks of the process
 WHOLE = 30  # seconds after which a process counts as started
@@ -38,7 +39,8 @@ class Beside:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
-        self._begun, self._failures = 0.0, 0
+        self._begun = 0.0
+        self._failures = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="pages", daemon=True)
         self._command: list[str] = []

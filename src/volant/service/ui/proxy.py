@@ -55,7 +55,9 @@ class Proxy:
     """
 
     def __init__(self, root: Path, key: bytes, pages: process.Beside | None) -> None:
-        self._socket, self._key, self._pages = root / process.SOCKET, key, pages
+        self._socket = root / process.SOCKET
+        self._key = key
+        self._pages = pages
         self._made: httpx.AsyncClient | None = None
         self._ending: Ending | None = None
 
@@ -141,7 +143,8 @@ class Proxy:
 
 def _target(request: Request) -> bytes:
     """Return path and query as they were sent, without decoding."""
-    path, query = request.scope.get("raw_path") or quote(request.scope["path"]).encode(), request.scope["query_string"]
+    path = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
+    query = request.scope["query_string"]
     return path + (b"?" + query if query else b"")
 
 

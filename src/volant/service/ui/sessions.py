@@ -21,7 +21,8 @@ class Sessions:
     """
 
     def __init__(self, states: tuple[dict[str, Any], dict[str, Any]], messages: dict[str, Any]) -> None:
-        self._states, self._messages = states, messages
+        self._states = states
+        self._messages = messages
         self._known = OrderedDict[str, OrderedDict[str, None]]()
 
     def __iter__(self) -> Iterator[str]:

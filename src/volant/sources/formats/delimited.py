@@ -19,13 +19,16 @@ from volant.sources.formats.lines import Format, read_lines
 from volant.sources.formats.sniff import EXCEL, quoting
 
 MOST_COLUMNS = 10_000  # of a table; a row of so many is no header
-SHOWN, LONGEST = 50, 80  # names of columns in a message, and characters of each
+# names of columns in a message, and characters of each
+SHOWN = 50
+LONGEST = 80
 
 
 def read_csv(data: BinaryIO, name: str, form: Format) -> tuple[pa.Table, Sequence[int]]:
     """Read delimited rows, with the line where each begins; every cell stays text."""
     names, rows = named_rows(data, name, form)
-    batches, lines = [], array("q")
+    batches = []
+    lines = array("q")
     # Batches, because Python's strings take several times the memory of Arrow's.
     while numbered := list(islice(rows, 20000)):
         numbers, cells = zip(*numbered, strict=True)
@@ -64,7 +67,8 @@ def records(lines: Iterator[str], name: str, delimiter: str, form: Format) -> It
     csv.field_size_limit(max(csv.field_size_limit(), form.max_line))
     reader = csv.reader(measured(), delimiter=delimiter, strict=True, **quoting(form.quote, form.escape))
     while True:
-        start, size = reader.line_num + 1, 0
+        start = reader.line_num + 1
+        size = 0
         try:
             row = next(reader)
         except StopIteration:

@@ -52,7 +52,8 @@ class Detected:
             >>> Detected("csv", Format(delimiter=";", encoding="cp1252"), "as the flywheel's source").words
             "CSV, delimiter ';', encoding cp1252 (as the flywheel's source)"
         """
-        form, said = self.form, [WORDS[self.kind]]
+        form = self.form
+        said = [WORDS[self.kind]]
         if self.kind == "csv" and form.delimiter != ",":
             said.append(f"delimiter {SIGNS.get(form.delimiter or '', repr(form.delimiter))}")
         if self.kind == "lines" and form.header:

@@ -29,7 +29,8 @@ def read_json(data: BinaryIO, name: str, form: Format, kind: str = "jsonl") -> t
         numbers.append(number)
     for column in columns.values():
         column.extend([None] * (len(numbers) - len(column)))
-    arrays, mixed = {}, {}
+    arrays = {}
+    mixed = {}
     for key, values in columns.items():
         try:
             arrays[key] = _column(values, f"{name}, column '{key}'")

@@ -41,7 +41,8 @@ class Format:
 
 def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:
     """Lines with their ends, each held up to `max_line` characters; decoding errors name line and byte."""
-    encoding, max_line = form.encoding or "utf-8", form.max_line
+    encoding = form.encoding or "utf-8"
+    max_line = form.max_line
     text = io.TextIOWrapper(data, encoding=encoding, newline="")
     try:
         yield from _bounded(text, name, encoding, max_line)

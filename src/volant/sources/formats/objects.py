@@ -79,7 +79,8 @@ class Scanner:
     """
 
     def __init__(self, name: str, longest: int) -> None:
-        self._name, self._longest = name, longest
+        self._name = name
+        self._longest = longest
         self._line = self._start = 1
         self._depth = 0
         self._quoted = False
@@ -94,19 +95,22 @@ class Scanner:
         """
         begin = 0
         for found in SIGNS.finditer(block):
-            at, sign = found.start(), found[0]
+            at = found.start()
+            sign = found[0]
             if self._is_text(at, sign):
                 continue
             if sign in "[{":
                 self._depth += 1
                 if self._depth == 2:
                     self._between(block[begin:at])
-                    begin, self._start = at, self._line
+                    begin = at
+                    self._start = self._line
             elif sign in "]}":
                 self._depth -= 1
                 if self._depth == 1:
                     yield self._start, "".join([*self._parts, block[begin : at + 1]])
-                    self._parts, begin = [], at + 1
+                    self._parts = []
+                    begin = at + 1
         self._keep(block[begin:])
         self._skip = self._skip - len(block) if self._skip >= len(block) else -1
 

@@ -19,7 +19,9 @@ def western(texts: Iterable[str]) -> str | None:
         >>> western(["no", "the café"]), western(["Привет, мир".encode("cp1251").decode("cp1252")])
         ('café', None)
     """
-    example, foreign, total = "", 0, 0
+    example = ""
+    foreign = 0
+    total = 0
     for text in texts:
         if text.isascii():
             continue
@@ -27,7 +29,8 @@ def western(texts: Iterable[str]) -> str | None:
         if _was_utf8(text) or not all(c.isalpha() or c in PUNCTUATION for c in found):
             return None
         example = example or _word(text)
-        foreign, total = foreign + len(found), total + len(text)
+        foreign = foreign + len(found)
+        total = total + len(text)
     return example if foreign <= 0.15 * total else None
 
 

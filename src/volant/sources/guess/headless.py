@@ -23,9 +23,11 @@ def check_names(table: pa.Table, guess: Guess, named: set[str], where: str) -> N
     if names == [str(i) for i in range(len(names))]:  # pandas numbers columns that have no name
         return
     if not guess.label_columns and guess.label not in named and _is_label(table, guess, where):
-        told, option = f"column name '{guess.label}' equals a label value", f"--label '{guess.label}'"
+        told = f"column name '{guess.label}' equals a label value"
+        option = f"--label '{guess.label}'"
     elif guess.text not in named and len(guess.text.split()) > 5 and not guess.text.endswith("?"):
-        told, option = f"column name '{guess.text}' looks like a text", f"--text '{guess.text}'"
+        told = f"column name '{guess.text}' looks like a text"
+        option = f"--text '{guess.text}'"
     else:
         return
     ours = {guess.text: "text", guess.label: "label"}

@@ -19,7 +19,8 @@ from volant.sources.states import states
 
 SAMPLE = 20000
 SEPARATORS = SIGNS  # doccano writes #
-TEXT, LABEL = TEXT_NAMES, LABEL_NAMES
+TEXT = TEXT_NAMES
+LABEL = LABEL_NAMES
 GROUP = {"group", "user", "author", "customer", "movie", "film", "product", "document", "session", "speaker"}
 
 

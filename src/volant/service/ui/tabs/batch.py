@@ -26,7 +26,8 @@ def add(page: Page, tab: gr.Tab) -> None:
             start = gr.Button("Start", variant="primary")
         with gr.Column():
             jobs = Jobs(page)
-    place, token = jobs.said, page.token
+    place = jobs.said
+    token = page.token
     start.click(explained(jobs.submit, place), [model, file, column, token], [*jobs.seen, file], **PRIVATE).success(
         lambda: None, None, file, **PRIVATE
     )
@@ -45,10 +46,12 @@ class Jobs:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self.said, self.listed = gr.HTML("", elem_id="batch-said"), gr.HTML("", elem_id="jobs")
+        self.said = gr.HTML("", elem_id="batch-said")
+        self.listed = gr.HTML("", elem_id="jobs")
         self.one = gr.Dropdown([], label="Job", interactive=True)
         with gr.Row():
-            self.cancel, self.fetch = gr.Button("Cancel", min_width=80), gr.Button("Get the result", min_width=80)
+            self.cancel = gr.Button("Cancel", min_width=80)
+            self.fetch = gr.Button("Get the result", min_width=80)
             self.refresh = gr.Button("Refresh", min_width=80)
         self.result = gr.File(label="Result", visible=False, interactive=False, elem_id="result")
         self.timer = gr.Timer(POLL, active=False)
@@ -73,7 +76,8 @@ class Jobs:
         """
         if not path or not name:
             raise VolantError("Choose a file." if name else "Choose a model.")
-        who, given = self._page.who(token, request), Path(path)
+        who = self._page.who(token, request)
+        given = Path(path)
         with given.open("rb") as stream:
             fields = {"model": name, "column": by or "text"}
             job = self._page.api.ask(who, "POST", "/jobs", data=fields, files={"file": (given.name, stream)})

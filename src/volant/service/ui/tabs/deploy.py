@@ -20,7 +20,8 @@ def add(page: Page, tab: gr.Tab) -> None:
     """Add the tab's components and their handlers."""
     gr.HTML("<p>What changes the service needs the admin token, in the field at the top.</p>")
     who = gr.Textbox(label="Your name", info="Kept with what you decide here.", max_lines=1)
-    opened, refresh = gr.State(False), gr.Button("Refresh", size="sm")
+    opened = gr.State(False)
+    refresh = gr.Button("Refresh", size="sm")
     desk = Desk(page, Actions(flywheels.ROOT), who, opened, [opened.change, refresh.click, page.token.submit])
     tab.select(lambda: True, None, opened, **PRIVATE)
     Best(desk)
@@ -38,17 +39,20 @@ class Best:
     """
 
     def __init__(self, desk: Desk) -> None:
-        self._desk, self._page = desk, desk.page
+        self._desk = desk
+        self._page = desk.page
         gr.HTML("<h2>Deploy the best version</h2>")
         with gr.Row():
             flywheel = self._page.flywheel()
             self._metric = gr.Dropdown([], label="Metric", interactive=True, allow_custom_value=True)
-        self._found, self._best = gr.State(None), gr.HTML("", elem_id="best")
+        self._found = gr.State(None)
+        self._best = gr.HTML("", elem_id="best")
         name = gr.Textbox(label="Deploy as", info="The name that clients ask for.", max_lines=1)
         button = gr.Button("Deploy", variant="primary")
         self._said = gr.HTML("", elem_id="deploy-said")
         inputs: Any = [desk.opened, flywheel, self._metric, self._page.token]
-        look, choose = explained(self.look, self._said), explained(self.choose, self._best)
+        look = explained(self.look, self._said)
+        choose = explained(self.choose, self._best)
         looked = gr.on([*desk.looking, flywheel.change], look, inputs, [self._metric, self._said], **PRIVATE)
         looked.then(choose, inputs, [self._best, self._found], **PRIVATE)
         self._metric.input(choose, inputs, [self._best, self._found], **PRIVATE)
@@ -103,7 +107,8 @@ class Best:
         Raises:
             VolantError: If no version is found or no name is entered, or the service refuses.
         """
-        asked, to = self._page.admin(token, request), name.strip()
+        asked = self._page.admin(token, request)
+        to = name.strip()
         if it is None or not to:
             raise VolantError("Choose a flywheel and a metric." if it is None else "Fill in 'Deploy as'.")
         (flywheel, version), api = it, self._page.api

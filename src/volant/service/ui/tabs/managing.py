@@ -44,11 +44,13 @@ class Managing:
     """
 
     def __init__(self, desk: "Desk") -> None:
-        self._desk, self._page = desk, desk.page
+        self._desk = desk
+        self._page = desk.page
         gr.HTML("<h2>Deployed</h2>")
         self._page.shown.append((gr.HTML("", elem_id="deployed"), lambda found, _: _table(found)))
         with gr.Row():
-            one, new = gr.Dropdown([], label="Deployment", interactive=True), gr.Textbox(label="New name", max_lines=1)
+            one = gr.Dropdown([], label="Deployment", interactive=True)
+            new = gr.Textbox(label="New name", max_lines=1)
         self._page.models.append(one)
         with gr.Row():
             buttons = {name: gr.Button(name, min_width=120) for name in list(CHANGES)[:3]}
@@ -56,7 +58,8 @@ class Managing:
         with gr.Row(visible=False) as self._sure:
             buttons["Yes, remove it"], keep = gr.Button("Yes, remove it", variant="stop"), gr.Button("Keep it")
         self._said = gr.HTML("", elem_id="manage-said")
-        given, told = [desk.who, one, new, self._page.token], [self._said, self._sure]
+        given = [desk.who, one, new, self._page.token]
+        told = [self._said, self._sure]
         for name, button in buttons.items():
             handler = explained(self._changing(CHANGES[name]), self._said)
             self._page.changes.append(button.click(handler, given, told, **PRIVATE))

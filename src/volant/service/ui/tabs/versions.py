@@ -27,8 +27,10 @@ def add(page: Page, tab: gr.Tab) -> None:
     with gr.Row():
         first = gr.Dropdown([], label="First version", interactive=True)
         second = gr.Dropdown([], label="Second version", interactive=True)
-    button, compared = gr.Button("Compare"), gr.HTML("", elem_id="compared")
-    token, everything = page.token, [*tabled.parts, first, second, compared]
+    button = gr.Button("Compare")
+    compared = gr.HTML("", elem_id="compared")
+    token = page.token
+    everything = [*tabled.parts, first, second, compared]
 
     def look(was: bool, wheel: str | None, token: str, request: gr.Request) -> Any:
         if not was:
@@ -79,7 +81,8 @@ class Versions:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self.said, self._every = gr.HTML("", elem_id="versions-said"), gr.HTML("", elem_id="versions")
+        self.said = gr.HTML("", elem_id="versions-said")
+        self._every = gr.HTML("", elem_id="versions")
         self.metrics = gr.Dropdown([], label="Metrics of the chart", multiselect=True, interactive=True)
         axes: Any = {"x": "version", "y": "value", "x_title": "Version", "y_title": "Value"}
         self.chart = gr.LinePlot(**axes, color="metric", tooltip="all", visible=False, elem_id="chart")

@@ -21,7 +21,8 @@ class Waiting:
     """
 
     def __init__(self, desk: "Desk") -> None:
-        self._desk, self._page = desk, desk.page
+        self._desk = desk
+        self._page = desk.page
         gr.HTML("<h2>Waiting for approval</h2>")
         self._one = gr.Dropdown([], label="Waiting version", interactive=True)
         self._report = gr.HTML("", elem_id="gate")
@@ -30,13 +31,15 @@ class Waiting:
         with gr.Row():
             buttons = {True: gr.Button("Approve"), False: gr.Button("Reject")}
         self._said = gr.HTML("", elem_id="approve-said")
-        token, look = self._page.token, explained(self.look, self._said)
+        token = self._page.token
+        look = explained(self.look, self._said)
         inputs: Any = [desk.opened, self._one, self._page.known, token]
         gr.on(desk.looking, look, inputs, [self._one, self._said], **PRIVATE)
         self._one.change(explained(self.show, self._report), [self._one, token], self._report, **PRIVATE)
         for approve, button in buttons.items():
             decide = self.approve if approve else self.reject
-            given, told = [desk.who, self._one, self._note, active, token], [self._said, self._note]
+            given = [desk.who, self._one, self._note, active, token]
+            told = [self._said, self._note]
             done = button.click(explained(decide, self._said), given, told, **PRIVATE)
             self._page.changes.append(done)
             done.then(look, inputs, [self._one, self._said], **PRIVATE)
@@ -133,7 +136,8 @@ def _parsed(it: str) -> tuple[str, int]:
 
 def _report(flywheel: str, counted: int) -> str:
     with registry.opened() as found:
-        version, gate = found.get(flywheel, counted), found.record(flywheel, counted).gate
+        version = found.get(flywheel, counted)
+        gate = found.record(flywheel, counted).gate
     figures = ", ".join(f"{name} {number(value)}" for name, value in version.metrics.items())
     about = note(f"{flywheel} version {counted}, registered by {version.by}: {figures}.")
     if gate is None:

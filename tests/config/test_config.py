@@ -98,7 +98,7 @@ def test_that_params_are_fresh_is_known_without_loading_what_they_name() -> None
         (
             "kind: classify",
             "kind: clasify",
-            ["flywheels.reviews.kind", "'clasify'", "'classify' or 'multilabel'"],
+            ["flywheels.reviews.kind", "'clasify'", "one of classify, multilabel", "Did you mean 'classify'?"],
         ),
         ("slices: [movie_name]", "slices: [movie]", ["reviews.evaluation.slices", "Did you mean 'movie_name'?"]),
         ("labels: [fresh, rotten]\n", "", ["flywheels.reviews.labels", "the key is missing", "null"]),

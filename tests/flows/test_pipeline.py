@@ -174,10 +174,15 @@ def test_the_code_that_a_stage_imports_is_listed(stage: str) -> None:
 
 def test_another_kind_runs_nothing_again(project: Path) -> None:
     """A kind is its own file and a line of the registry."""
+    run(project, "dvc", "repro", "evaluate@mine")
     kinds = project / "src/volant/kinds"
     registry = (kinds / "__init__.py").read_text()
     (kinds / "other.py").write_text((kinds / "classify.py").read_text().replace('"classify"', '"other"'))
     line = '"classify": "volant.kinds.classify"'
     assert line in registry
     (kinds / "__init__.py").write_text(registry.replace(line, f'"other": "volant.kinds.other", {line}'))
-    assert json.loads(run(project, "dvc", "status", "--json")) == {}
+    assert stages(run(project, "dvc", "repro", "evaluate@mine")) == []
+    assert "up to date" in run(project, "dvc", "status", "evaluate@mine")
+    own = kinds / "classify.py"
+    own.write_text(f"{own.read_text()}\n# a change\n")
+    assert "src/volant/kinds/classify.py" in run(project, "dvc", "status", "train@mine")

@@ -6,9 +6,9 @@ PYTHON ?= python3
 HOST = 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
-# uv installs in a part of the time, where it is there; pip does the same
+# uv installs in a part of the time, where it is there; like pip, it then compiles, or each first import would
 UV := $(shell command -v uv 2>/dev/null)
-INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/pip install --disable-pip-version-check)
+INSTALL = $(if $(UV),$(UV) pip install --compile-bytecode --python $(BIN)/python,$(BIN)/pip install --disable-pip-version-check)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 

@@ -18,7 +18,7 @@ export DVC_NO_ANALYTICS := 1
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-run: $(VENV)/.train  ## set up, then iterate FLYWHEEL (reviews): linear first, then its own model; MODEL=linear|recurrent|transformer: that alone
+run: $(VENV)/.train  ## set up, then iterate FLYWHEEL (reviews): a linear version first; MODEL=linear|recurrent|transformer: that alone
 	@volant iterate $(FLYWHEEL) $(if $(MODEL),"model@flywheels.$(FLYWHEEL).model=$(MODEL)",--first linear)
 
 params: $(VENV)/.train  ## compose conf/ into params.yaml

@@ -10,7 +10,7 @@ Four models are fitted on the same rows, in turn, several times; medians are rep
 - `words`: Volant reading as little.
 
 Validation rows fit the temperature; test rows judge and choose nothing. Exits with 1 where `same` is not three times as
-slow, or has a higher macro-F1 by more than half a point. `reviews` are those that `make run` leaves in data/reviews.
+slow, or has a higher macro-F1. `reviews` are those that `make run` leaves in data/reviews.
 """
 
 import argparse
@@ -42,7 +42,6 @@ from volant.models.folds import pick
 from volant.models.linear import TOKEN, Linear
 
 TARGET = 3
-SLACK = 0.005  # of macro-F1
 SPLITS = ("train", "validation", "test")
 SETS = ("snips", "emotions", "imdb", "goemotions", "reviews")
 TINY = 1e-12
@@ -203,7 +202,7 @@ def main() -> None:
         else:
             show(line)
         ours, theirs = line["models"]["volant"], line["models"]["same"]
-        missed |= line["ratios"]["same / volant"] < TARGET or ours["macro_f1"] < theirs["macro_f1"] - SLACK
+        missed |= line["ratios"]["same / volant"] < TARGET or ours["macro_f1"] < theirs["macro_f1"]
     sys.exit(missed)
 
 

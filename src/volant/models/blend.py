@@ -35,7 +35,7 @@ def beside(
         return fitted
     second = dict(other.candidates[0])
     if weights is None:
-        parts = [load(folder, part).logits(validation.texts) for part in (fitted.candidates[0], second)]
+        parts: Any = [load(folder, part).logits(validation.texts) for part in (fitted.candidates[0], second)]
         weights = weigh(parts, validation.targets, task)
     candidates = (
         {

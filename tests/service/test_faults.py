@@ -20,7 +20,7 @@ from volant.cli import client
 from volant.errors import VolantError
 from volant.service import settings
 from volant.service.capture.recent import FILE as RECENT
-from volant.service.feedback.book import HOME as FEEDBACK
+from volant.service.feedback.log import HOME as FEEDBACK
 
 MARKER = "zanzibarmarker"
 LONG = "superb " * 2800  # some milliseconds of work

@@ -18,14 +18,14 @@ from support.collecting import ADMIN, app
 from support.texts import reviews
 from volant.monitor.captures import read
 from volant.service.deployments.loaded import Target
-from volant.service.parts import Collecting
+from volant.service.parts import ServiceParts
 from volant.service.state import State
 from volant.workspace.files import write_table
 
 
 @pytest.fixture
 def service(state: State) -> Iterator[FastAPI]:
-    collecting, made = Collecting(state), app()
+    collecting, made = ServiceParts(state), app()
     for router in collecting.routers():
         made.include_router(router)
     collecting.start()
@@ -71,7 +71,7 @@ def test_the_flywheel_is_remembered_and_what_is_forgotten_is_told_to_prometheus(
 def test_texts_are_read_before_anybody_gives_feedback(state: State) -> None:
     path = state.root / "data/mine/prepared/test.parquet"
     write_table(reviews(20), path)
-    collecting = Collecting(state)
+    collecting = ServiceParts(state)
     collecting.start()
     deadline = time.monotonic() + 20
     while path not in collecting.feedback.known._read:

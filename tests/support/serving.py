@@ -24,7 +24,7 @@ from volant import config
 from volant.bundle import bundle
 from volant.bundle.bundle import GOLDEN
 from volant.config import Flywheel
-from volant.service.deployments.watching import Watcher
+from volant.service.deployments.watcher import Watcher
 from volant.stages.train import train
 from volant.tracking.registry import registry
 from volant.workspace.files import write_table

@@ -16,7 +16,7 @@ WORKERS = "VOLANT_WORKERS"  # as in `settings`, whose import would be slow here
 ROOT = ("params.yaml", "conf", "service.yaml", "mlflow.db", "models")  # every project that serves has one of them
 
 
-class Late:
+class LazyApp:
     """BentoML's ASGI app until the worker has made the service, and the service's own app afterwards."""
 
     service: Any
@@ -35,10 +35,10 @@ class Late:
         await answers(scope, receive, send)
 
 
-late = Late()
+lazy_app = LazyApp()
 
 
-class Fronted(bentoml.Service[Any]):
+class AppService(bentoml.Service[Any]):
     """A BentoML service whose requests go through the service's own app first."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
@@ -49,9 +49,9 @@ class Fronted(bentoml.Service[Any]):
 
         settle()  # before BentoML makes its own counters
         connections.use(settings.load().limits)
-        late.service = self
-        late.others = super().to_asgi(is_main)
-        return late
+        lazy_app.service = self
+        lazy_app.others = super().to_asgi(is_main)
+        return lazy_app
 
 
 @bentoml.service(
@@ -59,7 +59,7 @@ class Fronted(bentoml.Service[Any]):
     workers=int(os.environ.get(WORKERS, "1")),
     traffic={"timeout": 600},
     logging={"access": {"enabled": False}},
-    service_class=Fronted,
+    service_class=AppService,
 )
 class Volant:
     """A service that predicts texts with the champion of every deployed flywheel."""
@@ -96,15 +96,15 @@ class Volant:
         # the workers share the cores; else each would start one thread per core
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // int(os.environ.get(WORKERS, "1")))))
         self._state = State()
-        bundles = packaged(late.service)
+        bundles = packaged(lazy_app.service)
         with ThreadPoolExecutor(1) as beside:  # loads models while the rest is imported
             loaded = beside.submit(self._state.load, bundles) if bundles else beside.submit(self._state.follow)
             from volant.service.api import docs
-            from volant.service.front import Front
+            from volant.service.asgi import AsgiApp
 
-            front = Front(self._state, late.others)
+            front = AsgiApp(self._state, lazy_app.others)
             loaded.result()
-        late.front = front
+        lazy_app.front = front
         front.collecting.start()
         self._collecting = front.collecting
         self._tracing = front.tracing

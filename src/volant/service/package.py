@@ -34,7 +34,7 @@ TRAINING = ("torch", "mlflow", "dvc", "transformers", "hydra", "optuna", "datase
 
 
 @dataclass(frozen=True)
-class Packed:
+class Package:
     """A bento that was built.
 
     Attributes:
@@ -52,7 +52,7 @@ class Packed:
     packages: list[str]
 
 
-def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Packed:
+def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Package:
     """Add bundles to BentoML's model store and build a bento that serves them.
 
     Args:
@@ -80,7 +80,7 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: S
     found = re.search(r"__tag__:(\S+)", done.stdout)
     if done.returncode or not found:
         raise VolantError(f"BentoML could not build:\n{done.stderr.strip()[-2000:]}")
-    return _packed(found[1], models, bentofile["python"]["packages"])
+    return _package(found[1], models, bentofile["python"]["packages"])
 
 
 def check(folder: Path) -> list[str]:
@@ -145,10 +145,10 @@ def _name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~;@ \[]", requirement.strip(), maxsplit=1)[0].lower())
 
 
-def _packed(tag: str, models: list[str], packages: list[str]) -> Packed:
+def _package(tag: str, models: list[str], packages: list[str]) -> Package:
     import bentoml
 
     folder = Path(bentoml.get(tag).path)
     if wrong := check(folder):
         raise VolantError(f"The container file of {tag} would not work: {'; '.join(wrong)}.")
-    return Packed(tag, folder, models, folder / "env/docker/Dockerfile", packages)
+    return Package(tag, folder, models, folder / "env/docker/Dockerfile", packages)

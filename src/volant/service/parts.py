@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("volant.service")
 
 
-class Collecting:
+class ServiceParts:
     """Capture, feedback and jobs of one process. Capture becomes a sink of the service, which closes it.
 
     Args:
@@ -29,7 +29,7 @@ class Collecting:
         jobs: Batch jobs, which run between `start` and `close`.
 
     Example:
-        collecting = Collecting(state)
+        collecting = ServiceParts(state)
         for router in collecting.routers():
             app.include_router(router)
         collecting.start()

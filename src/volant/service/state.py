@@ -18,11 +18,11 @@ from volant.service.access.guard import check_texts
 from volant.service.access.tokens import Tokens, token
 from volant.service.capture.event_ids import EventIds
 from volant.service.deployments.deployments import Deployments
-from volant.service.deployments.following import Following
+from volant.service.deployments.follower import Follower
 from volant.service.deployments.loaded import Models, Target
 from volant.service.errors import RefusedError
 from volant.service.telemetry.metrics import Metrics
-from volant.service.telemetry.sinks import Reply, Teller
+from volant.service.telemetry.sinks import Publisher, Reply
 
 
 class State:
@@ -50,14 +50,14 @@ class State:
         self.metrics = metrics or Metrics()
         self.deployments = Deployments(root)
         self.models = Models(self.settings, self.metrics)
-        self.following: Following | None = None
+        self.following: Follower | None = None
         self._ids = EventIds(client_key(root))
-        self.teller = Teller([self.metrics, *sinks], self.metrics)
+        self.teller = Publisher([self.metrics, *sinks], self.metrics)
 
     def follow(self) -> None:
         """Load the deployed models, and keep them in line with the deployments."""
         self.models.deployed = self.deployments.has
-        self.following = Following(self.root, self.deployments, self.models)
+        self.following = Follower(self.root, self.deployments, self.models)
         self.following.start()
 
     def load(self, bundles: Mapping[str, tuple[Path, str]]) -> None:

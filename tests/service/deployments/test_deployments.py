@@ -18,8 +18,8 @@ from prometheus_client import CollectorRegistry
 
 from support.serving import FILM, Server, kill, serving, workers
 from volant.kinds.record import Annotation
-from volant.service.api.deployments import Deploying
-from volant.service.deployments import watching
+from volant.service.api.deployments import DeploymentAdmin
+from volant.service.deployments import watcher
 from volant.service.deployments.deployments import Deployment
 from volant.service.deployments.loaded import Models, Target
 from volant.service.errors import RefusedError
@@ -105,7 +105,7 @@ def test_deploy_and_remove_come_back_to_as_many_threads(made: Path, tmp_path: Pa
         assert opened.fetch("reviews", 2).parent == opened.fetch("reviews", 3).parent
     (root / "mlflow.db").unlink()  # what was fetched needs no registry
     with state(root) as service:
-        admin, before = Deploying(service), answering()
+        admin, before = DeploymentAdmin(service), answering()
         for number in (2, 3):
             assert admin.deploy("en", "reviews", number)["version"] == str(number)
             assert answering() == before + 1
@@ -148,7 +148,7 @@ def test_the_registry_has_the_last_word_on_what_was_pinned_without_it(made: Path
     shutil.copytree(made, root := tmp_path / "p")
     (root / "mlflow.db").rename(root / "away.db")
     with state(root) as service:
-        admin = Deploying(service)
+        admin = DeploymentAdmin(service)
         assert admin.deploy("en", "reviews", 1)["version"] == "1"  # in memory, as `reviews`
         with pytest.raises(RefusedError, match="no registry here"):
             admin.deploy("other", "reviews", 9)
@@ -162,7 +162,7 @@ def test_the_registry_has_the_last_word_on_what_was_pinned_without_it(made: Path
 def test_a_packaged_service_writes_nothing_before_it_refuses(made: Path, tmp_path: Path) -> None:
     with state(tmp_path, follow=False) as service:
         service.load({"reviews": (made / FETCHED / "reviews/1", "1")})
-        admin = Deploying(service)
+        admin = DeploymentAdmin(service)
         service.deployments.add(Deployment("left", "reviews"))  # by another service, in this folder
         before = service.deployments.path.read_bytes()
         for ask in (
@@ -187,7 +187,7 @@ def test_ready_is_whoever_has_nothing_to_wait_for(made: Path, tables: Path, tmp_
         until(lambda: "no champion" in (service.models.slots["reviews"].error or ""))
         assert service.ready()
     shutil.copytree(made, root := tmp_path / "p")
-    (root / watching.FILE).unlink()  # nothing was found yet
+    (root / watcher.FILE).unlink()  # nothing was found yet
     with registry(root) as opened:
         opened.promote("reviews", 4)  # it is broken
     with state(root) as service:

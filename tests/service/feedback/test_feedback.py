@@ -20,18 +20,18 @@ from volant.service import settings
 from volant.service.access.rate import FILE, TABLE, Rate
 from volant.service.capture.capture import Capture
 from volant.service.errors import RefusedError
-from volant.service.feedback.book import HOME, Book
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
 from volant.service.feedback.items import Item
+from volant.service.feedback.log import HOME, FeedbackLog
 from volant.service.feedback.review import accept, reject
-from volant.service.feedback.screening import Known
+from volant.service.feedback.screening import DatasetTexts
 from volant.service.feedback.truth import publish
 from volant.workspace.files import write_table
 from volant.workspace.journal import Journal
 from volant.workspace.sqlite import opened
 
-MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
-TOPICS = Deployed("topics", "topics", "multilabel", ("cast", "film", "plot"))
+MODEL = ModelInfo("films", "mine", "classify", ("fresh", "rotten"))
+TOPICS = ModelInfo("topics", "topics", "multilabel", ("cast", "film", "plot"))
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def feedback(tmp_path: Path) -> Feedback:
 
 
 def say(feedback: Feedback, client: str, text: str = "a film", label: str = "fresh", **more: Any) -> Item:
-    return feedback.add(Said(client, text=text, labels=(label,), **more), MODEL)
+    return feedback.add(Submission(client, text=text, labels=(label,), **more), MODEL)
 
 
 def test_kept_in_the_ground_truth_layout(feedback: Feedback, tmp_path: Path) -> None:
     item = feedback.add(
-        Said("c1", "e7", correct=False, labels=("rotten",), comment="by ann@example.com"), MODEL, answered("e7")
+        Submission("c1", "e7", correct=False, labels=("rotten",), comment="by ann@example.com"), MODEL, answered("e7")
     )
     assert (item.status, item.version, item.predicted, item.labels) == ("quarantined", "3", ("fresh",), ("rotten",))
     [line] = (tmp_path / HOME / "mine.jsonl").read_text().splitlines()
@@ -57,8 +57,8 @@ def test_kept_in_the_ground_truth_layout(feedback: Feedback, tmp_path: Path) -> 
 
 
 def test_thumbs(feedback: Feedback) -> None:
-    up = feedback.add(Said("c1", "e1", correct=True), MODEL, answered("e1"))
-    down = feedback.add(Said("c2", "e1", correct=False), MODEL, answered("e1"))
+    up = feedback.add(Submission("c1", "e1", correct=True), MODEL, answered("e1"))
+    down = feedback.add(Submission("c2", "e1", correct=False), MODEL, answered("e1"))
     assert (up.labels, down.labels) == (("fresh",), None)
     with pytest.raises(RefusedError, match=r"Name the right label with --label"):
         accept(feedback.book, "mine", [down.id], "ann")
@@ -68,15 +68,15 @@ def test_thumbs(feedback: Feedback) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (Said("c"), "Say"),
-        (Said("c", text="a film"), '"correct": true or false'),
-        (Said("c", text="a film", correct=True), 'name the right "label"'),
-        (Said("c", text="a film", labels=("frehs",)), "Did you mean 'fresh'"),
-        (Said("c", text="a film", labels=("fresh", "rotten")), "one label; 2 were given"),
-        (Said("c", labels=("fresh",)), '{"id": …} of a prediction'),
+        (Submission("c"), "Say"),
+        (Submission("c", text="a film"), '"correct": true or false'),
+        (Submission("c", text="a film", correct=True), 'name the right "label"'),
+        (Submission("c", text="a film", labels=("frehs",)), "Did you mean 'fresh'"),
+        (Submission("c", text="a film", labels=("fresh", "rotten")), "one label; 2 were given"),
+        (Submission("c", labels=("fresh",)), '{"id": …} of a prediction'),
     ],
 )
-def test_what_makes_no_sense_is_refused(feedback: Feedback, said: Said, why: str) -> None:
+def test_what_makes_no_sense_is_refused(feedback: Feedback, said: Submission, why: str) -> None:
     with pytest.raises(RefusedError, match=why.replace("{", r"\{")) as refused:
         feedback.add(said, MODEL)
     assert refused.value.status == 422
@@ -86,7 +86,7 @@ def test_what_makes_no_sense_is_refused(feedback: Feedback, said: Said, why: str
 def test_thumb_and_label_must_agree(feedback: Feedback) -> None:
     for correct, label in ((True, "rotten"), (False, "fresh")):
         with pytest.raises(RefusedError, match="Say one of the two"):
-            feedback.add(Said("c", "e1", correct=correct, labels=(label,)), MODEL, answered("e1"))
+            feedback.add(Submission("c", "e1", correct=correct, labels=(label,)), MODEL, answered("e1"))
 
 
 def test_a_quorum_of_different_clients_accepts(feedback: Feedback) -> None:
@@ -114,7 +114,7 @@ def test_conflicts_wait_for_a_person(feedback: Feedback, tmp_path: Path) -> None
     item = [say(feedback, client, first["text"], other) for client in "abc"][-1]
     assert item.status == "quarantined"
     assert item.reasons == (f"conflict: in train this text is {first['label']}",)
-    down = feedback.add(Said("x", "e1", correct=False), MODEL, answered("e1", "another film"))
+    down = feedback.add(Submission("x", "e1", correct=False), MODEL, answered("e1", "another film"))
     item = [say(feedback, client, "another film") for client in "abc"][-1]
     assert (item.status, item.reasons) == ("quarantined", (f"conflict: {down.id} says that this is wrong",))
 
@@ -156,14 +156,14 @@ def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
     feedback: Feedback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_table(reviews(20), tmp_path / "data/mine/prepared/test.parquet")
-    began, go, read = threading.Event(), threading.Event(), Known._index
+    began, go, read = threading.Event(), threading.Event(), DatasetTexts._index
 
-    def slowly(known: Known, path: Path) -> Any:
+    def slowly(known: DatasetTexts, path: Path) -> Any:
         began.set()
         assert go.wait(30)
         return read(known, path)
 
-    monkeypatch.setattr(Known, "_index", slowly)
+    monkeypatch.setattr(DatasetTexts, "_index", slowly)
     first = threading.Thread(target=say, args=(feedback, "c1"))
     first.start()
     assert began.wait(30)
@@ -190,8 +190,8 @@ def test_contradictions_are_not_accepted(feedback: Feedback) -> None:
 
 
 def test_multilabel(feedback: Feedback) -> None:
-    item = feedback.add(Said("c", text="plot and cast", labels=("plot", "cast")), TOPICS)
-    nothing = feedback.add(Said("c", text="n1 n2", labels=()), TOPICS)
+    item = feedback.add(Submission("c", text="plot and cast", labels=("plot", "cast")), TOPICS)
+    nothing = feedback.add(Submission("c", text="n1 n2", labels=()), TOPICS)
     assert (item.labels, nothing.labels) == (("cast", "plot"), ())
     assert item.ground_truth["groundTruthData"]["data"] == "cast,plot"
 
@@ -200,8 +200,8 @@ def test_text_of_an_old_answer_is_found_among_the_captures(feedback: Feedback, t
     capture = Capture(root=tmp_path)
     capture.put([answered("e1", "by ann@example.com", model="films")])
     capture.close()
-    item = feedback.add(Said("c", "e1", labels=("rotten",)), MODEL)
-    lost = feedback.add(Said("c", "e2", labels=("rotten",)), MODEL)
+    item = feedback.add(Submission("c", "e1", labels=("rotten",)), MODEL)
+    lost = feedback.add(Submission("c", "e2", labels=("rotten",)), MODEL)
     assert item.text is None
     [done] = accept(feedback.book, "mine", [item.id], "ann")
     assert (done.text, done.predicted, done.status) == ("by [email]", ("fresh",), "accepted")
@@ -210,7 +210,7 @@ def test_text_of_an_old_answer_is_found_among_the_captures(feedback: Feedback, t
 
 
 def test_accepted_ones_are_published_once(feedback: Feedback, tmp_path: Path) -> None:
-    item = feedback.add(Said("c", "e1", correct=True), MODEL, answered("e1", model="films"))
+    item = feedback.add(Submission("c", "e1", correct=True), MODEL, answered("e1", model="films"))
     assert publish(feedback.book, "mine") == 0
     accept(feedback.book, "mine", [item.id], "ann")
     assert (publish(feedback.book, "mine"), publish(feedback.book, "mine")) == (1, 0)
@@ -226,7 +226,7 @@ def published(root: Path) -> list[str]:
 
 def given(feedback: Feedback, number: int) -> Item:
     """Accepted feedback on an answer."""
-    said = Said("c", f"e{number}", correct=True)
+    said = Submission("c", f"e{number}", correct=True)
     item = feedback.add(said, MODEL, answered(f"e{number}", f"film {number}", model="films"))
     return accept(feedback.book, "mine", [item.id], "ann")[0]
 
@@ -235,20 +235,20 @@ def test_who_is_killed_before_it_is_written_down_publishes_nothing_twice(
     feedback: Feedback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given(feedback, 1)
-    mark = Book.mark
+    mark = FeedbackLog.mark
 
-    def killed(book: Book, flywheel: str, changes: dict[str, Any]) -> None:
+    def killed(book: FeedbackLog, flywheel: str, changes: dict[str, Any]) -> None:
         if any("published" in change for change in changes.values()):
             raise KeyboardInterrupt
         mark(book, flywheel, changes)
 
-    monkeypatch.setattr(Book, "mark", killed)
+    monkeypatch.setattr(FeedbackLog, "mark", killed)
     with pytest.raises(KeyboardInterrupt):
         publish(feedback.book, "mine")
     monkeypatch.undo()
     assert published(tmp_path) == ["e1"]
     given(feedback, 2)  # what is new meanwhile doesn't change where the first belongs
-    assert publish(Book(tmp_path), "mine") == 2
+    assert publish(FeedbackLog(tmp_path), "mine") == 2
     assert published(tmp_path) == ["e1", "e2"]
 
 
@@ -258,7 +258,7 @@ def test_many_who_publish_at_once_publish_nothing_twice(feedback: Feedback, tmp_
 
     def work() -> None:
         start.wait()
-        publish(Book(tmp_path), "mine")
+        publish(FeedbackLog(tmp_path), "mine")
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -317,7 +317,7 @@ def test_rate_lets_feedback_through_where_it_cannot_count(tmp_path: Path) -> Non
 
 
 def test_processes_see_what_others_wrote(feedback: Feedback, tmp_path: Path) -> None:
-    other = Book(tmp_path)
+    other = FeedbackLog(tmp_path)
     item = say(feedback, "c1")
     assert [one.id for one in other.items("mine")] == [item.id]
     reject(other, "mine", [item.id], "ann")
@@ -334,18 +334,18 @@ def test_many_threads_lose_nothing(feedback: Feedback, tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(Book(tmp_path).items("mine")) == 160
+    assert len(FeedbackLog(tmp_path).items("mine")) == 160
 
 
 KILLED = """
 import sys
 from pathlib import Path
 from volant.service import settings
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import ModelInfo, Feedback, Submission
 feedback = Feedback(settings.Feedback(), root=Path(sys.argv[1]))
-model = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+model = ModelInfo("films", "mine", "classify", ("fresh", "rotten"))
 for number in range(100_000):
-    print(feedback.add(Said("c", text=f"text {number}", labels=("fresh",)), model).id, flush=True)
+    print(feedback.add(Submission("c", text=f"text {number}", labels=("fresh",)), model).id, flush=True)
 """
 
 
@@ -359,9 +359,9 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / HOME / "mine.jsonl"
     with path.open("ab") as file:  # and what a kill in the middle of a line leaves
         file.write(b'{"feedback": {"id": "half')
-    kept = Book(tmp_path)
+    kept = FeedbackLog(tmp_path)
     assert {item.id for item in kept.items("mine")} >= set(seen)
     count = len(kept.items("mine"))
     say(Feedback(root=tmp_path), "c9", "one more")
-    assert len(kept.items("mine")) == len(Book(tmp_path).items("mine")) == count + 1
+    assert len(kept.items("mine")) == len(FeedbackLog(tmp_path).items("mine")) == count + 1
     assert os.path.getsize(path) > 0

@@ -20,8 +20,8 @@ from volant.service.capture.event_ids import EventIds
 from volant.service.errors import RefusedError, on_disk
 from volant.service.feedback import intake
 from volant.service.feedback.api import router
-from volant.service.feedback.book import HOME
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
+from volant.service.feedback.log import HOME
 from volant.service.jobs.api import jobs_of
 from volant.service.jobs.api import router as jobs_router
 from volant.service.state import State
@@ -29,7 +29,7 @@ from volant.workspace.journal import Journal
 from volant.workspace.lake import Lake
 from volant.workspace.objects import Store
 
-MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+MODEL = ModelInfo("films", "mine", "classify", ("fresh", "rotten"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_one_client_cannot_shut_the_others_out(tmp_path: Path, monkeypatch: pyte
     taking = Feedback(settings.Feedback(waiting_per_client=20, per_client_per_minute=1000), root=tmp_path)
 
     def give(client: str, number: int) -> None:
-        taking.add(Said(client, text=f"text {client} {number}", labels=("fresh",)), MODEL)
+        taking.add(Submission(client, text=f"text {client} {number}", labels=("fresh",)), MODEL)
 
     for number in range(20):
         give("flood", number)
@@ -143,7 +143,7 @@ def test_only_their_owner_reads_what_people_sent(tmp_path: Path, state: State) -
         capture = Capture(root=root)
         capture.put([answered("e1")])
         capture.close()
-        Feedback(root=root).add(Said("me", text="fine", labels=("fresh",)), MODEL)
+        Feedback(root=root).add(Submission("me", text="fine", labels=("fresh",)), MODEL)
         jobs_of(state)
     finally:
         os.umask(before)

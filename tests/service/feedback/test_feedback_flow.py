@@ -20,11 +20,11 @@ from volant.service import settings
 from volant.service.capture.capture import Capture
 from volant.service.deployments.loaded import Target
 from volant.service.feedback.api import router
-from volant.service.feedback.book import Book
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
+from volant.service.feedback.log import FeedbackLog
 from volant.service.state import State
 
-MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+MODEL = ModelInfo("films", "mine", "classify", ("fresh", "rotten"))
 
 
 @pytest.fixture
@@ -144,8 +144,8 @@ def test_accepted_rows_become_a_dataset_once(project: Path, monkeypatch: pytest.
     monkeypatch.chdir(project)
     monkeypatch.setenv("COLUMNS", "250")
     feedback = Feedback(root=project)
-    ids = [feedback.add(Said(f"c{i}", text=f"film {i}", labels=("fresh",)), MODEL).id for i in range(3)]
-    down = feedback.add(Said("c9", "e9", correct=False), MODEL, answered("e9", "a dull film", model="films"))
+    ids = [feedback.add(Submission(f"c{i}", text=f"film {i}", labels=("fresh",)), MODEL).id for i in range(3)]
+    down = feedback.add(Submission("c9", "e9", correct=False), MODEL, answered("e9", "a dull film", model="films"))
     said = volant("feedback", "mine")
     assert all(one in said for one in [*ids, "film 2", "not that"])
     assert "Name the right label with --label" in volant("feedback", "accept", "mine", *ids, down.id, code=2)
@@ -168,12 +168,12 @@ def test_what_ingest_refuses_is_rejected(project: Path, monkeypatch: pytest.Monk
     put(project, "test", held, 1)
     feedback = Feedback(root=project)
     near = held["text"][0].as_py().replace(".", " !")  # not the same text, and yet nearly
-    leak = feedback.add(Said("c", text=near, labels=("fresh",)), MODEL)
-    good = feedback.add(Said("c", text="a lovely film", labels=("fresh",)), MODEL)
+    leak = feedback.add(Submission("c", text=near, labels=("fresh",)), MODEL)
+    good = feedback.add(Submission("c", text="a lovely film", labels=("fresh",)), MODEL)
     said = json.loads(volant("feedback", "accept", "mine", leak.id, good.id, "--json"))
     assert said["rows"] == 1
     assert "leakage" in said["refused"][leak.id]
-    items = {item.id: item for item in Book(project).items("mine")}
+    items = {item.id: item for item in FeedbackLog(project).items("mine")}
     assert (items[leak.id].status, items[leak.id].by) == ("rejected", "ingest")
     assert items[good.id].dataset == said["dataset"]
     assert f"volant datasets remove mine {said['dataset']}" in volant("feedback", "reject", "mine", good.id, code=2)
@@ -184,7 +184,7 @@ def test_a_crash_before_it_is_written_down_makes_no_second_dataset(
 ) -> None:
     monkeypatch.chdir(project)
     feedback = Feedback(root=project)
-    item = feedback.add(Said("c", text="a lovely film", labels=("fresh",)), MODEL)
+    item = feedback.add(Submission("c", text="a lovely film", labels=("fresh",)), MODEL)
     said = json.loads(volant("feedback", "accept", "mine", item.id, "--json"))
     feedback.book.mark("mine", {item.id: {"brought": False, "dataset": None}})  # as if killed after ingest
     again = json.loads(volant("feedback", "accept", "mine", "--json"))

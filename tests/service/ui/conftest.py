@@ -15,7 +15,7 @@ from support.serving import Server, serving
 from support.versions import TREE, another, record
 from volant import config
 from volant.config import Flywheel
-from volant.service.deployments.watching import Watcher
+from volant.service.deployments.watcher import Watcher
 from volant.stages.train import train
 from volant.tracking.registry import Registry, registry
 from volant.workspace.files import write_table

@@ -65,10 +65,10 @@ def run(app: ASGIApp, listener: socket.socket) -> tuple[uvicorn.Server, threadin
     return server, thread
 
 
-class Front:
+class AsgiApp:
     """The proxy on a port of this machine; the pages behind it, once they are started."""
 
-    def __init__(self, root: Path, pages: process.Beside | None) -> None:
+    def __init__(self, root: Path, pages: process.UiProcess | None) -> None:
         self._root = root
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -91,14 +91,14 @@ class Front:
 
 
 @pytest.fixture
-def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsgiApp]:
     monkeypatch.chdir(tmp_path)  # the path of a socket must be short
-    made = Front(Path(), process.Beside(Path()))
+    made = AsgiApp(Path(), process.UiProcess(Path()))
     yield made
     made.close()
 
 
-def test_a_request_is_passed_on_as_it_is(front: Front) -> None:
+def test_a_request_is_passed_on_as_it_is(front: AsgiApp) -> None:
     front.start_pages()
     forged = vouch("203.0.113.9", b"another key")
     told = {"Host": "films.example:8443", "Connection": "x-mine", "X_Volant_Client": forged, "Cookie": "a=b"}
@@ -117,7 +117,7 @@ def test_a_request_is_passed_on_as_it_is(front: Front) -> None:
     assert [value.partition(";")[0] for name, value in headers if name == "set-cookie"] == ["one=1", "two=2"]
 
 
-def test_events_come_as_they_are_sent(front: Front) -> None:
+def test_events_come_as_they_are_sent(front: AsgiApp) -> None:
     front.start_pages()
     connection = HTTPConnection("127.0.0.1", front.port, timeout=10)
     connection.request("GET", "/ui/events")
@@ -129,7 +129,7 @@ def test_events_come_as_they_are_sent(front: Front) -> None:
     assert came[0] < came[1] - 0.2 < came[2] - 0.4
 
 
-def test_pages_that_are_not_there_yet_say_so(front: Front) -> None:
+def test_pages_that_are_not_there_yet_say_so(front: AsgiApp) -> None:
     status, body, headers = front.ask("GET", "/ui/", Accept="text/html")
     assert (status, b"The page is starting" in body, b'http-equiv="refresh"' in body) == (200, True, True)
     status, body, headers = front.ask("GET", "/ui/config", Accept="application/json")
@@ -141,18 +141,18 @@ def test_pages_that_are_not_there_yet_say_so(front: Front) -> None:
 
 
 def test_pages_that_are_not_installed_or_switched_off(
-    front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    front: AsgiApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "installed", lambda: False)
     status, body, _ = front.ask("GET", "/ui", Accept="text/html")
     assert (status, b"pip install &#x27;volant-nlp[ui]&#x27;" in body) == (200, True)
-    off = Front(tmp_path, None)
+    off = AsgiApp(tmp_path, None)
     status, body, _ = off.ask("GET", "/ui/")
     assert (status, json.loads(body)["error"]) == (404, "The pages are switched off: `ui: false` in service.yaml.")
     off.close()
 
 
-def test_only_the_user_of_the_service_reaches_the_pages(front: Front) -> None:
+def test_only_the_user_of_the_service_reaches_the_pages(front: AsgiApp) -> None:
     front.start_pages()
     assert os.stat(process.SOCKET).st_mode & 0o777 == 0o600
 

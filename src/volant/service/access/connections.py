@@ -26,7 +26,7 @@ FRAMING = 8  # maximum framing bytes for each byte of a chunked body
 SWEEP = 1.0  # seconds between two checks of all connections
 
 
-class Open:
+class Connections:
     """The open connections of this process, the oldest first.
 
     Args:
@@ -39,11 +39,11 @@ class Open:
         self.most = max(1, min(limits.connections, int(files * FILES)))
         self.most_of_one = max(1, min(limits.connections_per_client, self.most // 2))
         self._proxies = ProxyHeadersMiddleware(_nothing, os.environ[TRUSTED]).trusted_hosts
-        self._all: dict[Guarded, str] = {}
+        self._all: dict[LimitedConnection, str] = {}
         self._clients: Counter[str] = Counter()
         self._sweeping = False
 
-    def add(self, connection: "Guarded", host: str) -> bool:
+    def add(self, connection: "LimitedConnection", host: str) -> bool:
         """Accept a connection; if there are too many, close the oldest one that waits for a request.
 
         Returns:
@@ -60,7 +60,7 @@ class Open:
             connection.loop.call_later(SWEEP, self._sweep, connection.loop)
         return True
 
-    def remove(self, connection: "Guarded") -> None:
+    def remove(self, connection: "LimitedConnection") -> None:
         """Remove a closed connection."""
         client = self._all.pop(connection, None)
         if client is not None:
@@ -84,14 +84,14 @@ class Open:
             loop.call_later(SWEEP, self._sweep, loop)
 
 
-class Guarded(HttpToolsProtocol):
+class LimitedConnection(HttpToolsProtocol):
     """A connection with limits.
 
     Attributes:
         waiting_since: Time since which it waits for the rest of a request's header; None during a request.
     """
 
-    open: Open
+    open: Connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, or refuse it."""
@@ -205,8 +205,8 @@ def use(limits: Limits) -> None:
     Call it before uvicorn is configured.
     """
     os.environ.setdefault(TRUSTED, "")
-    Guarded.open = Open(limits)
-    uvicorn_config.HTTP_PROTOCOLS["auto"] = f"{__name__}:Guarded"
+    LimitedConnection.open = Connections(limits)
+    uvicorn_config.HTTP_PROTOCOLS["auto"] = f"{__name__}:LimitedConnection"
     uvicorn_config.WS_PROTOCOLS["auto"] = None
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from volant.service.api.predict import describe
 from volant.service.api.schemas import ChangeRequest, DeployRequest, ModelState, problems
 from volant.service.deployments.deployments import Deployment
-from volant.service.deployments.following import Following
+from volant.service.deployments.follower import Follower
 from volant.service.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GONE = 204
 
 
-class Deploying:
+class DeploymentAdmin:
     """The operations of an admin, for the routes and for the web UI; every call returns once the model answers.
 
     Args:
@@ -102,7 +102,7 @@ class Deploying:
         return self._state.deployments
 
     @property
-    def _following(self) -> Following:
+    def _following(self) -> Follower:
         if self._state.following is None:
             raise RefusedError("A packaged service has the models that it was packaged with; package another one.", 409)
         return self._state.following
@@ -111,7 +111,7 @@ class Deploying:
 def router(state: "State") -> APIRouter:
     """Return the routes of the admin."""
     routes = APIRouter(prefix="/deployments", tags=["deployments"], dependencies=[state.admin()])
-    admin = Deploying(state)
+    admin = DeploymentAdmin(state)
 
     @routes.post("", status_code=201, response_model=ModelState, responses=problems(401, 409, 413, 422, 507))
     def deploy(asked: DeployRequest) -> Any:

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from volant.service.access.bodies import aside
 from volant.service.access.clients import caller, client_key
 from volant.service.api import tensors
-from volant.service.api.deployments import Deploying
+from volant.service.api.deployments import DeploymentAdmin
 from volant.service.api.predict import describe
 from volant.service.api.schemas import body, problems
 from volant.service.api.tensors import InferRequest, InferResponse
-from volant.service.deployments.loaded import Answering
+from volant.service.deployments.loaded import LoadedVersion
 from volant.service.errors import RefusedError
 from volant.workspace.distribution import installed_version
 
@@ -95,7 +95,7 @@ def _server(routes: APIRouter, state: "State") -> None:
 def _model(routes: APIRouter, state: "State") -> None:
     key = client_key(state.root)
 
-    def found(name: str, number: str | None = None) -> Answering:
+    def found(name: str, number: str | None = None) -> LoadedVersion:
         answering = state.models.current(name)
         _require(name, number, answering.version)
         return answering
@@ -143,7 +143,7 @@ def _model(routes: APIRouter, state: "State") -> None:
 
 
 def _repository(routes: APIRouter, state: "State") -> None:
-    admin = Deploying(state)
+    admin = DeploymentAdmin(state)
     only = [state.admin()]
 
     @routes.post("/repository/index", response_model=list[Indexed], responses=problems(413, 422))

@@ -62,7 +62,7 @@ class InferResponse(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedRequest:
     """A parsed request: its texts, and the request with the outputs to return."""
 
     texts: list[str]
@@ -81,7 +81,7 @@ class Asked:
         return names or dict.fromkeys(known, everything)
 
 
-def parse(body: bytes, header: str | None, most: int) -> Asked:
+def parse(body: bytes, header: str | None, most: int) -> ParsedRequest:
     """Return the request in a body.
 
     Args:
@@ -109,7 +109,7 @@ def parse(body: bytes, header: str | None, most: int) -> Asked:
         raise RefusedError(f"shape {tensor.shape[:4]} doesn't fit the {len(texts)} texts that were sent.")
     if not texts:
         raise RefusedError("No texts were sent: the tensor is empty.")
-    return Asked(texts, request)
+    return ParsedRequest(texts, request)
 
 
 def outputs(bundle: Bundle) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def outputs(bundle: Bundle) -> list[dict[str, Any]]:
     return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in every]
 
 
-def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
+def render(asked: ParsedRequest, reply: Reply) -> tuple[bytes, int | None]:
     """Return the body of the answer, and the number of bytes of its JSON if binary tensors follow.
 
     Raises:

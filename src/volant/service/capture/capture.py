@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from volant.errors import VolantError
-from volant.monitor.captures import FOLDER, Answered, folder, name, row, sampled
+from volant.monitor.captures import FOLDER, PredictionEvent, folder, name, row, sampled
 from volant.service import settings
 from volant.service.capture.recent import Recent
 from volant.workspace.lake import Lake
@@ -40,7 +40,7 @@ class Capture:
         self._config = config or settings.Capture()
         self._store = store(root)
         self._unsent = Store(Lake(str((root / UNSENT).resolve())))
-        self._waiting: deque[Answered] = deque()
+        self._waiting: deque[PredictionEvent] = deque()
         self._recent = Recent(root, self._config.redact, self._config.remember)
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -58,7 +58,7 @@ class Capture:
         """The number of answers that feedback can't name, because they were lost before they were stored."""
         return self._recent.dropped
 
-    def put(self, answered: Sequence[Answered]) -> None:
+    def put(self, answered: Sequence[PredictionEvent]) -> None:
         """Take answers: all are stored for feedback, the sampled ones are written to the lake."""
         self._recent.add(answered)
         with self._lock:
@@ -66,11 +66,11 @@ class Capture:
                 if sampled(one.event_id, self._config.percent):
                     self._queue(one)
 
-    def find(self, event_id: str) -> Answered | None:
+    def find(self, event_id: str) -> PredictionEvent | None:
         """Return the recent answer with an id, of any worker, with its text redacted; None if it is unknown."""
         return self._recent.find(event_id)
 
-    def keep(self, answered: Answered) -> None:
+    def keep(self, answered: PredictionEvent) -> None:
         """Write an answer that got feedback although it was not sampled; once, across all workers."""
         if not sampled(answered.event_id, self._config.percent) and self._recent.claim(answered.event_id):
             with self._lock:
@@ -83,7 +83,7 @@ class Capture:
         self._thread.join()
         self._recent.close()
 
-    def _queue(self, one: Answered) -> None:
+    def _queue(self, one: PredictionEvent) -> None:
         if len(self._waiting) >= self._config.buffer:
             self.dropped += 1
             return
@@ -106,7 +106,7 @@ class Capture:
         with self._lock:
             batch = self._waiting
             self._waiting = deque()
-        groups: dict[str, list[Answered]] = defaultdict(list)
+        groups: dict[str, list[PredictionEvent]] = defaultdict(list)
         for one in batch:
             groups[folder(FOLDER, one.model, one.time)].append(one)
         for at in list(groups):
@@ -120,7 +120,7 @@ class Capture:
             self.written += len(done) if place is self._store else 0
         return True
 
-    def _wait_on(self, rows: Sequence[Answered], error: Exception) -> None:
+    def _wait_on(self, rows: Sequence[PredictionEvent], error: Exception) -> None:
         self.failures += 1
         log.warning("%d captured rows can't be written, and wait: %s", len(rows), plain(str(error)))
         with self._lock:

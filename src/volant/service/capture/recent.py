@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from volant.monitor.captures import Answered, read, row
+from volant.monitor.captures import PredictionEvent, read, row
 from volant.service.errors import RefusedError
 from volant.workspace.paths import SERVICE
 from volant.workspace.sqlite import opened
@@ -26,7 +26,7 @@ EVERY = 0.2  # seconds between two writes
 LOOKING = 4  # maximum number of threads that wait for another worker's answers
 TRIM = 1000  # rows between two checks of the size
 log = logging.getLogger(__name__)
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 TABLE = "CREATE TABLE IF NOT EXISTS given (n INTEGER PRIMARY KEY, id TEXT UNIQUE, line TEXT, claimed INTEGER DEFAULT 0)"
 OLD = """DELETE FROM given WHERE n <= (SELECT max(n) FROM
@@ -55,7 +55,7 @@ class Recent:
         self._most = most
         self._characters = characters
         self.dropped = 0
-        self._waiting: deque[Answered] = deque()
+        self._waiting: deque[PredictionEvent] = deque()
         self._since = TRIM
         self._looking = threading.Semaphore(LOOKING)
         if not most:
@@ -66,7 +66,7 @@ class Recent:
         self._thread = threading.Thread(target=self._run, name="recent", daemon=True)
         self._thread.start()
 
-    def add(self, answered: Sequence[Answered]) -> None:
+    def add(self, answered: Sequence[PredictionEvent]) -> None:
         """Store answers; return at once. If too many are waiting, the oldest are dropped."""
         if not self._most:
             return
@@ -76,7 +76,7 @@ class Recent:
                 self._waiting.popleft()
                 self.dropped += 1
 
-    def find(self, event_id: str) -> Answered | None:
+    def find(self, event_id: str) -> PredictionEvent | None:
         """Return the answer with an id, of any worker, with its text redacted; None if it is unknown.
 
         Raises:
@@ -138,7 +138,7 @@ class Recent:
             base.execute(OLD, (self._most, self._characters))
         return True
 
-    def _do(self, work: Callable[[sqlite3.Connection], Found]) -> Found | None:
+    def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
         """Run a function on the database; an error of the database must not affect requests or feedback."""
         try:
             with opened(self._path, TABLE) as base:

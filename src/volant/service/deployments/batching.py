@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from volant.kinds.record import Annotation
-from volant.service.deployments.fair import Asked, Piece, Queue, cost
+from volant.service.deployments.fair import Piece, Queue, QueuedRequest, cost
 from volant.service.errors import RefusedError
 from volant.service.settings import Batching, Limits
 
@@ -74,7 +74,7 @@ class Batcher:
             ClosedError: If `close` was called.
         """
         loop = asyncio.get_running_loop()
-        asked = Asked(texts, [cost(text, self._longest) for text in texts], loop, loop.create_future())
+        asked = QueuedRequest(texts, [cost(text, self._longest) for text in texts], loop, loop.create_future())
         with self._changed:
             if self._closed:
                 raise ClosedError
@@ -86,7 +86,7 @@ class Batcher:
             self._changed.notify()
         return asked.future
 
-    def _require_room(self, client: str, asked: Asked) -> None:
+    def _require_room(self, client: str, asked: QueuedRequest) -> None:
         """Refuse a request that exceeds the limits, unless the queue is empty.
 
         Raises:
@@ -179,7 +179,7 @@ class Batcher:
         _call(asked.loop, _settle, [(asked.future, error)])
 
 
-def _deliver(done: list[Asked]) -> None:
+def _deliver(done: list[QueuedRequest]) -> None:
     """Wake each event loop once for all of its completed requests."""
     for loop in {asked.loop for asked in done}:
         _call(loop, _settle, [(asked.future, asked.answers) for asked in done if asked.loop is loop])

@@ -72,7 +72,7 @@ class Deployments:
         if now != self._seen[0]:
             try:
                 names = frozenset(self._read()["deployments"])
-            except VolantError:  # reported by `Following`
+            except VolantError:  # reported by `Follower`
                 return False
             self._seen = now, names
         return name in names

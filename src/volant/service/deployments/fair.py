@@ -36,7 +36,7 @@ def cost(text: str, longest: int) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class QueuedRequest:
     """A request: its texts, their costs, the future of the answers, and the number of texts taken."""
 
     texts: Sequence[str]
@@ -51,7 +51,7 @@ class Asked:
 class Piece:
     """A slice of a request's texts, for one batch."""
 
-    asked: Asked
+    asked: QueuedRequest
     start: int
     stop: int
 
@@ -70,7 +70,7 @@ class Piece:
 class _Lane:
     """The waiting requests of one client."""
 
-    requests: deque[Asked] = field(default_factory=deque)
+    requests: deque[QueuedRequest] = field(default_factory=deque)
     texts: int = 0
     cost: int = 0
 
@@ -91,7 +91,7 @@ class Queue:
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
         self.texts = self.requests = 0
 
-    def add(self, client: str, asked: Asked) -> None:
+    def add(self, client: str, asked: QueuedRequest) -> None:
         """Add a request.
 
         Args:
@@ -151,7 +151,7 @@ class Queue:
             self._advance(client, lane, asked, len(asked.texts) if asked.future.done() else stop)
         return list(pieces.values())
 
-    def drop(self, asked: Asked) -> None:
+    def drop(self, asked: QueuedRequest) -> None:
         """Remove the waiting texts of a request."""
         for client, lane in list(self._lanes.items()):
             if asked in lane.requests:
@@ -159,7 +159,7 @@ class Queue:
                 lane.requests.appendleft(asked)
                 self._advance(client, lane, asked, len(asked.texts))
 
-    def _advance(self, client: str, lane: _Lane, asked: Asked, stop: int) -> None:
+    def _advance(self, client: str, lane: _Lane, asked: QueuedRequest, stop: int) -> None:
         """Record that the first request of a lane was taken up to a text, and pass the turn on."""
         taken = stop - asked.taken
         lane.cost -= sum(asked.costs[asked.taken : stop])
@@ -175,7 +175,7 @@ class Queue:
             del self._lanes[client]
 
 
-def _stop(asked: Asked, turn: int, left: int, first: bool) -> int:
+def _stop(asked: QueuedRequest, turn: int, left: int, first: bool) -> int:
     """Return the end of a slice of a request: within its turn, and within the rest of the batch."""
     stop = asked.taken
     spent = 0

@@ -25,7 +25,7 @@ SOON = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Answering:
+class LoadedVersion:
     """A loaded version: its bundle, and the batcher that predicts with it."""
 
     bundle: Bundle
@@ -52,8 +52,8 @@ class Slot:
         swaps: Number of swaps.
     """
 
-    current: Answering | None = None
-    previous: Answering | None = None
+    current: LoadedVersion | None = None
+    previous: LoadedVersion | None = None
     error: str | None = None
     refused: str | None = None
     since: datetime | None = None
@@ -125,7 +125,7 @@ class Models:
                 continue
             return Answers(name, answering.version, answering.flywheel, answering.bundle, await answered)
 
-    def current(self, name: str) -> Answering:
+    def current(self, name: str) -> LoadedVersion:
         """Return the version that answers under a name.
 
         Raises:
@@ -216,7 +216,7 @@ class Models:
             self.slots = {**self.slots, name: Slot()}
         return self.slots[name]
 
-    def _swap(self, name: str, slot: Slot, found: Answering) -> None:
+    def _swap(self, name: str, slot: Slot, found: LoadedVersion) -> None:
         before = self._answering()
         old = slot.current
         slot.current = found
@@ -228,7 +228,7 @@ class Models:
         log.info("%s answers with version %s of %s", name, found.version, found.flywheel)
         self._tidy({*before, found})
 
-    def _load(self, target: Target) -> Answering:
+    def _load(self, target: Target) -> LoadedVersion:
         bundle = Bundle.load(target.folder)
         if target.digest and bundle.manifest["digest"] != target.digest:
             raise BundleError(f"{target.folder.name} holds another bundle than was registered.")
@@ -242,17 +242,17 @@ class Models:
             partial(self.metrics.batch, target.flywheel),
         )
         self._batchers.add(batcher)
-        return Answering(bundle, target.flywheel, target.version, batcher)
+        return LoadedVersion(bundle, target.flywheel, target.version, batcher)
 
-    def _loaded(self, target: Target) -> Answering | None:
+    def _loaded(self, target: Target) -> LoadedVersion | None:
         return next((answering for answering in self._answering() if _is(answering, target)), None)
 
-    def _answering(self) -> list[Answering]:
+    def _answering(self) -> list[LoadedVersion]:
         """Return all versions in memory, each once: two names may share one."""
         both = [answering for slot in self.slots.values() for answering in (slot.current, slot.previous)]
         return list({id(answering): answering for answering in both if answering}.values())
 
-    def _tidy(self, known: "set[Answering]") -> None:
+    def _tidy(self, known: "set[LoadedVersion]") -> None:
         for answering in known - set(self._answering()):
             answering.batcher.close()
 
@@ -263,7 +263,7 @@ def warm(bundle: Bundle) -> None:
     bundle.predict([*texts, " ".join(texts)])
 
 
-def _is(answering: Answering, target: Target) -> bool:
+def _is(answering: LoadedVersion, target: Target) -> bool:
     same = (answering.flywheel, answering.version) == (target.flywheel, target.version)
     return same and target.digest in (None, answering.digest)
 

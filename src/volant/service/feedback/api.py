@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from volant.errors import VolantError
-from volant.monitor.captures import Answered
+from volant.monitor.captures import PredictionEvent
 from volant.service.access.clients import client, client_key
 from volant.service.access.guard import check_texts
 from volant.service.api.schemas import NAME, Strict, problems
@@ -19,7 +19,7 @@ from volant.service.deployments.loaded import Models
 from volant.service.errors import RefusedError, on_disk
 from volant.service.feedback import review as feedback_review
 from volant.service.feedback import truth
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
 from volant.service.feedback.items import Item
 from volant.workspace.terminal import plain
 
@@ -146,7 +146,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
     return routes
 
 
-def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str | None:
+def _about(asked: FeedbackRequest, answered: PredictionEvent | None, key: bytes) -> str | None:
     """Return the id to store feedback under: only one that the service made, since ground truth is joined by it.
 
     Without a text, an unknown id is looked up in the captures before the feedback can be accepted.
@@ -156,7 +156,7 @@ def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str
     return asked.id if is_ours(asked.id, key) else None
 
 
-def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
+def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Submission:
     """Return the content of a feedback request.
 
     Args:
@@ -170,10 +170,12 @@ def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
     if asked.label is not None and asked.labels is not None:
         raise RefusedError("`label` and `labels` exclude each other: give one.")
     labels = asked.labels if asked.label is None else [asked.label]
-    return Said(who, event_id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment)
+    return Submission(
+        who, event_id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment
+    )
 
 
-def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) -> Deployed:
+def deployed(state: "State", asked: FeedbackRequest, answered: PredictionEvent | None) -> ModelInfo:
     """Return the model that feedback is about.
 
     Args:
@@ -190,10 +192,10 @@ def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) 
     if answered and answered.flywheel not in (None, now.flywheel):
         known = ", ".join(sorted(state.models.slots))
         raise RefusedError(f"Of {answered.flywheel}, which gave this answer, no version is deployed: {known}.", 404)
-    return Deployed(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
+    return ModelInfo(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
 
 
-def _still(models: Models, answered: Answered, asked: str | None) -> str:
+def _still(models: Models, answered: PredictionEvent, asked: str | None) -> str:
     """Return the present deployment of the flywheel that answered, as it may have been renamed or removed since."""
     slots = models.slots
     for name in (answered.model, asked or "", *(sorted(slots) if answered.flywheel else ())):

@@ -9,14 +9,14 @@ from uuid import uuid4
 
 from volant.errors import did_you_mean
 from volant.kinds import KINDS
-from volant.monitor.captures import Answered
+from volant.monitor.captures import PredictionEvent
 from volant.monitor.redact import redact
 from volant.service import settings
 from volant.service.access.rate import Rate
 from volant.service.errors import RefusedError
-from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item, change
-from volant.service.feedback.screening import Known, judge, key_of
+from volant.service.feedback.log import FeedbackLog
+from volant.service.feedback.screening import DatasetTexts, judge, key_of
 
 MOST_WAITING = 10_000  # maximum of all clients; twice as many for a client with little feedback waiting
 FEW = 10
@@ -24,7 +24,7 @@ ALL = ("email", "phone", "url", "user")
 
 
 @dataclass(frozen=True)
-class Deployed:
+class ModelInfo:
     """The properties of the model that feedback is about."""
 
     name: str
@@ -34,7 +34,7 @@ class Deployed:
 
 
 @dataclass(frozen=True)
-class Said:
+class Submission:
     """The feedback of a client on a prediction or a text.
 
     Attributes:
@@ -70,11 +70,11 @@ class Feedback:
     def __init__(
         self, config: settings.Feedback | None = None, redacted: Sequence[str] = ALL, root: Path = Path()
     ) -> None:
-        self.book = Book(root)
+        self.book = FeedbackLog(root)
         self._config = config or settings.Feedback()
         self._redacted = tuple(redacted)
         self._rate = Rate(self._config.per_client_per_minute, root)
-        self.known = Known(root, redacted)
+        self.known = DatasetTexts(root, redacted)
 
     def admit(self, client: str) -> None:
         """Count one request of a client.
@@ -86,7 +86,7 @@ class Feedback:
             limit = f"feedback.per_client_per_minute is {self._config.per_client_per_minute}"
             raise RefusedError(f"Too much feedback from one client: {limit}. Try again later.", 429, int(wait) + 1)
 
-    def add(self, said: Said, model: Deployed, answered: Answered | None = None) -> Item:
+    def add(self, said: Submission, model: ModelInfo, answered: PredictionEvent | None = None) -> Item:
         """Add feedback of a client; it is on disk when this returns, and a repetition changes nothing.
 
         Args:
@@ -136,7 +136,7 @@ class Feedback:
             return
         raise RefusedError(f"{told} No more are taken now. Try again when some are reviewed.", 429, 600)
 
-    def _item(self, said: Said, model: Deployed, answered: Answered | None) -> Item:
+    def _item(self, said: Submission, model: ModelInfo, answered: PredictionEvent | None) -> Item:
         predicted = None
         if answered:
             predicted = tuple(sorted(answered.labels))
@@ -164,7 +164,7 @@ class Feedback:
         )
 
 
-def _right(said: Said, model: Deployed, predicted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def _right(said: Submission, model: ModelInfo, predicted: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """Return the labels that are correct by a client's feedback; None if it only says that the prediction is wrong.
 
     Raises:

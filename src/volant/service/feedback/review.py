@@ -7,14 +7,14 @@ from volant.errors import did_you_mean
 from volant.monitor.captures import find
 from volant.service import settings
 from volant.service.errors import RefusedError
-from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item, change
-from volant.service.feedback.screening import LEAK, Known, Texts, key_of
+from volant.service.feedback.log import FeedbackLog
+from volant.service.feedback.screening import LEAK, DatasetTexts, Texts, key_of
 from volant.workspace.journal import Entry
 from volant.workspace.objects import store
 
 
-def reject(book: Book, flywheel: str, ids: Sequence[str], by: str) -> list[Item]:
+def reject(book: FeedbackLog, flywheel: str, ids: Sequence[str], by: str) -> list[Item]:
     """Reject feedback, all of it or none; a repetition changes nothing.
 
     Args:
@@ -35,13 +35,13 @@ def reject(book: Book, flywheel: str, ids: Sequence[str], by: str) -> list[Item]
 
 
 def accept(
-    book: Book,
+    book: FeedbackLog,
     flywheel: str,
     ids: Sequence[str],
     by: str,
     labels: Sequence[str] | None = None,
     *,
-    known: Known | None = None,
+    known: DatasetTexts | None = None,
 ) -> list[Item]:
     """Accept feedback, all of it or none; a repetition changes nothing.
 
@@ -56,7 +56,7 @@ def accept(
     Raises:
         RefusedError: 404 if an id is unknown, 409 if an item leaks, contradicts another one, or lacks a text or label.
     """
-    known = known or Known(book.root, settings.load(book.root).capture.redact)
+    known = known or DatasetTexts(book.root, settings.load(book.root).capture.redact)
     texts = known.of(flywheel)
     with book.opened(flywheel) as (kept, write):
         items = dict(kept)
@@ -95,7 +95,7 @@ def _refuse_brought(item: Item, flywheel: str) -> None:
         )
 
 
-def _complete(book: Book, item: Item, labels: Sequence[str] | None) -> Item:
+def _complete(book: FeedbackLog, item: Item, labels: Sequence[str] | None) -> Item:
     """Return the item with its text, from the captures if necessary, and with the correct labels.
 
     Raises:

@@ -45,7 +45,7 @@ class Texts:
         return next((keys[key] for keys in self.train if key in keys), None)
 
 
-class Known:
+class DatasetTexts:
     """The texts of a flywheel's data sets: of test, which feedback must not contain; of train, with their labels.
 
     Args:

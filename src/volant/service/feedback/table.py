@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from volant.rendering.table import Column, Table
 from volant.service.feedback.items import Item
-from volant.service.feedback.training import Brought
+from volant.service.feedback.training import IngestResult
 from volant.workspace.terminal import Console
 
 
@@ -40,7 +40,7 @@ def show(flywheel: str, items: Sequence[Item], console: Console) -> None:
     console.print(f"Next: volant feedback accept {flywheel} ID…, or volant feedback reject …", highlight=False)
 
 
-def show_brought(flywheel: str, brought: Brought, console: Console) -> None:
+def show_ingest(flywheel: str, brought: IngestResult, console: Console) -> None:
     """Print the result of the ingestion of accepted feedback.
 
     Args:

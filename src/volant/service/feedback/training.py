@@ -7,15 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from volant.kinds import KINDS
-from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item
+from volant.service.feedback.log import FeedbackLog
 from volant.workspace.journal import Entry
 
 NAME = "feedback"
 
 
 @dataclass(frozen=True)
-class Brought:
+class IngestResult:
     """The result of the ingestion of accepted feedback.
 
     Attributes:
@@ -31,7 +31,7 @@ class Brought:
     refused: dict[str, str]
 
 
-def bring(book: Book, flywheel: str) -> Brought:
+def ingest_accepted(book: FeedbackLog, flywheel: str) -> IngestResult:
     """Make a TRAIN dataset of accepted feedback that isn't in one yet; a repetition changes nothing.
 
     If the process is killed, the next call completes the work: rows that are in the lake already are skipped.
@@ -41,7 +41,7 @@ def bring(book: Book, flywheel: str) -> Brought:
     """
     ready = [item for item in book.items(flywheel, "accepted") if not item.brought]
     if not ready:
-        return Brought(None, 0, 0, {})
+        return IngestResult(None, 0, 0, {})
     from volant.datasets.ingest.ingest import Options, ingest
 
     # the result of ingest for one row applies to all equal rows
@@ -54,7 +54,7 @@ def bring(book: Book, flywheel: str) -> Brought:
     for one, why in refused.items():
         changes[one] = {"brought": True, "status": "rejected", "by": "ingest", "reasons": (why,)}
     book.mark(flywheel, changes)
-    return Brought(report.dataset, report.added, report.known, refused)
+    return IngestResult(report.dataset, report.added, report.known, refused)
 
 
 def _row(item: Item) -> dict[str, object]:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 from volant.monitor.captures import folder
-from volant.service.feedback.book import Book
 from volant.service.feedback.items import Item
+from volant.service.feedback.log import FeedbackLog
 from volant.workspace.journal import Entry
 from volant.workspace.locks import held
 from volant.workspace.objects import store
@@ -16,7 +16,7 @@ GROUND_TRUTH = "groundtruth"
 PATIENCE = 60  # seconds to wait for another process that publishes
 
 
-def publish(book: Book, flywheel: str) -> int:
+def publish(book: FeedbackLog, flywheel: str) -> int:
     """Write new accepted feedback to the lake as ground truth, one file per model; return the number of items.
 
     Raises:
@@ -40,11 +40,11 @@ def publish(book: Book, flywheel: str) -> int:
         return len(ready)
 
 
-def _ready(book: Book, flywheel: str) -> list[Item]:
+def _ready(book: FeedbackLog, flywheel: str) -> list[Item]:
     return [item for item in book.items(flywheel, "accepted") if not item.published]
 
 
-def _place(book: Book, flywheel: str) -> None:
+def _place(book: FeedbackLog, flywheel: str) -> None:
     """Assign an object in the lake to each new item; after a kill, the next call overwrites the same object."""
     ready = [item for item in _ready(book, flywheel) if not item.place]
     changes = dict[str, Entry]()

@@ -33,7 +33,7 @@ def jobs_of(state: "State") -> Jobs:
     return Jobs(answering, state.settings, state.root)
 
 
-class Desk:
+class ClientJobs:
     """The operations of clients on jobs.
 
     Args:
@@ -99,24 +99,24 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
         jobs: Jobs that are started; see `jobs_of`.
     """
     routes = APIRouter(prefix="/jobs", tags=["jobs"])
-    desk = Desk(state, jobs)
+    clients = ClientJobs(state, jobs)
     refusals = problems(401, 404, 413, 415, 422, 429, 503, 507)
     lines: Any = {200: {"content": {"application/x-ndjson": {}}}}
 
     @routes.post("", status_code=201, response_model=JobState, openapi_extra=body(), responses=refusals)
     async def submit(request: Request) -> Any:
         """Submit a file, or an object on S3; return the job."""
-        return shown(await desk.submit(request))
+        return shown(await clients.submit(request))
 
     @routes.get("", response_model=list[JobState], responses=problems(401))
     def list_jobs(request: Request) -> Any:
         """List your jobs, the newest first; with the admin token, those of all clients."""
-        return [shown(job) for job in desk.all(request)]
+        return [shown(job) for job in clients.all(request)]
 
     @routes.get("/{identity}", response_model=JobState, responses=problems(401, 404, 422))
     def get(identity: str, request: Request) -> Any:
         """Return the state of a job."""
-        return shown(desk.one(request, identity))
+        return shown(clients.one(request, identity))
 
     @routes.get("/{identity}/result", response_class=FileResponse, responses=problems(401, 404, 409, 422) | lines)
     def result(identity: str, request: Request) -> Any:
@@ -124,7 +124,7 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
 
         Also available for a job that failed because its complete result could not be uploaded.
         """
-        job = desk.one(request, identity)
+        job = clients.one(request, identity)
         if not job.whole:
             raise RefusedError(f"There is no result: the job is {job.state}.", 409)
         name = f"{job.model}-{job.id[:8]}.jsonl"
@@ -134,11 +134,11 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
     def stop(identity: str, request: Request) -> Any:
         """Stop a job; one that has ended is not changed."""
         with on_disk("the stop"):
-            return shown(jobs.stop(desk.one(request, identity).id))
+            return shown(jobs.stop(clients.one(request, identity).id))
 
     @routes.delete("/{identity}", status_code=204, responses=problems(401, 404, 409, 422))
     def remove(identity: str, request: Request) -> None:
         """Delete a job that has ended, and its result; this happens automatically after a week."""
-        jobs.remove(desk.one(request, identity).id)
+        jobs.remove(clients.one(request, identity).id)
 
     return routes

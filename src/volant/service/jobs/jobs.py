@@ -9,7 +9,7 @@ from volant.service.errors import RefusedError
 from volant.service.jobs.job import FINAL, Job
 from volant.service.jobs.queue import Queue
 from volant.service.jobs.store import JobStore
-from volant.service.jobs.work import Answering, Worker
+from volant.service.jobs.work import AnswererFactory, Worker
 from volant.service.settings import Settings
 
 # maximum number of waiting jobs, of one client and of all
@@ -30,7 +30,7 @@ class Jobs:
         store: Jobs on disk.
     """
 
-    def __init__(self, answering: Answering, settings: Settings | None = None, root: Path = Path()) -> None:
+    def __init__(self, answering: AnswererFactory, settings: Settings | None = None, root: Path = Path()) -> None:
         self.store = JobStore(root)
         self._settings = settings or Settings()
         self._closing = threading.Event()

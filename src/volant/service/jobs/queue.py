@@ -13,8 +13,8 @@ from volant.bundle.batch.remote import LaterError
 from volant.errors import VolantError
 from volant.service.jobs.fairness import Turns
 from volant.service.jobs.job import Job, State, now
+from volant.service.jobs.retries import Retries
 from volant.service.jobs.store import JobStore
-from volant.service.jobs.tries import Tries
 from volant.service.jobs.work import POLL, StopError, Worker
 
 TIDY = 3600.0  # seconds between two removals of old jobs
@@ -35,7 +35,7 @@ class Queue:
         self._store = store
         self._worker = worker
         self._closing = closing
-        self._tries = Tries()
+        self._tries = Retries()
         self._wake = threading.Event()
         self._tidied = float("-inf")
         self._turns = Turns()

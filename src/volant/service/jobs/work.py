@@ -19,7 +19,7 @@ from volant.service.settings import Settings
 
 PATIENCE = 60.0  # seconds to wait for a model that is not loaded yet, as after a restart
 POLL = 0.5
-Answering = Callable[[Job], Answer]
+AnswererFactory = Callable[[Job], Answer]
 
 
 class StopError(Exception):
@@ -39,7 +39,7 @@ class Worker:
     """
 
     def __init__(
-        self, store: JobStore, answering: Answering, settings: Settings, root: Path, closing: threading.Event
+        self, store: JobStore, answering: AnswererFactory, settings: Settings, root: Path, closing: threading.Event
     ) -> None:
         self._store = store
         self._answering = answering

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from volant.monitor.captures import Answered
+from volant.monitor.captures import PredictionEvent
 from volant.service.telemetry import counters
 from volant.workspace.paths import SERVICE
 
@@ -78,7 +78,7 @@ class Metrics:
         """
         self._told.labels(name, outcome).inc(answers)
 
-    def put(self, answered: Sequence[Answered]) -> None:
+    def put(self, answered: Sequence[PredictionEvent]) -> None:
         """Count labels and confidence."""
         for answer in answered:
             for label in answer.labels:

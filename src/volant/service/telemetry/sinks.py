@@ -9,7 +9,7 @@ from datetime import datetime
 
 from volant.bundle.bundle import Bundle
 from volant.kinds.record import Annotation
-from volant.monitor.captures import Answered, Sink
+from volant.monitor.captures import PredictionEvent, Sink
 from volant.service.telemetry.metrics import Metrics
 
 log = logging.getLogger("volant.service")
@@ -29,16 +29,16 @@ class Reply:
     bundle: Bundle
     flywheel: str | None = None
 
-    def answered(self) -> list[Answered]:
+    def answered(self) -> list[PredictionEvent]:
         """Return one record for each text."""
         told = zip(self.ids, self.texts, self.annotations, strict=True)
         return [
-            Answered(i, self.model, self.version, text, self.bundle.kind.name, a, self.time, self.flywheel)
+            PredictionEvent(i, self.model, self.version, text, self.bundle.kind.name, a, self.time, self.flywheel)
             for i, text, a in told
         ]
 
 
-class Teller:
+class Publisher:
     """A thread that dispatches answers to sinks; if it falls behind, answers are dropped and counted.
 
     Args:

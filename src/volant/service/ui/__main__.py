@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from volant.service.deployments.watching import end_with_parent
+from volant.service.deployments.watcher import end_with_parent
 from volant.service.ui.process import KEPT, SOCKET
 from volant.workspace.paths import SERVICE
 

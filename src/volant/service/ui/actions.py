@@ -13,7 +13,7 @@ from volant.workspace.paths import SERVICE
 
 FILE = SERVICE / "actions.jsonl"
 SHOWN = 100
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
 class Actions:
@@ -27,7 +27,7 @@ class Actions:
         self._journal = Journal(root / FILE)
         self._last: deque[Entry] = deque(maxlen=SHOWN)
 
-    def did(self, who: str, what: str, do: Callable[[], Done]) -> Done:
+    def did(self, who: str, what: str, do: Callable[[], Result]) -> Result:
         """Run an action, and log its success or its error.
 
         Args:

@@ -28,7 +28,7 @@ def installed() -> bool:
     return importlib.util.find_spec("gradio") is not None
 
 
-class Beside:
+class UiProcess:
     """The process of the web UI, kept alive by the one worker that holds the lock.
 
     Args:

@@ -16,7 +16,7 @@ from volant.service.access.clients import HEADER, vouch
 from volant.service.api.schemas import Problem
 from volant.service.errors import RefusedError
 from volant.service.ui import notices, process
-from volant.service.ui.stopping import Ending
+from volant.service.ui.shutdown import StopListener
 
 if TYPE_CHECKING:
     import httpx
@@ -54,12 +54,12 @@ class Proxy:
         pages: Process of the web UI; None if it is switched off.
     """
 
-    def __init__(self, root: Path, key: bytes, pages: process.Beside | None) -> None:
+    def __init__(self, root: Path, key: bytes, pages: process.UiProcess | None) -> None:
         self._socket = root / process.SOCKET
         self._key = key
         self._pages = pages
         self._made: httpx.AsyncClient | None = None
-        self._ending: Ending | None = None
+        self._ending: StopListener | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on.
@@ -107,7 +107,7 @@ class Proxy:
     async def _body(self, response: "httpx.Response") -> AsyncIterator[bytes]:
         import httpx
 
-        self._ending = self._ending or Ending()
+        self._ending = self._ending or StopListener()
         events = response.headers.get("content-type", "").startswith("text/event-stream")
         chunks = response.aiter_raw()
         try:

@@ -9,7 +9,7 @@ from gradio import route_utils
 from starlette.types import ASGIApp
 
 from volant.service import settings
-from volant.service.ui import files, look
+from volant.service.ui import files, style
 from volant.service.ui.blocks import build
 from volant.service.ui.policy import Parts, Policy
 from volant.service.ui.proxy import PREFIX
@@ -46,8 +46,8 @@ def site(address: str, packaged: bool) -> ASGIApp:
         pwa=False,
         show_error=False,
         max_file_size=largest,
-        theme=look.theme(),
-        css=look.css(),
+        theme=style.theme(),
+        css=style.css(),
     )
     parts = Parts(
         servers=frozenset(number for number, block in blocks.blocks.items() if getattr(block, "server_fns", None)),
@@ -74,5 +74,5 @@ def _strip_template() -> None:
     assert found is not None  # noqa: S101  (Starlette gave it one)
     page = found.get_source(templates.env, TEMPLATE)[0]
     kept = re.sub(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>|<link rel="manifest"[^>]*>', "", page)
-    kept = kept.replace("</head>", f"{look.ICON}</head>", 1)
+    kept = kept.replace("</head>", f"{style.ICON}</head>", 1)
     templates.env.loader = ChoiceLoader([DictLoader({TEMPLATE: kept}), found])

@@ -11,9 +11,9 @@ from volant.service.ui.actions import Actions
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import note
 from volant.service.ui.page import PRIVATE, Page, explained
-from volant.service.ui.tabs.desk import Desk
-from volant.service.ui.tabs.managing import Managing
-from volant.service.ui.tabs.waiting import Waiting
+from volant.service.ui.tabs.approval import ApprovalQueue
+from volant.service.ui.tabs.context import TabContext
+from volant.service.ui.tabs.manage import DeploymentManager
 
 
 def add(page: Page, tab: gr.Tab) -> None:
@@ -22,25 +22,25 @@ def add(page: Page, tab: gr.Tab) -> None:
     who = gr.Textbox(label="Your name", info="Kept with what you decide here.", max_lines=1)
     opened = gr.State(False)
     refresh = gr.Button("Refresh", size="sm")
-    desk = Desk(page, Actions(flywheels.ROOT), who, opened, [opened.change, refresh.click, page.token.submit])
+    context = TabContext(page, Actions(flywheels.ROOT), who, opened, [opened.change, refresh.click, page.token.submit])
     tab.select(lambda: True, None, opened, **PRIVATE)
-    Best(desk)
-    Managing(desk)
-    Waiting(desk)
-    page.shown.append((gr.HTML("", elem_id="actions"), lambda _, who: _log(desk, who)))
+    BestVersion(context)
+    DeploymentManager(context)
+    ApprovalQueue(context)
+    page.shown.append((gr.HTML("", elem_id="actions"), lambda _, who: _log(context, who)))
     page.changes.append(refresh.click(lambda: None, **PRIVATE))
 
 
-class Best:
+class BestVersion:
     """The part that deploys the best version of a flywheel.
 
     Args:
-        desk: Shared state of the tab.
+        context: Shared state of the tab.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._page = desk.page
+    def __init__(self, context: TabContext) -> None:
+        self._context = context
+        self._page = context.page
         gr.HTML("<h2>Deploy the best version</h2>")
         with gr.Row():
             flywheel = self._page.flywheel()
@@ -50,13 +50,13 @@ class Best:
         name = gr.Textbox(label="Deploy as", info="The name that clients ask for.", max_lines=1)
         button = gr.Button("Deploy", variant="primary")
         self._said = gr.HTML("", elem_id="deploy-said")
-        inputs: Any = [desk.opened, flywheel, self._metric, self._page.token]
+        inputs: Any = [context.opened, flywheel, self._metric, self._page.token]
         look = explained(self.look, self._said)
         choose = explained(self.choose, self._best)
-        looked = gr.on([*desk.looking, flywheel.change], look, inputs, [self._metric, self._said], **PRIVATE)
+        looked = gr.on([*context.looking, flywheel.change], look, inputs, [self._metric, self._said], **PRIVATE)
         looked.then(choose, inputs, [self._best, self._found], **PRIVATE)
         self._metric.input(choose, inputs, [self._best, self._found], **PRIVATE)
-        given = [desk.who, name, self._found, self._page.token]
+        given = [context.who, name, self._found, self._page.token]
         deploy = gr.on([button.click, name.submit], explained(self.deploy, self._said), given, self._said, **PRIVATE)
         self._page.changes.append(deploy)
 
@@ -116,7 +116,7 @@ class Best:
         call = ("PATCH", f"/deployments/{quote(to, safe='')}") if there else ("POST", "/deployments")
         body = {"version": version} if there else {"name": to, "flywheel": flywheel, "version": version}
         what = f"deploy {flywheel} version {version} as {to}"
-        self._desk.actions.did(who, what, lambda: api.ask(asked, *call, json=body))
+        self._context.actions.did(who, what, lambda: api.ask(asked, *call, json=body))
         return {self._said: note(f"{to} answers now, with version {version} of {flywheel}.")}
 
 
@@ -131,5 +131,5 @@ def _told(flywheel: str, found: Any) -> str:
     return text
 
 
-def _log(desk: Desk, who: Caller) -> str:
-    return desk.actions.html() if who.token and desk.page.is_admin(who) else ""
+def _log(context: TabContext, who: Caller) -> str:
+    return context.actions.html() if who.token and context.page.is_admin(who) else ""

@@ -8,11 +8,11 @@ import gradio as gr
 
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.service.ui import look
+from volant.service.ui import style
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import note
 from volant.service.ui.page import PRIVATE, Page, explained
-from volant.service.ui.tabs.row_actions import Word, teller
+from volant.service.ui.tabs.row_actions import RowMessage, teller
 
 WAITING = "quarantined"
 STATUSES = [("waiting for review", WAITING), ("accepted", "accepted"), ("rejected", "rejected")]
@@ -27,7 +27,7 @@ def add(page: Page, tab: gr.Tab) -> None:
         status = gr.Dropdown(STATUSES, value=WAITING, label="Feedback that is", interactive=True)
     refresh = gr.Button("Refresh", size="sm")
     said = gr.HTML("", elem_id="feedback-said")
-    items = gr.HTML("", elem_id="feedback", js_on_load=look.rows_js(), server_functions=[_teller(page)])
+    items = gr.HTML("", elem_id="feedback", js_on_load=style.rows_js(), server_functions=[_teller(page)])
 
     def show(wheel: str | None, state: str, models: dict[str, Any], token: str, request: gr.Request) -> dict[Any, Any]:
         if not wheel:
@@ -91,7 +91,7 @@ def _buttons(number: int, item: dict[str, Any]) -> str:
 
 
 def _teller(page: Page) -> Any:
-    def send(who: Caller, word: Word) -> str:
+    def send(who: Caller, word: RowMessage) -> str:
         body: dict[str, Any] = {"flywheel": word.about, "ids": [word.id], "decision": word.say}
         if word.labels is not None:
             body["labels"] = word.labels

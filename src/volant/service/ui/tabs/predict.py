@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 
 from volant.errors import VolantError
-from volant.service.ui import look
+from volant.service.ui import style
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import bars, note
 from volant.service.ui.page import Page, explained
-from volant.service.ui.tabs.row_actions import Word, teller
+from volant.service.ui.tabs.row_actions import RowMessage, teller
 
 SCORES = 5  # number of labels with scores for each prediction
 # SVG, as not every machine has a font for them
@@ -30,7 +30,7 @@ def add(page: Page, _: gr.Tab) -> None:
             button = gr.Button("Predict", variant="primary")
         with gr.Column(scale=3):
             said = gr.HTML(note(f"Up to {page.settings.limits.texts_per_request:,} texts at a time."), elem_id="said")
-            answers = gr.HTML("", elem_id="answers", js_on_load=look.rows_js(), server_functions=[_teller(page)])
+            answers = gr.HTML("", elem_id="answers", js_on_load=style.rows_js(), server_functions=[_teller(page)])
 
     def predict(name: str | None, lines: str, known: dict[str, Any], token: str, request: gr.Request) -> Any:
         given = [line for line in lines.splitlines() if line.strip()]
@@ -84,7 +84,7 @@ def _row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
 
 
 def _teller(page: Page) -> Any:
-    def send(who: Caller, word: Word) -> str:
+    def send(who: Caller, word: RowMessage) -> str:
         # with the text, as another worker than the one that answered may receive it
         body: dict[str, Any] = {"id": word.id, "model": word.about, "text": word.text, "correct": word.say == "right"}
         if word.labels is not None:

@@ -11,7 +11,7 @@ from volant.service.ui.api import Caller
 from volant.service.ui.page import Page
 
 
-class Word(BaseModel):
+class RowMessage(BaseModel):
     """The message of a button, from `rows.js`.
 
     Attributes:
@@ -32,7 +32,7 @@ class Word(BaseModel):
     token: str = ""
 
 
-def teller(page: Page, send: Callable[[Caller, Word], str]) -> Any:
+def teller(page: Page, send: Callable[[Caller, RowMessage], str]) -> Any:
     """Return the function that the buttons call.
 
     Args:
@@ -42,7 +42,7 @@ def teller(page: Page, send: Callable[[Caller, Word], str]) -> Any:
 
     def tell(said: Any, request: gr.Request) -> dict[str, Any]:
         try:
-            word = Word.model_validate(said)
+            word = RowMessage.model_validate(said)
             return {"good": True, "text": send(page.who(word.token, request), word)}
         except ValidationError:
             return {"good": False, "text": "This is not what the page sends. Load the page again."}

@@ -11,7 +11,7 @@ from volant.service.ui.markup import note, table
 from volant.service.ui.page import PRIVATE, explained
 
 if TYPE_CHECKING:
-    from volant.service.ui.tabs.desk import Desk
+    from volant.service.ui.tabs.context import TabContext
 
 # functions of a name and a new one: description of the change, and the call of the API
 Change = Callable[[str, str], tuple[str, str, str, dict[str, Any]]]
@@ -36,16 +36,16 @@ CHANGES: dict[str, Change] = {
 }
 
 
-class Managing:
+class DeploymentManager:
     """The part of the tab Deploy that shows and changes the deployments.
 
     Args:
-        desk: Shared state of the tab.
+        context: Shared state of the tab.
     """
 
-    def __init__(self, desk: "Desk") -> None:
-        self._desk = desk
-        self._page = desk.page
+    def __init__(self, context: "TabContext") -> None:
+        self._context = context
+        self._page = context.page
         gr.HTML("<h2>Deployed</h2>")
         self._page.shown.append((gr.HTML("", elem_id="deployed"), lambda found, _: _table(found)))
         with gr.Row():
@@ -58,7 +58,7 @@ class Managing:
         with gr.Row(visible=False) as self._sure:
             buttons["Yes, remove it"], keep = gr.Button("Yes, remove it", variant="stop"), gr.Button("Keep it")
         self._said = gr.HTML("", elem_id="manage-said")
-        given = [desk.who, one, new, self._page.token]
+        given = [context.who, one, new, self._page.token]
         told = [self._said, self._sure]
         for name, button in buttons.items():
             handler = explained(self._changing(CHANGES[name]), self._said)
@@ -73,7 +73,7 @@ class Managing:
                 raise VolantError("Choose a deployment.")
             what, method, path, more = change(name, to.strip())
             call = (asked, method, f"/deployments/{quote(name, safe='')}{path}")
-            self._desk.actions.did(who, what, lambda: self._page.api.ask(*call, **more))
+            self._context.actions.did(who, what, lambda: self._page.api.ask(*call, **more))
             return {self._said: note(f"Done: {what}."), self._sure: gr.Row(visible=False)}
 
         return do

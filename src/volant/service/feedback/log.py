@@ -14,7 +14,7 @@ HOME = SERVICE / "feedback"
 Write = Callable[[Sequence[Entry]], None]
 
 
-class Book:
+class FeedbackLog:
     """Journals by flywheel, shared by all processes and threads.
 
     Args:

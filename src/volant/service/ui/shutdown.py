@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 
-class Ending:
+class StopListener:
     """A guard that ends streams of events when this process is asked to stop; for use in the event loop."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """The watcher: a process beside the service that asks the registry for the wanted versions, and fetches them.
 
-    python -m volant.service.deployments.watching
+    python -m volant.service.deployments.watcher
 
 The service itself never imports MLflow, and never waits for a registry: this process writes its results to
 `.volant/service/versions.json`, which the workers read. It ends with the worker that started it.

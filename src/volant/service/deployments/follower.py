@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from volant.service.deployments import watching
+from volant.service.deployments import watcher
 from volant.service.deployments.deployments import Deployment, Deployments
 from volant.service.deployments.loaded import Models, Slot, Target
 from volant.tracking.stores import known
@@ -18,7 +18,7 @@ PATIENCE = 60  # seconds that a start waits for versions that are not known yet
 LOOK = 0.1  # seconds between two checks of the two files, which are cheap
 
 
-class Following:
+class Follower:
     """A thread that keeps `models` in line with `deployments`; a separate process asks the registry.
 
     Args:
@@ -40,7 +40,7 @@ class Following:
     @property
     def error(self) -> str | None:
         """The reason why the registry is not available; None if it is."""
-        return watching.read(self._root).get("registry", {}).get("error")
+        return watcher.read(self._root).get("registry", {}).get("error")
 
     def start(self) -> None:
         """Deploy the live flywheels, start to watch, and return once each known model answers or has an error."""
@@ -65,10 +65,10 @@ class Following:
     def apply(self) -> None:
         """Update the models from the deployments and the versions, if one of the two files has changed."""
         with self._lock:
-            stamps = (watching.stamp(self._deployments.path), watching.stamp(self._root / watching.FILE))
+            stamps = (watcher.stamp(self._deployments.path), watcher.stamp(self._root / watcher.FILE))
             if stamps == self._seen:
                 return
-            found = watching.read(self._root)
+            found = watcher.read(self._root)
             versions = found.get("versions", {})
             deployed = self._deployments.all()
             for deployment in deployed:
@@ -79,7 +79,7 @@ class Following:
 
     def settled(self, deployment: Deployment) -> bool:
         """Return True if the wanted version answers, or its error is known."""
-        found = watching.read(self._root)
+        found = watcher.read(self._root)
         slot = self._models.slots.get(deployment.name)
         entry = found.get("versions", {}).get(deployment.wanted)
         if entry is None or slot is None:
@@ -90,7 +90,7 @@ class Following:
 
     def nothing(self) -> bool:
         """Return True if no model can answer yet: nothing is deployed, or no deployed flywheel has a version."""
-        versions = watching.read(self._root).get("versions", {})
+        versions = watcher.read(self._root).get("versions", {})
         return all(self._none_yet(versions.get(deployment.wanted)) for deployment in self._deployments.all())
 
     def wait(self, name: str, seconds: float = 60) -> str | None:
@@ -150,7 +150,7 @@ class Following:
             return
         if self._watcher:
             self._stop.wait(2)
-        command = [sys.executable, "-m", "volant.service.deployments.watching"]
+        command = [sys.executable, "-m", "volant.service.deployments.watcher"]
         self._watcher = subprocess.Popen(command, cwd=self._root, stdin=subprocess.PIPE)  # noqa: S603
 
 

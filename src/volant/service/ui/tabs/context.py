@@ -10,7 +10,7 @@ from volant.service.ui.page import Page
 
 
 @dataclass(frozen=True)
-class Desk:
+class TabContext:
     """Shared state of the parts of the tab.
 
     Attributes:

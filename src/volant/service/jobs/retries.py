@@ -10,17 +10,17 @@ PAUSES = (1, 2, 4, 8, 16, 32, 60)  # seconds between tries: about two minutes, i
 
 
 @dataclass(frozen=True)
-class _Tried:
+class _Attempts:
     done: int  # number of documents
     count: int
     until: float
 
 
-class Tries:
+class Retries:
     """The number of failed tries of each job since its last progress, and the time of the next one."""
 
     def __init__(self) -> None:
-        self._tried: dict[str, _Tried] = {}
+        self._tried: dict[str, _Attempts] = {}
 
     def due(self, job: Job) -> bool:
         """Return True if a job may run now."""
@@ -31,7 +31,7 @@ class Tries:
         before = self._tried.get(job.id)
         count = before.count + 1 if before and job.done <= before.done else 1
         pause = PAUSES[min(count, len(PAUSES)) - 1]
-        self._tried[job.id] = _Tried(job.done, count, time.monotonic() + pause)
+        self._tried[job.id] = _Attempts(job.done, count, time.monotonic() + pause)
         return count <= len(PAUSES)
 
     def keep(self, jobs: Iterable[Job]) -> None:

@@ -17,11 +17,11 @@ from volant.service.api.predict import endpoint
 from volant.service.api.problems import refused
 from volant.service.api.routes import build
 from volant.service.errors import RefusedError
-from volant.service.parts import Collecting
+from volant.service.parts import ServiceParts
 from volant.service.state import State
 from volant.service.telemetry.counters import SEEN, several
 from volant.service.telemetry.tracing import Tracing
-from volant.service.ui.process import Beside, installed
+from volant.service.ui.process import UiProcess, installed
 from volant.service.ui.proxy import Proxy, is_page
 
 # routes of BentoML
@@ -29,7 +29,7 @@ LOOK = ("GET", "HEAD")
 OTHERS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
 
 
-class Front:
+class AsgiApp:
     """The whole service as one ASGI app.
 
     Args:
@@ -41,9 +41,9 @@ class Front:
     """
 
     def __init__(self, state: State, others: ASGIApp) -> None:
-        self.collecting = Collecting(state)
+        self.collecting = ServiceParts(state)
         self.app = build(state, self.collecting.routers())
-        self.pages = Beside(state.root) if state.settings.ui else None
+        self.pages = UiProcess(state.root) if state.settings.ui else None
         self.app.state.ui = self.pages is not None and installed()
         self._others = others
         self._predict = endpoint(state)

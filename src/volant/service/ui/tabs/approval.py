@@ -10,19 +10,19 @@ from volant.service.ui.markup import note, number, table
 from volant.service.ui.page import PRIVATE, chosen, explained
 
 if TYPE_CHECKING:
-    from volant.service.ui.tabs.desk import Desk
+    from volant.service.ui.tabs.context import TabContext
 
 
-class Waiting:
+class ApprovalQueue:
     """The part of the tab Deploy that approves and rejects versions.
 
     Args:
-        desk: Shared state of the tab.
+        context: Shared state of the tab.
     """
 
-    def __init__(self, desk: "Desk") -> None:
-        self._desk = desk
-        self._page = desk.page
+    def __init__(self, context: "TabContext") -> None:
+        self._context = context
+        self._page = context.page
         gr.HTML("<h2>Waiting for approval</h2>")
         self._one = gr.Dropdown([], label="Waiting version", interactive=True)
         self._report = gr.HTML("", elem_id="gate")
@@ -33,12 +33,12 @@ class Waiting:
         self._said = gr.HTML("", elem_id="approve-said")
         token = self._page.token
         look = explained(self.look, self._said)
-        inputs: Any = [desk.opened, self._one, self._page.known, token]
-        gr.on(desk.looking, look, inputs, [self._one, self._said], **PRIVATE)
+        inputs: Any = [context.opened, self._one, self._page.known, token]
+        gr.on(context.looking, look, inputs, [self._one, self._said], **PRIVATE)
         self._one.change(explained(self.show, self._report), [self._one, token], self._report, **PRIVATE)
         for approve, button in buttons.items():
             decide = self.approve if approve else self.reject
-            given = [desk.who, self._one, self._note, active, token]
+            given = [context.who, self._one, self._note, active, token]
             told = [self._said, self._note]
             done = button.click(explained(decide, self._said), given, told, **PRIVATE)
             self._page.changes.append(done)
@@ -97,7 +97,7 @@ class Waiting:
                 if promote:
                     found.promote(flywheel, counted, by=who.strip())
 
-        self._desk.actions.did(who, what, do)
+        self._context.actions.did(who, what, do)
         return {self._said: note(f"Done: {what}."), self._note: ""}
 
     def reject(self, who: str, it: str, why: str, _: bool, token: str, request: gr.Request) -> Any:
@@ -118,7 +118,7 @@ class Waiting:
             with registry.opened() as found:
                 found.reject(flywheel, counted, why, by=who.strip())
 
-        self._desk.actions.did(who, f"reject {it}", do)
+        self._context.actions.did(who, f"reject {it}", do)
         return {self._said: note(f"Done: reject {it}."), self._note: ""}
 
     def _ready(self, who: str, it: str | None, token: str, request: gr.Request) -> None:

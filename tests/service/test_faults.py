@@ -221,8 +221,8 @@ def _form(body: str, name: str = "a.txt") -> bytes:
         ("capture: {redact: [emails]}", ["service.yaml: capture.redact", "email"]),
         ("limit: {}", ["service.yaml: limit", "limits"]),
         ("- a", ["service.yaml"]),
-        ("limits: [", ["is no YAML", "everything has a default"]),
-        ("\xff", ["is no YAML"]),
+        ("limits: [", ["is not valid YAML", "everything has a default"]),
+        ("\xff", ["is not valid YAML"]),
     ],
 )
 def test_what_service_yaml_says_wrong_is_named(tmp_path: Path, text: str, says: list[str]) -> None:
@@ -249,7 +249,7 @@ def test_a_service_outside_of_a_project_does_not_start_and_leaves_nothing(tmp_pa
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert f"{tmp_path} is no project of Volant" in done.stderr
+    assert f"{tmp_path} is not a project of Volant" in done.stderr
     assert "Run this in the project's root" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ from support.tiny import TINY, flywheel
 from volant.bundle.bundle import Bundle
 from volant.kinds.record import Annotation
 from volant.monitor.captures import PredictionEvent
-from volant.service.deployments.loaded import Target
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.state import State
 from volant.service.telemetry.metrics import Metrics

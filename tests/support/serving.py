@@ -177,7 +177,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opened.approve("reviews", 4, by="bob")
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
     (root / "service.yaml").write_text("ui: false\n")  # the pages are a process of their own, with tests of their own
-    Watcher(root).look({"reviews/champion", "topics/champion"})  # as if it had been served before: starts quickly
+    Watcher(root).update({"reviews/champion", "topics/champion"})  # as if it had been served before: starts quickly
     return root
 
 

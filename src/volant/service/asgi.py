@@ -1,8 +1,8 @@
-"""The outermost ASGI app: first the guard, then the shortest way to a prediction.
+"""The outermost ASGI app: guards first, then the shortest path to a prediction.
 
-BentoML's and FastAPI's layers (metrics, tracing, timeouts, routing) cost about 2 ms of a core for each request, several
-times as much as a prediction of a linear model. So POST /predict is answered here, every other route of the service
-skips BentoML's layers, and BentoML's own routes go through them. If tracing is enabled, all requests are traced.
+The layers of BentoML and FastAPI (metrics, tracing, timeouts, routing) cost about 2 ms of a core per request, several
+times as much as a prediction of a linear model. So POST /predict is answered here, all other routes of the service
+bypass BentoML's layers, and only BentoML's own routes use them. If tracing is enabled, all requests are traced.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from volant.service.api.routes import build
 from volant.service.errors import RefusedError
 from volant.service.parts import ServiceParts
 from volant.service.state import State
-from volant.service.telemetry.counters import SEEN, several
+from volant.service.telemetry.counters import VISIBLE_AFTER, several
 from volant.service.telemetry.tracing import Tracing
 from volant.service.ui.process import UiProcess, installed
 from volant.service.ui.proxy import Proxy, is_page
 
 # routes of BentoML
-LOOK = ("GET", "HEAD")
-OTHERS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
+METHODS = ("GET", "HEAD")
+BENTOML = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
 
 
 class AsgiApp:
@@ -34,23 +34,26 @@ class AsgiApp:
 
     Args:
         state: The service.
-        others: BentoML's app, for its own routes and for the lifespan.
+        bentoml_app: BentoML's app, for its own routes.
 
     Attributes:
-        pages: Process of the web UI; None if it is switched off.
+        parts: Capture, feedback and jobs.
+        routes: FastAPI app with the routes of the service.
+        ui: Process of the web UI; None if it is switched off.
+        tracing: The traced app.
     """
 
-    def __init__(self, state: State, others: ASGIApp) -> None:
-        self.collecting = ServiceParts(state)
-        self.app = build(state, self.collecting.routers())
-        self.pages = UiProcess(state.root) if state.settings.ui else None
-        self.app.state.ui = self.pages is not None and installed()
-        self._others = others
+    def __init__(self, state: State, bentoml_app: ASGIApp) -> None:
+        self.parts = ServiceParts(state)
+        self.routes = build(state, self.parts.routers())
+        self.ui = UiProcess(state.root) if state.settings.ui else None
+        self.routes.state.ui = self.ui is not None and installed()
+        self._bentoml_app = bentoml_app
         self._predict = endpoint(state)
-        self._proxy = Proxy(state.root, client_key(state.root), self.pages)
-        self.tracing = Tracing(self._route, lambda: (*OTHERS, *self.app.openapi()["paths"]))
+        self._proxy = Proxy(state.root, client_key(state.root), self.ui)
+        self.tracing = Tracing(self._route, lambda: (*BENTOML, *self.routes.openapi()["paths"]))
         guard = Guard(self.tracing, state.settings, state.tokens)
-        self._inside = OriginGuard(guard, Hosts(state.settings.hosts), state.tokens)
+        self._guarded = OriginGuard(guard, Hosts(state.settings.hosts), state.tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request.
@@ -60,7 +63,7 @@ class AsgiApp:
             receive: ASGI receive function.
             send: ASGI send function.
         """
-        await self._inside(scope, receive, send)
+        await self._guarded(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -71,18 +74,19 @@ class AsgiApp:
             except RefusedError as error:
                 response = await refused(request, error)
             await response(scope, receive, send)
-        elif path in OTHERS:
+        elif path in BENTOML:
             await self._health(scope, receive, send)
         elif scope["type"] == "http" and is_page(path):
             await self._proxy(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            await self.routes(scope, receive, send)
 
     async def _health(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("method") not in LOOK:
-            told = f"{scope['method'][:20]} is not allowed at {scope['path']}. Allowed: {', '.join(LOOK)}."
-            await refuse(scope, send, 405, told, {"Allow": ", ".join(LOOK)})
+        if scope.get("method") not in METHODS:
+            allowed = ", ".join(METHODS)
+            message = f"{scope['method'][:20]} is not allowed at {scope['path']}. Allowed: {allowed}."
+            await refuse(scope, send, 405, message, {"Allow": allowed})
             return
         if scope["path"] == "/metrics" and several():  # so that it includes the latest numbers of the other workers
-            await asyncio.sleep(SEEN)
-        await self._others(scope, receive, send)
+            await asyncio.sleep(VISIBLE_AFTER)
+        await self._bentoml_app(scope, receive, send)

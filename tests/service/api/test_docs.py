@@ -140,4 +140,4 @@ def test_the_address_is_printed_and_answers(guarded: Server, capsys: pytest.Capt
     [address] = re.findall(r"^Volant: API at (\S+/docs)$", said, re.MULTILINE)
     assert httpx.get(address, headers={"Authorization": "Bearer one"}).status_code == 200
     docs.announce(has_ui=True, is_open=False)
-    assert capsys.readouterr().out == "Volant: pages at http://localhost:3000/ui, API at http://localhost:3000/docs\n"
+    assert capsys.readouterr().out == "Volant: web UI at http://localhost:3000/ui, API at http://localhost:3000/docs\n"

@@ -21,7 +21,8 @@ from volant.kinds.record import Annotation
 from volant.service.api.deployments import DeploymentAdmin
 from volant.service.deployments import watcher
 from volant.service.deployments.deployments import Deployment
-from volant.service.deployments.loaded import Models, Target
+from volant.service.deployments.pool import ModelPool
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.settings import Settings
 from volant.service.state import State
@@ -31,8 +32,8 @@ from volant.tracking.registry import registry
 FETCHED = Path(".volant/versions")
 
 
-def models() -> Models:
-    return Models(Settings(), Metrics(CollectorRegistry()))
+def models() -> ModelPool:
+    return ModelPool(Settings(), Metrics(CollectorRegistry()))
 
 
 def target(root: Path, flywheel: str = "reviews", version: str = "1") -> Target:
@@ -153,8 +154,8 @@ def test_the_registry_has_the_last_word_on_what_was_pinned_without_it(made: Path
         with pytest.raises(RefusedError, match="no registry here"):
             admin.deploy("other", "reviews", 9)
         (root / "away.db").rename(root / "mlflow.db")
-        assert service.following
-        until(lambda: service.following and service.following.error is None)
+        assert service.follower
+        until(lambda: service.follower and service.follower.error is None)
         assert admin.deploy("other", "reviews", 3)["version"] == "3"
         assert admin.get("en")["error"] is None
 
@@ -226,7 +227,7 @@ def test_what_was_just_deployed_is_waited_for_and_is_never_unknown(made: Path, t
             await asyncio.to_thread(found.set, "en", target(made))
             return await asked
 
-        found.deployed = service.deployments.has  # as a service that follows does
+        found.is_deployed = service.deployments.has  # as a service that follows does
         assert asyncio.run(meanwhile()) == "1"
         service.deployments.add(Deployment("de", "reviews"))
         begun = time.monotonic()

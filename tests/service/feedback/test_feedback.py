@@ -61,8 +61,8 @@ def test_thumbs(feedback: Feedback) -> None:
     down = feedback.add(Submission("c2", "e1", correct=False), MODEL, answered("e1"))
     assert (up.labels, down.labels) == (("fresh",), None)
     with pytest.raises(RefusedError, match=r"Name the right label with --label"):
-        accept(feedback.book, "mine", [down.id], "ann")
-    assert accept(feedback.book, "mine", [down.id], "ann", ["rotten"])[0].labels == ("rotten",)
+        accept(feedback.log, "mine", [down.id], "ann")
+    assert accept(feedback.log, "mine", [down.id], "ann", ["rotten"])[0].labels == ("rotten",)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_makes_no_sense_is_refused(feedback: Feedback, said: Submission, wh
     with pytest.raises(RefusedError, match=why.replace("{", r"\{")) as refused:
         feedback.add(said, MODEL)
     assert refused.value.status == 422
-    assert not feedback.book.items("mine")
+    assert not feedback.log.items("mine")
 
 
 def test_thumb_and_label_must_agree(feedback: Feedback) -> None:
@@ -93,9 +93,9 @@ def test_a_quorum_of_different_clients_accepts(feedback: Feedback) -> None:
     first = say(feedback, "c1")
     assert say(feedback, "c1").id == first.id  # the same client again is no second vote
     say(feedback, "c2", "A  Film")
-    assert [item.status for item in feedback.book.items("mine")] == ["quarantined"] * 2
+    assert [item.status for item in feedback.log.items("mine")] == ["quarantined"] * 2
     say(feedback, "c3")
-    assert {(item.status, item.by) for item in feedback.book.items("mine")} == {("accepted", "quorum")}
+    assert {(item.status, item.by) for item in feedback.log.items("mine")} == {("accepted", "quorum")}
 
 
 def test_who_changes_his_mind_votes_once(feedback: Feedback) -> None:
@@ -103,7 +103,7 @@ def test_who_changes_his_mind_votes_once(feedback: Feedback) -> None:
     for client in ("c2", "c3"):
         say(feedback, client)
     assert say(feedback, "c1").status == "accepted"
-    [item] = feedback.book.items("mine", "rejected")
+    [item] = feedback.log.items("mine", "rejected")
     assert (item.id, item.by) == (wrong.id, "client")
 
 
@@ -120,7 +120,7 @@ def test_conflicts_wait_for_a_person(feedback: Feedback, tmp_path: Path) -> None
 
 
 def test_a_person_is_not_overruled(feedback: Feedback) -> None:
-    rejected = reject(feedback.book, "mine", [say(feedback, "c1").id], "ann")
+    rejected = reject(feedback.log, "mine", [say(feedback, "c1").id], "ann")
     item = [say(feedback, client) for client in ("c2", "c3", "c4", "c5")][-1]
     assert item.status == "quarantined"
     assert item.reasons == (f"ann rejected the same before ({rejected[0].id})",)
@@ -134,7 +134,7 @@ def test_test_texts_are_never_learnt(feedback: Feedback, tmp_path: Path, place: 
     item = say(feedback, "c1", row["text"].upper(), row["label"])
     assert (item.status, item.by) == ("rejected", "firewall")
     with pytest.raises(RefusedError, match="its text is in the test set") as refused:
-        accept(feedback.book, "mine", [item.id], "ann")
+        accept(feedback.log, "mine", [item.id], "ann")
     assert refused.value.status == 409
 
 
@@ -147,9 +147,9 @@ def test_a_test_text_with_an_address_is_not_learnt_though_a_person_accepts_it(
     write_table(pa.Table.from_pylist(rows, reviews(9).schema), tmp_path / "data/mine/prepared/test.parquet")
     assert say(feedback, "c2", rows[3]["text"], rows[3]["label"]).by == "firewall"
     with pytest.raises(RefusedError, match="its text is in the test set"):
-        accept(feedback.book, "mine", [item.id], "ann")
+        accept(feedback.log, "mine", [item.id], "ann")
     with pytest.raises(RefusedError, match="its text is in the test set"):
-        accept(feedback.book, "mine", [item.id], "ann", known=feedback.known)
+        accept(feedback.log, "mine", [item.id], "ann", known=feedback.texts)
 
 
 def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
@@ -173,20 +173,20 @@ def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
     finally:
         go.set()
         first.join()
-    assert len(feedback.book.items("mine")) == 1
+    assert len(feedback.log.items("mine")) == 1
 
 
 def test_contradictions_are_not_accepted(feedback: Feedback) -> None:
     one, two = say(feedback, "c1"), say(feedback, "c2", label="rotten")
     with pytest.raises(RefusedError, match="contradicts"):
-        accept(feedback.book, "mine", [one.id, two.id], "ann")
-    assert len(feedback.book.items("mine", "quarantined")) == 2  # all or none
-    accept(feedback.book, "mine", [one.id], "ann")
-    before = (feedback.book.root / HOME / "mine.jsonl").read_bytes()
-    accept(feedback.book, "mine", [one.id], "ann")
-    assert (feedback.book.root / HOME / "mine.jsonl").read_bytes() == before
+        accept(feedback.log, "mine", [one.id, two.id], "ann")
+    assert len(feedback.log.items("mine", "quarantined")) == 2  # all or none
+    accept(feedback.log, "mine", [one.id], "ann")
+    before = (feedback.log.root / HOME / "mine.jsonl").read_bytes()
+    accept(feedback.log, "mine", [one.id], "ann")
+    assert (feedback.log.root / HOME / "mine.jsonl").read_bytes() == before
     with pytest.raises(RefusedError, match="Did you mean"):
-        reject(feedback.book, "mine", [one.id[:-1]], "ann")
+        reject(feedback.log, "mine", [one.id[:-1]], "ann")
 
 
 def test_multilabel(feedback: Feedback) -> None:
@@ -203,17 +203,17 @@ def test_text_of_an_old_answer_is_found_among_the_captures(feedback: Feedback, t
     item = feedback.add(Submission("c", "e1", labels=("rotten",)), MODEL)
     lost = feedback.add(Submission("c", "e2", labels=("rotten",)), MODEL)
     assert item.text is None
-    [done] = accept(feedback.book, "mine", [item.id], "ann")
+    [done] = accept(feedback.log, "mine", [item.id], "ann")
     assert (done.text, done.predicted, done.status) == ("by [email]", ("fresh",), "accepted")
     with pytest.raises(RefusedError, match="not among the captures"):
-        accept(feedback.book, "mine", [lost.id], "ann")
+        accept(feedback.log, "mine", [lost.id], "ann")
 
 
 def test_accepted_ones_are_published_once(feedback: Feedback, tmp_path: Path) -> None:
     item = feedback.add(Submission("c", "e1", correct=True), MODEL, answered("e1", model="films"))
-    assert publish(feedback.book, "mine") == 0
-    accept(feedback.book, "mine", [item.id], "ann")
-    assert (publish(feedback.book, "mine"), publish(feedback.book, "mine")) == (1, 0)
+    assert publish(feedback.log, "mine") == 0
+    accept(feedback.log, "mine", [item.id], "ann")
+    assert (publish(feedback.log, "mine"), publish(feedback.log, "mine")) == (1, 0)
     [file] = (tmp_path / ".lake/groundtruth/films").rglob("*.jsonl")
     assert json.loads(file.read_text()) == item.ground_truth
 
@@ -228,7 +228,7 @@ def given(feedback: Feedback, number: int) -> Item:
     """Accepted feedback on an answer."""
     said = Submission("c", f"e{number}", correct=True)
     item = feedback.add(said, MODEL, answered(f"e{number}", f"film {number}", model="films"))
-    return accept(feedback.book, "mine", [item.id], "ann")[0]
+    return accept(feedback.log, "mine", [item.id], "ann")[0]
 
 
 def test_who_is_killed_before_it_is_written_down_publishes_nothing_twice(
@@ -244,7 +244,7 @@ def test_who_is_killed_before_it_is_written_down_publishes_nothing_twice(
 
     monkeypatch.setattr(FeedbackLog, "mark", killed)
     with pytest.raises(KeyboardInterrupt):
-        publish(feedback.book, "mine")
+        publish(feedback.log, "mine")
     monkeypatch.undo()
     assert published(tmp_path) == ["e1"]
     given(feedback, 2)  # what is new meanwhile doesn't change where the first belongs
@@ -271,9 +271,9 @@ def test_many_who_publish_at_once_publish_nothing_twice(feedback: Feedback, tmp_
 def test_a_label_that_is_corrected_later_is_corrected_in_the_lake(feedback: Feedback, tmp_path: Path) -> None:
     first = given(feedback, 1)
     given(feedback, 2)
-    publish(feedback.book, "mine")
-    accept(feedback.book, "mine", [first.id], "ann", ["rotten"])
-    publish(feedback.book, "mine")
+    publish(feedback.log, "mine")
+    accept(feedback.log, "mine", [first.id], "ann", ["rotten"])
+    publish(feedback.log, "mine")
     [file] = (tmp_path / ".lake/groundtruth/films").rglob("*.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert [row["groundTruthData"]["data"] for row in rows] == ["rotten", "fresh"]
@@ -321,7 +321,7 @@ def test_processes_see_what_others_wrote(feedback: Feedback, tmp_path: Path) -> 
     item = say(feedback, "c1")
     assert [one.id for one in other.items("mine")] == [item.id]
     reject(other, "mine", [item.id], "ann")
-    assert feedback.book.items("mine")[0].status == "rejected"
+    assert feedback.log.items("mine")[0].status == "rejected"
 
 
 def test_many_threads_lose_nothing(feedback: Feedback, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_ground_truth_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", [b"", b"short"])
 def test_a_key_that_is_no_secret_is_refused(tmp_path: Path, kept: bytes) -> None:
     make_secret(tmp_path / clients.FILE, kept)
-    with pytest.raises(VolantError, match=rf"holds a key of {len(kept)} bytes; 32 are needed. Remove the file"):
+    with pytest.raises(VolantError, match=rf"has a key of {len(kept)} bytes; 32 are required. Remove the file"):
         client_key(tmp_path)
 
 

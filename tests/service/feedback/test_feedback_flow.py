@@ -18,7 +18,7 @@ from volant.cli.app import app as cli
 from volant.datasets import catalogue
 from volant.service import settings
 from volant.service.capture.capture import Capture
-from volant.service.deployments.loaded import Target
+from volant.service.deployments.slots import Target
 from volant.service.feedback.api import router
 from volant.service.feedback.intake import Feedback, ModelInfo, Submission
 from volant.service.feedback.log import FeedbackLog
@@ -186,7 +186,7 @@ def test_a_crash_before_it_is_written_down_makes_no_second_dataset(
     feedback = Feedback(root=project)
     item = feedback.add(Submission("c", text="a lovely film", labels=("fresh",)), MODEL)
     said = json.loads(volant("feedback", "accept", "mine", item.id, "--json"))
-    feedback.book.mark("mine", {item.id: {"brought": False, "dataset": None}})  # as if killed after ingest
+    feedback.log.mark("mine", {item.id: {"brought": False, "dataset": None}})  # as if killed after ingest
     again = json.loads(volant("feedback", "accept", "mine", "--json"))
     assert (said["rows"], again["rows"], again["known"], again["dataset"]) == (1, 0, 1, None)
     assert len(catalogue.cards("mine", project)) == 1

@@ -29,7 +29,7 @@ from volant.cli import predict  # noqa: F401  (its verb)
 from volant.cli.app import app as cli
 from volant.errors import VolantError
 from volant.service import settings
-from volant.service.deployments.loaded import Target
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.jobs.api import jobs_of, router
 from volant.service.jobs.job import Job, new

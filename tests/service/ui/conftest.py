@@ -96,7 +96,7 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opened.promote("topics", 1)
     write_table(films(150, 7), root / "data/reviews/prepared/test.parquet")
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
-    Watcher(root).look({"reviews/champion", "topics/champion"})
+    Watcher(root).update({"reviews/champion", "topics/champion"})
     return root
 
 

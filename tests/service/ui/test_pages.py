@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from support.browser import pages
 from support.serving import ADMIN, Server, serving
-from volant.service.access.clients import HEADER, client_key, vouch
+from volant.service.access.clients import HEADER, client_key, sign_address
 from volant.service.settings import Settings
 from volant.service.ui import files
 from volant.service.ui.actions import Actions
@@ -56,13 +56,13 @@ def test_clients_behind_the_pages_are_told_apart(served: Server) -> None:
     def jobs(**headers: str) -> list[str]:
         return [job["id"] for job in served.call("GET", "/jobs", None, **headers)[1]]
 
-    ann, bob = ({HEADER: vouch(host, key)} for host in ("192.0.2.1", "192.0.2.2"))
+    ann, bob = ({HEADER: sign_address(host, key)} for host in ("192.0.2.1", "192.0.2.2"))
     told = {**ann, "Content-Type": "multipart/form-data; boundary=x"}
     form = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nreviews\r\n' + CSV
     status, job, _ = served.call("POST", "/jobs", form, **told)
     assert status == 201, job
     assert job["id"] in jobs(**ann)
-    for other in (bob, {}, {HEADER: vouch("192.0.2.1", b"guessed")}):
+    for other in (bob, {}, {HEADER: sign_address("192.0.2.1", b"guessed")}):
         assert job["id"] not in jobs(**other)
         assert served.call("GET", f"/jobs/{job['id']}", None, **other)[0] == 404
 

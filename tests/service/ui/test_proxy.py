@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from volant.service.access.clients import HEADER, LASTS, vouch, vouched
+from volant.service.access.clients import HEADER, VALID, sign_address, verified_address
 from volant.service.ui import process
 from volant.service.ui.__main__ import listening
 from volant.service.ui.proxy import Proxy
@@ -100,7 +100,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsgiApp]:
 
 def test_a_request_is_passed_on_as_it_is(front: AsgiApp) -> None:
     front.start_pages()
-    forged = vouch("203.0.113.9", b"another key")
+    forged = sign_address("203.0.113.9", b"another key")
     told = {"Host": "films.example:8443", "Connection": "x-mine", "X_Volant_Client": forged, "Cookie": "a=b"}
     status, body, headers = front.ask("POST", "/ui/a/b%20c%3Fd?x=1&y=%26", b"z" * MOST, **told)
     found = json.loads(body)
@@ -113,7 +113,7 @@ def test_a_request_is_passed_on_as_it_is(front: AsgiApp) -> None:
     )
     assert (found["headers"]["host"], found["headers"]["cookie"]) == ("films.example:8443", "a=b")
     assert found["headers"].get("connection") != "x-mine"
-    assert vouched(found["headers"][HEADER], KEY) == "127.0.0.1"
+    assert verified_address(found["headers"][HEADER], KEY) == "127.0.0.1"
     assert [value.partition(";")[0] for name, value in headers if name == "set-cookie"] == ["one=1", "two=2"]
 
 
@@ -158,9 +158,9 @@ def test_only_the_user_of_the_service_reaches_the_pages(front: AsgiApp) -> None:
 
 
 def test_a_word_that_is_not_the_services_is_nothing() -> None:
-    word, now = vouch("192.0.2.7", KEY), time.time()
-    assert vouched(word, KEY) == "192.0.2.7"
-    other = [vouch("192.0.2.7", b"another key"), word[:-1], word.replace("192", "193"), f"²{word}"]
-    late = [vouch("192.0.2.7", KEY, now - LASTS - 60), vouch("192.0.2.7", KEY, now + 600)]
+    word, now = sign_address("192.0.2.7", KEY), time.time()
+    assert verified_address(word, KEY) == "192.0.2.7"
+    other = [sign_address("192.0.2.7", b"another key"), word[:-1], word.replace("192", "193"), f"²{word}"]
+    late = [sign_address("192.0.2.7", KEY, now - VALID - 60), sign_address("192.0.2.7", KEY, now + 600)]
     for wrong in (None, "", "192.0.2.7", *other, *late):
-        assert vouched(wrong, KEY) is None, wrong
+        assert verified_address(wrong, KEY) is None, wrong

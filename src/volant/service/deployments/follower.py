@@ -1,4 +1,4 @@
-"""Synchronisation of the models in memory with the deployments and the versions that the watcher found."""
+"""Synchronisation of the models in memory with the deployments and the watcher's results."""
 
 import logging
 import subprocess
@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from volant.service.deployments import watcher
-from volant.service.deployments.deployments import Deployment, Deployments
-from volant.service.deployments.loaded import Models, Slot, Target
+from volant.service.deployments.deployments import Deployment, Deployments, stamp
+from volant.service.deployments.pool import ModelPool
+from volant.service.deployments.slots import Slot, Target
 from volant.tracking.stores import known
 
 log = logging.getLogger("volant.service")
-PATIENCE = 60  # seconds that a start waits for versions that are not known yet
-LOOK = 0.1  # seconds between two checks of the two files, which are cheap
+PATIENCE = 60  # seconds that a start waits for versions without a result
+INTERVAL = 0.1  # seconds between two checks of the two files, which are cheap
 
 
 class Follower:
-    """A thread that keeps `models` in line with `deployments`; a separate process asks the registry.
+    """A thread that synchronises `models` with `deployments`; a separate process queries the registry.
 
     Args:
         root: The project's root.
@@ -27,15 +28,15 @@ class Follower:
         models: The models in memory.
     """
 
-    def __init__(self, root: Path, deployments: Deployments, models: Models) -> None:
+    def __init__(self, root: Path, deployments: Deployments, models: ModelPool) -> None:
         self._root = root
         self._deployments = deployments
         self._models = models
         self._watcher: subprocess.Popen[bytes] | None = None
-        self._seen: Any = None
+        self._stamps: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
     @property
     def error(self) -> str | None:
@@ -43,7 +44,7 @@ class Follower:
         return watcher.read(self._root).get("registry", {}).get("error")
 
     def start(self) -> None:
-        """Deploy the live flywheels, start to watch, and return once each known model answers or has an error."""
+        """Deploy the live flywheels, start to watch, and return once each known model is ready or has an error."""
         self._watch()
         self._deployments.start()
         self.apply()
@@ -65,36 +66,36 @@ class Follower:
     def apply(self) -> None:
         """Update the models from the deployments and the versions, if one of the two files has changed."""
         with self._lock:
-            stamps = (watcher.stamp(self._deployments.path), watcher.stamp(self._root / watcher.FILE))
-            if stamps == self._seen:
+            stamps = (stamp(self._deployments.path), stamp(self._root / watcher.FILE))
+            if stamps == self._stamps:
                 return
-            found = watcher.read(self._root)
-            versions = found.get("versions", {})
+            result = watcher.read(self._root)
+            versions = result.get("versions", {})
             deployed = self._deployments.all()
             for deployment in deployed:
-                self._follow_one(deployment, versions.get(deployment.wanted), found)
+                self._apply_to(deployment, versions.get(deployment.target), result)
             for name in set(self._models.slots) - {deployment.name for deployment in deployed}:
                 self._models.remove(name)
-            self._seen = stamps
+            self._stamps = stamps
 
     def settled(self, deployment: Deployment) -> bool:
-        """Return True if the wanted version answers, or its error is known."""
-        found = watcher.read(self._root)
+        """Return True if the requested version is in use, or its error is known."""
+        result = watcher.read(self._root)
         slot = self._models.slots.get(deployment.name)
-        entry = found.get("versions", {}).get(deployment.wanted)
+        entry = result.get("versions", {}).get(deployment.target)
         if entry is None or slot is None:
-            down = found.get("registry", {}).get("error") and deployment.wanted in found.get("asked", [])
-            return bool(slot and (_pinned(slot, deployment) or down))
+            down = result.get("registry", {}).get("error") and deployment.target in result.get("asked", [])
+            return bool(slot and (_has_pinned(slot, deployment) or down))
         current = slot.current and slot.current.digest
         return bool(entry["error"]) or entry["digest"] in (current, slot.refused)
 
-    def nothing(self) -> bool:
-        """Return True if no model can answer yet: nothing is deployed, or no deployed flywheel has a version."""
+    def is_empty(self) -> bool:
+        """Return True if no model can be ready yet: nothing is deployed, or no deployed flywheel has a version."""
         versions = watcher.read(self._root).get("versions", {})
-        return all(self._none_yet(versions.get(deployment.wanted)) for deployment in self._deployments.all())
+        return all(self._has_no_version(versions.get(deployment.target)) for deployment in self._deployments.all())
 
     def wait(self, name: str, seconds: float = 60) -> str | None:
-        """Wait until a changed deployment is settled; return its error, or None if it answers.
+        """Wait until a changed deployment is settled; return its error, or None if it is ready.
 
         Args:
             name: Name of the deployment.
@@ -105,43 +106,43 @@ class Follower:
         self.apply()
         while not self.settled(deployment):
             if time.monotonic() > deadline:
-                return f"The version could not be had within {seconds:.0f} seconds. {self.error or ''}".strip()
+                return f"The version was not available within {seconds:.0f} seconds. {self.error or ''}".strip()
             time.sleep(0.05)
             self.apply()
         return self._models.slots[name].error
 
-    def _follow_one(self, deployment: Deployment, entry: dict[str, Any] | None, found: dict[str, Any]) -> None:
-        if (entry is None or entry["error"]) and (kept := self._kept(deployment)):
-            self._models.set(deployment.name, kept)
+    def _apply_to(self, deployment: Deployment, entry: dict[str, Any] | None, result: dict[str, Any]) -> None:
+        if (entry is None or entry["error"]) and (target := self._target_in_memory(deployment)):
+            self._models.set(deployment.name, target)
         elif entry is None:
-            self._unknown(deployment, found)
+            self._set_registry_error(deployment, result)
         elif entry["error"]:
-            self._models.failed(deployment.name, entry["error"])
+            self._models.set_error(deployment.name, entry["error"])
         else:
             folder = self._root / entry["folder"]
             version = str(entry["version"])
             self._models.set(deployment.name, Target(deployment.flywheel, version, folder, entry["digest"]))
 
-    def _kept(self, deployment: Deployment) -> Target | None:
+    def _target_in_memory(self, deployment: Deployment) -> Target | None:
         """Return a pinned version that is in memory: a rollback to it must not depend on the registry."""
         target = Target(deployment.flywheel, str(deployment.version), self._root)
-        return target if deployment.version and self._models.loaded(target) else None
+        return target if deployment.version and self._models.has(target) else None
 
-    def _none_yet(self, entry: dict[str, Any] | None) -> bool:
+    def _has_no_version(self, entry: dict[str, Any] | None) -> bool:
         return entry["version"] is None if entry else not known(self._root)
 
-    def _unknown(self, deployment: Deployment, found: dict[str, Any]) -> None:
-        """Record the registry's error for a version that the registry was not asked for yet."""
-        if error := found.get("registry", {}).get("error"):
-            self._models.failed(deployment.name, error)
+    def _set_registry_error(self, deployment: Deployment, result: dict[str, Any]) -> None:
+        """Record the registry's error for a version that has no result yet."""
+        if error := result.get("registry", {}).get("error"):
+            self._models.set_error(deployment.name, error)
 
     def _follow(self) -> None:
-        while not self._stop.wait(LOOK):
+        while not self._stop.wait(INTERVAL):
             try:
                 self._watch()
                 self.apply()
             except Exception as error:  # no error may end the thread
-                log.warning("Could not follow: %s", error)
+                log.warning("The deployments could not be synchronised: %s", error)
                 self._stop.wait(2)
 
     def _watch(self) -> None:
@@ -154,7 +155,9 @@ class Follower:
         self._watcher = subprocess.Popen(command, cwd=self._root, stdin=subprocess.PIPE)  # noqa: S603
 
 
-def _pinned(slot: Slot, deployment: Deployment) -> bool:
-    """Return True if the pinned version answers."""
-    now = slot.current
-    return now is not None and (now.flywheel, now.version) == (deployment.flywheel, str(deployment.version))
+def _has_pinned(slot: Slot, deployment: Deployment) -> bool:
+    """Return True if the pinned version is in use."""
+    current = slot.current
+    if current is None:
+        return False
+    return (current.flywheel, current.version) == (deployment.flywheel, str(deployment.version))

@@ -15,7 +15,7 @@ from volant.service.access.guard import check_texts
 from volant.service.api.schemas import NAME, Strict, problems
 from volant.service.capture.capture import Capture
 from volant.service.capture.event_ids import is_ours
-from volant.service.deployments.loaded import Models
+from volant.service.deployments.pool import ModelPool
 from volant.service.errors import RefusedError, on_disk
 from volant.service.feedback import review as feedback_review
 from volant.service.feedback import truth
@@ -124,7 +124,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         limit: Annotated[int, Field(ge=1, le=10_000)] = 1000,
     ) -> Any:
         """List the feedback of a flywheel, the newest first."""
-        return [shown(item, FeedbackItem) for item in reversed(feedback.book.items(flywheel, status)[-limit:])]
+        return [shown(item, FeedbackItem) for item in reversed(feedback.log.items(flywheel, status)[-limit:])]
 
     @routes.post(
         "/review",
@@ -136,10 +136,10 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         """Accept or reject feedback. `volant feedback accept FLYWHEEL` makes a dataset of what was accepted."""
         with on_disk("the review"):
             if asked.decision == "reject":
-                items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
+                items = feedback_review.reject(feedback.log, asked.flywheel, asked.ids, "admin")
             else:
                 given = (asked.flywheel, asked.ids, "admin", asked.labels)
-                items = feedback_review.accept(feedback.book, *given, known=feedback.known)
+                items = feedback_review.accept(feedback.log, *given, known=feedback.texts)
                 later.add_task(publish, feedback, asked.flywheel)
         return [shown(item, FeedbackItem) for item in items]
 
@@ -187,7 +187,7 @@ def deployed(state: "State", asked: FeedbackRequest, answered: PredictionEvent |
         RefusedError: 404 if the model isn't deployed, 503 if it has no version yet, 422 if it isn't named and several
             are deployed.
     """
-    name = _still(state.models, answered, asked.model) if answered else state.models.named(asked.model)
+    name = _still(state.models, answered, asked.model) if answered else state.models.resolve(asked.model)
     now = state.models.current(name)
     if answered and answered.flywheel not in (None, now.flywheel):
         known = ", ".join(sorted(state.models.slots))
@@ -195,7 +195,7 @@ def deployed(state: "State", asked: FeedbackRequest, answered: PredictionEvent |
     return ModelInfo(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
 
 
-def _still(models: Models, answered: PredictionEvent, asked: str | None) -> str:
+def _still(models: ModelPool, answered: PredictionEvent, asked: str | None) -> str:
     """Return the present deployment of the flywheel that answered, as it may have been renamed or removed since."""
     slots = models.slots
     for name in (answered.model, asked or "", *(sorted(slots) if answered.flywheel else ())):
@@ -213,7 +213,7 @@ def publish(feedback: Feedback, flywheel: str) -> None:
         flywheel: Name of the flywheel.
     """
     try:
-        truth.publish(feedback.book, flywheel)
+        truth.publish(feedback.log, flywheel)
     except (VolantError, OSError) as error:  # such as a full disk
         log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, plain(str(error)))
 

@@ -74,7 +74,7 @@ class Feedback:
         self._config = config or settings.Feedback()
         self._redacted = tuple(redacted)
         self._rate = Rate(self._config.per_client_per_minute, root)
-        self.known = DatasetTexts(root, redacted)
+        self.texts = DatasetTexts(root, redacted)
 
     def admit(self, client: str) -> None:
         """Count one request of a client.
@@ -98,7 +98,7 @@ class Feedback:
             RefusedError: 422 if the feedback is invalid, 429 if too much waits for review.
         """
         item = self._item(said, model, answered)
-        known = self.known.of(model.flywheel)
+        known = self.texts.of(model.flywheel)
         with self.book.opened(model.flywheel) as (items, write):
             others = [one for one in items.values() if item.key == one.key]
             own = [one for one in others if one.client == item.client and one.by != "client"]

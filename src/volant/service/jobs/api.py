@@ -56,7 +56,7 @@ class ClientJobs:
         asked, file = await asked_for(request)
         if (asked.uri is None) == (file is None):
             raise RefusedError("Send a `file` (multipart/form-data), or the `uri` of one (application/json).")
-        name = self._state.models.named(asked.model)
+        name = self._state.models.resolve(asked.model)
         self._state.models.current(name)
         try:
             how = written(asked)

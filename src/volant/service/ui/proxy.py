@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from volant.service.access.clients import HEADER, vouch
+from volant.service.access.clients import HEADER, sign_address
 from volant.service.api.schemas import Problem
 from volant.service.errors import RefusedError
 from volant.service.ui import notices, process
@@ -122,7 +122,7 @@ class Proxy:
     def _headers(self, request: Request) -> list[tuple[bytes, bytes]]:
         host = request.client.host if request.client else ""
         told = [(name, value) for name, value in _kept(request.headers.raw) if name != HEADER.encode()]
-        told.append((HEADER.encode(), vouch(host, self._key).encode()))
+        told.append((HEADER.encode(), sign_address(host, self._key).encode()))
         if request.url.scheme == "https" and b"x-forwarded-proto" not in dict(told):
             told.append((b"x-forwarded-proto", b"https"))
         return told

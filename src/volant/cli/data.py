@@ -190,7 +190,7 @@ def accept(
     config.flywheel(name)
     book = FeedbackLog()
     if ids:
-        review.accept(book, name, ids, table.who(), label)
+        review.accept(book, name, ids, table.reviewer(), label)
     brought = ingest_accepted(book, name)
     truth.publish(book, name)
     if as_json:
@@ -211,7 +211,7 @@ def reject(
     from volant.service.feedback import review, table
     from volant.service.feedback.log import FeedbackLog
 
-    items = review.reject(FeedbackLog(), name, ids, table.who())
+    items = review.reject(FeedbackLog(), name, ids, table.reviewer())
     if as_json:
         print(json_line([asdict(item) for item in items]))  # noqa: T201
     else:

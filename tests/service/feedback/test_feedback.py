@@ -60,7 +60,7 @@ def test_thumbs(feedback: Feedback) -> None:
     up = feedback.add(Submission("c1", "e1", correct=True), MODEL, answered("e1"))
     down = feedback.add(Submission("c2", "e1", correct=False), MODEL, answered("e1"))
     assert (up.labels, down.labels) == (("fresh",), None)
-    with pytest.raises(RefusedError, match=r"Name the right label with --label"):
+    with pytest.raises(RefusedError, match=r"Give it with --label"):
         accept(feedback.log, "mine", [down.id], "ann")
     assert accept(feedback.log, "mine", [down.id], "ann", ["rotten"])[0].labels == ("rotten",)
 
@@ -68,11 +68,11 @@ def test_thumbs(feedback: Feedback) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (Submission("c"), "Say"),
+        (Submission("c"), "refers to nothing"),
         (Submission("c", text="a film"), '"correct": true or false'),
-        (Submission("c", text="a film", correct=True), 'name the right "label"'),
+        (Submission("c", text="a film", correct=True), 'give the correct "label"'),
         (Submission("c", text="a film", labels=("frehs",)), "Did you mean 'fresh'"),
-        (Submission("c", text="a film", labels=("fresh", "rotten")), "one label; 2 were given"),
+        (Submission("c", text="a film", labels=("fresh", "rotten")), "one label to each text; 2 were given"),
         (Submission("c", labels=("fresh",)), '{"id": …} of a prediction'),
     ],
 )
@@ -85,7 +85,7 @@ def test_what_makes_no_sense_is_refused(feedback: Feedback, said: Submission, wh
 
 def test_thumb_and_label_must_agree(feedback: Feedback) -> None:
     for correct, label in ((True, "rotten"), (False, "fresh")):
-        with pytest.raises(RefusedError, match="Say one of the two"):
+        with pytest.raises(RefusedError, match=r"contradicts `label`. Send only one"):
             feedback.add(Submission("c", "e1", correct=correct, labels=(label,)), MODEL, answered("e1"))
 
 
@@ -113,10 +113,10 @@ def test_conflicts_wait_for_a_person(feedback: Feedback, tmp_path: Path) -> None
     other = "rotten" if first["label"] == "fresh" else "fresh"
     item = [say(feedback, client, first["text"], other) for client in "abc"][-1]
     assert item.status == "quarantined"
-    assert item.reasons == (f"conflict: in train this text is {first['label']}",)
+    assert item.reasons == (f"conflict: in train this text has {first['label']}",)
     down = feedback.add(Submission("x", "e1", correct=False), MODEL, answered("e1", "another film"))
     item = [say(feedback, client, "another film") for client in "abc"][-1]
-    assert (item.status, item.reasons) == ("quarantined", (f"conflict: {down.id} says that this is wrong",))
+    assert (item.status, item.reasons) == ("quarantined", (f"conflict: {down.id} reports this as wrong",))
 
 
 def test_a_person_is_not_overruled(feedback: Feedback) -> None:
@@ -149,7 +149,7 @@ def test_a_test_text_with_an_address_is_not_learnt_though_a_person_accepts_it(
     with pytest.raises(RefusedError, match="its text is in the test set"):
         accept(feedback.log, "mine", [item.id], "ann")
     with pytest.raises(RefusedError, match="its text is in the test set"):
-        accept(feedback.log, "mine", [item.id], "ann", known=feedback.texts)
+        accept(feedback.log, "mine", [item.id], "ann", texts=feedback.texts)
 
 
 def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
@@ -205,7 +205,7 @@ def test_text_of_an_old_answer_is_found_among_the_captures(feedback: Feedback, t
     assert item.text is None
     [done] = accept(feedback.log, "mine", [item.id], "ann")
     assert (done.text, done.predicted, done.status) == ("by [email]", ("fresh",), "accepted")
-    with pytest.raises(RefusedError, match="not among the captures"):
+    with pytest.raises(RefusedError, match="not in the captures"):
         accept(feedback.log, "mine", [lost.id], "ann")
 
 

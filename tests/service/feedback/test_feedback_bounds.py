@@ -49,20 +49,21 @@ def test_one_client_cannot_shut_the_others_out(tmp_path: Path, monkeypatch: pyte
 
     for number in range(20):
         give("flood", number)
-    with pytest.raises(RefusedError, match=r"20 of your feedbacks wait for review; feedback.waiting_per_client is 20"):
+    limit = r"20 items of your feedback wait for review; feedback.waiting_per_client is 20"
+    with pytest.raises(RefusedError, match=limit):
         give("flood", 20)
     for number in range(10):
         give("busy", number)
-    with pytest.raises(RefusedError, match="30 feedbacks wait for review") as refused:
+    with pytest.raises(RefusedError, match="30 items of feedback wait for review") as refused:
         give("busy", 10)
     assert (refused.value.status, refused.value.retry_after) == (429, 600)
     for number in range(3):
         give("ann", number)
-    with pytest.raises(RefusedError, match="33 feedbacks wait"):
+    with pytest.raises(RefusedError, match="33 items of feedback wait"):
         give("ann", 3)
     for other in range(27):
         give(f"other {other}", 0)
-    with pytest.raises(RefusedError, match="60 feedbacks wait"):
+    with pytest.raises(RefusedError, match="60 items of feedback wait"):
         give("the last", 0)
 
 

@@ -88,7 +88,7 @@ def test_feedback_is_of_no_other_flywheel(client: TestClient, state: State, capt
         assert (given.status_code, "films" in given.text) == (404, True)
     state.models.set("films", Target("another", "3", bundle.folder))  # the name is there again, of another
     given = client.post("/feedback", json={"id": "e1", "correct": True})
-    assert (given.status_code, "Of mine, which gave this answer" in given.text) == (404, True)
+    assert (given.status_code, "mine, which made this prediction" in given.text) == (404, True)
     state.models.remove("films")
     assert client.post("/feedback", json={"id": "e2", "correct": True}).status_code == 404  # kept by an older Volant
     assert client.post("/feedback", json={"id": "e2", "correct": True, "model": "movies"}).status_code == 200
@@ -98,7 +98,7 @@ def test_feedback_is_of_no_other_flywheel(client: TestClient, state: State, capt
     ("body", "status", "says"),
     [
         ({"id": "gone", "model": "absent", "correct": True}, 404, "films"),
-        ({"id": "gone", "correct": True}, 422, "name the right"),
+        ({"id": "gone", "correct": True}, 422, "give the correct"),
         ({"id": "../etc", "correct": True}, 422, "id"),
         ({"text": "x", "label": "frsh"}, 422, "Did you mean 'fresh'"),
         ({"text": "x", "label": "fresh", "labels": ["fresh"]}, 422, "exclude each other"),
@@ -147,8 +147,8 @@ def test_accepted_rows_become_a_dataset_once(project: Path, monkeypatch: pytest.
     ids = [feedback.add(Submission(f"c{i}", text=f"film {i}", labels=("fresh",)), MODEL).id for i in range(3)]
     down = feedback.add(Submission("c9", "e9", correct=False), MODEL, answered("e9", "a dull film", model="films"))
     said = volant("feedback", "mine")
-    assert all(one in said for one in [*ids, "film 2", "not that"])
-    assert "Name the right label with --label" in volant("feedback", "accept", "mine", *ids, down.id, code=2)
+    assert all(one in said for one in [*ids, "film 2", "another"])
+    assert "Give it with --label" in volant("feedback", "accept", "mine", *ids, down.id, code=2)
     assert not catalogue.cards("mine", project)
     assert "Rejected: 1" in volant("feedback", "reject", "mine", ids[2])
     volant("feedback", "accept", "mine", ids[0])

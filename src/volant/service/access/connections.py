@@ -88,11 +88,11 @@ class LimitedConnection(HttpToolsProtocol):
     """A connection with limits.
 
     Attributes:
-        connections: All connections of the process.
+        open_connections: All connections of the process.
         waiting_since: Time since which it waits for the rest of a request's header; None during a request.
     """
 
-    connections: Connections
+    open_connections: Connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, or refuse it."""
@@ -104,12 +104,12 @@ class LimitedConnection(HttpToolsProtocol):
         self._header = 0
         self._framing = 0
         self._piece = 0
-        if not self.connections.add(self, self.client[0] if self.client else ""):
+        if not self.open_connections.add(self, self.client[0] if self.client else ""):
             self._refuse(503, "Too many connections are open. Close some, or try again.", "retry-after: 1\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Remove the connection."""
-        self.connections.remove(self)
+        self.open_connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -123,9 +123,9 @@ class LimitedConnection(HttpToolsProtocol):
             return
         if self._in_header:
             self._header += self._piece
-        if self._header > self.connections.limits.header_bytes:
+        if self._header > self.open_connections.limits.header_bytes:
             self._too_large()
-        elif not self._in_header and self._framing > self.connections.limits.header_bytes:
+        elif not self._in_header and self._framing > self.open_connections.limits.header_bytes:
             self._refuse(400, "The chunks of the body are too small, or its trailer too long. Send larger chunks.")
 
     def on_headers_complete(self) -> None:
@@ -137,7 +137,7 @@ class LimitedConnection(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if len(self.url) > URL:
             self._refuse(414, f"The address has {len(self.url)} bytes; {URL} are allowed. Send the data as a body.")
-        elif size > self.connections.limits.header_bytes or len(self.headers) > HEADERS:
+        elif size > self.open_connections.limits.header_bytes or len(self.headers) > HEADERS:
             self._too_large()
         else:
             super().on_headers_complete()
@@ -173,7 +173,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Close the connection if the client is too slow to send a header, or to read a response."""
-        limits = self.connections.limits
+        limits = self.open_connections.limits
         if self._paused_since is not None and now - self._paused_since > limits.body_seconds:
             self.transport.abort()
         elif self.waiting_since is not None and now - self.waiting_since > limits.header_seconds:
@@ -191,7 +191,7 @@ class LimitedConnection(HttpToolsProtocol):
         """Log nothing: the request is answered without the upgrade."""
 
     def _too_large(self) -> None:
-        most = self.connections.limits.header_bytes
+        most = self.open_connections.limits.header_bytes
         self._refuse(431, f"The header has more than {most} bytes (limits.header_bytes), or more than {HEADERS} lines.")
 
     def _refuse(self, status: int, error: str, more: str = "") -> None:
@@ -209,7 +209,7 @@ def use(limits: Limits) -> None:
     Call it before uvicorn is configured.
     """
     os.environ.setdefault(TRUSTED, "")
-    LimitedConnection.connections = Connections(limits)
+    LimitedConnection.open_connections = Connections(limits)
     uvicorn_config.HTTP_PROTOCOLS["auto"] = f"{__name__}:LimitedConnection"
     uvicorn_config.WS_PROTOCOLS["auto"] = None
 

@@ -145,7 +145,7 @@ def test_a_model_that_fails_ends_its_job_only(tmp_path: Path) -> None:
     first = jobs.submit(new("broken", "lines", "text", "me"), written("a\n"))
     second = jobs.submit(new("films", "lines", "text", "me"), written("a\n"))
     jobs.start()
-    assert (ended(jobs, first).state, ended(jobs, first).error) == ("FAILED", "Unexpected: ZeroDivisionError")
+    assert (ended(jobs, first).state, ended(jobs, first).error) == ("FAILED", "Unexpected error: ZeroDivisionError")
     assert ended(jobs, second).state == "COMPLETED"
     jobs.close()
 
@@ -170,7 +170,7 @@ def test_too_many_of_one_client(tmp_path: Path) -> None:
     jobs = Jobs(echo, root=tmp_path)
     for _ in range(MOST_OF_ONE):
         jobs.submit(new("films", "lines", "text", "me"), written("a"))
-    with pytest.raises(RefusedError, match="of one client") as refused:
+    with pytest.raises(RefusedError, match="per client") as refused:
         jobs.submit(new("films", "lines", "text", "me"), written("a"))
     assert (refused.value.status, refused.value.retry_after) == (429, 60)
     jobs.submit(new("films", "lines", "text", "you"), written("a"))

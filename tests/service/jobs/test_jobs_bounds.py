@@ -183,4 +183,4 @@ def test_what_is_read_is_bounded_by_what_may_be_kept(tmp_path: Path) -> None:
     now = ended(jobs, job)
     jobs.close()
     assert now.state == "FAILED"
-    assert "Its documents take more than 20000 bytes (jobs.kept_bytes)" in (now.error or "")
+    assert "The documents take more than 20000 bytes (jobs.kept_bytes)" in (now.error or "")

@@ -151,10 +151,10 @@ def ask_with_a_token(server: Server, browser: Browser) -> None:
     page.get_by_label("Token").fill("for-friends")
     page.get_by_label("Token").press("Enter")
     expect(page.get_by_label("Model").first).to_have_value("reviews")
-    page.get_by_label("Texts, one a line").fill("A superb cast.")
+    page.get_by_label("Texts, one per line").fill("A superb cast.")
     page.get_by_role("button", name="Predict").click()
-    expect(page.locator("#said")).to_contain_text("answered by reviews, version 2")
-    page.get_by_role("button", name="Right: answer 1").click()
+    expect(page.locator("#message")).to_contain_text("predicted by reviews, version 2")
+    page.get_by_role("button", name="Correct: prediction 1").click()
     expect(page.locator("#answers").get_by_role("status")).to_contain_text("Thank you")
     page.context.close()
 

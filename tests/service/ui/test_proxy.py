@@ -131,7 +131,7 @@ def test_events_come_as_they_are_sent(front: AsgiApp) -> None:
 
 def test_pages_that_are_not_there_yet_say_so(front: AsgiApp) -> None:
     status, body, headers = front.ask("GET", "/ui/", Accept="text/html")
-    assert (status, b"The page is starting" in body, b'http-equiv="refresh"' in body) == (200, True, True)
+    assert (status, b"The web UI is starting" in body, b'http-equiv="refresh"' in body) == (200, True, True)
     status, body, headers = front.ask("GET", "/ui/config", Accept="application/json")
     assert (status, dict(headers)["retry-after"]) == (503, "2")
     front.start_pages()
@@ -148,7 +148,7 @@ def test_pages_that_are_not_installed_or_switched_off(
     assert (status, b"pip install &#x27;volant-nlp[ui]&#x27;" in body) == (200, True)
     off = AsgiApp(tmp_path, None)
     status, body, _ = off.ask("GET", "/ui/")
-    assert (status, json.loads(body)["error"]) == (404, "The pages are switched off: `ui: false` in service.yaml.")
+    assert (status, json.loads(body)["error"]) == (404, "The web UI is switched off (`ui: false` in service.yaml).")
     off.close()
 
 

@@ -43,7 +43,7 @@ class Site:
         return status, client.get(f"/ui/gradio_api/queue/data?session_hash={session}").text if status == 200 else ""
 
     def tell(self, **changed: Any) -> Any:
-        body = {"session_hash": "abc", "component_id": self.answers, "fn_name": "tell", "data": {}} | changed
+        body = {"session_hash": "abc", "component_id": self.answers, "fn_name": "submit", "data": {}} | changed
         return self.client.post("/ui/gradio_api/component_server/", content=json.dumps(body), headers=JSON)
 
     def upload(self, count: int = 1, client: str = "192.0.2.1", text: bytes = b"A fine film.") -> Any:
@@ -174,7 +174,7 @@ def test_no_origin_may_read_the_pages(pages: Site) -> None:
 
 def test_pages_of_one_client_take_room_of_its_own(pages: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "PER_CLIENT", 5)
-    body = {"component_id": pages.answers, "fn_name": "tell", "data": {}}
+    body = {"component_id": pages.answers, "fn_name": "submit", "data": {}}
     kept = pages.policy.sessions
     before = len(list(kept))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from volant.service.jobs.job import Job
 
-PAUSES = (1, 2, 4, 8, 16, 32, 60)  # seconds between tries: about two minutes, in which other jobs get their turn
+PAUSES = (1, 2, 4, 8, 16, 32, 60)  # seconds between attempts: about two minutes, in which other jobs get their turn
 
 
 @dataclass(frozen=True)
@@ -17,24 +17,24 @@ class _Attempts:
 
 
 class Retries:
-    """The number of failed tries of each job since its last progress, and the time of the next one."""
+    """The number of failed attempts of each job since its last progress, and the time of the next one."""
 
     def __init__(self) -> None:
-        self._tried: dict[str, _Attempts] = {}
+        self._attempts: dict[str, _Attempts] = {}
 
     def due(self, job: Job) -> bool:
         """Return True if a job may run now."""
-        return job.id not in self._tried or time.monotonic() >= self._tried[job.id].until
+        return job.id not in self._attempts or time.monotonic() >= self._attempts[job.id].until
 
     def failed(self, job: Job) -> bool:
-        """Count a failed try; return True if another one is left. Progress since the last try resets the count."""
-        before = self._tried.get(job.id)
+        """Count a failed attempt; return True if another one is left. Progress since the last one resets the count."""
+        before = self._attempts.get(job.id)
         count = before.count + 1 if before and job.done <= before.done else 1
         pause = PAUSES[min(count, len(PAUSES)) - 1]
-        self._tried[job.id] = _Attempts(job.done, count, time.monotonic() + pause)
+        self._attempts[job.id] = _Attempts(job.done, count, time.monotonic() + pause)
         return count <= len(PAUSES)
 
     def keep(self, jobs: Iterable[Job]) -> None:
-        """Forget all jobs but these."""
-        names = {job.id for job in jobs}
-        self._tried = {name: tried for name, tried in self._tried.items() if name in names}
+        """Remove all jobs except these."""
+        ids = {job.id for job in jobs}
+        self._attempts = {identity: attempts for identity, attempts in self._attempts.items() if identity in ids}

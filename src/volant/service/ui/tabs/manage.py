@@ -8,7 +8,7 @@ import gradio as gr
 
 from volant.errors import VolantError
 from volant.service.ui.markup import note, table
-from volant.service.ui.page import PRIVATE, explained
+from volant.service.ui.page import PRIVATE, showing_errors
 
 if TYPE_CHECKING:
     from volant.service.ui.tabs.context import TabContext
@@ -25,8 +25,8 @@ def _rename(name: str, to: str) -> tuple[str, str, str, dict[str, Any]]:
 
 CHANGES: dict[str, Change] = {
     "Rename": _rename,
-    "Follow active": lambda name, _: (
-        f"let {name} follow the active version",
+    "Follow champion": lambda name, _: (
+        f"let {name} follow the champion",
         "PATCH",
         "",
         {"json": {"follow": "champion"}},
@@ -47,49 +47,56 @@ class DeploymentManager:
         self._context = context
         self._page = context.page
         gr.HTML("<h2>Deployed</h2>")
-        self._page.shown.append((gr.HTML("", elem_id="deployed"), lambda found, _: _table(found)))
+        self._page.shown.append((gr.HTML("", elem_id="deployed"), lambda models, _: _table(models)))
         with gr.Row():
-            one = gr.Dropdown([], label="Deployment", interactive=True)
+            deployment = gr.Dropdown([], label="Deployment", interactive=True)
             new = gr.Textbox(label="New name", max_lines=1)
-        self._page.models.append(one)
+        self._page.models.append(deployment)
         with gr.Row():
             buttons = {name: gr.Button(name, min_width=120) for name in list(CHANGES)[:3]}
             remove = gr.Button("Remove", min_width=120)
-        with gr.Row(visible=False) as self._sure:
-            buttons["Yes, remove it"], keep = gr.Button("Yes, remove it", variant="stop"), gr.Button("Keep it")
-        self._said = gr.HTML("", elem_id="manage-said")
-        given = [context.who, one, new, self._page.token]
-        told = [self._said, self._sure]
+        with gr.Row(visible=False) as self._confirmation:
+            buttons["Yes, remove it"] = gr.Button("Yes, remove it", variant="stop")
+            keep = gr.Button("Keep it")
+        self._message = gr.HTML("", elem_id="manage-message")
+        inputs = [context.who, deployment, new, self._page.token]
+        outputs = [self._message, self._confirmation]
         for name, button in buttons.items():
-            handler = explained(self._changing(CHANGES[name]), self._said)
-            self._page.changes.append(button.click(handler, given, told, **PRIVATE))
-        remove.click(lambda: gr.Row(visible=True), None, self._sure, **PRIVATE)
-        keep.click(lambda: gr.Row(visible=False), None, self._sure, **PRIVATE)
+            handler = showing_errors(self._handler(CHANGES[name]), self._message)
+            self._page.changes.append(button.click(handler, inputs, outputs, **PRIVATE))
+        remove.click(lambda: gr.Row(visible=True), None, self._confirmation, **PRIVATE)
+        keep.click(lambda: gr.Row(visible=False), None, self._confirmation, **PRIVATE)
 
-    def _changing(self, change: Change) -> Callable[..., Any]:
-        def do(who: str, name: str | None, to: str, token: str, request: gr.Request) -> Any:
-            asked = self._page.admin(token, request)
+    def _handler(self, change: Change) -> Callable[..., Any]:
+        def handle(who: str, name: str | None, to: str, token: str, request: gr.Request) -> Any:
+            admin = self._page.admin(token, request)
             if not name:
                 raise VolantError("Choose a deployment.")
-            what, method, path, more = change(name, to.strip())
-            call = (asked, method, f"/deployments/{quote(name, safe='')}{path}")
-            self._context.actions.did(who, what, lambda: self._page.api.ask(*call, **more))
-            return {self._said: note(f"Done: {what}."), self._sure: gr.Row(visible=False)}
+            action, method, path, more = change(name, to.strip())
+            call = (admin, method, f"/deployments/{quote(name, safe='')}{path}")
+            self._context.actions.run(who, action, lambda: self._page.api.ask(*call, **more))
+            return {self._message: note(f"Done: {action}."), self._confirmation: gr.Row(visible=False)}
 
-        return do
+        return handle
 
 
-def _table(found: list[dict[str, Any]]) -> str:
+def _table(models: list[dict[str, Any]]) -> str:
     heads = ["Name", "Flywheel", "Version", "Follows", "Since (UTC)", "State"]
     rows = [
         [
             model["name"],
             model["flywheel"],
             model["version"],
-            "the active version" if model["follow"] else f"pinned to {model['pinned']}" if model["pinned"] else "",
+            _followed(model),
             (model["since"] or "").replace("T", " ")[:16],
             model["error"] or ("ready" if model["ready"] else "loading"),
         ]
-        for model in found
+        for model in models
     ]
     return table("Deployed models", heads, rows)
+
+
+def _followed(model: dict[str, Any]) -> str:
+    if model["follow"]:
+        return "champion"
+    return f"pinned to {model['pinned']}" if model["pinned"] else ""

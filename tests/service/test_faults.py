@@ -159,7 +159,8 @@ def test_a_client_that_stops_is_let_go_and_others_are_answered(small: Server, se
 
 
 def test_no_text_is_in_any_log_and_a_stop_waits_for_no_stalled_client(small: Server) -> None:
-    call, text = small.call, f"{FILM} {MARKER}"
+    call = small.call
+    text = f"{FILM} {MARKER}"
     model = {"model": "reviews"}
     bodies: list[tuple[str, Any, str]] = [
         ("/predict", {"texts": [text], **model}, "application/json"),

@@ -70,7 +70,8 @@ def small_disk(made: Path, tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_service_answers_and_says_so_while_its_disk_is_full(small_disk: Server) -> None:
-    call, said = small_disk.call, small_disk.root / "said"
+    call = small_disk.call
+    said = small_disk.root / "said"
     fill = small_disk.root / ".volant/service/fill"
     before = workers(small_disk)
     with fill.open("wb", buffering=0) as stream, suppress(OSError):

@@ -25,7 +25,8 @@ from volant.workspace.files import write_table
 
 @pytest.fixture
 def service(state: State) -> Iterator[FastAPI]:
-    collecting, made = ServiceParts(state), app()
+    collecting = ServiceParts(state)
+    made = app()
     for router in collecting.routers():
         made.include_router(router)
     collecting.start()

@@ -90,12 +90,13 @@ class State:
     async def answer(self, model: str | None, texts: Sequence[str], client: str = "") -> Reply:
         """Predict the texts of one request: validated, counted, and dispatched to the sinks.
 
-        A refused request raises `RefusedError`, with the status and the next step.
-
         Args:
             model: Name of the deployment; None if there is only one.
             texts: One or many texts.
             client: Identity of the client; clients take turns.
+
+        Raises:
+            RefusedError: If the request is refused; with the status and the next step.
         """
         start = time.perf_counter()
         name = model

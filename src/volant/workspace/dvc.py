@@ -16,8 +16,6 @@ PAUSE = 0.5
 def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATIENCE) -> T:
     """Return the result of `work`, retried while another command holds DVC's locks.
 
-    Any other `DvcException` of `work` is raised unchanged.
-
     Args:
         work: Function that calls DVC; it may be called several times.
         root: The project's root.
@@ -25,6 +23,7 @@ def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATI
 
     Raises:
         VolantError: If DVC is locked for longer.
+        DvcException: If `work` raises it for another reason.
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError

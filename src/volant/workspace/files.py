@@ -47,7 +47,8 @@ def write_text(text: str, path: Path) -> None:
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `path` if the body succeeds, and deleted if it fails.
 
-    An `OSError`, such as that of a full disk, names `path` instead of the temporary file.
+    Raises:
+        OSError: If the file can't be written, such as on a full disk; it names `path` instead of the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(path)

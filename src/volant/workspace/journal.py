@@ -45,7 +45,8 @@ class Journal:
     def append(self, entries: Sequence[Entry]) -> None:
         """Add all entries or none; return when they are on disk. Call it under the lock.
 
-        An `OSError`, such as that of a full disk, leaves the file unchanged.
+        Raises:
+            OSError: If the file can't be written, such as on a full disk; its entries are unchanged.
         """
         text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)

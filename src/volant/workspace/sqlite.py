@@ -15,14 +15,16 @@ TIMEOUT = 5  # seconds that one worker waits for another
 def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
     """Open a database for one exclusive transaction, which is rolled back if the body raises an error.
 
-    It is fast rather than durable: after a crash of the machine the last changes may be lost. It raises
-    `sqlite3.OperationalError` if the database is locked for too long or can't be written, another
-    `sqlite3.DatabaseError` if the file is corrupt (it is deleted then, so that the next call starts with an empty one),
-    and `OSError` if the file can't be created.
+    It is fast rather than durable: after a crash of the machine the last changes may be lost. An `OSError` means that
+    the file can't be created.
 
     Args:
         path: The file; created if it doesn't exist.
         table: A `CREATE TABLE IF NOT EXISTS` statement.
+
+    Raises:
+        sqlite3.DatabaseError: If the database can't be used: `sqlite3.OperationalError` if it is locked for too long or
+            can't be written; any other if the file is corrupt, which is deleted, so that the next call starts afresh.
 
     Example:
         >>> from tempfile import TemporaryDirectory

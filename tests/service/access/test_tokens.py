@@ -12,7 +12,8 @@ from volant.service.access.tokens import FILE, Tokens
 
 def test_workers_that_start_at_once_have_one_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(20):
-        root, found = tmp_path / str(number), list[Tokens]()
+        root = tmp_path / str(number)
+        found = list[Tokens]()
         ready = threading.Barrier(8)
 
         def start(root: Path = root, found: list[Tokens] = found, ready: threading.Barrier = ready) -> None:

@@ -20,7 +20,9 @@ class Model:
     """Answers a text with itself, once it may; says when it began, notes what it was asked together."""
 
     def __init__(self) -> None:
-        self.begun, self.may, self.asked = threading.Event(), threading.Event(), list[list[str]]()
+        self.begun = threading.Event()
+        self.may = threading.Event()
+        self.asked = list[list[str]]()
 
     def __call__(self, texts: Sequence[str]) -> list[Annotation]:
         self.begun.set()
@@ -142,7 +144,8 @@ def test_nobody_waits_for_the_end_of_anothers_request() -> None:
         large = [batcher.submit(["x" * 20_000] * 60, "one"), batcher.submit(["x" * 20_000] * 60, "one")]
         await asyncio.sleep(0.2)
         begun = time.monotonic()
-        same, other = batcher.submit(["a"], "one"), batcher.submit(["b"], "two")
+        same = batcher.submit(["a"], "one")
+        other = batcher.submit(["b"], "two")
         assert [found[0].label for found in await asyncio.gather(same, other)] == ["a", "b"]
         assert time.monotonic() - begun < 1.5  # all of it is 6 s
         assert not any(future.done() for future in large)

@@ -63,7 +63,8 @@ def until(true: Callable[[], Any], seconds: float = 90) -> None:
 
 
 def test_a_removed_model_leaves_neither_its_thread_nor_its_bundle(made: Path) -> None:
-    found, before = models(), answering()
+    found = models()
+    before = answering()
     assert found.set("reviews", target(made))
     assert found.set("also", target(made))  # the same bundle under two names is one
     assert answering() == before + 1
@@ -77,7 +78,9 @@ def test_a_removed_model_leaves_neither_its_thread_nor_its_bundle(made: Path) ->
 
 
 def test_a_stop_waits_for_what_was_replaced(made: Path) -> None:
-    found, before, begun = models(), answering(), threading.Event()
+    found = models()
+    before = answering()
+    begun = threading.Event()
     assert found.set("reviews", target(made))
 
     def slowly(texts: Sequence[str]) -> list[Annotation]:
@@ -106,7 +109,8 @@ def test_deploy_and_remove_come_back_to_as_many_threads(made: Path, tmp_path: Pa
         assert opened.fetch("reviews", 2).parent == opened.fetch("reviews", 3).parent
     (root / "mlflow.db").unlink()  # what was fetched needs no registry
     with state(root) as service:
-        admin, before = DeploymentAdmin(service), answering()
+        admin = DeploymentAdmin(service)
+        before = answering()
         for number in (2, 3):
             assert admin.deploy("en", "reviews", number)["version"] == str(number)
             assert answering() == before + 1

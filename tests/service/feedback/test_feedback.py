@@ -156,7 +156,9 @@ def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
     feedback: Feedback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_table(reviews(20), tmp_path / "data/mine/prepared/test.parquet")
-    began, go, read = threading.Event(), threading.Event(), DatasetTexts._index
+    began = threading.Event()
+    go = threading.Event()
+    read = DatasetTexts._index
 
     def slowly(known: DatasetTexts, path: Path) -> Any:
         began.set()
@@ -177,7 +179,8 @@ def test_texts_are_read_while_nobody_is_kept_from_giving_feedback(
 
 
 def test_contradictions_are_not_accepted(feedback: Feedback) -> None:
-    one, two = say(feedback, "c1"), say(feedback, "c2", label="rotten")
+    one = say(feedback, "c1")
+    two = say(feedback, "c2", label="rotten")
     with pytest.raises(RefusedError, match="contradicts"):
         accept(feedback.log, "mine", [one.id, two.id], "ann")
     assert len(feedback.log.items("mine", "quarantined")) == 2  # all or none
@@ -298,7 +301,8 @@ def test_rate_is_counted_for_all_workers_together_and_over_a_restart(tmp_path: P
 
 
 def test_rate_comes_back_with_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, rate = time.time(), Rate(2, tmp_path)
+    now = time.time()
+    rate = Rate(2, tmp_path)
     monkeypatch.setattr("volant.service.access.rate.time.time", lambda: now)
     assert [rate.wait("c"), rate.wait("c"), rate.wait("c")] == [0, 0, 30]
     now += 30

@@ -106,7 +106,8 @@ def test_answers_are_in_order_with_their_lines(jobs: Jobs) -> None:
 
 def test_stopped_in_the_middle_and_in_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs_answer, "CHECKPOINT", 0.0)
-    reached, go_on = threading.Event(), threading.Event()
+    reached = threading.Event()
+    go_on = threading.Event()
 
     def slow(_: Job) -> Any:
         def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
@@ -317,7 +318,8 @@ def test_over_http(state: State, bundle: Bundle) -> None:
     jobs = jobs_of(state)
     made = app()
     made.include_router(router(state, jobs))
-    client, other = TestClient(made, client=("192.0.2.1", 1)), TestClient(made, client=("192.0.2.2", 1))
+    client = TestClient(made, client=("192.0.2.1", 1))
+    other = TestClient(made, client=("192.0.2.2", 1))
     jobs.start()
     body = "id,review\n" + "".join(f'{number},"{text}"\n' for number, text in enumerate(TEXTS))
     sent = client.post("/jobs", data={"column": "review"}, files={"file": ("../a.csv", body.encode())})

@@ -207,7 +207,8 @@ def own_s3(
     s3_keys: tuple[str, str],
 ) -> Iterator[tuple[ExitStack, Callable[[], str]]]:
     """An S3 server that a test may stop (closing the stack) and start again at the same address."""
-    folder, port = tmp_path_factory.mktemp("own"), free_port()
+    folder = tmp_path_factory.mktemp("own")
+    port = free_port()
     (folder / "bucket").mkdir()
     with ExitStack() as running:
 

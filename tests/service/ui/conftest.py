@@ -49,11 +49,13 @@ expect.set_options(timeout=30_000)
 
 def films(count: int, seed: int, several: bool = False) -> pa.Table:
     """Reviews that read like reviews; a few say the opposite of their label. Several: what they speak of."""
-    rng, rows = random.Random(seed), []
+    rng = random.Random(seed)
+    rows = []
     for number in range(count):
         label = rng.choice(["fresh", "rotten"])
         words = GOOD if (label == "fresh") != (rng.random() < 0.08) else BAD
-        (one, two), (first, second) = rng.sample(THINGS, 2), rng.sample(words, 2)
+        (one, two) = rng.sample(THINGS, 2)
+        (first, second) = rng.sample(words, 2)
         text = rng.choice(FORMS).format(one, two, first, second)
         row: dict[str, Any] = {"id": f"f{seed}-{number}", "text": text[0].upper() + text[1:]}
         rows.append(row | ({"labels": sorted((one, two))} if several else {"label": label, "movie": f"m{number % 40}"}))
@@ -81,7 +83,8 @@ def register(opened: Registry, name: str, bundle: Path, score: float) -> int:
 @pytest.fixture(scope="session")
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project: versions 1 to 4 of `reviews` (2 is active, 3 is best, 4 waits for approval), one of `topics`."""
-    work, root = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("filmed") / "my project"
+    work = tmp_path_factory.mktemp("work")
+    root = tmp_path_factory.mktemp("filmed") / "my project"
     root.mkdir()
     few, many = (trained("reviews", rows, work / str(rows)) for rows in (60, 300))
     with registry(root) as opened:
@@ -125,7 +128,9 @@ class Watched:
     """What a page asked for and complained about: nothing may come from elsewhere, nothing may be complained about."""
 
     def __init__(self, origin: str) -> None:
-        self.origin, self.foreign, self.complaints = origin, list[str](), list[str]()
+        self.origin = origin
+        self.foreign = list[str]()
+        self.complaints = list[str]()
 
     def watch(self, page: Page) -> None:
         page.on("request", lambda request: self._asked(request.url))

@@ -111,7 +111,8 @@ def test_several_labels(opening: Opening, served: Server) -> None:
 
 
 def test_a_text_is_never_html(opening: Opening) -> None:
-    page, said = opening(), list[str]()
+    page = opening()
+    said = list[str]()
 
     def dismiss(dialog: object) -> None:
         said.append(str(dialog))

@@ -103,7 +103,8 @@ def test_a_page_names_nobody_else_and_says_what_it_may_load(served: Server) -> N
 
 
 def test_an_upload_has_a_limit(served: Server) -> None:
-    form, tree = "multipart/form-data; boundary=x", "application/json"
+    form = "multipart/form-data; boundary=x"
+    tree = "application/json"
     cases = (("upload", form, "jobs.upload_bytes", 2), ("queue/join", tree, "limits.body_bytes", 11))
     for path, kind, limit, size in cases:
         status, told, _ = served.call("POST", f"/ui/gradio_api/{path}", b"x" * size * 2**20, Content_Type=kind)

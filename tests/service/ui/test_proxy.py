@@ -65,7 +65,7 @@ def run(app: ASGIApp, listener: socket.socket) -> tuple[uvicorn.Server, threadin
     return server, thread
 
 
-class AsgiApp:
+class Front:
     """The proxy on a port of this machine; the pages behind it, once they are started."""
 
     def __init__(self, root: Path, pages: process.UiProcess | None) -> None:
@@ -91,14 +91,14 @@ class AsgiApp:
 
 
 @pytest.fixture
-def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsgiApp]:
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     monkeypatch.chdir(tmp_path)  # the path of a socket must be short
-    made = AsgiApp(Path(), process.UiProcess(Path()))
+    made = Front(Path(), process.UiProcess(Path()))
     yield made
     made.close()
 
 
-def test_a_request_is_passed_on_as_it_is(front: AsgiApp) -> None:
+def test_a_request_is_passed_on_as_it_is(front: Front) -> None:
     front.start_pages()
     forged = sign_address("203.0.113.9", b"another key")
     told = {"Host": "films.example:8443", "Connection": "x-mine", "X_Volant_Client": forged, "Cookie": "a=b"}
@@ -117,11 +117,13 @@ def test_a_request_is_passed_on_as_it_is(front: AsgiApp) -> None:
     assert [value.partition(";")[0] for name, value in headers if name == "set-cookie"] == ["one=1", "two=2"]
 
 
-def test_events_come_as_they_are_sent(front: AsgiApp) -> None:
+def test_events_come_as_they_are_sent(front: Front) -> None:
     front.start_pages()
     connection = HTTPConnection("127.0.0.1", front.port, timeout=10)
     connection.request("GET", "/ui/events")
-    response, begun, came = connection.getresponse(), time.monotonic(), list[float]()
+    response = connection.getresponse()
+    begun = time.monotonic()
+    came = list[float]()
     while line := response.readline():
         if line.startswith(b"data:"):
             came.append(time.monotonic() - begun)
@@ -129,7 +131,7 @@ def test_events_come_as_they_are_sent(front: AsgiApp) -> None:
     assert came[0] < came[1] - 0.2 < came[2] - 0.4
 
 
-def test_pages_that_are_not_there_yet_say_so(front: AsgiApp) -> None:
+def test_pages_that_are_not_there_yet_say_so(front: Front) -> None:
     status, body, headers = front.ask("GET", "/ui/", Accept="text/html")
     assert (status, b"The web UI is starting" in body, b'http-equiv="refresh"' in body) == (200, True, True)
     status, body, headers = front.ask("GET", "/ui/config", Accept="application/json")
@@ -141,24 +143,25 @@ def test_pages_that_are_not_there_yet_say_so(front: AsgiApp) -> None:
 
 
 def test_pages_that_are_not_installed_or_switched_off(
-    front: AsgiApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "installed", lambda: False)
     status, body, _ = front.ask("GET", "/ui", Accept="text/html")
     assert (status, b"pip install &#x27;volant-nlp[ui]&#x27;" in body) == (200, True)
-    off = AsgiApp(tmp_path, None)
+    off = Front(tmp_path, None)
     status, body, _ = off.ask("GET", "/ui/")
     assert (status, json.loads(body)["error"]) == (404, "The web UI is switched off (`ui: false` in service.yaml).")
     off.close()
 
 
-def test_only_the_user_of_the_service_reaches_the_pages(front: AsgiApp) -> None:
+def test_only_the_user_of_the_service_reaches_the_pages(front: Front) -> None:
     front.start_pages()
     assert os.stat(process.SOCKET).st_mode & 0o777 == 0o600
 
 
 def test_a_word_that_is_not_the_services_is_nothing() -> None:
-    word, now = sign_address("192.0.2.7", KEY), time.time()
+    word = sign_address("192.0.2.7", KEY)
+    now = time.time()
     assert verified_address(word, KEY) == "192.0.2.7"
     other = [sign_address("192.0.2.7", b"another key"), word[:-1], word.replace("192", "193"), f"²{word}"]
     late = [sign_address("192.0.2.7", KEY, now - VALID - 60), sign_address("192.0.2.7", KEY, now + 600)]

@@ -25,7 +25,8 @@ class Site:
     """The pages in this process, where nothing answers behind them."""
 
     def __init__(self, root: Path, policy: Policy) -> None:
-        self.root, self.policy = root, policy
+        self.root = root
+        self.policy = policy
         self.folder = root / "uploads"
         self.client = TestClient(policy, raise_server_exceptions=False)
         self.plain = TestClient(policy.app, raise_server_exceptions=False)  # Gradio, with nothing before it
@@ -234,7 +235,8 @@ def test_a_form_holds_files_only_and_one_that_breaks_off_is_counted(pages: Site)
 
 
 def test_all_uploads_are_bounded_and_none_looks_at_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, looked = Uploads(LARGEST), list[Path]()
+    counted = Uploads(LARGEST)
+    looked = list[Path]()
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda path: looked.append(path) or exists(path))
     for number in range(uploads.OF_ALL // uploads.PARTS):

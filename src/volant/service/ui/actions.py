@@ -29,12 +29,15 @@ class Actions:
         self._last: deque[Entry] = deque(maxlen=SHOWN)
 
     def run(self, user: str, description: str, action: Callable[[], Result]) -> Result:
-        """Run an action, and log its success or its error; the error is raised again.
+        """Run an action, and log its success or its error.
 
         Args:
             user: Name that the user entered; the token is the proof.
             description: Short description of the action.
             action: The action.
+
+        Raises:
+            VolantError: If the action raises it; it is logged.
         """
         try:
             result = action()

@@ -75,7 +75,7 @@ def _refreshing(page: Page, blocks: gr.Blocks, trouble: gr.HTML) -> None:
 
     event: Any = {
         "inputs": [page.token, *fields],
-        "outputs": [page.known, trouble, *fields, *places],
+        "outputs": [page.deployments, trouble, *fields, *places],
         **PRIVATE,
         "show_progress": "hidden",
     }

@@ -48,14 +48,14 @@ def check(path: str, body: dict[str, Any], servers: frozenset[int], functions: f
         RefusedError: 422.
     """
     if path.startswith("/gradio_api/component_server"):
-        known = body.get("fn_name") == "submit" and _number(body.get("component_id")) in servers
+        exists = body.get("fn_name") == "submit" and _number(body.get("component_id")) in servers
     elif path == "/gradio_api/queue/join":
-        known = isinstance(body.get("data"), list) and _number(body.get("fn_index")) in functions
+        exists = isinstance(body.get("data"), list) and _number(body.get("fn_index")) in functions
     else:
         return
     session = body.get("session_hash")
     valid = isinstance(session, str) and session.isascii() and session.isalnum() and len(session) <= SESSION
-    if not (known and valid):
+    if not (exists and valid):
         raise RefusedError("The page has no such component. Reload it.")
 
 

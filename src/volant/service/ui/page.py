@@ -31,7 +31,7 @@ class Page:
         settings: Settings of the service.
         token: Token field at the top.
         packaged: True if there is no registry.
-        known: Last answer of GET /models by name, for each session.
+        deployments: Last response of GET /models by name, for each session.
         models: Fields that choose a deployed model.
         flywheels: Fields that choose a flywheel.
         shown: Components, each with a function of the deployments and the user that returns its value after each
@@ -43,7 +43,7 @@ class Page:
     settings: Settings
     token: gr.Textbox
     packaged: bool
-    known: gr.State
+    deployments: gr.State
     models: list[gr.Dropdown] = field(default_factory=list)
     flywheels: list[gr.Dropdown] = field(default_factory=list)
     shown: list[tuple[Any, Callable[[list[dict[str, Any]], Caller], Any]]] = field(default_factory=list)

@@ -30,7 +30,7 @@ class Upload:
 
     client: str
     size: int
-    begun: float
+    started: float
     files: list[Path] | None = None
 
     @property
@@ -41,8 +41,8 @@ class Upload:
     def may_exist(self, now: float) -> bool:
         """Return True if any of its files may still exist: not passed to the API yet, and not expired."""
         if self.files is None:
-            return now - self.begun < DEAD
-        return now - self.begun < HOUR and any(path.exists() for path in self.files)
+            return now - self.started < DEAD
+        return now - self.started < HOUR and any(path.exists() for path in self.files)
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Uploads:
         try:
             self._require_room(new)
         except RefusedError:
-            self._uploads = [upload for upload in self._uploads if upload.may_exist(new.begun)]
+            self._uploads = [upload for upload in self._uploads if upload.may_exist(new.started)]
             self._require_room(new)
         self._uploads.append(new)
         return new

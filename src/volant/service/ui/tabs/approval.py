@@ -33,7 +33,7 @@ class ApprovalQueue:
         self._message = gr.HTML("", elem_id="approve-message")
         token = self._page.token
         load = showing_errors(self.load, self._message)
-        inputs: Any = [context.opened, self._version, self._page.known, token]
+        inputs: Any = [context.opened, self._version, self._page.deployments, token]
         gr.on(context.refreshes, load, inputs, [self._version, self._message], **PRIVATE)
         self._version.change(showing_errors(self.show, self._report), [self._version, token], self._report, **PRIVATE)
         for approve, button in buttons.items():

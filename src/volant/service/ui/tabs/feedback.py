@@ -37,7 +37,7 @@ def add(page: Page, tab: gr.Tab) -> None:
         text = f"The newest {MOST}." if len(feedback) == MOST else f"{len(feedback)} of {wheel}."
         return {message: note(text), items: _list(wheel, feedback, _labels(wheel, models))}
 
-    inputs = [flywheel, status, page.known, page.token]
+    inputs = [flywheel, status, page.deployments, page.token]
     gr.on(
         [tab.select, refresh.click, flywheel.input, status.input, page.token.submit],
         showing_errors(show, message),

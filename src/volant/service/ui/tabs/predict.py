@@ -47,7 +47,7 @@ def add(page: Page, _: gr.Tab) -> None:
     gr.on(
         [button.click, texts.submit],
         showing_errors(predict, message),
-        [model, texts, page.known, page.token],
+        [model, texts, page.deployments, page.token],
         [message, answers],
         **PRIVATE,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from volant.bundle.bundle import Bundle
 from volant.kinds.record import Annotation
-from volant.service.deployments import batching
+from volant.service.deployments import batching, pace
 from volant.service.deployments.batching import Batcher, ClosedError
 from volant.service.errors import RefusedError
 from volant.service.settings import Batching, Limits
@@ -235,7 +235,8 @@ def test_what_nobody_waits_for_any_more_is_not_worked_on() -> None:
 
 
 def test_a_pause_forgets_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MEMORY", 0.2)
+    for module in (batching, pace):
+        monkeypatch.setattr(module, "MEMORY", 0.2)
 
     async def ask() -> None:
         model = Model()

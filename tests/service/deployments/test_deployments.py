@@ -89,7 +89,7 @@ def test_a_stop_waits_for_what_was_replaced(made: Path) -> None:
         return [Annotation(label="fresh", scores={"fresh": 1.0}) for _ in texts]
 
     slow = found._load(replace(target(made), version="slow"))
-    slow.batcher._answer = slowly
+    slow.batcher._predict = slowly
     found._swap("reviews", found.slots["reviews"], slow)
 
     async def ask() -> str | None:
@@ -253,7 +253,7 @@ def test_a_request_that_breaks_is_counted_too(made: Path, tmp_path: Path) -> Non
 
     with state(tmp_path, follow=False) as service:
         assert service.models.set("reviews", target(made))
-        service.models.current("reviews").batcher._answer = broken
+        service.models.current("reviews").batcher._predict = broken
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
                 asyncio.run(service.answer("reviews", [FILM]))

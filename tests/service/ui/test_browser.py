@@ -54,15 +54,15 @@ def test_three_lines_are_answered_and_feedback_is_kept(opening: Opening, served:
     expect(page.locator("#message")).to_have_text("3 texts, predicted by reviews, version 2.")
     expect(rows.locator(".text")).to_have_text(LINES)
     expect(rows.locator("strong")).to_have_text(["fresh", "rotten", "rotten"])
-    page.get_by_role("button", name="Correct: prediction 1").click()
+    page.get_by_role("button", name="Correct: text 1").click()
     expect(rows.nth(0).get_by_role("status")).to_contain_text("Thank you")
-    expect(page.get_by_role("button", name="Correct: prediction 1")).to_be_disabled()
-    page.get_by_role("button", name="Wrong: prediction 2").click()
+    expect(page.get_by_role("button", name="Correct: text 1")).to_be_disabled()
+    page.get_by_role("button", name="Wrong: text 2").click()
     expect(rows.nth(1).get_by_label("Correct label")).to_have_value("fresh")  # the prediction is wrong, so another
     shoot(page, "try", 800)
     rows.nth(1).get_by_role("button", name="Send label").click()
     expect(rows.nth(1).get_by_role("status")).to_contain_text("Thank you")
-    page.get_by_role("button", name="Wrong: prediction 3").click()
+    page.get_by_role("button", name="Wrong: text 3").click()
     rows.nth(2).get_by_role("button", name="I don't know").click()
     expect(rows.nth(2).get_by_role("status")).to_contain_text("Thank you")
     kept = served.admin("GET", "/feedback?flywheel=reviews")[1]
@@ -103,7 +103,7 @@ def test_several_labels(opening: Opening, served: Server) -> None:
     row = ask(page, ["The cast is superb and the music moving."], "topics")
     expect(row.locator("strong")).to_have_count(2)
     assert sorted(row.locator("strong").all_inner_texts()) == ["cast", "music"]
-    page.get_by_role("button", name="Wrong: prediction 1").click()
+    page.get_by_role("button", name="Wrong: text 1").click()
     row.get_by_role("checkbox", name="cast").check()
     row.get_by_role("button", name="Send label").click()
     expect(row.get_by_role("status")).to_contain_text("Thank you")
@@ -128,7 +128,7 @@ def test_a_text_is_never_html(opening: Opening) -> None:
 def test_what_is_wrong_is_said(opening: Opening) -> None:
     page = opening()
     page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_role("alert")).to_have_text("Write at least one text, each on a line of its own.")
+    expect(page.get_by_role("alert")).to_have_text("Enter at least one text, each on its own line.")
     page.get_by_label("Texts, one per line").fill("a\n" * 21)
     page.get_by_role("button", name="Predict").click()
     expect(page.get_by_role("alert")).to_contain_text("21 texts in one request; limits.texts_per_request is 20")
@@ -255,7 +255,7 @@ def test_with_the_keyboard_alone(opening: Opening) -> None:
     focus(page, "Predict")
     page.keyboard.press("Enter")
     expect(page.locator("#message")).to_contain_text("1 text, predicted by")
-    focus(page, "Wrong: prediction 1")
+    focus(page, "Wrong: text 1")
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     focus(page, "Send label")
@@ -277,7 +277,7 @@ def test_in_the_dark_and_with_contrast(opening: Opening) -> None:
     for scheme in ("light", "dark"):
         page = opening(color_scheme=scheme)
         ask(page, LINES)
-        page.get_by_role("button", name="Correct: prediction 1").click()
+        page.get_by_role("button", name="Correct: text 1").click()
         expect(page.locator("#answers .reply.good").first).to_contain_text("Thank you")
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (luminance(numbers(ground)) < 0.1) == (scheme == "dark"), ground

@@ -41,9 +41,9 @@ def test_the_log_says_who_did_what_and_what_was_refused(tmp_path: Path) -> None:
     from volant.errors import VolantError
 
     log = Actions(tmp_path)
-    assert log.did("Ann", "add", lambda: 1 + 1) == 2
+    assert log.run("Ann", "add", lambda: 1 + 1) == 2
     with pytest.raises(VolantError):
-        log.did("<b>", "fail", lambda: (_ for _ in ()).throw(VolantError("no such thing")))
+        log.run("<b>", "fail", lambda: (_ for _ in ()).throw(VolantError("no such thing")))
     html = Actions(tmp_path).html()
     assert html.index("refused: no such thing") < html.index("done")
     assert "&lt;b&gt;" in html
@@ -155,7 +155,7 @@ def ask_with_a_token(server: Server, browser: Browser) -> None:
     page.get_by_label("Texts, one per line").fill("A superb cast.")
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#message")).to_contain_text("predicted by reviews, version 2")
-    page.get_by_role("button", name="Correct: prediction 1").click()
+    page.get_by_role("button", name="Correct: text 1").click()
     expect(page.locator("#answers").get_by_role("status")).to_contain_text("Thank you")
     page.context.close()
 
@@ -176,7 +176,7 @@ def friend(server: Server, browser: Browser) -> Page:
     response = page.goto(f"{server.url}/docs")
     assert response is not None
     assert response.status == 200
-    expect(page.get_by_text("Predictions of every deployed flywheel")).to_be_visible()
+    expect(page.get_by_text("Predictions by the champion of every deployed flywheel")).to_be_visible()
     return page
 
 

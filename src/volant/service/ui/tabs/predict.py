@@ -78,9 +78,9 @@ def _row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
     return (
         f'<li data-id="{escape(row["id"])}"><p class="text">{escape(text)}</p>{none}{scores}'
         f'<div class="say"><button type="button" data-send="right" data-labels="{escape(json.dumps(chosen))}" '
-        f'aria-label="Correct: prediction {number}">{UP} Correct</button>'
+        f'aria-label="Correct: text {number}">{UP} Correct</button>'
         f'<button type="button" data-ask="wrong" data-unsure="1" aria-expanded="false" '
-        f'aria-label="Wrong: prediction {number}">{DOWN} Wrong</button></div><p class="reply" role="status"></p></li>'
+        f'aria-label="Wrong: text {number}">{DOWN} Wrong</button></div><p class="reply" role="status"></p></li>'
     )
 
 

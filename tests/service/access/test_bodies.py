@@ -142,10 +142,10 @@ def dripping(pieces: int, pause: float) -> Receive:
 
 def test_a_body_has_a_time_of_its_own() -> None:
     limits = Limits(idle_seconds=5, body_seconds=0.5)
-    body = asyncio.run(bodies.read(bodies.patient(dripping(3, 0.05), limits)))
+    body = asyncio.run(bodies.read(bodies.with_timeouts(dripping(3, 0.05), limits)))
     assert body == b"   "
     with pytest.raises(RefusedError, match=r"limits.body_seconds") as raised:
-        asyncio.run(bodies.read(bodies.patient(dripping(100, 0.05), limits)))
+        asyncio.run(bodies.read(bodies.with_timeouts(dripping(100, 0.05), limits)))
     assert raised.value.status == 408
 
 

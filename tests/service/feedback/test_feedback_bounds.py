@@ -174,7 +174,7 @@ def test_a_key_that_is_no_secret_is_refused(tmp_path: Path, kept: bytes) -> None
 def test_a_token_that_is_cut_off_is_refused(tmp_path: Path, kept: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOLANT_ADMIN_TOKEN", raising=False)
     make_secret(tmp_path / ".volant/service/admin-token", kept)
-    with pytest.raises(VolantError, match=r"at least 16 are needed\. Remove the file"):
+    with pytest.raises(VolantError, match=r"at least 16 are required\. Remove the file"):
         Tokens(tmp_path)
 
 

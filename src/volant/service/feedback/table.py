@@ -55,7 +55,7 @@ def show_ingest(flywheel: str, result: IngestResult, console: Console) -> None:
         console.print(f"Next: volant iterate {flywheel}", highlight=False)
     else:
         existing = f" ({result.known:,} rows are there already)" if result.known else ""
-        console.print(f"No new rows: the lake is unchanged{existing}.", highlight=False)
+        console.print(f"Nothing new: the lake is unchanged{existing}.", highlight=False)
 
 
 def reviewer() -> str:

@@ -15,7 +15,7 @@ ROOMS = (
 )
 # The same inside of the service, the largest room.
 SERVICE = (
-    *("app", "front", "parts", "ui", "jobs", "feedback", "api", "state", "deployments"),
+    *("app", "asgi", "parts", "ui", "jobs", "feedback", "api", "state", "deployments"),
     *("package", "capture", "access", "telemetry", "settings", "errors"),
 )
 

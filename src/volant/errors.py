@@ -1,7 +1,7 @@
-"""The errors that are told as a message without a traceback: the user's own, and those of the disk.
+"""Errors that are shown as a message without a traceback: mistakes of the user, and errors of the disk.
 
-VolantError        given, allowed, what to do next; exit code 2
-OSError            of a disk that takes no more, as `disk_trouble` tells it; exit code 1
+VolantError        what was given, what is allowed, what to do next; exit code 2
+OSError            a disk that can't be written, described by `disk_trouble`; exit code 1
 """
 
 import difflib
@@ -15,18 +15,18 @@ DISK = {
     errno.EDQUOT: "Free some space of your quota on that disk",
     errno.EFBIG: "Lift the limit on the size of a file (`ulimit -f`)",
     errno.EROFS: "Make that disk writable",
-    errno.EACCES: "Mend its rights",
-    errno.EPERM: "Mend its rights",
+    errno.EACCES: "Check its permissions",
+    errno.EPERM: "Check its permissions",
     errno.EIO: "Check that disk",
 }
 
 
 class VolantError(Exception):
-    """Something given to Volant can't be used; the message says what was given, what is allowed, what to do."""
+    """An invalid input; the message says what was given, what is allowed, and what to do next."""
 
 
 def disk_trouble(error: OSError) -> str | None:
-    """What to tell of a disk that is full, or may not be written; None where it is something else.
+    """Return the message for a disk that is full or not writable; None for any other error.
 
     Example:
         >>> disk_trouble(OSError(errno.EROFS, "any", "data/a.parquet"))
@@ -38,22 +38,26 @@ def disk_trouble(error: OSError) -> str | None:
     return f"{where}{os.strerror(error.errno)}. {DISK[error.errno]}, and run the same command again."
 
 
-NEAR_SHOWN = 200  # characters of a name that is proposed
-# that are compared: each comparison takes the square of the length
+NEAR_SHOWN = 200  # maximum characters of a suggested name
+# limits of the comparison, whose time grows with the square of the length
 NEAR_NAMES = 1000
 NEAR_CHARACTERS = 40
 
 
 def did_you_mean(name: str, known: Any) -> str:
-    """` Did you mean 'x'?` when a known name is near, else nothing.
+    """Return ` Did you mean 'x'?` if a valid name is similar, else an empty string.
 
-    The first 40 characters of the first 1,000 names are compared: names come from files and requests too, and a
-    comparison of long ones takes milliseconds.
+    Only the first 40 characters of the first 1,000 names are compared: names also come from files and requests, and a
+    comparison of long names takes milliseconds.
+
+    Args:
+        name: The name that was given.
+        known: The valid names.
 
     Example:
         >>> did_you_mean("lable", ["label", "text"])
         " Did you mean 'label'?"
     """
-    names = {str(one)[:NEAR_CHARACTERS]: str(one) for one in islice(known, NEAR_NAMES)}
+    names = {str(valid)[:NEAR_CHARACTERS]: str(valid) for valid in islice(known, NEAR_NAMES)}
     near = difflib.get_close_matches(str(name)[:NEAR_CHARACTERS], names, n=1)
     return f" Did you mean '{names[near[0]][:NEAR_SHOWN]}'?" if near else ""

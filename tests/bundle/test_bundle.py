@@ -11,7 +11,7 @@ import pytest
 from volant.bundle.bundle import GOLDEN, MANIFEST, Bundle, BundleError, digest, seal, verify
 from volant.errors import VolantError
 from volant.kinds import Calibration
-from volant.service.deployments.loaded import warm
+from volant.service.deployments.slots import warm
 from volant.stages.train import Trained
 
 

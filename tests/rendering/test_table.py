@@ -55,17 +55,17 @@ def test_all_columns_stand_where_there_is_room() -> None:
 @pytest.mark.parametrize(("width", "dropped"), [(47, ""), (46, "size"), (32, "size"), (31, "size, age")])
 def test_the_least_important_columns_are_left_out_first(width: int, dropped: str) -> None:
     shown = printed(table(("a name of words", "0.8123", "12.5 MB int8", "11 min")).show, width)
-    left_out = shown.partition("Left out at")[2]
+    left_out = shown.partition("Omitted at")[2]
     assert left_out.partition(": ")[2].partition(".")[0] == dropped
     assert max(map(len, shown.splitlines()[:-1])) <= width
     assert "0.8123" in shown
 
 
 def test_the_line_below_names_json_only_where_there_is_json() -> None:
-    assert "Shown by a wider terminal or --json." in printed(table().show, 20)
+    assert "Use a wider terminal or --json to see them." in printed(table().show, 20)
     other = Table("a", Column("size", drop=1), json=False)
     other.add_row("word", "12.5 megabytes")
-    assert "Shown by a wider terminal.\n" in printed(other.show, 12)
+    assert "Use a wider terminal to see them.\n" in printed(other.show, 12)
 
 
 def test_what_is_never_left_out_goes_on_in_the_next_line() -> None:
@@ -217,5 +217,5 @@ def test_at_80_columns_names_and_numbers_are_whole(show: Show, whole: list[str])
 @pytest.mark.parametrize("name", ["versions", "history", "datasets", "flywheels", "feedback"])
 def test_wider_terminals_show_all(name: str) -> None:
     show = CASES[name][0]
-    assert "Left out at 80 columns: " in printed(show)
+    assert "Omitted at 80 columns: " in printed(show)
     assert "Left out" not in printed(show, 300)

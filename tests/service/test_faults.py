@@ -20,7 +20,7 @@ from volant.cli import client
 from volant.errors import VolantError
 from volant.service import settings
 from volant.service.capture.recent import FILE as RECENT
-from volant.service.feedback.book import HOME as FEEDBACK
+from volant.service.feedback.log import HOME as FEEDBACK
 
 MARKER = "zanzibarmarker"
 LONG = "superb " * 2800  # some milliseconds of work
@@ -159,7 +159,8 @@ def test_a_client_that_stops_is_let_go_and_others_are_answered(small: Server, se
 
 
 def test_no_text_is_in_any_log_and_a_stop_waits_for_no_stalled_client(small: Server) -> None:
-    call, text = small.call, f"{FILM} {MARKER}"
+    call = small.call
+    text = f"{FILM} {MARKER}"
     model = {"model": "reviews"}
     bodies: list[tuple[str, Any, str]] = [
         ("/predict", {"texts": [text], **model}, "application/json"),
@@ -221,8 +222,8 @@ def _form(body: str, name: str = "a.txt") -> bytes:
         ("capture: {redact: [emails]}", ["service.yaml: capture.redact", "email"]),
         ("limit: {}", ["service.yaml: limit", "limits"]),
         ("- a", ["service.yaml"]),
-        ("limits: [", ["is no YAML", "everything has a default"]),
-        ("\xff", ["is no YAML"]),
+        ("limits: [", ["is not valid YAML", "everything has a default"]),
+        ("\xff", ["is not valid YAML"]),
     ],
 )
 def test_what_service_yaml_says_wrong_is_named(tmp_path: Path, text: str, says: list[str]) -> None:
@@ -249,7 +250,7 @@ def test_a_service_outside_of_a_project_does_not_start_and_leaves_nothing(tmp_pa
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert f"{tmp_path} is no project of Volant" in done.stderr
+    assert f"{tmp_path} is not a project of Volant" in done.stderr
     assert "Run this in the project's root" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

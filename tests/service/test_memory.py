@@ -7,7 +7,9 @@ import sys
 from support.projects import ROOT
 
 SOAK = ROOT / "bench/soak.py"
-REQUESTS, WARM = 10_000, 4_000  # the whole soak has 200,000
+# the whole soak has 200,000
+REQUESTS = 10_000
+WARM = 4_000
 
 
 def test_requests_do_not_add_up_in_memory() -> None:

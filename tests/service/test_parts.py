@@ -17,15 +17,16 @@ from schemathesis.core.result import Ok
 from support.collecting import ADMIN, app
 from support.texts import reviews
 from volant.monitor.captures import read
-from volant.service.deployments.loaded import Target
-from volant.service.parts import Collecting
+from volant.service.deployments.slots import Target
+from volant.service.parts import ServiceParts
 from volant.service.state import State
 from volant.workspace.files import write_table
 
 
 @pytest.fixture
 def service(state: State) -> Iterator[FastAPI]:
-    collecting, made = Collecting(state), app()
+    collecting = ServiceParts(state)
+    made = app()
     for router in collecting.routers():
         made.include_router(router)
     collecting.start()
@@ -64,17 +65,17 @@ def test_the_flywheel_is_remembered_and_what_is_forgotten_is_told_to_prometheus(
     monkeypatch.setattr("volant.service.capture.recent.WAITING", 3)
     monkeypatch.setattr("volant.workspace.sqlite.TIMEOUT", 0)
     asyncio.run(state.answer("movies", [f"film {number}" for number in range(10)]))
-    state.teller.close()
+    state.publisher.close()
     assert b'volant_sink_answers_total{outcome="forgotten",sink="capture"} 7.0' in state.metrics.page()
 
 
 def test_texts_are_read_before_anybody_gives_feedback(state: State) -> None:
     path = state.root / "data/mine/prepared/test.parquet"
     write_table(reviews(20), path)
-    collecting = Collecting(state)
+    collecting = ServiceParts(state)
     collecting.start()
     deadline = time.monotonic() + 20
-    while path not in collecting.feedback.known._read:
+    while path not in collecting.feedback.texts._read:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     collecting.close()

@@ -138,7 +138,8 @@ def test_a_stop_of_both_loses_nothing_that_was_accepted(two: Server) -> None:
     body = json.dumps({"texts": texts, "model": "topics"})
     outcomes: Counter[str] = Counter()
     ids: list[str] = []
-    some, turns = threading.Event(), iter(range(200))
+    some = threading.Event()
+    turns = iter(range(200))
 
     def ask() -> None:
         for _ in turns:

@@ -18,8 +18,8 @@ from support.texts import reviews
 from support.tiny import TINY, flywheel
 from volant.bundle.bundle import Bundle
 from volant.kinds.record import Annotation
-from volant.monitor.captures import Answered
-from volant.service.deployments.loaded import Target
+from volant.monitor.captures import PredictionEvent
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.state import State
 from volant.service.telemetry.metrics import Metrics
@@ -36,9 +36,9 @@ def answered(
     label: str = "fresh",
     model: str = "reviews",
     flywheel: str | None = None,
-) -> Answered:
+) -> PredictionEvent:
     scores = {"fresh": 0.1, "rotten": 0.1, label: 0.9}
-    return Answered(event_id, model, "3", text, "classify", Annotation(label, scores=scores), TIME, flywheel)
+    return PredictionEvent(event_id, model, "3", text, "classify", Annotation(label, scores=scores), TIME, flywheel)
 
 
 @pytest.fixture(scope="session")

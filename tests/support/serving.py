@@ -24,7 +24,7 @@ from volant import config
 from volant.bundle import bundle
 from volant.bundle.bundle import GOLDEN
 from volant.config import Flywheel
-from volant.service.deployments.watching import Watcher
+from volant.service.deployments.watcher import Watcher
 from volant.stages.train import train
 from volant.tracking.registry import registry
 from volant.workspace.files import write_table
@@ -177,7 +177,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opened.approve("reviews", 4, by="bob")
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
     (root / "service.yaml").write_text("ui: false\n")  # the pages are a process of their own, with tests of their own
-    Watcher(root).look({"reviews/champion", "topics/champion"})  # as if it had been served before: starts quickly
+    Watcher(root).update({"reviews/champion", "topics/champion"})  # as if it had been served before: starts quickly
     return root
 
 

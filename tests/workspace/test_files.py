@@ -69,7 +69,8 @@ def test_a_text_for_which_there_is_no_space_leaves_nothing_behind(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_kill_in_the_middle_leaves_a_whole_file(tmp_path: Path) -> None:
-    path, rng = tmp_path / "rows.parquet", random.Random(1)
+    path = tmp_path / "rows.parquet"
+    rng = random.Random(1)
     for _ in range(8):
         with subprocess.Popen(
             [sys.executable, "-c", WRITE, str(path), "100000", "0"], stdout=subprocess.PIPE, start_new_session=True

@@ -183,8 +183,8 @@ def test_what_amazon_answers_and_rclone_can_not(code: str, status: int, says: st
 @pytest.mark.parametrize(
     ("target", "endpoint_url", "says"),
     [
-        ("s3://No_Bucket/p", None, "'No_Bucket' can't be a bucket"),
-        ("s3://", None, "can't be a bucket"),
+        ("s3://No_Bucket/p", None, "'No_Bucket' is not a valid bucket"),
+        ("s3://", None, "is not a valid bucket"),
         ("gs://bucket/p", None, "can't be at gs://bucket/p. Give s3://"),
         ("s3:/bucket/p", None, "Give s3://"),
         ("s3://bucket", "127.0.0.1:9000", "not an address such as http://"),
@@ -214,7 +214,7 @@ def test_no_project(tmp_path: Path) -> None:
 def test_a_local_config_that_would_win_is_named(project: Path) -> None:
     (project / ".dvc" / "config.local").write_text("['remote \"lake\"']\n    url = /elsewhere\n")
     assert lake.current(project) == Lake("/elsewhere")
-    assert ".dvc/config.local says where the lake is" in refused(str(project / "new"), None, project)
+    assert ".dvc/config.local sets the lake" in refused(str(project / "new"), None, project)
 
 
 def test_folder_that_can_not_be_written(project: Path) -> None:

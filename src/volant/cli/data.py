@@ -157,10 +157,10 @@ def list_feedback(
     from dataclasses import asdict
 
     from volant.service.feedback import table
-    from volant.service.feedback.book import Book
+    from volant.service.feedback.log import FeedbackLog
 
-    items = Book().items(name, status)
-    if not items and not Book().items(name):  # one that is live no more keeps what was said of it
+    items = FeedbackLog().items(name, status)
+    if not items and not FeedbackLog().items(name):  # one that is live no more keeps what was said of it
         require_known(name)
     if as_json:
         print(json_line([asdict(item) for item in items]))  # noqa: T201
@@ -184,19 +184,19 @@ def accept(
 
     from volant import config
     from volant.service.feedback import review, table, truth
-    from volant.service.feedback.book import Book
-    from volant.service.feedback.training import bring
+    from volant.service.feedback.log import FeedbackLog
+    from volant.service.feedback.training import ingest_accepted
 
     config.flywheel(name)
-    book = Book()
+    book = FeedbackLog()
     if ids:
-        review.accept(book, name, ids, table.who(), label)
-    brought = bring(book, name)
+        review.accept(book, name, ids, table.reviewer(), label)
+    brought = ingest_accepted(book, name)
     truth.publish(book, name)
     if as_json:
         print(json_line(asdict(brought)))  # noqa: T201
     else:
-        table.show_brought(name, brought, Console())
+        table.show_ingest(name, brought, Console())
 
 
 @feedback.command()
@@ -209,9 +209,9 @@ def reject(
     from dataclasses import asdict
 
     from volant.service.feedback import review, table
-    from volant.service.feedback.book import Book
+    from volant.service.feedback.log import FeedbackLog
 
-    items = review.reject(Book(), name, ids, table.who())
+    items = review.reject(FeedbackLog(), name, ids, table.reviewer())
     if as_json:
         print(json_line([asdict(item) for item in items]))  # noqa: T201
     else:

@@ -17,7 +17,7 @@ from volant.flywheel.champions import rows_digest
 from volant.flywheel.gate import Champions, Comparison, Decision, judge
 from volant.flywheel.record import Iteration
 from volant.kinds import KINDS
-from volant.monitor.alerts import tell
+from volant.monitor.alerts import send_alert
 from volant.tracking.ledger import State
 from volant.tracking.registry import Record, Registry, Seen, StaleError, Version, registry
 from volant.workspace import paths
@@ -168,17 +168,17 @@ def _act(
     number = version.number
     if decision.outcome == "failed":
         versions.reject(name, number, note="the gate", reasons=decision.reasons, by=GATE, seen=seen)
-        tell(name, f"version {number} was rejected by the gate: {'; '.join(decision.reasons)}")
+        send_alert(name, f"version {number} was rejected by the gate: {'; '.join(decision.reasons)}")
         iteration.outcome = "rejected"
     elif decision.outcome == "waits":
-        tell(name, f"version {number} waits for a person's decision: {'; '.join(decision.reasons)}")
+        send_alert(name, f"version {number} waits for a person's decision: {'; '.join(decision.reasons)}")
         iteration.outcome = "undecided"
     elif flywheel.approval == "auto":
         versions.approve(name, number, note="by config: approval is auto", by=GATE, seen=seen)
         versions.promote(name, number, by=GATE, seen=replace(seen, status="approved"))
         iteration.outcome = "promoted"
     else:
-        tell(name, f"version {number} passed the gate and waits for approval")
+        send_alert(name, f"version {number} passed the gate and waits for approval")
         iteration.outcome = "waiting"
 
 

@@ -1,1 +1,1 @@
-"""Alerts, and the captured traffic that monitoring reads."""
+"""Alerts, and the captured predictions that monitoring reads."""

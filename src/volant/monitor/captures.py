@@ -1,4 +1,4 @@
-"""A prediction that was returned to a client, as sinks such as capture and metrics receive it."""
+"""Prediction events: the records of predictions that sinks such as capture and metrics receive."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -16,17 +16,17 @@ from volant.workspace.objects import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class PredictionEvent:
     """One text of one request, and its prediction.
 
     Attributes:
-        event_id: Id of the answer; feedback names it.
+        event_id: Id of the prediction; feedback refers to it.
         model: Name of the deployment.
-        version: Version of the model that answered.
+        version: Version of the model that predicted.
         text: The raw text.
         kind: Kind of task of the model.
         annotation: The prediction.
-        time: Time of the answer, in UTC.
+        time: Time of the prediction, in UTC.
         flywheel: Flywheel of the version, as a deployment may be renamed or removed; None in old captures.
     """
 
@@ -51,14 +51,14 @@ class Answered:
 
 
 class Sink(Protocol):
-    """A receiver of answers; called off the request's path, from any thread."""
+    """A receiver of prediction events; called outside the request, from any thread."""
 
-    def put(self, answered: Sequence[Answered]) -> None:
-        """Take answers; return at once and never raise."""
+    def put(self, events: Sequence[PredictionEvent]) -> None:
+        """Accept events; return at once and never raise."""
         ...
 
     def close(self) -> None:
-        """Finish the answers that were taken; called once, when the service stops."""
+        """Process the accepted events; called once, when the service stops."""
         ...
 
 
@@ -66,7 +66,7 @@ FOLDER = "captures"
 
 
 def sampled(event_id: str, percent: float) -> bool:
-    """Return True if an answer is captured: by its id alone, so that every process and every restart agrees.
+    """Return True if a prediction is captured: decided by its id alone, so that all processes and restarts agree.
 
     Example:
         >>> sampled("an id", 100), sampled("an id", 0)
@@ -75,25 +75,27 @@ def sampled(event_id: str, percent: float) -> bool:
     return int.from_bytes(blake2b(event_id.encode(), digest_size=4).digest()) < percent / 100 * 2**32
 
 
-def row(answered: Answered, redacted: Sequence[str]) -> str:
-    """Return an answer as one line of a capture file.
+def row(event: PredictionEvent, redacted: Sequence[str]) -> str:
+    """Return an event as one line of a capture file.
 
     Args:
-        answered: The answer.
+        event: The event.
         redacted: Names of the `REDACTORS` that are applied to its text.
     """
-    kind = KINDS[answered.kind]
-    scores = {label: round(float(score), DIGITS) for label, score in answered.annotation.scores.items()}
-    said = {kind.column: kind.cell(answered.annotation), "score": round(answered.score, DIGITS), "scores": scores}
-    time = answered.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    about = {"eventId": answered.event_id, "inferenceTime": time}
-    about |= {"modelName": answered.model, "modelVersion": answered.version}
-    about |= {"flywheel": answered.flywheel} if answered.flywheel else {}
+    kind = KINDS[event.kind]
+    scores = {label: round(float(score), DIGITS) for label, score in event.annotation.scores.items()}
+    output = {kind.column: kind.cell(event.annotation), "score": round(event.score, DIGITS), "scores": scores}
+    time = event.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    metadata = {"eventId": event.event_id, "inferenceTime": time}
+    metadata |= {"modelName": event.model, "modelVersion": event.version}
+    metadata |= {"flywheel": event.flywheel} if event.flywheel else {}
     # an unpaired surrogate can't be written, and must not block the other rows
-    text = answered.text.encode(errors="replace").decode()
-    given = _part("INPUT", {"text": redact(text, redacted)})
-    data = {"endpointInput": given, "endpointOutput": _part("OUTPUT", said)}
-    return json.dumps({"captureData": data, "eventMetadata": about, "eventVersion": "0"}, ensure_ascii=False)
+    text = event.text.encode(errors="replace").decode()
+    data = {
+        "endpointInput": _part("INPUT", {"text": redact(text, redacted)}),
+        "endpointOutput": _part("OUTPUT", output),
+    }
+    return json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}, ensure_ascii=False)
 
 
 def folder(kind: str, model: str, time: datetime) -> str:
@@ -116,47 +118,46 @@ def name() -> str:
     return f"{datetime.now(UTC):%M-%S-%f}-{uuid4().hex}.jsonl"
 
 
-def find(store: Store, model: str, ids: Collection[str], most_files: int = 5000) -> Iterator[Answered]:
-    """Yield the captured answers with these ids, from the newest files first; their texts are redacted.
+def find(store: Store, model: str, ids: Collection[str], most_files: int = 5000) -> Iterator[PredictionEvent]:
+    """Yield the captured events with these ids, from the newest files first; their texts are redacted.
+
+    A store that can't be read causes a `VolantError`.
 
     Args:
         store: Store of the captures.
-        model: Name of the deployment that answered.
-        ids: Ids of the answers.
+        model: Name of the deployment that predicted.
+        ids: Ids of the events.
         most_files: Maximum number of files that are read.
-
-    Raises:
-        VolantError: If the store can't be read.
     """
-    wanted = set(ids)
+    missing = set(ids)
     for key in sorted(store.keys(f"{FOLDER}/{model}"), reverse=True)[:most_files]:
-        if not wanted:
+        if not missing:
             return
         text = store.read(key)
-        if not any(one in text for one in wanted):
+        if not any(event_id in text for event_id in missing):
             continue
         for line in text.split("\n"):
-            if line and (answered := read(line)).event_id in wanted:
-                wanted.discard(answered.event_id)
-                yield answered
+            if line and (event := read(line)).event_id in missing:
+                missing.discard(event.event_id)
+                yield event
 
 
-def read(line: str) -> Answered:
-    """Return the answer from a line of a capture file, the inverse of `row`."""
+def read(line: str) -> PredictionEvent:
+    """Return the event in a line of a capture file, the inverse of `row`."""
     tree = json.loads(line)
-    about = tree["eventMetadata"]
+    metadata = tree["eventMetadata"]
     data = tree["captureData"]
-    said = json.loads(data["endpointOutput"]["data"])
-    kind = kind_of_row(said)
-    return Answered(
-        event_id=about["eventId"],
-        model=about["modelName"],
-        version=about["modelVersion"],
+    output = json.loads(data["endpointOutput"]["data"])
+    kind = kind_of_row(output)
+    return PredictionEvent(
+        event_id=metadata["eventId"],
+        model=metadata["modelName"],
+        version=metadata["modelVersion"],
         text=json.loads(data["endpointInput"]["data"])["text"],
         kind=kind.name,
-        annotation=replace(kind.read(said[kind.column]), scores=said["scores"]),
-        time=datetime.fromisoformat(about["inferenceTime"]),
-        flywheel=about.get("flywheel"),
+        annotation=replace(kind.read(output[kind.column]), scores=output["scores"]),
+        time=datetime.fromisoformat(metadata["inferenceTime"]),
+        flywheel=metadata.get("flywheel"),
     )
 
 

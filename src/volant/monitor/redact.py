@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 from volant.cleaning.placeholders import EMAIL, URL, USER
 
-# At least nine digits, or seven after a plus, with common separators between them; a date alone doesn't match.
-BETWEEN = r"[ \u00a0\t().\-/]{0,2}"
+# at least nine digits, or seven after a plus, with common separators between them; a date alone doesn't match
+SEPARATOR = r"[ \u00a0\t().\-/]{0,2}"
 PHONE = re.compile(
-    rf"(?<![\w.])(?!\d{{4}}-\d\d-\d\d(?!\d))(?:\+\d(?:{BETWEEN}\d){{6,17}}|\(?\d(?:{BETWEEN}\d){{8,18}})(?!\w)"
+    rf"(?<![\w.])(?!\d{{4}}-\d\d-\d\d(?!\d))(?:\+\d(?:{SEPARATOR}\d){{6,17}}|\(?\d(?:{SEPARATOR}\d){{8,18}})(?!\w)"
 )
-DIGITS = re.compile(rf"\d(?:{BETWEEN}\d){{6}}")  # a quick check, many times faster for texts without a number
-# The order matters: the rest of an address must not match as the name of a user.
+DIGITS = re.compile(rf"\d(?:{SEPARATOR}\d){{6}}")  # a pre-check, many times faster for texts without a number
+# the order matters: the rest of an address must not match as a user name
 REDACTORS: dict[str, Callable[[str], str]] = {
     "url": lambda text: URL.sub("[url]", text) if "://" in text or "www." in text.lower() else text,
     "email": lambda text: EMAIL.sub("[email]", text) if "@" in text else text,

@@ -1,4 +1,4 @@
-"""Plots as PNG files: same figures, same bytes; readable with 28 labels and by the colour-blind."""
+"""Plots as PNG files: reproducible byte for byte, and readable with 28 labels and with colour blindness."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +18,13 @@ DASHES = ("-", "--", ":", "-.")
 
 
 def canvas(width: float, height: float, panels: int = 1) -> tuple["Figure", list["Axes"]]:
-    """A figure of that size in inches and its panels side by side; no window, no global state."""
+    """Return a figure and its panels side by side, without a window and without global state.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+        panels: Number of panels.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
@@ -29,14 +35,14 @@ def canvas(width: float, height: float, panels: int = 1) -> tuple["Figure", list
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, whole or not at all, without the software's version in its bytes."""
+    """Write a figure as PNG, atomically, and without the software's version in its bytes."""
     _choose_fonts(figure)
     with whole(path) as part:
         figure.savefig(part, format="png", metadata={"Software": None})
 
 
 def _choose_fonts(figure: "Figure") -> None:
-    """Give each text whose letters matplotlib's own font lacks one of this machine that has them."""
+    """Set a font of this machine for each text with characters that matplotlib's own font lacks."""
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
@@ -46,9 +52,9 @@ def _choose_fonts(figure: "Figure") -> None:
 
 
 def names(labels: Sequence[str]) -> dict[str, str]:
-    """Each label as it stands in a plot: itself, or a number in brackets where no font here has its letters.
+    """Return the name of each label in plots: the label, or a number in brackets if no font has its characters.
 
-    Numbers count the labels in their order, so that every plot of the same labels has the same; `legend` says which.
+    Labels are numbered in sorted order, so that all plots of the same labels agree; `legend` explains the numbers.
 
     Example:
         >>> names(["good", "a very long label that goes on and on"])
@@ -59,20 +65,20 @@ def names(labels: Sequence[str]) -> dict[str, str]:
 
 
 def legend(labels: Sequence[str]) -> str:
-    """Which number in the plots stands for which label; empty where all labels can be drawn."""
+    """Return the meaning of the numbers in plots; empty if all labels can be drawn."""
     shown = names(sorted(set(labels)))
     pairs = [f"{name} {label}" for label, name in shown.items() if name.startswith("[") and not drawable(label)]
-    return f"In the plots, for lack of a font: {', '.join(pairs)}." if pairs else ""
+    return f"In the plots, as no font has their characters: {', '.join(pairs)}." if pairs else ""
 
 
 @cache
 def drawable(label: str) -> bool:
-    """Whether matplotlib's font, or one of this machine, has every letter of a label."""
+    """Return True if matplotlib's font, or one of this machine, has every character of a label."""
     return _font_for(frozenset(label) - _letters(_own_font())) is not None
 
 
 def _font_for(missing: frozenset[str]) -> str | None:
-    """The name of a font that has all these letters; empty where none is missing, None where there is none."""
+    """Return the name of a font with all these characters; empty if there are none, None if no font has them."""
     from matplotlib.font_manager import fontManager
 
     if not missing:
@@ -98,7 +104,11 @@ def _letters(path: str) -> frozenset[str]:
 
 
 def short(label: str, longest: int = 24) -> str:
-    """A label that fits beside an axis, and that matplotlib does not read as mathematics.
+    """Return a label that fits beside an axis, and that matplotlib doesn't parse as mathematics.
+
+    Args:
+        label: The label.
+        longest: Maximum number of characters.
 
     Example:
         >>> short("a very long label that goes on and on")

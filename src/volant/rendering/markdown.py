@@ -1,13 +1,18 @@
-"""Markdown tables of values that may be anything: texts of the data are shown, never interpreted."""
+"""Markdown tables, in which texts of the data are escaped."""
 
 from collections.abc import Iterable, Sequence
 
-NOTHING = "(none)"  # no label at all; in a confusion: missed with none in its stead, or said where none holds
-LONGEST = 280  # characters of a text that a table shows
+NOTHING = "(none)"  # no label; in a confusion: a label that was missed or predicted without a counterpart
+LONGEST = 280  # maximum characters of a text in a table
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
-    r"""A Markdown table: the first `left` columns are aligned left, the others right.
+    r"""Return a Markdown table.
+
+    Args:
+        head: Header row.
+        rows: Cells, row by row.
+        left: Number of columns that are aligned left; the others are aligned right.
 
     Example:
         >>> print(table(["label", "f1"], [["a|b", 0.5]]))
@@ -16,7 +21,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) 
         | a\|b | 0.500 |
     """
     marks = [":--" if k < left else "--:" for k in range(len(head))]
-    lines = [list(head), marks, *([cell(value) for value in row] for row in rows)]
+    lines = [list(head), marks]
+    for row in rows:
+        lines.append([cell(value) for value in row])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -33,7 +40,7 @@ def words(value: object) -> str:
 
 
 def cell(value: object) -> str:
-    r"""A value as it stands in a table: no line ends, no bars, no markup, not too long.
+    r"""Return a value as a table cell: on one line, escaped, and shortened.
 
     Example:
         >>> print(cell("two\nlines | <b>"), cell(0.12345), cell(["joy", "love"]), cell(None))

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Return `Volant`, the BentoML service; BentoML is imported only when it is used.
+    """Return `Volant`, the BentoML service; BentoML is imported only at its first use.
 
     Raises:
         AttributeError: For any other name.

@@ -2,7 +2,7 @@
 
     bentoml serve volant.service:Volant
 
-Two processes import this module, and only the worker serves: it imports what it needs for that when it starts.
+Two processes import this module, and only the worker serves: it imports the rest of the service when it starts.
 """
 
 import os
@@ -13,15 +13,21 @@ import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 WORKERS = "VOLANT_WORKERS"  # as in `settings`, whose import would be slow here
-ROOT = ("params.yaml", "conf", "service.yaml", "mlflow.db", "models")  # every project that serves has one of them
+MARKERS = ("params.yaml", "conf", "service.yaml", "mlflow.db", "models")  # every project that serves has one of them
 
 
-class Late:
-    """BentoML's ASGI app until the worker has made the service, and the service's own app afterwards."""
+class LazyApp:
+    """An ASGI app that uses BentoML's app until the worker has made the service's own app.
+
+    Attributes:
+        service: The BentoML service.
+        bentoml_app: BentoML's app.
+        app: The service's own app; None until it is made.
+    """
 
     service: Any
-    others: ASGIApp
-    front: ASGIApp | None = None
+    bentoml_app: ASGIApp
+    app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with the service's app; pass lifespan events to BentoML.
@@ -31,27 +37,27 @@ class Late:
             receive: ASGI receive function.
             send: ASGI send function.
         """
-        answers = self.others if self.front is None or scope["type"] == "lifespan" else self.front
-        await answers(scope, receive, send)
+        app = self.bentoml_app if self.app is None or scope["type"] == "lifespan" else self.app
+        await app(scope, receive, send)
 
 
-late = Late()
+lazy_app = LazyApp()
 
 
-class Fronted(bentoml.Service[Any]):
+class AppService(bentoml.Service[Any]):
     """A BentoML service whose requests go through the service's own app first."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the app that a worker serves."""
         from volant.service import settings
         from volant.service.access import connections
-        from volant.service.telemetry.metrics import settle
+        from volant.service.telemetry.metrics import share_counters
 
-        settle()  # before BentoML makes its own counters
+        share_counters()  # before BentoML makes its own counters
         connections.use(settings.load().limits)
-        late.service = self
-        late.others = super().to_asgi(is_main)
-        return late
+        lazy_app.service = self
+        lazy_app.bentoml_app = super().to_asgi(is_main)
+        return lazy_app
 
 
 @bentoml.service(
@@ -59,7 +65,7 @@ class Fronted(bentoml.Service[Any]):
     workers=int(os.environ.get(WORKERS, "1")),
     traffic={"timeout": 600},
     logging={"access": {"enabled": False}},
-    service_class=Fronted,
+    service_class=AppService,
 )
 class Volant:
     """A service that predicts texts with the champion of every deployed flywheel."""
@@ -72,9 +78,9 @@ class Volant:
         Raises:
             SystemExit: If the folder is not a project, or the settings are invalid.
         """
-        if Volant.bento is None and not os.environ.get("MLFLOW_TRACKING_URI") and not any(map(os.path.exists, ROOT)):
+        if Volant.bento is None and not os.environ.get("MLFLOW_TRACKING_URI") and not any(map(os.path.exists, MARKERS)):
             raise SystemExit(
-                f"Error: {os.getcwd()} is no project of Volant: it has none of {', '.join(ROOT)}, so there would be no "
+                f"Error: {os.getcwd()} is not a project of Volant: it has none of {', '.join(MARKERS)}, so there is no "
                 "model to serve. Run this in the project's root (cd PROJECT), or `bentoml serve volant:latest` for a "
                 "service that `volant package` built."
             )
@@ -96,22 +102,22 @@ class Volant:
         # the workers share the cores; else each would start one thread per core
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // int(os.environ.get(WORKERS, "1")))))
         self._state = State()
-        bundles = packaged(late.service)
-        with ThreadPoolExecutor(1) as beside:  # loads models while the rest is imported
-            loaded = beside.submit(self._state.load, bundles) if bundles else beside.submit(self._state.follow)
+        bundles = packaged(lazy_app.service)
+        with ThreadPoolExecutor(1) as background:  # loads models while the rest is imported
+            loading = background.submit(self._state.load, bundles) if bundles else background.submit(self._state.follow)
             from volant.service.api import docs
-            from volant.service.front import Front
+            from volant.service.asgi import AsgiApp
 
-            front = Front(self._state, late.others)
-            loaded.result()
-        late.front = front
-        front.collecting.start()
-        self._collecting = front.collecting
-        self._tracing = front.tracing
-        docs.announce(docs.has_ui(front.app), self._state.tokens.open)
-        self._pages = front.pages if docs.has_ui(front.app) else None
-        if self._pages:
-            self._pages.start(docs.address(), packaged=bool(bundles))
+            app = AsgiApp(self._state, lazy_app.bentoml_app)
+            loading.result()
+        lazy_app.app = app
+        app.parts.start()
+        self._parts = app.parts
+        self._tracing = app.tracing
+        docs.announce(docs.has_ui(app.routes), self._state.tokens.open)
+        self._ui = app.ui if docs.has_ui(app.routes) else None
+        if self._ui:
+            self._ui.start(docs.address(), packaged=bool(bundles))
 
     def __is_ready__(self) -> bool:
         """Return True if the service is ready; BentoML calls it for /readyz."""
@@ -119,8 +125,8 @@ class Volant:
 
     @bentoml.on_shutdown
     def _stop(self) -> None:
-        if self._pages:
-            self._pages.close()
-        self._collecting.close()
+        if self._ui:
+            self._ui.close()
+        self._parts.close()
         self._state.close()
         self._tracing.close()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from volant.errors import DISK, VolantError
 
-LATER = 60  # seconds after which a full disk may have room again
+RETRY_AFTER = 60  # seconds after which a full disk may have room again
 
 
 class RefusedError(VolantError):
@@ -41,8 +41,8 @@ def on_disk(what: str) -> Iterator[None]:
         if error.errno not in DISK:
             raise
         raise RefusedError(
-            f"The service can't store {what}: {os.strerror(error.errno)}. Nothing of it was kept. Send it again later, "
-            "or tell whoever runs the service.",
+            f"The service can't store {what}: {os.strerror(error.errno)}. Nothing was stored. Send it again later, or "
+            "contact the operator of the service.",
             507,
-            LATER,
+            RETRY_AFTER,
         ) from error

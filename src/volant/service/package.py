@@ -34,8 +34,8 @@ TRAINING = ("torch", "mlflow", "dvc", "transformers", "hydra", "optuna", "datase
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A bento that was built.
+class Package:
+    """A packaged service: a bento in BentoML's store.
 
     Attributes:
         tag: Tag in BentoML's store.
@@ -52,7 +52,7 @@ class Packed:
     packages: list[str]
 
 
-def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Packed:
+def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: Sequence[str] = ()) -> Package:
     """Add bundles to BentoML's model store and build a bento that serves them.
 
     Args:
@@ -63,50 +63,51 @@ def pack(bundles: Mapping[str, tuple[Path, str]], root: Path = Path(), extras: S
     Raises:
         VolantError: If a bundle is invalid, BentoML can't build, or an extra is unknown or not installed.
     """
-    if unknown := [one for one in extras if one not in EXTRAS]:
+    if unknown := [extra for extra in extras if extra not in EXTRAS]:
         hint = did_you_mean(unknown[0], EXTRAS)
-        raise VolantError(f"A package can't be made with '{unknown[0]}'.{hint} Allowed: {', '.join(EXTRAS)}.")
+        raise VolantError(f"'{unknown[0]}' is not a valid extra of a package.{hint} Allowed: {', '.join(EXTRAS)}.")
     bentofile = _bentofile(root, requirements("serve", *extras))
     models = [_store(name, folder, number) for name, (folder, number) in bundles.items()]
     with TemporaryDirectory(prefix="volant-") as work:
-        place = Path(work)
+        context = Path(work)
         source = Path(volant.__file__).parent
-        shutil.copytree(source, place / "volant", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, context / "volant", ignore=shutil.ignore_patterns("__pycache__"))
         if (root / FILE).is_file():
-            shutil.copy(root / FILE, place / FILE)
-        (place / BENTOFILE).write_text(yaml.safe_dump({**bentofile, "models": models}), encoding="utf-8")
-        command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(place)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=place, check=False)  # noqa: S603
-    found = re.search(r"__tag__:(\S+)", done.stdout)
-    if done.returncode or not found:
-        raise VolantError(f"BentoML could not build:\n{done.stderr.strip()[-2000:]}")
-    return _packed(found[1], models, bentofile["python"]["packages"])
+            shutil.copy(root / FILE, context / FILE)
+        (context / BENTOFILE).write_text(yaml.safe_dump({**bentofile, "models": models}), encoding="utf-8")
+        command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(context)]
+        build = subprocess.run(command, capture_output=True, text=True, cwd=context, check=False)  # noqa: S603
+    tag = re.search(r"__tag__:(\S+)", build.stdout)
+    if build.returncode or not tag:
+        raise VolantError(f"BentoML failed to build the package:\n{build.stderr.strip()[-2000:]}")
+    return _package(tag[1], models, bentofile["python"]["packages"])
 
 
 def check(folder: Path) -> list[str]:
     """Return the problems of a bento's Containerfile that can be found without a container engine."""
     docker = folder / "env/docker/Dockerfile"
     text = docker.read_text(encoding="utf-8") if docker.is_file() else ""
-    wrong = [f"it has no {word}" for word in ("FROM", "ENTRYPOINT", "USER") if not re.search(rf"^{word} ", text, re.M)]
+    needed = ("FROM", "ENTRYPOINT", "USER")
+    problems = [f"it has no {word}" for word in needed if not re.search(rf"^{word} ", text, re.M)]
     for line in re.findall(r"^COPY (.*)$", text, re.M):
         sources = [word for word in line.split()[:-1] if not word.startswith("--")]
-        wrong += [f"it copies '{path}', which is not there" for path in sources if not (folder / path).exists()]
-    asked = (folder / "env/python/requirements.txt").read_text(encoding="utf-8")
-    names = {_name(line) for line in asked.splitlines()}
-    return wrong + [f"it installs {name}, which only training needs" for name in TRAINING if name in names]
+        problems += [f"it copies '{path}', which does not exist" for path in sources if not (folder / path).exists()]
+    packages = (folder / "env/python/requirements.txt").read_text(encoding="utf-8")
+    names = {_name(line) for line in packages.splitlines()}
+    return problems + [f"it installs {name}, which only training needs" for name in TRAINING if name in names]
 
 
 def packaged(service: Any) -> dict[str, tuple[Path, str]]:
     """Return the bundles and versions of the bento that is being served, by flywheel; empty if it is not a bento."""
     if service.bento is None:
         return {}
-    found = {}
+    bundles = {}
     for info in service.bento.info.all_models:
         folder = Path(info.to_model().resolve().path) / INSIDE
         if info.tag.name.startswith(PREFIX):
             name, _, number = (folder / "../which").read_text(encoding="utf-8").partition("/")
-            found[name] = (folder, number)
-    return found
+            bundles[name] = (folder, number)
+    return bundles
 
 
 def _store(flywheel: str, folder: Path, number: str) -> str:
@@ -125,9 +126,9 @@ def _bentofile(root: Path, packages: list[str]) -> dict[str, Any]:
     path = root / BENTOFILE
     tree = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else DEFAULT
     python = tree.get("python") or {}
-    theirs = list(python.get("packages") or [])
-    names = {_name(line) for line in theirs}
-    merged = sorted([*theirs, *(line for line in packages if _name(line) not in names)])
+    own = list(python.get("packages") or [])
+    names = {_name(line) for line in own}
+    merged = sorted([*own, *(line for line in packages if _name(line) not in names)])
     return {
         **tree,
         "include": ["volant/**", FILE],
@@ -145,10 +146,10 @@ def _name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~;@ \[]", requirement.strip(), maxsplit=1)[0].lower())
 
 
-def _packed(tag: str, models: list[str], packages: list[str]) -> Packed:
+def _package(tag: str, models: list[str], packages: list[str]) -> Package:
     import bentoml
 
     folder = Path(bentoml.get(tag).path)
-    if wrong := check(folder):
-        raise VolantError(f"The container file of {tag} would not work: {'; '.join(wrong)}.")
-    return Packed(tag, folder, models, folder / "env/docker/Dockerfile", packages)
+    if problems := check(folder):
+        raise VolantError(f"The container file of {tag} is not valid: {'; '.join(problems)}.")
+    return Package(tag, folder, models, folder / "env/docker/Dockerfile", packages)

@@ -1,4 +1,4 @@
-"""Parts of the service beside prediction: capture of answers, feedback, batch jobs."""
+"""Parts of the service besides prediction: capture, feedback, batch jobs."""
 
 import logging
 import threading
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 log = logging.getLogger("volant.service")
 
 
-class Collecting:
+class ServiceParts:
     """Capture, feedback and jobs of one process. Capture becomes a sink of the service, which closes it.
 
     Args:
         state: The service.
 
     Attributes:
-        capture: Capture of answers.
+        capture: Capture of predictions.
         feedback: Intake of feedback.
         jobs: Batch jobs, which run between `start` and `close`.
 
     Example:
-        collecting = Collecting(state)
-        for router in collecting.routers():
+        parts = ServiceParts(state)
+        for router in parts.routers():
             app.include_router(router)
-        collecting.start()
+        parts.start()
         ...
-        collecting.close()  # before state.close()
+        parts.close()  # before state.close()
     """
 
     def __init__(self, state: "State") -> None:
         self._state = state
         self.capture = Capture(state.settings.capture, state.root)
-        state.teller.sinks.append(self.capture)
+        state.publisher.sinks.append(self.capture)
         self.feedback = Feedback(state.settings.feedback, state.settings.capture.redact, state.root)
         self.jobs = jobs_api.jobs_of(state)
 
@@ -52,7 +52,7 @@ class Collecting:
         ]
 
     def start(self) -> None:
-        """Start to work on jobs, unfinished ones first, and load the texts that feedback is compared with."""
+        """Start to work on jobs, unfinished ones first, and load the texts that feedback is screened against."""
         self.jobs.start()
         threading.Thread(target=self._warm, name="warming", daemon=True).start()
 
@@ -64,6 +64,6 @@ class Collecting:
         """Load the texts in advance, so that the first feedback isn't slow."""
         for flywheel in {slot.current.flywheel for slot in self._state.models.slots.values() if slot.current}:
             try:
-                self.feedback.known.of(flywheel)
+                self.feedback.texts.of(flywheel)
             except Exception as error:  # reported again with the first feedback
                 log.warning("The texts of %s can't be read: %s", flywheel, type(error).__name__)

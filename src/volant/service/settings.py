@@ -43,10 +43,11 @@ class Batching:
 
 @dataclass(frozen=True, config=STRICT)
 class Capture:
-    """Capture of answers: the sampled share, the redaction, and the buffer.
+    """Capture of predictions: the sampled share, the redaction, and the buffer.
 
     Attributes:
-        remember: Number of recent answers, redacted, that feedback may name by id; with 0 it has to include the text.
+        remember: Number of recent predictions, redacted, that feedback may refer to by id; with 0 it must include the
+            text.
     """
 
     percent: float = Field(default=100, ge=0, le=100)
@@ -63,7 +64,7 @@ class Jobs:
 
     Attributes:
         line_characters: Maximum number of characters of a line or row of a file; a longer one ends the job.
-        kept_bytes: Maximum size of the files and results of all jobs of one client, and of one job.
+        kept_bytes: Maximum size of the files and results of one job, and of all jobs of one client.
     """
 
     prefixes: list[str] = Field(default_factory=list)
@@ -116,7 +117,9 @@ def load(root: Path = Path()) -> Settings:
     try:
         tree: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise VolantError(f"{path} is no YAML: {error}. Mend it, or remove it: everything has a default.") from error
+        raise VolantError(
+            f"{path} is not valid YAML: {error}. Fix it, or remove it: everything has a default."
+        ) from error
     try:
         return validate(Settings, tree, "")
     except VolantError as error:

@@ -1,4 +1,4 @@
-"""The state of a running service, made once per process and passed to every route."""
+"""The state of a running service, created once per process and passed to every route."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,18 @@ from starlette.requests import Request
 
 from volant.errors import VolantError
 from volant.monitor.captures import Sink
-from volant.service import settings as told
+from volant.service import settings as service_settings
 from volant.service.access.clients import client_key
 from volant.service.access.guard import check_texts
 from volant.service.access.tokens import Tokens, token
 from volant.service.capture.event_ids import EventIds
 from volant.service.deployments.deployments import Deployments
-from volant.service.deployments.following import Following
-from volant.service.deployments.loaded import Models, Target
+from volant.service.deployments.follower import Follower
+from volant.service.deployments.pool import ModelPool
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.telemetry.metrics import Metrics
-from volant.service.telemetry.sinks import Reply, Teller
+from volant.service.telemetry.sinks import Publisher, Reply
 
 
 class State:
@@ -30,7 +31,7 @@ class State:
 
     Args:
         root: The project's root.
-        sinks: Receivers of answers, in addition to the metrics.
+        sinks: Receivers of prediction events, in addition to the metrics.
         metrics: Metrics of the service; those of the process if None.
 
     Attributes:
@@ -38,27 +39,27 @@ class State:
         tokens: Tokens.
         deployments: Deployments, on disk.
         models: Models in memory.
-        following: Synchronisation of models and deployments; None in a packaged service.
+        follower: Synchronisation of models and deployments; None in a packaged service.
         metrics: Metrics for Prometheus.
-        teller: Dispatcher of answers to the sinks.
+        publisher: Dispatcher of prediction events to the sinks.
     """
 
     def __init__(self, root: Path = Path(), sinks: Sequence[Sink] = (), metrics: Metrics | None = None) -> None:
         self.root = root
-        self.settings = told.load(root)
+        self.settings = service_settings.load(root)
         self.tokens = Tokens(root)
         self.metrics = metrics or Metrics()
         self.deployments = Deployments(root)
-        self.models = Models(self.settings, self.metrics)
-        self.following: Following | None = None
+        self.models = ModelPool(self.settings, self.metrics)
+        self.follower: Follower | None = None
         self._ids = EventIds(client_key(root))
-        self.teller = Teller([self.metrics, *sinks], self.metrics)
+        self.publisher = Publisher([self.metrics, *sinks], self.metrics)
 
     def follow(self) -> None:
-        """Load the deployed models, and keep them in line with the deployments."""
-        self.models.deployed = self.deployments.has
-        self.following = Following(self.root, self.deployments, self.models)
-        self.following.start()
+        """Load the deployed models, and keep them synchronised with the deployments."""
+        self.models.is_deployed = self.deployments.has
+        self.follower = Follower(self.root, self.deployments, self.models)
+        self.follower.start()
 
     def load(self, bundles: Mapping[str, tuple[Path, str]]) -> None:
         """Serve these bundles and no others.
@@ -74,20 +75,20 @@ class State:
                 raise VolantError(f"{name}: {self.models.slots[name].error}")
 
     def ready(self) -> bool:
-        """Return True if a model answers, or none can yet: a new project has no version."""
+        """Return True if a model is ready, or none can be yet, as in a new project without a version."""
         if any(slot.current for slot in self.models.slots.values()):
             return True
-        return self.following is not None and self.following.nothing()
+        return self.follower is not None and self.follower.is_empty()
 
     def close(self) -> None:
-        """Answer queued requests, dispatch the answers to the sinks, and stop: nothing that was accepted is lost."""
-        if self.following:
-            self.following.close()
+        """Answer queued requests, dispatch the events to the sinks, and stop: no accepted request is lost."""
+        if self.follower:
+            self.follower.close()
         self.models.close()
-        self.teller.close()
+        self.publisher.close()
 
     async def answer(self, model: str | None, texts: Sequence[str], client: str = "") -> Reply:
-        """Predict the texts of one request: validated, counted, dispatched to the sinks.
+        """Predict the texts of one request: validated, counted, and dispatched to the sinks.
 
         Args:
             model: Name of the deployment; None if there is only one.
@@ -101,8 +102,8 @@ class State:
         name = model
         try:
             check_texts(texts, self.settings.limits)
-            name = self.models.named(model)
-            answers = await self.models.predict(name, texts, client)
+            name = self.models.resolve(model)
+            prediction = await self.models.predict(name, texts, client)
         except RefusedError as error:
             self._refused(name, error.status)
             raise
@@ -110,11 +111,18 @@ class State:
             self._refused(name, 500)
             raise
         ids = self._ids.take(len(texts))
-        now = datetime.now(UTC)
-        said = answers.annotations
-        reply = Reply(name, answers.version, texts, ids, said, now, answers.bundle, answers.flywheel)
+        reply = Reply(
+            name,
+            prediction.version,
+            texts,
+            ids,
+            prediction.annotations,
+            datetime.now(UTC),
+            prediction.bundle,
+            prediction.flywheel,
+        )
         self.metrics.request(name, len(texts), time.perf_counter() - start)
-        self.teller.tell(reply)
+        self.publisher.publish(reply)
         return reply
 
     def _refused(self, name: str | None, status: int) -> None:
@@ -128,8 +136,8 @@ class State:
         """
         if not self.tokens.is_admin(token(request.headers.get("authorization"))):
             raise RefusedError(
-                "This needs the admin token: `Authorization: Bearer TOKEN`. It was printed at the first start, and "
-                "is kept in .volant/service/admin-token; or set VOLANT_ADMIN_TOKEN.",
+                "This requires the admin token: `Authorization: Bearer TOKEN`. It was printed at the first start, and "
+                "is stored in .volant/service/admin-token; or set VOLANT_ADMIN_TOKEN.",
                 401,
             )
 

@@ -1,6 +1,6 @@
-"""The distribution that pip knows Volant by and what it needs.
+"""Volant's distribution on the package index: name, version, requirements.
 
-The name on the index is `volant-nlp`: `volant` there is another project. The import name and the command stay `volant`.
+Its name is `volant-nlp`, since `volant` is another project there. The import name and the command are `volant`.
 """
 
 import re
@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from volant.errors import VolantError
 
 NAME = "volant-nlp"
-ALONE = {"s3": ("botocore",)}  # of that extra for a service; the others are for training, and bring DVC
+# packages of an extra that a service needs; the others are for training, and depend on DVC
+SERVICE_ONLY = {"s3": ("botocore",)}
 
 
 def installed_version() -> str:
-    """Return the version of Volant, or `unknown` where its source is used without an installation."""
+    """Return the version of Volant; `unknown` if its source is used without an installation."""
     try:
         return version(NAME)
     except PackageNotFoundError:
@@ -21,19 +22,20 @@ def installed_version() -> str:
 
 
 def requirements(*extras: str) -> list[str]:
-    """Return the packages that Volant and some of its extras need, pinned to the versions that are installed here.
+    """Return the requirements of Volant and some of its extras, pinned to the installed versions.
+
+    A package that is not installed causes a `VolantError`.
 
     Args:
-        extras: Names of extras in pyproject.toml; without any, what the base installation needs.
-
-    Raises:
-        VolantError: If one of them is not installed here.
+        extras: Names of extras in pyproject.toml; none for the base installation.
     """
-    pinned = {f"{name}=={_installed(name, extra)}" for extra in extras for name in ALONE.get(extra, ())}
+    pinned: set[str] = set()
+    for extra in extras:
+        pinned |= {f"{name}=={_installed(name, extra)}" for name in SERVICE_ONLY.get(extra, ())}
     for line in requires(NAME) or []:
         requirement, _, marker = line.partition(";")
         extra = re.search(r"""extra == ["']([^"']+)""", marker)
-        if extra and (extra[1] not in extras or extra[1] in ALONE):
+        if extra and (extra[1] not in extras or extra[1] in SERVICE_ONLY):
             continue
         name = re.split(r"[<>=!~ \[]", requirement.strip(), maxsplit=1)[0]
         platform = "; sys_platform != 'win32'" if "sys_platform" in marker else ""
@@ -46,6 +48,6 @@ def _installed(name: str, extra: str) -> str:
         return version(name)
     except PackageNotFoundError as error:
         raise VolantError(
-            f"The versions that are installed here are pinned, and '{name}' isn't installed. "
+            f"A package pins the versions that are installed here, and '{name}' isn't installed. "
             f"Get it with `pip install '{NAME}[{extra}]'`."
         ) from error

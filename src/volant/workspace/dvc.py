@@ -1,4 +1,4 @@
-"""Patience with DVC's locks: DVC itself gives up after seconds."""
+"""Retries while DVC is locked: DVC itself gives up after a few seconds."""
 
 import time
 from collections.abc import Callable
@@ -9,33 +9,33 @@ from volant.errors import VolantError
 from volant.workspace.terminal import Console
 
 T = TypeVar("T")
-PATIENCE = 600  # seconds: a large dataset is added, a stage reads the lake
+PATIENCE = 600  # seconds: adding a large dataset, or a stage that reads the lake, takes minutes
 PAUSE = 0.5
 
 
 def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATIENCE) -> T:
-    """Return the result of `work`, retried as long as another command holds DVC's locks.
+    """Return the result of `work`, retried while another command holds DVC's locks.
 
     Args:
-        work: Calls DVC; may be called several times.
+        work: Function that calls DVC; it may be called several times.
         root: The project's root.
-        patience: Seconds to wait.
+        patience: Seconds to retry.
 
     Raises:
-        VolantError: If DVC is busy for longer.
-        DvcException: Whatever else DVC says.
+        VolantError: If DVC is locked for longer.
+        DvcException: If `work` raises it for another reason.
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc.rwlock import RWLockFileCorruptedError
 
     deadline = time.monotonic() + patience
-    said = False
+    announced = False
     while True:
         try:
             return work()
         except DvcException as error:
-            if _is(error, RWLockFileCorruptedError):  # its writer was killed: DVC itself would refuse for ever
+            if _is(error, RWLockFileCorruptedError):  # left by a killed process: DVC would fail at every call
                 (root / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
                 continue
             if not _is(error, LockError):
@@ -44,12 +44,12 @@ def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATI
                 raise VolantError(
                     f"DVC is busy. Nothing was changed; run the same command again later. {error}"
                 ) from error
-            if not said:
+            if not announced:
                 Console(stderr=True).print("Waiting for DVC, which another command uses.", style="yellow")
-            said = True
+            announced = True
             time.sleep(PAUSE)
 
 
 def _is(error: BaseException | None, kind: type[Exception]) -> bool:
-    """Return whether a busy DVC is behind an error: of a stage that could not start, it is the cause."""
+    """Return True if an error, or one of its causes, is of a type; for a stage that could not start it is a cause."""
     return error is not None and (isinstance(error, kind) or _is(error.__cause__, kind))

@@ -1,8 +1,8 @@
-"""DVC's config, read without DVC: a service must know the lake, and has no DVC, which takes long to import."""
+"""A reader of DVC's config without DVC, which a service doesn't have and which takes long to import."""
 
 import os
 import re
-from configparser import Error, RawConfigParser
+from configparser import Error, RawConfigParser, SectionProxy
 from pathlib import Path
 
 from volant.errors import VolantError
@@ -13,14 +13,13 @@ Sections = dict[str, dict[str, str]]
 
 
 def remote(folder: Path, default: str) -> dict[str, str]:
-    r"""The options of the default remote, as DVC reads them: of the system, the user, the project and this clone.
+    r"""Return the options of the default remote: merged from system, user, project and clone, as DVC merges them.
+
+    A config file that can't be read causes a `VolantError`.
 
     Args:
         folder: The project's `.dvc`.
-        default: Name of the remote where none is named.
-
-    Raises:
-        VolantError: If a file can't be read.
+        default: Name of the remote if the config names none.
 
     Source: https://dvc.org/doc/command-reference/config#description
 
@@ -40,7 +39,7 @@ def remote(folder: Path, default: str) -> dict[str, str]:
 
 
 def _outside() -> list[Path]:
-    """Return the config files of all projects: where they are on Linux, unless a variable says otherwise."""
+    """Return the config files of the system and the user: the paths for Linux, unless a variable overrides them."""
     of_user = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))
     of_system = os.environ.get("XDG_CONFIG_DIRS", "").partition(os.pathsep)[0] or "/etc/xdg"
     return [
@@ -50,21 +49,28 @@ def _outside() -> list[Path]:
 
 
 def _read(path: Path) -> Sections:
-    """Sections, with names such as `remote "lake"`, and their options; names in lower case, as DVC has them."""
+    """Return the options of each section, such as `remote "lake"`; names are in lower case, as in DVC.
+
+    Raises:
+        VolantError: If the file can't be read.
+    """
     if not path.is_file():
         return {}
     parser = RawConfigParser(delimiters=("=",), comment_prefixes=("#",), default_section="", allow_no_value=False)
     try:
-        # to DVC it means nothing how far a line is indented; to this parser, that it goes on with the one before
+        # DVC ignores indentation; this parser would take an indented line for a continuation
         parser.read_string("\n".join(line.strip() for line in path.read_text(encoding="utf-8").splitlines()))
-        found = {name: {key: _plain(value) for key, value in parser[name].items()} for name in parser.sections()}
+        return {_section(name): _options(parser[name]) for name in parser.sections()}
     except (Error, ValueError, OSError) as error:
         raise VolantError(f"{path} can't be read ({error}). {RESTORE}") from error
-    return {_section(name): options for name, options in found.items()}
+
+
+def _options(section: SectionProxy) -> dict[str, str]:
+    return {key: _plain(value) for key, value in section.items()}
 
 
 def _section(name: str) -> str:
-    r"""A section's name without the quotes around it.
+    r"""Return a section's name without the quotes around it.
 
     Example:
         >>> _section("'remote \"Lake\"'")
@@ -74,7 +80,7 @@ def _section(name: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """A value without its quotes and without a comment.
+    """Return a value without its quotes and without a comment.
 
     Example:
         >>> _plain("'a # b'  # c"), _plain("a # c")
@@ -86,7 +92,7 @@ def _plain(value: str) -> str:
 
 
 def _resolved(url: str, folder: Path) -> str:
-    """Resolve a folder, which is relative to the file that names it, or begins with `~`."""
+    """Return an absolute path: a folder is relative to the config file that names it, or begins with `~`."""
     if re.match(r"\w+://", url):
         return url
     path = os.path.expanduser(url)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: Parquet, text, and their digests."""
+"""Atomic writes of Parquet and text files, and digests of files."""
 
 import hashlib
 import os
@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
     """Read a Parquet file of rows.
 
+    Args:
+        path: The file.
+        columns: Columns to read; None reads all.
+
     Raises:
-        FileNotFoundError: If a stage before has not written the file; says which command does.
+        FileNotFoundError: If no stage has written the file yet; the message names the command that does.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist. Make it with `dvc repro`, or fetch it with `dvc pull`.")
-    import pyarrow.parquet as pq  # here: with its file systems it takes longer to import than all of pyarrow
+    import pyarrow.parquet as pq  # slow: it imports file systems too
 
     return pq.read_table(path, columns=columns)
 
 
 def write_table(table: "pa.Table", path: Path) -> None:
-    """Write rows as Parquet: the same rows give the same bytes, and a crash leaves no half file."""
+    """Write rows as Parquet: the same rows give the same bytes, and a crash leaves no partial file."""
     import pyarrow.parquet as pq
 
     with whole(path) as part:
@@ -34,17 +38,17 @@ def write_table(table: "pa.Table", path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    r"""Write a text file whole or not at all (UTF-8, `\\n` line ends)."""
+    r"""Write a text file atomically (UTF-8, `\\n` line ends)."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary file that becomes `path` when the block ends well, and is gone when it doesn't.
+    """Yield a temporary path that is renamed to `path` if the body succeeds, and deleted if it fails.
 
     Raises:
-        OSError: If the disk takes no more; it names `path`.
+        OSError: If the file can't be written, such as on a full disk; it names `path` instead of the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(path)
@@ -52,7 +56,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        if error.errno and error.filename in (None, str(part)):  # the name that the user knows
+        if error.errno and error.filename in (None, str(part)):
             error.filename = str(path)
         raise
     finally:
@@ -60,24 +64,24 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def private(folder: Path) -> Path:
-    """Make a folder that only its owner reads, or take others' rights from one that is there; returns it.
+    """Create a folder that only its owner can read, or restrict an existing one; return it.
 
-    What is above it is made as usual.
+    Its parents are created with the usual permissions.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_mode & 0o077:
-        with suppress(PermissionError):  # of another owner, who gave us rights
+        with suppress(PermissionError):  # another user owns it, and gave us access
             folder.chmod(0o700)
     return folder
 
 
 def sha256(path: Path) -> str:
-    """The sha256 of a file in hex, read in pieces."""
+    """Return the sha256 of a file in hex; the file is read in chunks."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def part_path(path: Path) -> Path:
-    """A temporary name beside `path`, on the same file system so that a rename is atomic."""
+    """Return a temporary path beside `path`, on the same file system so that a rename is atomic."""
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")

@@ -1,4 +1,4 @@
-"""A file of JSON lines that only grows: what was acknowledged is on the disk, whatever dies after it."""
+"""An append-only file of JSON lines: an acknowledged entry is on disk, and survives any crash."""
 
 import fcntl
 import json
@@ -14,7 +14,11 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """One file, shared by processes and threads. A line that was cut off by a crash was never acknowledged."""
+    """One file, shared by processes and threads; a line that a crash truncated was never acknowledged.
+
+    Args:
+        path: The file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -23,13 +27,13 @@ class Journal:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file against every other process and thread; the lock of a process that was killed is free."""
+        """Lock the file against all other processes and threads; the lock of a killed process is released."""
         with self.path.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def new(self) -> list[Entry]:
-        """The entries that were added since the last call, by whomever."""
+        """Return the entries that any process has added since the last call."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
@@ -39,10 +43,10 @@ class Journal:
         return [json.loads(line) for line in whole.split(b"\n") if line]
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Add all entries or none, and return when they are on the disk. Call it under the lock.
+        """Add all entries or none; return when they are on disk. Call it under the lock.
 
         Raises:
-            OSError: If the disk takes no more.
+            OSError: If the file can't be written, such as on a full disk; its entries are unchanged.
         """
         text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -52,7 +56,7 @@ class Journal:
             try:
                 _write(file, text, end)
                 os.fsync(file)
-            except OSError:  # as on a full disk: the first of several lines may be whole
+            except OSError:  # such as a full disk: the first of several lines may be complete
                 os.ftruncate(file, end)
                 raise
         finally:
@@ -60,21 +64,21 @@ class Journal:
 
 
 def _write(file: int, data: bytes, start: int) -> None:
-    """Write all of it from there on; the system may take a part at a time."""
+    """Write data at a position; one system call may write only a part of it."""
     written = 0
     while written < len(data):
         written += os.pwrite(file, data[written:], start + written)
 
 
 def _whole(path: Path) -> int:
-    """Return where the last whole line ends, so that a new one doesn't continue what a crash cut off."""
+    """Return the end of the last complete line, so that a new one doesn't continue a truncated line."""
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         while end:
             start = max(0, end - 65_536)
             file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
             end = start
     return 0

@@ -1,6 +1,6 @@
-"""The lake: one place for datasets, bundles and MLflow's artifacts, a local folder or S3.
+"""The lake: one place for datasets, bundles and MLflow's artifacts, in a local folder or on S3.
 
-DVC's default remote (`lake` in `.dvc/config`) is the one source of truth. Credentials are never in it.
+DVC's default remote (`lake` in `.dvc/config`) is the single source of truth. It never contains credentials.
 """
 
 import re
@@ -22,29 +22,38 @@ NEEDS_DVC = "The lake needs DVC. Install it with `pip install 'volant-nlp[train]
 REMOTE = "lake"
 SECTION = f'remote "{REMOTE}"'
 FOLDER = Path(".lake")
-ALLOWED = "Give s3://BUCKET/PREFIX (and --endpoint-url http://HOST:PORT if not Amazon's), or a local folder"
+ALLOWED = "Give s3://BUCKET/PREFIX (and --endpoint-url http://HOST:PORT for a server other than Amazon's), or a folder"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True)
 class Lake:
-    """A place: `s3://bucket/prefix` or an absolute folder; the server's address if S3 is not Amazon's."""
+    """The location of a lake.
+
+    Attributes:
+        url: `s3://bucket/prefix`, or an absolute path.
+        endpoint_url: Address of the S3 server; None for Amazon's.
+    """
 
     url: str
     endpoint_url: str | None = None
 
     @property
     def on_s3(self) -> bool:
-        """Return whether it is on S3 (or something that speaks its protocol)."""
+        """True if it is on S3, or on another server with the same protocol."""
         return self.url.startswith("s3://")
 
 
 def parse(target: str, endpoint_url: str | None = None) -> Lake:
-    """Return the lake that a person typed, checked and normalised.
+    """Return the lake at an address that a user typed, validated and normalised.
+
+    Args:
+        target: `s3://bucket/prefix`, or a folder.
+        endpoint_url: Address of the S3 server; None for Amazon's.
 
     Raises:
-        VolantError: If it is no S3 address and no folder, or carries credentials.
+        VolantError: If it is neither an S3 address nor a folder, or contains credentials.
 
     Example:
         >>> parse("s3://flywheels/team/", "http://127.0.0.1:9000")
@@ -52,21 +61,20 @@ def parse(target: str, endpoint_url: str | None = None) -> Lake:
     """
     if not re.match(r"\w{2,}:/", target):
         if endpoint_url or not target.strip():
-            raise VolantError(f"'{target}' is not on S3, so it has no endpoint. {ALLOWED}.")
+            raise VolantError(f"'{target}' is not on S3, so it can't have an endpoint. {ALLOWED}.")
         return Lake(str(Path(target).expanduser().resolve()))
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
     if not target.startswith("s3://") or "@" in bucket:
         raise VolantError(f"The lake can't be at {urlsplit(target).scheme}://{_redacted(target)}. {ALLOWED}.")
     if not BUCKET.fullmatch(bucket):
-        raise VolantError(f"'{bucket}' can't be a bucket: 3 to 63 of a-z, 0-9, '-' and '.'. {ALLOWED}.")
+        raise VolantError(f"'{bucket}' is not a valid bucket: 3 to 63 of a-z, 0-9, '-' and '.'. {ALLOWED}.")
     return Lake("/".join([f"s3://{bucket}", *filter(None, prefix.split("/"))]), _endpoint(endpoint_url))
 
 
 def current(root: Path = Path()) -> Lake:
-    """Return the present lake: DVC's default remote, `.lake` in the project where none is set.
+    """Return the present lake: DVC's default remote, or `.lake` in the project if none is set.
 
-    Raises:
-        VolantError: If DVC's config can't be read.
+    A DVC config that can't be read causes a `VolantError`.
     """
     folder = root / ".dvc"
     options = dvc_config.remote(folder, REMOTE) if folder.is_dir() else {}
@@ -74,10 +82,10 @@ def current(root: Path = Path()) -> Lake:
 
 
 def point(lake: Lake, root: Path = Path()) -> dict[str, float]:
-    """Make `lake` the project's, after checking it; what `check` measured.
+    """Set the project's lake after checking it; return the measurements of `check`.
 
     Raises:
-        VolantError: If it can't be used, or another file decides where it is; `.dvc/config` stays as it was.
+        VolantError: If it can't be used, or another file overrides the setting; `.dvc/config` is not changed then.
     """
     path = root / ".dvc" / "config"
     if not path.parent.is_dir():
@@ -96,10 +104,10 @@ def point(lake: Lake, root: Path = Path()) -> dict[str, float]:
 
 
 def check(lake: Lake) -> dict[str, float]:
-    """Write, read back, list and delete a small object; seconds that each took.
+    """Write, read, list and delete a small object; return the seconds that each step took.
 
     Raises:
-        VolantError: If one of them can't be done; says which and why.
+        VolantError: If a step fails; the message names it, and says why.
     """
     if lake.on_s3:
         bucket, _, prefix = lake.url.removeprefix("s3://").partition("/")
@@ -110,7 +118,7 @@ def check(lake: Lake) -> dict[str, float]:
 
 
 def artifacts_url(lake: Lake) -> str:
-    """Return where MLflow stores the files of its runs.
+    """Return the address where MLflow stores the files of its runs.
 
     Example:
         >>> artifacts_url(Lake("s3://flywheels/team"))
@@ -120,7 +128,11 @@ def artifacts_url(lake: Lake) -> str:
 
 
 def report(lake: Lake, seconds: Mapping[str, float]) -> str:
-    """Return the text of `volant lake`: where everything is, and what was verified.
+    """Return the output of `volant lake`: the locations, and the steps that were checked.
+
+    Args:
+        lake: The lake.
+        seconds: Duration of each step of `check`.
 
     Example:
         >>> print(report(Lake("s3://flywheels/team"), {"write": 0.021, "read": 0.009}))
@@ -142,8 +154,13 @@ def report(lake: Lake, seconds: Mapping[str, float]) -> str:
 def command(target: str | None, endpoint_url: str | None = None, root: Path = Path()) -> str:
     """Move the lake, or only check it, as `volant lake [TARGET]` does; return the report to print.
 
+    Args:
+        target: New location; None checks the present one.
+        endpoint_url: Address of the S3 server; None for Amazon's.
+        root: The project's root.
+
     Raises:
-        VolantError: As `parse`, `point` and `check` do.
+        VolantError: If an endpoint is given without a target; also as in `parse`, `point` and `check`.
     """
     if target is None:
         if endpoint_url:
@@ -165,7 +182,7 @@ def _check_folder(folder: Path) -> dict[str, float]:
         probe.unlink()
     except OSError as error:
         raise VolantError(
-            f"The folder {folder} can't be used as the lake: {error}. Fix its permissions, or give another."
+            f"The folder {folder} can't be used as the lake: {error}. Fix its permissions, or give another folder."
         ) from error
     return {"write": wrote - start, "read": read - wrote, "delete": time.perf_counter() - read}
 
@@ -183,18 +200,22 @@ def _endpoint(url: str | None) -> str | None:
 
 
 def _redacted(url: str) -> str:
-    """Return an address without its scheme and what is before an `@`: an error may end up in a log."""
+    """Return an address without its scheme and credentials, as an error may be logged."""
     return url.rpartition("://")[2].rpartition("@")[2]
 
 
 def _refuse_override(local: Mapping[str, Any]) -> None:
-    """`.dvc/config.local` wins over `.dvc/config`, so a change there would look done and do nothing."""
+    """Refuse a `.dvc/config.local` that sets the lake: it overrides `.dvc/config`, so a change would have no effect.
+
+    Raises:
+        VolantError: If it does.
+    """
     if SECTION in local or "remote" in local.get("core", {}):
-        raise VolantError(f".dvc/config.local says where the lake is. Remove `remote` and [{SECTION}] from it.")
+        raise VolantError(f".dvc/config.local sets the lake. Remove `remote` and [{SECTION}] from it.")
 
 
 def _remote(lake: Lake, before: Mapping[str, str], dvc: Path) -> dict[str, str]:
-    """The options of the remote: those such as `profile` or `sse` stay when the lake moves within S3."""
+    """Return the options of the remote; others, such as `profile` or `sse`, stay if the lake moves within S3."""
     both_s3 = lake.on_s3 and str(before.get("url")).startswith("s3://")
     options = {**before} if both_s3 else {}
     options.pop("endpointurl", None)
@@ -203,7 +224,7 @@ def _remote(lake: Lake, before: Mapping[str, str], dvc: Path) -> dict[str, str]:
 
 
 def _relative(url: str, dvc: Path) -> str:
-    """A folder inside the project is written as seen from `.dvc/`, so that every clone has its own."""
+    """Return a folder inside the project relative to `.dvc/`, so that every clone has its own."""
     root = dvc.resolve().parent
     inside = "://" not in url and Path(url).is_relative_to(root)
     return f"../{Path(url).relative_to(root).as_posix()}" if inside else url

@@ -1,6 +1,6 @@
-"""File locks: one process of this machine at a time; the second waits, and its message names the holder.
+"""File locks between the processes of this machine; a process that waits shows who holds the lock.
 
-The system lets go of a lock when its process ends, however it ends.
+The operating system releases a lock when its process ends, even if it is killed.
 """
 
 import json
@@ -16,22 +16,22 @@ from volant.workspace.files import write_text
 from volant.workspace.paths import LOCKS
 from volant.workspace.terminal import Console
 
-SOON = 1  # seconds after which the one who waits is told
+NOTICE_AFTER = 1  # seconds of waiting after which a message is shown
 
 
 @contextmanager
 def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> Iterator[None]:
-    """Hold a lock while a `with` runs; beside the file it is written who holds it.
+    """Hold a lock during the body of the `with` statement; a file beside it describes the holder.
 
     Args:
-        path: The file that is locked.
-        what: What is done meanwhile, for those who wait.
-        patience: Seconds to wait.
-        waiting: Said on the error stream while it waits; `{holder}` stands for who holds it.
-        refused: The error after that, likewise.
+        path: File to lock.
+        what: Description of the work, for other processes.
+        patience: Seconds to wait for the lock.
+        waiting: Message on the error stream during the wait; `{holder}` is replaced by the holder.
+        refused: Message of the error after the wait, with `{holder}` too.
 
     Raises:
-        VolantError: If another process still holds it then.
+        VolantError: If another process holds the lock for longer.
     """
     from filelock import FileLock, Timeout
 
@@ -40,17 +40,17 @@ def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> 
     holder = path.with_name(f"{path.name}.holder")
     try:
         try:
-            lock.acquire(timeout=min(SOON, patience))
+            lock.acquire(timeout=min(NOTICE_AFTER, patience))
         except Timeout:
-            if patience > SOON:
-                said = waiting.replace("{holder}", _who(holder))
-                Console(stderr=True).print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
-            lock.acquire(timeout=max(0, patience - SOON))
+            if patience > NOTICE_AFTER:
+                message = waiting.replace("{holder}", _describe(holder))
+                Console(stderr=True).print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            lock.acquire(timeout=max(0, patience - NOTICE_AFTER))
     except Timeout as error:
-        raise VolantError(refused.replace("{holder}", _who(holder))) from error
+        raise VolantError(refused.replace("{holder}", _describe(holder))) from error
     try:
-        about = {"pid": os.getpid(), "host": socket.gethostname(), "what": what, "since": now()}
-        write_text(json.dumps(about) + "\n", holder)
+        details = {"pid": os.getpid(), "host": socket.gethostname(), "what": what, "since": now()}
+        write_text(json.dumps(details) + "\n", holder)
         yield
     finally:
         lock.release()
@@ -59,13 +59,12 @@ def held(path: Path, what: str, patience: float, waiting: str, refused: str) -> 
 def iteration_lock(what: str, root: Path = Path(), patience: float = 0) -> AbstractContextManager[None]:
     """Hold the lock of an iteration: one for all flywheels, as DVC reads their common params.yaml after each stage.
 
-    Args:
-        what: What is done meanwhile.
-        root: The project's root.
-        patience: Seconds to wait.
+    Entering the context causes a `VolantError` that names the holder if another process holds the lock for longer.
 
-    Raises:
-        VolantError: If another process holds it for longer; says which.
+    Args:
+        what: Description of the work, for other processes.
+        root: The project's root.
+        patience: Seconds to wait for the lock.
     """
     waiting = "Waiting for the running iteration ({holder})."
     refused = "Another iteration is running ({holder}). Wait, or stop it and rerun: it resumes."
@@ -73,13 +72,13 @@ def iteration_lock(what: str, root: Path = Path(), patience: float = 0) -> Abstr
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _who(holder: Path) -> str:
+def _describe(holder: Path) -> str:
     try:
-        about = json.loads(holder.read_text(encoding="utf-8"))
-        return "process {pid} ({what}) on {host} since {since}".format(**about)
-    except (OSError, ValueError, KeyError):  # it has just taken the lock, and not said who it is yet
+        details = json.loads(holder.read_text(encoding="utf-8"))
+        return "process {pid} ({what}) on {host} since {since}".format(**details)
+    except (OSError, ValueError, KeyError):  # the holder has just acquired the lock, and not written the file yet
         return "another process"

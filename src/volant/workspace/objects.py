@@ -1,8 +1,9 @@
-"""The store of captures and ground truth: a local folder or S3; an object appears whole or not at all."""
+"""The store of captures and ground truth, in a local folder or on S3; objects are written atomically."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,12 @@ class Store:
     def write(self, key: str, text: str) -> None:
         """Write one object.
 
+        Args:
+            key: Key of the object.
+            text: Content.
+
         Raises:
-            VolantError: If the place can't be written; says which and why.
+            VolantError: If the store can't be written; the message says why.
         """
         if self.lake.on_s3:
             bucket, name = split(f"{self.lake.url}/{key}")
@@ -39,34 +44,31 @@ class Store:
             ) from error
 
     def _write_private(self, text: str, key: Path) -> None:
-        """Write a file that only its owner reads, as it holds what people sent: also its folders below the lake's."""
-        lake = Path(self.lake.url)
+        """Write a file that only its owner can read, in folders that only their owner can read: it holds user data."""
+        home = Path(self.lake.url)
         for folder in reversed(key.parents[:-1]):
-            private(lake / folder)
-        with whole(lake / key) as part:
+            private(home / folder)
+        with whole(home / key) as part:
             part.touch(mode=0o600)
             part.write_text(text, encoding="utf-8", newline="\n")
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Keys of the objects in the folder `prefix`, in their order.
-
-        Raises:
-            VolantError: If S3 can't be asked.
-        """
+        """Yield the keys of the objects in the folder `prefix`, sorted; an S3 error becomes a `VolantError`."""
         if not self.lake.on_s3:
             folder = Path(self.lake.url)
-            # a file that is still being written has a name with a dot before it
-            yield from sorted(p.relative_to(folder).as_posix() for p in (folder / prefix).rglob("[!.]*") if p.is_file())
+            # the name of a file that is still being written starts with a dot
+            paths = (path for path in (folder / prefix).rglob("[!.]*") if path.is_file())
+            yield from sorted(path.relative_to(folder).as_posix() for path in paths)
             return
         bucket, name = split(f"{self.lake.url}/{prefix}")
         with s3.explained(bucket, self.lake.endpoint_url):
             pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{name}/")
-            found = [one["Key"] for page in pages for one in page.get("Contents", [])]
+            objects = list(chain.from_iterable(page.get("Contents", []) for page in pages))
         start = len(name) - len(prefix)
-        yield from sorted(key[start:] for key in found)
+        yield from sorted(entry["Key"][start:] for entry in objects)
 
     def read(self, key: str) -> str:
-        """The text of one object.
+        """Return the text of one object.
 
         Raises:
             VolantError: If it can't be read.
@@ -85,22 +87,20 @@ class Store:
 
 
 def store(root: Path = Path()) -> Store:
-    """The lake of a project: `VOLANT_LAKE` where it is set, DVC's remote, else `.lake`.
+    """Return the store in a project's lake: `VOLANT_LAKE` if it is set, else DVC's remote, else `.lake`.
 
-    A packaged service has neither DVC nor a project: it is told by the variable, or keeps things beside itself.
-
-    Raises:
-        VolantError: If what names the lake can't be read, or is no lake.
+    A packaged service has neither DVC nor a project: it uses the variable, or a folder beside itself. An invalid or
+    unreadable setting causes a `VolantError`.
     """
-    if named := os.environ.get(VARIABLE):
-        return Store(lake.parse(named))
+    if target := os.environ.get(VARIABLE):
+        return Store(lake.parse(target))
     if not (root / ".dvc").is_dir():
         return Store(Lake(str((root / lake.FOLDER).resolve())))
     return Store(lake.current(root))
 
 
 def split(url: str) -> tuple[str, str]:
-    """Bucket and key of an `s3://` address.
+    """Return the bucket and the key of an `s3://` address.
 
     Example:
         >>> split("s3://bucket/some/key.csv")

@@ -1,6 +1,6 @@
 """The paths of a project: the only module that names its folders.
 
-`data/`, `models/` and `reports/` hold what stages make, a folder a flywheel; `.volant/` what this machine alone needs.
+`data/`, `models/` and `reports/` hold the outputs of stages, one folder per flywheel; `.volant/` holds local state.
 """
 
 import re
@@ -12,7 +12,7 @@ from volant.workspace.files import write_text
 
 Side = Literal["train", "test"]
 SIDES: tuple[Side, ...] = ("train", "test")
-# Rows belong to DVC; cards and .dvc files to git, which also keeps the folder by this file.
+# DVC tracks the rows; git tracks the cards, the .dvc files, and this file, which keeps the folder.
 IGNORED = "/*.parquet\n"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -28,35 +28,40 @@ ANSWERS = STATE / "answers"
 
 
 def prepared(flywheel: str, root: Path = Path()) -> Path:
-    """Return the folder of the rows that `prepare` wrote, a file a split."""
+    """Return the folder of the rows that `prepare` writes, one file per split."""
     return root / "data" / flywheel / "prepared"
 
 
 def clean(flywheel: str, root: Path = Path()) -> Path:
-    """Return the folder of the rows that `clean` wrote, a file a split."""
+    """Return the folder of the rows that `clean` writes, one file per split."""
     return root / "data" / flywheel / "clean"
 
 
 def lake(flywheel: str, root: Path = Path()) -> Path:
-    """Return the folder of a flywheel's datasets, a folder a side; it may not be there."""
+    """Return the folder of a flywheel's datasets, with one folder per side; it may not exist."""
     return root / "data" / flywheel / "lake"
 
 
 def bundle(flywheel: str, root: Path = Path()) -> Path:
-    """Return the folder of the bundle that `train` wrote."""
+    """Return the folder of the bundle that `train` writes."""
     return root / "models" / flywheel
 
 
 def reports(flywheel: str, root: Path = Path()) -> Path:
-    """Return the folder of what the stages report."""
+    """Return the folder of the stages' reports."""
     return root / "reports" / flywheel
 
 
 def home(flywheel: str, split: str, root: Path = Path()) -> Path:
-    """The folder of a flywheel's datasets of one side, made with its `.gitignore` if it is missing.
+    """Return the folder of a flywheel's datasets of one side; create it, with its `.gitignore`, if it doesn't exist.
+
+    Args:
+        flywheel: Name of the flywheel.
+        split: Side of the lake, `train` or `test`.
+        root: The project's root.
 
     Raises:
-        VolantError: If either can't name a folder.
+        VolantError: If the side or the name is not valid.
     """
     if split not in SIDES:
         raise VolantError(f"--split {split} is not a valid side of the lake. Allowed: {', '.join(SIDES)}.")
@@ -67,10 +72,14 @@ def home(flywheel: str, split: str, root: Path = Path()) -> Path:
 
 
 def checked(name: str, what: str) -> str:
-    """The name, if it can be part of a path.
+    """Return a name after checking that it can be part of a path.
+
+    Args:
+        name: The name.
+        what: What it names, for the error message.
 
     Raises:
-        VolantError: If it has other signs than letters, digits, `.`, `_` and `-`, or doesn't begin as it must.
+        VolantError: If it has characters other than letters, digits, `.`, `_` and `-`, or starts with punctuation.
     """
     if not NAME.fullmatch(name):
         raise VolantError(

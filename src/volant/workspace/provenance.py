@@ -1,4 +1,4 @@
-"""The provenance of a result: the commit, and a digest of any value."""
+"""Provenance of results: the git commit, and digests of values."""
 
 import hashlib
 import json
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# What a run itself writes: changed reports don't make the code that wrote them another code.
+# Outputs of a run are excluded: changed reports don't change the code that wrote them.
 OUTPUTS = (":(top,exclude)reports", ":(top,exclude)dvc.lock", ":(top,exclude).dvc")
 
 
 def git_commit(root: Path = Path()) -> str:
-    """The commit of the project at `root`, `-dirty` if tracked code or config differs; `none` outside git."""
+    """Return the commit of the project, with `-dirty` if tracked code or config differs; `none` outside git."""
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if not commit:
         return "none"
@@ -20,19 +20,19 @@ def git_commit(root: Path = Path()) -> str:
     return f"{commit}-dirty" if changed else commit
 
 
-def digest(given: Any) -> str:
-    """The sha256 of a value's canonical JSON: the same for the same value, whatever the order of its keys.
+def digest(value: Any) -> str:
+    """Return the sha256 of a value's canonical JSON, which doesn't depend on the order of keys.
 
     Example:
         >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
         True
     """
-    canonical = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A config tree as dotted names and texts, as trackers want their parameters.
+    """Return a config tree as dotted names and texts, the format of parameters in trackers.
 
     Example:
         >>> flatten({"seed": 1, "model": {"learning_rate": 0.1, "layers": [2, 3], "bf16": None}})

@@ -1,4 +1,4 @@
-"""S3 as Volant speaks it: short time-outs, one check of rights, every refusal in plain words.
+"""Access to S3: short timeouts, a check of permissions, clear error messages.
 
 Credentials and region come from the usual `AWS_*` variables (or files and roles, as botocore finds them), and
 never from Volant's config: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.exceptions import ClientError
 
-# A person waits for the answer, so give up after some 8 s where botocore's defaults take minutes.
+# a user waits for the result: give up after about 8 s, where botocore's defaults take minutes
 TIMEOUTS = {"connect_timeout": 3, "read_timeout": 3, "retries": {"total_max_attempts": 2, "mode": "standard"}}
-EXTRA = ("botocore", "boto3", "dvc_s3")  # a service needs the first alone, DVC and MLflow the others
+EXTRA = ("botocore", "boto3", "dvc_s3")  # a service needs only the first, DVC and MLflow the others
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-RIGHTS = {"PutObject": "write", "GetObject": "read", "ListObjectsV2": "list", "DeleteObject": "delete"}
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, each with what to do about it
+PERMISSIONS = {"PutObject": "write", "GetObject": "read", "ListObjectsV2": "list", "DeleteObject": "delete"}
+# error codes, with the next step: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 WRONG_KEY = f"refuses the key. Set {KEYS} for this server, and AWS_DEFAULT_REGION for its region."
 EXPIRED = "reports that the session has expired or the clock is wrong. Log in again, or set the clock."
 REGION = "has this bucket in another region. Set AWS_DEFAULT_REGION to the bucket's region."
@@ -51,14 +51,19 @@ FAILURES = {
 
 
 def check(bucket: str, prefix: str, endpoint_url: str | None = None) -> dict[str, float]:
-    """Write a small object, read it back, list it, delete it; seconds that each took.
+    """Write a small object, read it, list it, delete it; return the seconds that each step took.
 
-    A bucket where nothing may be deleted (write-once) is fine: `delete` is then missing from the answer.
+    A write-once bucket, where nothing may be deleted, is accepted: the result then has no `delete`.
+
+    Args:
+        bucket: Name of the bucket.
+        prefix: Prefix of the object's key.
+        endpoint_url: Address of the server; None for Amazon's.
 
     Raises:
-        VolantError: If the bucket can't be reached, written, read or listed; says which, and what to do.
+        VolantError: If a step fails; the message names the permission or setting to change.
     """
-    require(*EXTRA)  # without one of them DVC or MLflow would fail late, with an obscure error
+    require(*EXTRA)  # if one of them were missing, DVC or MLflow would fail later, with an obscure error
     body = uuid4().bytes
     key = f"{prefix}/.volant-check-{body.hex()}".lstrip("/")
     seconds: dict[str, float] = {}
@@ -78,10 +83,9 @@ def check(bucket: str, prefix: str, endpoint_url: str | None = None) -> dict[str
 
 
 def client(endpoint_url: str | None = None) -> "BaseClient":
-    """A botocore S3 client; `AWS_ENDPOINT_URL` is honoured where no endpoint is given.
+    """Return a botocore S3 client; without an endpoint, `AWS_ENDPOINT_URL` applies.
 
-    Raises:
-        VolantError: If botocore is not installed.
+    If botocore is not installed, this causes a `VolantError`.
     """
     require("botocore")
     import botocore.session
@@ -92,10 +96,10 @@ def client(endpoint_url: str | None = None) -> "BaseClient":
 
 
 def require(*names: str) -> None:
-    """Refuse early where a part of the extra `s3` is missing.
+    """Check that packages of the extra `s3` are installed.
 
     Raises:
-        VolantError: If it is; names it, and how to get it.
+        VolantError: If one is missing; the message says how to install it.
     """
     missing = [name for name in names if not find_spec(name)]
     if missing:
@@ -107,7 +111,15 @@ def require(*names: str) -> None:
 
 @contextmanager
 def explained(bucket: str, endpoint_url: str | None = None) -> Iterator[None]:
-    """Turn what botocore raises into a `VolantError` that says what was given and what to do next."""
+    """Replace errors of botocore by a message with the server, the bucket and the next step.
+
+    Args:
+        bucket: Name of the bucket.
+        endpoint_url: Address of the server; None for Amazon's.
+
+    Raises:
+        VolantError: If the body of the `with` statement raises an error of botocore.
+    """
     require("botocore")
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -117,8 +129,8 @@ def explained(bucket: str, endpoint_url: str | None = None) -> Iterator[None]:
     except ClientError as error:
         raise VolantError(f"{where} {_refusal(error)}") from error
     except (BotoCoreError, ValueError) as error:
-        said = FAILURES.get(type(error).__name__, f"can't be used: {error}")
-        raise VolantError(f"{where} {said}") from error
+        reason = FAILURES.get(type(error).__name__, f"can't be used: {error}")
+        raise VolantError(f"{where} {reason}") from error
 
 
 @contextmanager
@@ -140,15 +152,15 @@ def _write_once() -> Iterator[None]:
 
 
 def _refusal(error: "ClientError") -> str:
-    """The server answered and said no: by code where it is a known one, else by HTTP status."""
+    """Return the message for an error response: by its code if that is known, else by its HTTP status."""
     code = error.response.get("Error", {}).get("Code", "")
     status = _status(error)
     if code in REFUSALS:
         return f"{REFUSALS[code]} ({error.operation_name}: {code})"
-    right = RIGHTS.get(error.operation_name, error.operation_name)
+    permission = PERMISSIONS.get(error.operation_name, error.operation_name)
     if status in (401, 403):
-        return f"does not let this key {right} ({code}). Request that permission, or set another key: {KEYS}."
-    return f"refused to {right}: {error}"
+        return f"does not let this key {permission} ({code}). Request that permission, or set another key: {KEYS}."
+    return f"refused to {permission}: {error}"
 
 
 def _status(error: "ClientError") -> int:

@@ -1,4 +1,4 @@
-"""Another program's server, in the foreground of ours: it answers before we go on, and ends when we end."""
+"""Servers of other programs: started, awaited until they are ready, and stopped with this process."""
 
 import os
 import signal
@@ -16,19 +16,18 @@ from volant.errors import VolantError
 def server(
     command: Sequence[str], port: int, environment: Mapping[str, str], patience: float = 30
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server on this machine's `port` while the body runs.
+    """Run a server during the body of the `with` statement.
+
+    If the port is taken, or the server does not become ready, this causes a `VolantError`.
 
     Args:
         command: The program and its arguments.
-        port: Where it listens, on 127.0.0.1.
-        environment: What is set for it beside our own environment.
-        patience: Seconds until it must answer.
-
-    Raises:
-        VolantError: If the port is taken, or the server does not come to answer.
+        port: Port on 127.0.0.1 where it listens.
+        environment: Variables in addition to those of this process.
+        patience: Seconds until it must be ready.
     """
     _require_free(port)
-    # a session of its own: Ctrl-C comes to us alone, and all of its processes end together
+    # a session of its own: Ctrl-C reaches only this process, and all processes of the server end together
     process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)  # noqa: S603
     try:
         _wait(process, port, patience)
@@ -44,7 +43,12 @@ def server(
 
 
 def main(serve: Callable[[int], None], port: int) -> None:
-    """Run `python -m MODULE [PORT]` for a server: a user's error is one line and exit code 2."""
+    """Run `python -m MODULE [PORT]` for a server; a user's mistake is reported in one line, with exit code 2.
+
+    Args:
+        serve: Function that serves at a port until it is stopped.
+        port: Default port.
+    """
     try:
         serve(int(sys.argv[1]) if len(sys.argv) > 1 else port)
     except (VolantError, ValueError) as error:
@@ -55,12 +59,12 @@ def main(serve: Callable[[int], None], port: int) -> None:
 
 
 def until_stopped(process: subprocess.Popen[bytes]) -> None:
-    """Wait for Ctrl-C, for a `kill` of ours, or until the server ends by itself.
+    """Wait for Ctrl-C, for a SIGTERM to this process, or until the server ends by itself.
 
     Raises:
-        VolantError: If it ended by itself.
+        VolantError: If the server ended by itself.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # Python would die at once, and leave the server behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by default Python would exit without stopping the server
     with suppress(KeyboardInterrupt):
         code = process.wait()
         raise VolantError(f"The server ended (exit code {code}); see its output above.")
@@ -72,7 +76,9 @@ def _require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
-            raise VolantError(f"Port {port} can't be used ({error}). End what uses it, or give another.") from error
+            raise VolantError(
+                f"Port {port} can't be used ({error}). Stop the process that uses it, or give another port."
+            ) from error
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, patience: float) -> None:

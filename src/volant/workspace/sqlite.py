@@ -1,4 +1,4 @@
-"""A small SQLite file that all workers share and only its owner reads."""
+"""Small SQLite files that all workers share, and that only their owner can read."""
 
 import os
 import sqlite3
@@ -13,18 +13,18 @@ TIMEOUT = 5  # seconds that one worker waits for another
 
 @contextmanager
 def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
-    """One change of all that is in it: by no two workers at once, and none of it if it fails half-way.
+    """Open a database for one exclusive transaction, which is rolled back if the body raises an error.
 
-    It is fast rather than durable: after a crash of the machine the last changes may be gone.
+    It is fast rather than durable: after a crash of the machine the last changes may be lost. An `OSError` means that
+    the file can't be created.
 
     Args:
-        path: Made if it isn't there.
-        table: A `CREATE TABLE IF NOT EXISTS`.
+        path: The file; created if it doesn't exist.
+        table: A `CREATE TABLE IF NOT EXISTS` statement.
 
     Raises:
-        sqlite3.OperationalError: If it can't be had in time, or written.
-        sqlite3.DatabaseError: If it is no database any more; it is removed, so that the next one begins anew.
-        OSError: If the file can't be made.
+        sqlite3.DatabaseError: If the database can't be used: `sqlite3.OperationalError` if it is locked for too long or
+            can't be written; any other if the file is corrupt, which is deleted, so that the next call starts afresh.
 
     Example:
         >>> from tempfile import TemporaryDirectory

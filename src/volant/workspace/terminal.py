@@ -1,4 +1,4 @@
-"""The terminal: what other people wrote is shown there, and never commands it."""
+"""Safe output in the terminal: text from outside is displayed, and can't control the terminal."""
 
 import json
 import re
@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-# What moves the cursor, colours, hides or turns round what stands beside it: control characters but tab and line end,
-# marks of direction, invisible ones but the joiners that emoji and scripts need, halves of surrogate pairs, tags.
+# Characters that move the cursor, or colour, hide or reorder other text: control characters except tab and line feed,
+# direction marks, invisible characters except the joiners that emoji and scripts need, unpaired surrogates, tags.
 # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -17,7 +17,7 @@ HIDDEN = re.compile(
 
 
 def plain(text: str) -> str:
-    r"""Text that a terminal shows and doesn't obey: each hidden character as its escape.
+    r"""Return a text in which each hidden character is replaced by its escape sequence.
 
     Example:
         >>> print(plain("a\x1b[31mred \u202e b\nc"))
@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def json_line(value: object) -> str:
-    r"""JSON on one line, with letters as they are and every hidden character escaped: it means the same.
+    r"""Return a value as one line of JSON in which only hidden characters are escaped; it parses to the same value.
 
     Example:
         >>> print(json_line({"text": "caf\u00e9 \x1b[31m \x9b \u202e"}))
@@ -39,8 +39,8 @@ def json_line(value: object) -> str:
 
 
 class Console(RichConsole):
-    """Rich's console, where texts and cells of tables can't hold sequences for the terminal."""
+    """Rich's console, in which no text or table cell can contain a terminal sequence."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Make a text of a string: rich does so for whatever it prints or measures."""
+        """Return a string as Rich's text; Rich calls this for everything that it prints or measures."""
         return super().render_str(plain(text), **options)

@@ -35,7 +35,7 @@ def infer(**tensor: Any) -> bytes:
         (b'{"texts": ["' + b'\\\\","' * MIB + b'"]}', "more than 10000 values"),
         (b'{"a":' * MIB, "more than 10000 values"),
         (b"]" * 8 * MIB, "more than 10000 values"),
-        (b"[" * 100 + b"]" * 100, "nested more than 64 deep"),
+        (b"[" * 100 + b"]" * 100, "more than 64 levels of nesting"),
         (b"[" + b"9" * MIB + b"]", "more than 100 characters"),
         (b'["\xff"]', "not valid UTF-8"),
     ],
@@ -73,7 +73,7 @@ def test_many_texts_are_allowed_where_the_settings_say_so() -> None:
 def test_an_output_is_given_once_however_often_it_is_asked_for() -> None:
     tree = {"outputs": [{"name": "id"}] * 3 + [{"name": "label", "parameters": {"binary_data": True}}, {"name": "id"}]}
     asked = tensors.parse(json.dumps(json.loads(infer()) | tree).encode(), None, 1000)
-    assert asked.wanted(["label", "score", "id"]) == {"id": False, "label": True}
+    assert asked.outputs(["label", "score", "id"]) == {"id": False, "label": True}
 
 
 @pytest.mark.parametrize("shape", [[10**90] * 8, [9] * 5000, [-1], [0], [1, -1, -1], [2, 2]])
@@ -112,7 +112,7 @@ def test_csv_is_one_column_with_or_without_its_name(body: str, texts: list[str])
 
 @pytest.mark.parametrize("body", ["a,b\n", '"a"b\n', '"a', '"a",b\n', 'a\n"b"" \n'])
 def test_csv_of_another_form_is_refused(body: str) -> None:
-    with pytest.raises(RefusedError, match=r"is no CSV of one column"):
+    with pytest.raises(RefusedError, match=r"is not valid CSV of one column"):
         sagemaker.READ["text/csv"](body.encode(), 1000)
 
 
@@ -142,10 +142,10 @@ def dripping(pieces: int, pause: float) -> Receive:
 
 def test_a_body_has_a_time_of_its_own() -> None:
     limits = Limits(idle_seconds=5, body_seconds=0.5)
-    body = asyncio.run(bodies.read(bodies.patient(dripping(3, 0.05), limits)))
+    body = asyncio.run(bodies.read(bodies.with_timeouts(dripping(3, 0.05), limits)))
     assert body == b"   "
     with pytest.raises(RefusedError, match=r"limits.body_seconds") as raised:
-        asyncio.run(bodies.read(bodies.patient(dripping(100, 0.05), limits)))
+        asyncio.run(bodies.read(bodies.with_timeouts(dripping(100, 0.05), limits)))
     assert raised.value.status == 408
 
 

@@ -113,7 +113,7 @@ def test_names_can_be_given_and_tokens_do_as_well(named: Server, monkeypatch: py
     foreign = {**proxied, "Origin": "https://ml.example.com:8443"}
     assert named.call("POST", "/predict", {"texts": [FILM], "model": "reviews"}, **foreign)[0] == 403
     assert (
-        "asks for no token" not in (named.root / "said").read_text()
+        "requires no token" not in (named.root / "said").read_text()
     )  # it listens on the network, and asks for tokens
     monkeypatch.setenv(VARIABLE, "ml.example.com *.corp.example")
     hosts = Hosts(["other.example:8443"])

@@ -12,7 +12,8 @@ from volant.service.access.tokens import FILE, Tokens
 
 def test_workers_that_start_at_once_have_one_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(20):
-        root, found = tmp_path / str(number), list[Tokens]()
+        root = tmp_path / str(number)
+        found = list[Tokens]()
         ready = threading.Barrier(8)
 
         def start(root: Path = root, found: list[Tokens] = found, ready: threading.Barrier = ready) -> None:
@@ -45,7 +46,7 @@ def test_a_wrong_token_takes_as_long_wherever_it_differs(tmp_path: Path, monkeyp
     monkeypatch.setenv("VOLANT_ADMIN_TOKEN", token)
     monkeypatch.setenv("VOLANT_API_TOKENS", token)
     tokens = Tokens(tmp_path)
-    for check in (tokens.is_admin, tokens.may_ask):
+    for check in (tokens.is_admin, tokens.may_predict):
         first, last = (min(_seconds(check, given) for _ in range(7)) for given in ("y" + token[1:], token[:-1] + "y"))
         assert 0.25 < first / last < 4
         assert not check("y" + token[1:])

@@ -38,7 +38,8 @@ LATER = [
 @pytest.fixture(scope="module")
 def guarded(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two deployed models, tokens, files on a real S3 server; `reviews` has a version to go back to."""
-    root, keys = tmp_path_factory.mktemp("guarded") / "p", ("key", "secret")
+    root = tmp_path_factory.mktemp("guarded") / "p"
+    keys = ("key", "secret")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -67,7 +68,8 @@ def test_every_example_of_the_page_works(guarded: Server) -> None:
     assert '"example"' not in json.dumps(page["components"]["schemas"])  # which would be another truth
     every = sorted(operations(page), key=lambda one: LATER.index(f) if (f := " ".join(one[:2])) in LATER else -1)
     assert {" ".join(one[:2]) for one in every} >= {*LATER, "GET /metrics", "GET /livez", "GET /readyz", "GET /healthz"}
-    ids, sent = dict[str, str](), 0
+    ids = dict[str, str]()
+    sent = 0
     for method, path, operation in every:
         contents = operation.get("requestBody", {}).get("content", {"": {}})
         for kind, content in contents.items():
@@ -96,7 +98,8 @@ def send(
     kind, example = body
     headers = dict[str, str]()
     for parameter in operation.get("parameters", []):
-        name, place = parameter["name"], parameter["in"]
+        name = parameter["name"]
+        place = parameter["in"]
         if "example" not in parameter:
             assert not parameter["required"], (path, name)
             continue
@@ -107,7 +110,8 @@ def send(
     for scheme in [name for needed in operation.get("security", []) for name in needed]:
         headers["Authorization"] = f"Bearer {TOKENS[scheme]}"
     if kind == "multipart/form-data":
-        kind, example = f"{kind}; boundary=x", form(**example)
+        kind = f"{kind}; boundary=x"
+        example = form(**example)
     if isinstance(example, dict) and "ids" in example:
         assert example["ids"] == [IDENTITY]
         example = {**example, "ids": [ids["feedback"]]}
@@ -140,4 +144,4 @@ def test_the_address_is_printed_and_answers(guarded: Server, capsys: pytest.Capt
     [address] = re.findall(r"^Volant: API at (\S+/docs)$", said, re.MULTILINE)
     assert httpx.get(address, headers={"Authorization": "Bearer one"}).status_code == 200
     docs.announce(has_ui=True, is_open=False)
-    assert capsys.readouterr().out == "Volant: pages at http://localhost:3000/ui, API at http://localhost:3000/docs\n"
+    assert capsys.readouterr().out == "Volant: web UI at http://localhost:3000/ui, API at http://localhost:3000/docs\n"

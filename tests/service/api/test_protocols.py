@@ -95,7 +95,7 @@ def test_triton_sees_what_is_there(client: triton.InferenceServerClient) -> None
     assert all(isinstance(json.loads(labels), list) for labels in array(found, "labels"))
     with pytest.raises(InferenceServerException, match=r"No model is deployed as 'revews'"):
         client.infer("revews", [tensor([FILM], True)])
-    with pytest.raises(InferenceServerException, match=r"no output 'lable'. There are: label"):
+    with pytest.raises(InferenceServerException, match=r"no output 'lable'. Allowed: label"):
         client.infer("reviews", [tensor([FILM], True)], outputs=[triton.InferRequestedOutput("lable")])
 
 
@@ -147,7 +147,7 @@ def test_a_version_is_answered_by_itself_or_not_at_all(server: Server) -> None:
     assert stalled(server, "/v2/models/x/versions/1/infer", lambda: None)[1]["model_version"] == "1"
     second = {"version": 2}
     found = stalled(server, "/v2/models/x/versions/1/infer", lambda: server.admin("PATCH", "/deployments/x", second))
-    assert found == (404, {"error": "'x' answers with version 2 now, not 1."})
+    assert found == (404, {"error": "'x' has version 2 now, not 1."})
     assert server.admin("DELETE", "/deployments/x")[0] == 204
 
 

@@ -39,7 +39,8 @@ def test_layout_is_that_of_sagemaker_and_the_text_is_redacted(tmp_path: Path) ->
     [file] = (tmp_path / ".lake").rglob("*.jsonl")
     assert file.parent == tmp_path / ".lake/captures/reviews/2026/03/04/05"
     tree = json.loads(file.read_text())
-    given, said = tree["captureData"]["endpointInput"], tree["captureData"]["endpointOutput"]
+    given = tree["captureData"]["endpointInput"]
+    said = tree["captureData"]["endpointOutput"]
     assert (given["mode"], given["encoding"], given["observedContentType"]) == ("INPUT", "JSON", "application/json")
     assert json.loads(given["data"]) == {"text": "[user] write to [email]"}
     assert json.loads(said["data"])["label"] == "fresh"

@@ -16,7 +16,7 @@ import pytest
 
 from support.collecting import answered
 from support.projects import ROOT
-from volant.service.capture.recent import FILE, LOOKING, TRIM, Recent
+from volant.service.capture.recent import FILE, LOOKUPS, TRIM, Recent
 from volant.service.errors import RefusedError
 
 
@@ -50,7 +50,7 @@ def test_unknown_ids_hold_few_threads_however_many_ask(recent: Recent) -> None:
     begun = time.monotonic()
     with ThreadPoolExecutor(80) as pool:
         statuses = Counter(pool.map(ask, range(80)))
-    assert statuses[404] >= LOOKING
+    assert statuses[404] >= LOOKUPS
     assert statuses[503] > 40
     assert time.monotonic() - begun < 5  # 80 that each hold a thread
     assert recent.find("unknown") is None  # and those who come later are looked up again
@@ -124,7 +124,7 @@ def test_a_kill_harms_nothing_that_was_written(tmp_path: Path) -> None:
 
 def test_what_is_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("volant.service.capture.recent.WAITING", 10)
-    monkeypatch.setattr("volant.service.capture.recent.EVERY", 60)  # so that all wait
+    monkeypatch.setattr("volant.service.capture.recent.INTERVAL", 60)  # so that all wait
     recent = Recent(tmp_path)
     recent.add([answered(f"e{number}") for number in range(8)])
     assert recent.dropped == 0

@@ -10,7 +10,7 @@ import pytest
 
 from volant.bundle.bundle import Bundle
 from volant.kinds.record import Annotation
-from volant.service.deployments import batching
+from volant.service.deployments import batching, pace
 from volant.service.deployments.batching import Batcher, ClosedError
 from volant.service.errors import RefusedError
 from volant.service.settings import Batching, Limits
@@ -20,7 +20,9 @@ class Model:
     """Answers a text with itself, once it may; says when it began, notes what it was asked together."""
 
     def __init__(self) -> None:
-        self.begun, self.may, self.asked = threading.Event(), threading.Event(), list[list[str]]()
+        self.begun = threading.Event()
+        self.may = threading.Event()
+        self.asked = list[list[str]]()
 
     def __call__(self, texts: Sequence[str]) -> list[Annotation]:
         self.begun.set()
@@ -142,7 +144,8 @@ def test_nobody_waits_for_the_end_of_anothers_request() -> None:
         large = [batcher.submit(["x" * 20_000] * 60, "one"), batcher.submit(["x" * 20_000] * 60, "one")]
         await asyncio.sleep(0.2)
         begun = time.monotonic()
-        same, other = batcher.submit(["a"], "one"), batcher.submit(["b"], "two")
+        same = batcher.submit(["a"], "one")
+        other = batcher.submit(["b"], "two")
         assert [found[0].label for found in await asyncio.gather(same, other)] == ["a", "b"]
         assert time.monotonic() - begun < 1.5  # all of it is 6 s
         assert not any(future.done() for future in large)
@@ -232,7 +235,8 @@ def test_what_nobody_waits_for_any_more_is_not_worked_on() -> None:
 
 
 def test_a_pause_forgets_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MEMORY", 0.2)
+    for module in (batching, pace):
+        monkeypatch.setattr(module, "MEMORY", 0.2)
 
     async def ask() -> None:
         model = Model()

@@ -18,10 +18,11 @@ from prometheus_client import CollectorRegistry
 
 from support.serving import FILM, Server, kill, serving, workers
 from volant.kinds.record import Annotation
-from volant.service.api.deployments import Deploying
-from volant.service.deployments import watching
+from volant.service.api.deployments import DeploymentAdmin
+from volant.service.deployments import watcher
 from volant.service.deployments.deployments import Deployment
-from volant.service.deployments.loaded import Models, Target
+from volant.service.deployments.pool import ModelPool
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.settings import Settings
 from volant.service.state import State
@@ -31,8 +32,8 @@ from volant.tracking.registry import registry
 FETCHED = Path(".volant/versions")
 
 
-def models() -> Models:
-    return Models(Settings(), Metrics(CollectorRegistry()))
+def models() -> ModelPool:
+    return ModelPool(Settings(), Metrics(CollectorRegistry()))
 
 
 def target(root: Path, flywheel: str = "reviews", version: str = "1") -> Target:
@@ -62,7 +63,8 @@ def until(true: Callable[[], Any], seconds: float = 90) -> None:
 
 
 def test_a_removed_model_leaves_neither_its_thread_nor_its_bundle(made: Path) -> None:
-    found, before = models(), answering()
+    found = models()
+    before = answering()
     assert found.set("reviews", target(made))
     assert found.set("also", target(made))  # the same bundle under two names is one
     assert answering() == before + 1
@@ -76,7 +78,9 @@ def test_a_removed_model_leaves_neither_its_thread_nor_its_bundle(made: Path) ->
 
 
 def test_a_stop_waits_for_what_was_replaced(made: Path) -> None:
-    found, before, begun = models(), answering(), threading.Event()
+    found = models()
+    before = answering()
+    begun = threading.Event()
     assert found.set("reviews", target(made))
 
     def slowly(texts: Sequence[str]) -> list[Annotation]:
@@ -85,7 +89,7 @@ def test_a_stop_waits_for_what_was_replaced(made: Path) -> None:
         return [Annotation(label="fresh", scores={"fresh": 1.0}) for _ in texts]
 
     slow = found._load(replace(target(made), version="slow"))
-    slow.batcher._answer = slowly
+    slow.batcher._predict = slowly
     found._swap("reviews", found.slots["reviews"], slow)
 
     async def ask() -> str | None:
@@ -105,7 +109,8 @@ def test_deploy_and_remove_come_back_to_as_many_threads(made: Path, tmp_path: Pa
         assert opened.fetch("reviews", 2).parent == opened.fetch("reviews", 3).parent
     (root / "mlflow.db").unlink()  # what was fetched needs no registry
     with state(root) as service:
-        admin, before = Deploying(service), answering()
+        admin = DeploymentAdmin(service)
+        before = answering()
         for number in (2, 3):
             assert admin.deploy("en", "reviews", number)["version"] == str(number)
             assert answering() == before + 1
@@ -148,13 +153,13 @@ def test_the_registry_has_the_last_word_on_what_was_pinned_without_it(made: Path
     shutil.copytree(made, root := tmp_path / "p")
     (root / "mlflow.db").rename(root / "away.db")
     with state(root) as service:
-        admin = Deploying(service)
+        admin = DeploymentAdmin(service)
         assert admin.deploy("en", "reviews", 1)["version"] == "1"  # in memory, as `reviews`
         with pytest.raises(RefusedError, match="no registry here"):
             admin.deploy("other", "reviews", 9)
         (root / "away.db").rename(root / "mlflow.db")
-        assert service.following
-        until(lambda: service.following and service.following.error is None)
+        assert service.follower
+        until(lambda: service.follower and service.follower.error is None)
         assert admin.deploy("other", "reviews", 3)["version"] == "3"
         assert admin.get("en")["error"] is None
 
@@ -162,7 +167,7 @@ def test_the_registry_has_the_last_word_on_what_was_pinned_without_it(made: Path
 def test_a_packaged_service_writes_nothing_before_it_refuses(made: Path, tmp_path: Path) -> None:
     with state(tmp_path, follow=False) as service:
         service.load({"reviews": (made / FETCHED / "reviews/1", "1")})
-        admin = Deploying(service)
+        admin = DeploymentAdmin(service)
         service.deployments.add(Deployment("left", "reviews"))  # by another service, in this folder
         before = service.deployments.path.read_bytes()
         for ask in (
@@ -187,7 +192,7 @@ def test_ready_is_whoever_has_nothing_to_wait_for(made: Path, tables: Path, tmp_
         until(lambda: "no champion" in (service.models.slots["reviews"].error or ""))
         assert service.ready()
     shutil.copytree(made, root := tmp_path / "p")
-    (root / watching.FILE).unlink()  # nothing was found yet
+    (root / watcher.FILE).unlink()  # nothing was found yet
     with registry(root) as opened:
         opened.promote("reviews", 4)  # it is broken
     with state(root) as service:
@@ -226,7 +231,7 @@ def test_what_was_just_deployed_is_waited_for_and_is_never_unknown(made: Path, t
             await asyncio.to_thread(found.set, "en", target(made))
             return await asked
 
-        found.deployed = service.deployments.has  # as a service that follows does
+        found.is_deployed = service.deployments.has  # as a service that follows does
         assert asyncio.run(meanwhile()) == "1"
         service.deployments.add(Deployment("de", "reviews"))
         begun = time.monotonic()
@@ -248,7 +253,7 @@ def test_a_request_that_breaks_is_counted_too(made: Path, tmp_path: Path) -> Non
 
     with state(tmp_path, follow=False) as service:
         assert service.models.set("reviews", target(made))
-        service.models.current("reviews").batcher._answer = broken
+        service.models.current("reviews").batcher._predict = broken
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
                 asyncio.run(service.answer("reviews", [FILM]))

@@ -20,8 +20,8 @@ from volant.service.capture.event_ids import EventIds
 from volant.service.errors import RefusedError, on_disk
 from volant.service.feedback import intake
 from volant.service.feedback.api import router
-from volant.service.feedback.book import HOME
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
+from volant.service.feedback.log import HOME
 from volant.service.jobs.api import jobs_of
 from volant.service.jobs.api import router as jobs_router
 from volant.service.state import State
@@ -29,7 +29,7 @@ from volant.workspace.journal import Journal
 from volant.workspace.lake import Lake
 from volant.workspace.objects import Store
 
-MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+MODEL = ModelInfo("films", "mine", "classify", ("fresh", "rotten"))
 
 
 @pytest.fixture
@@ -45,24 +45,25 @@ def test_one_client_cannot_shut_the_others_out(tmp_path: Path, monkeypatch: pyte
     taking = Feedback(settings.Feedback(waiting_per_client=20, per_client_per_minute=1000), root=tmp_path)
 
     def give(client: str, number: int) -> None:
-        taking.add(Said(client, text=f"text {client} {number}", labels=("fresh",)), MODEL)
+        taking.add(Submission(client, text=f"text {client} {number}", labels=("fresh",)), MODEL)
 
     for number in range(20):
         give("flood", number)
-    with pytest.raises(RefusedError, match=r"20 of your feedbacks wait for review; feedback.waiting_per_client is 20"):
+    limit = r"20 items of your feedback wait for review; feedback.waiting_per_client is 20"
+    with pytest.raises(RefusedError, match=limit):
         give("flood", 20)
     for number in range(10):
         give("busy", number)
-    with pytest.raises(RefusedError, match="30 feedbacks wait for review") as refused:
+    with pytest.raises(RefusedError, match="30 items of feedback wait for review") as refused:
         give("busy", 10)
     assert (refused.value.status, refused.value.retry_after) == (429, 600)
     for number in range(3):
         give("ann", number)
-    with pytest.raises(RefusedError, match="33 feedbacks wait"):
+    with pytest.raises(RefusedError, match="33 items of feedback wait"):
         give("ann", 3)
     for other in range(27):
         give(f"other {other}", 0)
-    with pytest.raises(RefusedError, match="60 feedbacks wait"):
+    with pytest.raises(RefusedError, match="60 items of feedback wait"):
         give("the last", 0)
 
 
@@ -143,7 +144,7 @@ def test_only_their_owner_reads_what_people_sent(tmp_path: Path, state: State) -
         capture = Capture(root=root)
         capture.put([answered("e1")])
         capture.close()
-        Feedback(root=root).add(Said("me", text="fine", labels=("fresh",)), MODEL)
+        Feedback(root=root).add(Submission("me", text="fine", labels=("fresh",)), MODEL)
         jobs_of(state)
     finally:
         os.umask(before)
@@ -165,7 +166,7 @@ def test_ground_truth_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", [b"", b"short"])
 def test_a_key_that_is_no_secret_is_refused(tmp_path: Path, kept: bytes) -> None:
     make_secret(tmp_path / clients.FILE, kept)
-    with pytest.raises(VolantError, match=rf"holds a key of {len(kept)} bytes; 32 are needed. Remove the file"):
+    with pytest.raises(VolantError, match=rf"has a key of {len(kept)} bytes; 32 are required. Remove the file"):
         client_key(tmp_path)
 
 
@@ -173,7 +174,7 @@ def test_a_key_that_is_no_secret_is_refused(tmp_path: Path, kept: bytes) -> None
 def test_a_token_that_is_cut_off_is_refused(tmp_path: Path, kept: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOLANT_ADMIN_TOKEN", raising=False)
     make_secret(tmp_path / ".volant/service/admin-token", kept)
-    with pytest.raises(VolantError, match=r"at least 16 are needed\. Remove the file"):
+    with pytest.raises(VolantError, match=r"at least 16 are required\. Remove the file"):
         Tokens(tmp_path)
 
 

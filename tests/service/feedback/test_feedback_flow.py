@@ -18,13 +18,13 @@ from volant.cli.app import app as cli
 from volant.datasets import catalogue
 from volant.service import settings
 from volant.service.capture.capture import Capture
-from volant.service.deployments.loaded import Target
+from volant.service.deployments.slots import Target
 from volant.service.feedback.api import router
-from volant.service.feedback.book import Book
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
+from volant.service.feedback.log import FeedbackLog
 from volant.service.state import State
 
-MODEL = Deployed("films", "mine", "classify", ("fresh", "rotten"))
+MODEL = ModelInfo("films", "mine", "classify", ("fresh", "rotten"))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_feedback_is_of_no_other_flywheel(client: TestClient, state: State, capt
         assert (given.status_code, "films" in given.text) == (404, True)
     state.models.set("films", Target("another", "3", bundle.folder))  # the name is there again, of another
     given = client.post("/feedback", json={"id": "e1", "correct": True})
-    assert (given.status_code, "Of mine, which gave this answer" in given.text) == (404, True)
+    assert (given.status_code, "mine, which made this prediction" in given.text) == (404, True)
     state.models.remove("films")
     assert client.post("/feedback", json={"id": "e2", "correct": True}).status_code == 404  # kept by an older Volant
     assert client.post("/feedback", json={"id": "e2", "correct": True, "model": "movies"}).status_code == 200
@@ -98,7 +98,7 @@ def test_feedback_is_of_no_other_flywheel(client: TestClient, state: State, capt
     ("body", "status", "says"),
     [
         ({"id": "gone", "model": "absent", "correct": True}, 404, "films"),
-        ({"id": "gone", "correct": True}, 422, "name the right"),
+        ({"id": "gone", "correct": True}, 422, "give the correct"),
         ({"id": "../etc", "correct": True}, 422, "id"),
         ({"text": "x", "label": "frsh"}, 422, "Did you mean 'fresh'"),
         ({"text": "x", "label": "fresh", "labels": ["fresh"]}, 422, "exclude each other"),
@@ -144,11 +144,11 @@ def test_accepted_rows_become_a_dataset_once(project: Path, monkeypatch: pytest.
     monkeypatch.chdir(project)
     monkeypatch.setenv("COLUMNS", "250")
     feedback = Feedback(root=project)
-    ids = [feedback.add(Said(f"c{i}", text=f"film {i}", labels=("fresh",)), MODEL).id for i in range(3)]
-    down = feedback.add(Said("c9", "e9", correct=False), MODEL, answered("e9", "a dull film", model="films"))
+    ids = [feedback.add(Submission(f"c{i}", text=f"film {i}", labels=("fresh",)), MODEL).id for i in range(3)]
+    down = feedback.add(Submission("c9", "e9", correct=False), MODEL, answered("e9", "a dull film", model="films"))
     said = volant("feedback", "mine")
-    assert all(one in said for one in [*ids, "film 2", "not that"])
-    assert "Name the right label with --label" in volant("feedback", "accept", "mine", *ids, down.id, code=2)
+    assert all(one in said for one in [*ids, "film 2", "another"])
+    assert "Give it with --label" in volant("feedback", "accept", "mine", *ids, down.id, code=2)
     assert not catalogue.cards("mine", project)
     assert "Rejected: 1" in volant("feedback", "reject", "mine", ids[2])
     volant("feedback", "accept", "mine", ids[0])
@@ -168,12 +168,12 @@ def test_what_ingest_refuses_is_rejected(project: Path, monkeypatch: pytest.Monk
     put(project, "test", held, 1)
     feedback = Feedback(root=project)
     near = held["text"][0].as_py().replace(".", " !")  # not the same text, and yet nearly
-    leak = feedback.add(Said("c", text=near, labels=("fresh",)), MODEL)
-    good = feedback.add(Said("c", text="a lovely film", labels=("fresh",)), MODEL)
+    leak = feedback.add(Submission("c", text=near, labels=("fresh",)), MODEL)
+    good = feedback.add(Submission("c", text="a lovely film", labels=("fresh",)), MODEL)
     said = json.loads(volant("feedback", "accept", "mine", leak.id, good.id, "--json"))
     assert said["rows"] == 1
     assert "leakage" in said["refused"][leak.id]
-    items = {item.id: item for item in Book(project).items("mine")}
+    items = {item.id: item for item in FeedbackLog(project).items("mine")}
     assert (items[leak.id].status, items[leak.id].by) == ("rejected", "ingest")
     assert items[good.id].dataset == said["dataset"]
     assert f"volant datasets remove mine {said['dataset']}" in volant("feedback", "reject", "mine", good.id, code=2)
@@ -184,9 +184,9 @@ def test_a_crash_before_it_is_written_down_makes_no_second_dataset(
 ) -> None:
     monkeypatch.chdir(project)
     feedback = Feedback(root=project)
-    item = feedback.add(Said("c", text="a lovely film", labels=("fresh",)), MODEL)
+    item = feedback.add(Submission("c", text="a lovely film", labels=("fresh",)), MODEL)
     said = json.loads(volant("feedback", "accept", "mine", item.id, "--json"))
-    feedback.book.mark("mine", {item.id: {"brought": False, "dataset": None}})  # as if killed after ingest
+    feedback.log.mark("mine", {item.id: {"brought": False, "dataset": None}})  # as if killed after ingest
     again = json.loads(volant("feedback", "accept", "mine", "--json"))
     assert (said["rows"], again["rows"], again["known"], again["dataset"]) == (1, 0, 1, None)
     assert len(catalogue.cards("mine", project)) == 1

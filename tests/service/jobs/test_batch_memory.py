@@ -29,7 +29,8 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 def batch(bundle: Bundle, folder: Path, count: int) -> tuple[dict[str, object], int]:
     """What the command says of a file of so many lines, and MiB."""
-    file, out = folder / f"{count}.txt", folder / f"{count}.jsonl"
+    file = folder / f"{count}.txt"
+    out = folder / f"{count}.jsonl"
     file.write_text("".join(f"the film was lovely and n{number} its story dull\n" for number in range(count)))
     command = [sys.executable, "-c", MEASURED, "batch", str(bundle.folder), str(file), "--out", str(out), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -50,7 +51,8 @@ def test_many_lines_need_no_more_memory_than_a_few(bundle: Bundle, tmp_path: Pat
 
 def predict(bundle: Bundle, folder: Path, count: int, suffix: str) -> int:
     """MiB that answering a file of so many rows needed, half a kilobyte each; the answers go to Parquet."""
-    file, out = folder / f"{count}.{suffix}", folder / f"{count}.out.parquet"
+    file = folder / f"{count}.{suffix}"
+    out = folder / f"{count}.out.parquet"
     texts = [f"the film was lovely and n{number} its story dull{' ' * 450}" for number in range(count)]
     if suffix == "csv":
         file.write_text("text\n" + "\n".join(texts))
@@ -64,6 +66,7 @@ def predict(bundle: Bundle, folder: Path, count: int, suffix: str) -> int:
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_predict_needs_no_more_memory_for_many_rows(bundle: Bundle, tmp_path: Path, suffix: str) -> None:
-    few, many = predict(bundle, tmp_path, 20_000, suffix), predict(bundle, tmp_path, 60_000, suffix)
+    few = predict(bundle, tmp_path, 20_000, suffix)
+    many = predict(bundle, tmp_path, 60_000, suffix)
     # the texts of the rows between would be some 20 MiB, and their answers as much again
     assert many < few + 8, (few, many)

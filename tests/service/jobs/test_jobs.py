@@ -29,7 +29,7 @@ from volant.cli import predict  # noqa: F401  (its verb)
 from volant.cli.app import app as cli
 from volant.errors import VolantError
 from volant.service import settings
-from volant.service.deployments.loaded import Target
+from volant.service.deployments.slots import Target
 from volant.service.errors import RefusedError
 from volant.service.jobs.api import jobs_of, router
 from volant.service.jobs.job import Job, new
@@ -106,7 +106,8 @@ def test_answers_are_in_order_with_their_lines(jobs: Jobs) -> None:
 
 def test_stopped_in_the_middle_and_in_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs_answer, "CHECKPOINT", 0.0)
-    reached, go_on = threading.Event(), threading.Event()
+    reached = threading.Event()
+    go_on = threading.Event()
 
     def slow(_: Job) -> Any:
         def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
@@ -145,7 +146,7 @@ def test_a_model_that_fails_ends_its_job_only(tmp_path: Path) -> None:
     first = jobs.submit(new("broken", "lines", "text", "me"), written("a\n"))
     second = jobs.submit(new("films", "lines", "text", "me"), written("a\n"))
     jobs.start()
-    assert (ended(jobs, first).state, ended(jobs, first).error) == ("FAILED", "Unexpected: ZeroDivisionError")
+    assert (ended(jobs, first).state, ended(jobs, first).error) == ("FAILED", "Unexpected error: ZeroDivisionError")
     assert ended(jobs, second).state == "COMPLETED"
     jobs.close()
 
@@ -170,7 +171,7 @@ def test_too_many_of_one_client(tmp_path: Path) -> None:
     jobs = Jobs(echo, root=tmp_path)
     for _ in range(MOST_OF_ONE):
         jobs.submit(new("films", "lines", "text", "me"), written("a"))
-    with pytest.raises(RefusedError, match="of one client") as refused:
+    with pytest.raises(RefusedError, match="per client") as refused:
         jobs.submit(new("films", "lines", "text", "me"), written("a"))
     assert (refused.value.status, refused.value.retry_after) == (429, 60)
     jobs.submit(new("films", "lines", "text", "you"), written("a"))
@@ -317,7 +318,8 @@ def test_over_http(state: State, bundle: Bundle) -> None:
     jobs = jobs_of(state)
     made = app()
     made.include_router(router(state, jobs))
-    client, other = TestClient(made, client=("192.0.2.1", 1)), TestClient(made, client=("192.0.2.2", 1))
+    client = TestClient(made, client=("192.0.2.1", 1))
+    other = TestClient(made, client=("192.0.2.2", 1))
     jobs.start()
     body = "id,review\n" + "".join(f'{number},"{text}"\n' for number, text in enumerate(TEXTS))
     sent = client.post("/jobs", data={"column": "review"}, files={"file": ("../a.csv", body.encode())})

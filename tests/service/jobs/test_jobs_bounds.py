@@ -68,7 +68,8 @@ def test_many_commas_in_a_text_are_no_values(tmp_path: Path) -> None:
 
 
 def test_near_names_are_found_in_bounded_time() -> None:
-    letters, names = list("ab" * 99 + "a"), []
+    letters = list("ab" * 99 + "a")
+    names = []
     for seed in range(3000):
         random.Random(seed).shuffle(letters)
         names.append("".join(letters))
@@ -80,7 +81,8 @@ def test_near_names_are_found_in_bounded_time() -> None:
 
 
 def test_a_chunk_of_long_texts_is_bounded(tmp_path: Path) -> None:
-    found, sizes = ((number, "x" * 20_000) for number in range(1000)), []
+    found = ((number, "x" * 20_000) for number in range(1000))
+    sizes = []
 
     def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
         sizes.append(sum(map(len, texts)))
@@ -121,7 +123,8 @@ def test_a_job_reads_its_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_stop_is_heard_while_the_file_is_read_and_never_becomes_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    reached, go_on = threading.Event(), threading.Event()
+    reached = threading.Event()
+    go_on = threading.Event()
 
     def slowly(*given: Any) -> Any:
         reached.set()
@@ -183,4 +186,4 @@ def test_what_is_read_is_bounded_by_what_may_be_kept(tmp_path: Path) -> None:
     now = ended(jobs, job)
     jobs.close()
     assert now.state == "FAILED"
-    assert "Its documents take more than 20000 bytes (jobs.kept_bytes)" in (now.error or "")
+    assert "The documents take more than 20000 bytes (jobs.kept_bytes)" in (now.error or "")

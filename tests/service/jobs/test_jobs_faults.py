@@ -21,7 +21,7 @@ from volant.bundle.batch.reading import Form
 from volant.errors import VolantError
 from volant.service import settings
 from volant.service.errors import RefusedError
-from volant.service.jobs import queue, tries
+from volant.service.jobs import queue, retries
 from volant.service.jobs import store as jobs_store
 from volant.service.jobs.api import jobs_of, router
 from volant.service.jobs.job import Job, new
@@ -85,7 +85,7 @@ def test_a_job_that_cannot_be_read_harms_no_other(tmp_path: Path, text: str) -> 
 
 
 def test_what_no_job_accounts_for_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "BREATH", 0.05)
+    monkeypatch.setattr(queue, "PAUSE", 0.05)
     jobs = Jobs(echo, root=tmp_path)
     jobs.store.home.rmdir()
     with working(jobs):
@@ -104,7 +104,7 @@ def test_old_jobs_are_forgotten_while_the_service_runs(tmp_path: Path, monkeypat
         (left := jobs.store.home / ".0123.part").mkdir()
         (filling := jobs.store.home / ".4567.part").mkdir()
         for path in (jobs.store.folder(old.id), jobs.store.folder(broken.id), left):
-            os.utime(path, (then := time.time() - jobs_store.KEPT - 60, then))
+            os.utime(path, (then := time.time() - jobs_store.RETENTION - 60, then))
         deadline = time.monotonic() + 10
         while jobs.store.folder(old.id).exists() or left.exists() or jobs.store.folder(broken.id).exists():
             assert time.monotonic() < deadline
@@ -147,8 +147,8 @@ def test_a_cell_that_is_too_long_is_a_row_with_an_error(tmp_path: Path) -> None:
 def test_a_result_that_finds_no_room_fails_and_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tries, "PAUSES", (0.1, 0.3))
-    monkeypatch.setattr(queue, "BREATH", 0.05)
+    monkeypatch.setattr(retries, "PAUSES", (0.1, 0.3))
+    monkeypatch.setattr(queue, "PAUSE", 0.05)
     order = []
 
     def answering(job: Job) -> Any:
@@ -171,12 +171,12 @@ def test_a_result_that_finds_no_room_fails_and_holds_up_no_other(
 
 
 def test_a_short_trouble_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tries, "PAUSES", (0.2, 0.2, 0.2, 0.2, 0.2))
-    monkeypatch.setattr(queue, "BREATH", 0.05)
+    monkeypatch.setattr(retries, "PAUSES", (0.2, 0.2, 0.2, 0.2, 0.2))
+    monkeypatch.setattr(queue, "PAUSE", 0.05)
     jobs = Jobs(echo, root=tmp_path)
     job = jobs.submit(asked(), written("a text\n" * MANY))
     with files_up_to(settings.MIB // 2), working(jobs):
-        waits(jobs, job, "File too large. It is tried again soon.")
+        waits(jobs, job, "File too large. It is retried soon.")
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         now = ended(jobs, job)
     assert (now.state, now.done, now.error) == ("COMPLETED", MANY, None)
@@ -207,7 +207,8 @@ def own_s3(
     s3_keys: tuple[str, str],
 ) -> Iterator[tuple[ExitStack, Callable[[], str]]]:
     """An S3 server that a test may stop (closing the stack) and start again at the same address."""
-    folder, port = tmp_path_factory.mktemp("own"), free_port()
+    folder = tmp_path_factory.mktemp("own")
+    port = free_port()
     (folder / "bucket").mkdir()
     with ExitStack() as running:
 
@@ -230,7 +231,7 @@ CONFIG = settings.Settings(jobs=settings.Jobs(prefixes=["s3://bucket/in/", "s3:/
 def test_a_result_waits_for_a_store_that_is_down(
     own_s3: tuple[ExitStack, Callable[[], str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tries, "PAUSES", (0.2,) * 50)
+    monkeypatch.setattr(retries, "PAUSES", (0.2,) * 50)
     running, start = own_s3
     job = on_s3(tmp_path, endpoint := start())
     answered = []
@@ -255,7 +256,7 @@ def test_a_result_waits_for_a_store_that_is_down(
 def test_a_result_that_cannot_be_sent_can_be_fetched(
     own_s3: tuple[ExitStack, Callable[[], str]], state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tries, "PAUSES", (0.05, 0.05))
+    monkeypatch.setattr(retries, "PAUSES", (0.05, 0.05))
     monkeypatch.setattr(jobs_answer, "CHECKPOINT", 0.0)
     running, start = own_s3
     (state.root / "service.yaml").write_text("jobs: {prefixes: ['s3://bucket/']}\n")

@@ -15,7 +15,7 @@ from support.serving import Server, serving
 from support.versions import TREE, another, record
 from volant import config
 from volant.config import Flywheel
-from volant.service.deployments.watching import Watcher
+from volant.service.deployments.watcher import Watcher
 from volant.stages.train import train
 from volant.tracking.registry import Registry, registry
 from volant.workspace.files import write_table
@@ -49,11 +49,13 @@ expect.set_options(timeout=30_000)
 
 def films(count: int, seed: int, several: bool = False) -> pa.Table:
     """Reviews that read like reviews; a few say the opposite of their label. Several: what they speak of."""
-    rng, rows = random.Random(seed), []
+    rng = random.Random(seed)
+    rows = []
     for number in range(count):
         label = rng.choice(["fresh", "rotten"])
         words = GOOD if (label == "fresh") != (rng.random() < 0.08) else BAD
-        (one, two), (first, second) = rng.sample(THINGS, 2), rng.sample(words, 2)
+        (one, two) = rng.sample(THINGS, 2)
+        (first, second) = rng.sample(words, 2)
         text = rng.choice(FORMS).format(one, two, first, second)
         row: dict[str, Any] = {"id": f"f{seed}-{number}", "text": text[0].upper() + text[1:]}
         rows.append(row | ({"labels": sorted((one, two))} if several else {"label": label, "movie": f"m{number % 40}"}))
@@ -81,7 +83,8 @@ def register(opened: Registry, name: str, bundle: Path, score: float) -> int:
 @pytest.fixture(scope="session")
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project: versions 1 to 4 of `reviews` (2 is active, 3 is best, 4 waits for approval), one of `topics`."""
-    work, root = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("filmed") / "my project"
+    work = tmp_path_factory.mktemp("work")
+    root = tmp_path_factory.mktemp("filmed") / "my project"
     root.mkdir()
     few, many = (trained("reviews", rows, work / str(rows)) for rows in (60, 300))
     with registry(root) as opened:
@@ -96,7 +99,7 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opened.promote("topics", 1)
     write_table(films(150, 7), root / "data/reviews/prepared/test.parquet")
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
-    Watcher(root).look({"reviews/champion", "topics/champion"})
+    Watcher(root).update({"reviews/champion", "topics/champion"})
     return root
 
 
@@ -125,7 +128,9 @@ class Watched:
     """What a page asked for and complained about: nothing may come from elsewhere, nothing may be complained about."""
 
     def __init__(self, origin: str) -> None:
-        self.origin, self.foreign, self.complaints = origin, list[str](), list[str]()
+        self.origin = origin
+        self.foreign = list[str]()
+        self.complaints = list[str]()
 
     def watch(self, page: Page) -> None:
         page.on("request", lambda request: self._asked(request.url))

@@ -18,10 +18,10 @@ NAMELESS = """[...document.querySelectorAll('input:not([type=file]), textarea, s
 
 def ask(page: Page, texts: list[str], model: str = "reviews") -> Locator:
     choose(page, "Model", model)
-    page.get_by_label("Texts, one a line").fill("\n".join(texts))
+    page.get_by_label("Texts, one per line").fill("\n".join(texts))
     page.get_by_role("button", name="Predict").click()
-    expect(page.locator("#said")).to_contain_text(f"answered by {model}")
-    return page.get_by_role("list", name="Answers").locator("> li")
+    expect(page.locator("#message")).to_contain_text(f"predicted by {model}")
+    return page.get_by_role("list", name="Predictions").locator("> li")
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -51,18 +51,18 @@ def shoot(page: Page, name: str, height: int = 0) -> None:
 def test_three_lines_are_answered_and_feedback_is_kept(opening: Opening, served: Server) -> None:
     page = opening()
     rows = ask(page, LINES)
-    expect(page.locator("#said")).to_have_text("3 texts, answered by reviews, version 2.")
+    expect(page.locator("#message")).to_have_text("3 texts, predicted by reviews, version 2.")
     expect(rows.locator(".text")).to_have_text(LINES)
     expect(rows.locator("strong")).to_have_text(["fresh", "rotten", "rotten"])
-    page.get_by_role("button", name="Right: answer 1").click()
+    page.get_by_role("button", name="Correct: text 1").click()
     expect(rows.nth(0).get_by_role("status")).to_contain_text("Thank you")
-    expect(page.get_by_role("button", name="Right: answer 1")).to_be_disabled()
-    page.get_by_role("button", name="Wrong: answer 2").click()
-    expect(rows.nth(1).get_by_label("Right label")).to_have_value("fresh")  # what it said is wrong, so another
+    expect(page.get_by_role("button", name="Correct: text 1")).to_be_disabled()
+    page.get_by_role("button", name="Wrong: text 2").click()
+    expect(rows.nth(1).get_by_label("Correct label")).to_have_value("fresh")  # the prediction is wrong, so another
     shoot(page, "try", 800)
     rows.nth(1).get_by_role("button", name="Send label").click()
     expect(rows.nth(1).get_by_role("status")).to_contain_text("Thank you")
-    page.get_by_role("button", name="Wrong: answer 3").click()
+    page.get_by_role("button", name="Wrong: text 3").click()
     rows.nth(2).get_by_role("button", name="I don't know").click()
     expect(rows.nth(2).get_by_role("status")).to_contain_text("Thank you")
     kept = served.admin("GET", "/feedback?flywheel=reviews")[1]
@@ -88,7 +88,7 @@ def test_feedback_is_reviewed(opening: Opening, served: Server) -> None:
     rows.nth(1).get_by_role("button", name="Reject 2").click()
     expect(rows.nth(1).get_by_role("status")).to_have_text("Rejected.")
     rows.nth(2).get_by_role("button", name="Correct 3").click()
-    rows.nth(2).get_by_label("Right label").select_option("fresh")
+    rows.nth(2).get_by_label("Correct label").select_option("fresh")
     rows.nth(2).get_by_role("button", name="Send label").click()
     expect(rows.nth(2).get_by_role("status")).to_have_text("Accepted.")
     kept = {item["text"]: item for item in reversed(served.admin("GET", "/feedback?flywheel=reviews")[1])}
@@ -103,7 +103,7 @@ def test_several_labels(opening: Opening, served: Server) -> None:
     row = ask(page, ["The cast is superb and the music moving."], "topics")
     expect(row.locator("strong")).to_have_count(2)
     assert sorted(row.locator("strong").all_inner_texts()) == ["cast", "music"]
-    page.get_by_role("button", name="Wrong: answer 1").click()
+    page.get_by_role("button", name="Wrong: text 1").click()
     row.get_by_role("checkbox", name="cast").check()
     row.get_by_role("button", name="Send label").click()
     expect(row.get_by_role("status")).to_contain_text("Thank you")
@@ -111,7 +111,8 @@ def test_several_labels(opening: Opening, served: Server) -> None:
 
 
 def test_a_text_is_never_html(opening: Opening) -> None:
-    page, said = opening(), list[str]()
+    page = opening()
+    said = list[str]()
 
     def dismiss(dialog: object) -> None:
         said.append(str(dialog))
@@ -127,8 +128,8 @@ def test_a_text_is_never_html(opening: Opening) -> None:
 def test_what_is_wrong_is_said(opening: Opening) -> None:
     page = opening()
     page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_role("alert")).to_have_text("Write at least one text, each on a line of its own.")
-    page.get_by_label("Texts, one a line").fill("a\n" * 21)
+    expect(page.get_by_role("alert")).to_have_text("Enter at least one text, each on its own line.")
+    page.get_by_label("Texts, one per line").fill("a\n" * 21)
     page.get_by_role("button", name="Predict").click()
     expect(page.get_by_role("alert")).to_contain_text("21 texts in one request; limits.texts_per_request is 20")
     as_admin(page, "Deploy", "wrong")
@@ -145,30 +146,30 @@ def test_the_best_version_is_deployed_asked_renamed_and_removed(opening: Opening
     page.get_by_label("Your name").fill("Ann")
     page.get_by_label("Deploy as").fill("films")
     page.get_by_role("button", name="Deploy", exact=True).click()
-    expect(page.locator("#deploy-said")).to_have_text("films answers now, with version 3 of reviews.")
+    expect(page.locator("#deploy-message")).to_have_text("films now uses version 3 of reviews.")
     expect(page.locator("#deployed")).to_contain_text("pinned to 3")
     shoot(page, "deploy", 1300)
     page.get_by_role("tab", name="Try").click()
     ask(page, LINES, "films")
-    expect(page.locator("#said")).to_have_text("3 texts, answered by films, version 3.")
+    expect(page.locator("#message")).to_have_text("3 texts, predicted by films, version 3.")
     page.get_by_role("tab", name="Deploy").click()
     choose(page, "Deployment", "films")
     page.get_by_label("New name").fill("movies")
     page.get_by_role("button", name="Rename").click()
-    expect(page.locator("#manage-said")).to_have_text("Done: rename films to movies.")
+    expect(page.locator("#manage-message")).to_have_text("Done: rename films to movies.")
     choose(page, "Deployment", "movies")
-    page.get_by_role("button", name="Follow active").click()
-    expect(page.locator("#deployed tr", has_text="movies")).to_contain_text("the active version")
+    page.get_by_role("button", name="Follow champion").click()
+    expect(page.locator("#deployed tr", has_text="movies")).to_contain_text("champion")
     assert served.model("movies")["version"] == "2"
     page.get_by_label("Deploy as").fill("movies")  # the name is taken, by the same flywheel: the best one answers there
     page.get_by_role("button", name="Deploy", exact=True).click()
     expect(page.locator("#deployed tr", has_text="movies")).to_contain_text("pinned to 3")
     page.get_by_role("button", name="Roll back").click()
-    expect(page.locator("#manage-said")).to_have_text("Done: roll movies back.")
+    expect(page.locator("#manage-message")).to_have_text("Done: roll movies back.")
     assert served.model("movies")["version"] == "2"
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("button", name="Yes, remove it").click()
-    expect(page.locator("#manage-said")).to_have_text("Done: remove movies.")
+    expect(page.locator("#manage-message")).to_have_text("Done: remove movies.")
     expect(page.locator("#deployed")).not_to_contain_text("movies")
     expect(page.locator("#actions tbody tr")).to_have_count(6)
     expect(page.locator("#actions tbody tr").first).to_contain_text("Annremove moviesdone")
@@ -180,15 +181,15 @@ def test_a_waiting_version_is_approved(opening: Opening, served: Server) -> None
 
     page = opening()
     as_admin(page, "Deploy")
-    expect(page.get_by_label("Waiting version")).to_have_value("reviews version 4")
+    expect(page.get_by_label("Pending version")).to_have_value("reviews version 4")
     expect(page.locator("#gate")).to_contain_text("Gate: passed")
     expect(page.locator("#gate")).to_contain_text("0.8710 against 0.8460 on 400 rows")
     page.get_by_role("button", name="Approve").click()
-    expect(page.locator("#approve-said")).to_contain_text("Fill in 'Your name'")
+    expect(page.locator("#approve-message")).to_contain_text("Fill in 'Your name'")
     page.get_by_label("Your name").fill("Ann")
     page.get_by_label("Note").fill("Better on short texts.")
     page.get_by_role("button", name="Approve").click()
-    expect(page.locator("#approve-said")).to_have_text("Done: approve reviews version 4.")
+    expect(page.locator("#approve-message")).to_have_text("Done: approve reviews version 4.")
     with registry(served.root) as opened:
         version = opened.get("reviews", 4)
     assert (version.status, version.approved_by, version.note) == ("approved", "Ann", "Better on short texts.")
@@ -206,11 +207,11 @@ def test_versions_and_what_differs(opening: Opening) -> None:
     choose(page, "Second version", "3")
     page.get_by_role("button", name="Compare").click()
     expect(page.locator("#compared")).to_contain_text("+0.0470")
-    expect(page.locator("#compared")).to_contain_text("Texts are compared with the admin token")
+    expect(page.locator("#compared")).to_contain_text("Texts are compared only with the admin token")
     as_admin(page, "Versions")
     page.get_by_role("button", name="Compare").click()
-    expect(page.locator("#compared")).to_contain_text("of 150 test rows are answered differently")
-    expect(page.get_by_role("region", name="Texts answered differently")).to_be_visible()
+    expect(page.locator("#compared")).to_contain_text("of 150 test rows are predicted differently")
+    expect(page.get_by_role("region", name="Texts predicted differently")).to_be_visible()
 
 
 def test_a_file_is_answered_and_the_result_downloaded(opening: Opening, tmp_path: Path) -> None:
@@ -249,12 +250,12 @@ def test_on_a_phone(opening: Opening) -> None:
 def test_with_the_keyboard_alone(opening: Opening) -> None:
     page = opening()
     page.keyboard.press("Tab")
-    focus(page, "Texts, one a line")
+    focus(page, "Texts, one per line")
     page.keyboard.type("Superb music and a gripping story.")
     focus(page, "Predict")
     page.keyboard.press("Enter")
-    expect(page.locator("#said")).to_contain_text("1 text, answered by")
-    focus(page, "Wrong: answer 1")
+    expect(page.locator("#message")).to_contain_text("1 text, predicted by")
+    focus(page, "Wrong: text 1")
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     focus(page, "Send label")
@@ -276,11 +277,11 @@ def test_in_the_dark_and_with_contrast(opening: Opening) -> None:
     for scheme in ("light", "dark"):
         page = opening(color_scheme=scheme)
         ask(page, LINES)
-        page.get_by_role("button", name="Right: answer 1").click()
-        expect(page.locator("#answers .told.good").first).to_contain_text("Thank you")
+        page.get_by_role("button", name="Correct: text 1").click()
+        expect(page.locator("#answers .reply.good").first).to_contain_text("Thank you")
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (luminance(numbers(ground)) < 0.1) == (scheme == "dark"), ground
-        for selector in (".rows .text", ".bars .percent", "#said .note", ".told.good", ".rows button:enabled"):
+        for selector in (".rows .text", ".bars .percent", "#message .note", ".reply.good", ".rows button:enabled"):
             assert contrast(page, selector) >= 4.5, (scheme, selector)
         if scheme == "dark":
             shoot(page, "dark", 800)

@@ -13,7 +13,7 @@ from support.serving import ADMIN, Server
 # each way in which a page can send something without being asked by the browser first
 ATTACK = """async ([service, answers]) => {
   const said = {id: "x", about: "reviews", text: "cross-site", say: "wrong", labels: ["fresh"], token: ""};
-  const body = JSON.stringify({session_hash: "x", component_id: answers, fn_name: "tell", data: said});
+  const body = JSON.stringify({session_hash: "x", component_id: answers, fn_name: "submit", data: said});
   const form = new FormData();
   form.append("file", new File(["A fine film."], "a.txt"));
   form.append("model", "reviews");

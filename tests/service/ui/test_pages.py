@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from support.browser import pages
 from support.serving import ADMIN, Server, serving
-from volant.service.access.clients import HEADER, client_key, vouch
+from volant.service.access.clients import HEADER, client_key, sign_address
 from volant.service.settings import Settings
 from volant.service.ui import files
 from volant.service.ui.actions import Actions
@@ -41,9 +41,9 @@ def test_the_log_says_who_did_what_and_what_was_refused(tmp_path: Path) -> None:
     from volant.errors import VolantError
 
     log = Actions(tmp_path)
-    assert log.did("Ann", "add", lambda: 1 + 1) == 2
+    assert log.run("Ann", "add", lambda: 1 + 1) == 2
     with pytest.raises(VolantError):
-        log.did("<b>", "fail", lambda: (_ for _ in ()).throw(VolantError("no such thing")))
+        log.run("<b>", "fail", lambda: (_ for _ in ()).throw(VolantError("no such thing")))
     html = Actions(tmp_path).html()
     assert html.index("refused: no such thing") < html.index("done")
     assert "&lt;b&gt;" in html
@@ -56,13 +56,13 @@ def test_clients_behind_the_pages_are_told_apart(served: Server) -> None:
     def jobs(**headers: str) -> list[str]:
         return [job["id"] for job in served.call("GET", "/jobs", None, **headers)[1]]
 
-    ann, bob = ({HEADER: vouch(host, key)} for host in ("192.0.2.1", "192.0.2.2"))
+    ann, bob = ({HEADER: sign_address(host, key)} for host in ("192.0.2.1", "192.0.2.2"))
     told = {**ann, "Content-Type": "multipart/form-data; boundary=x"}
     form = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nreviews\r\n' + CSV
     status, job, _ = served.call("POST", "/jobs", form, **told)
     assert status == 201, job
     assert job["id"] in jobs(**ann)
-    for other in (bob, {}, {HEADER: vouch("192.0.2.1", b"guessed")}):
+    for other in (bob, {}, {HEADER: sign_address("192.0.2.1", b"guessed")}):
         assert job["id"] not in jobs(**other)
         assert served.call("GET", f"/jobs/{job['id']}", None, **other)[0] == 404
 
@@ -103,7 +103,8 @@ def test_a_page_names_nobody_else_and_says_what_it_may_load(served: Server) -> N
 
 
 def test_an_upload_has_a_limit(served: Server) -> None:
-    form, tree = "multipart/form-data; boundary=x", "application/json"
+    form = "multipart/form-data; boundary=x"
+    tree = "application/json"
     cases = (("upload", form, "jobs.upload_bytes", 2), ("queue/join", tree, "limits.body_bytes", 11))
     for path, kind, limit, size in cases:
         status, told, _ = served.call("POST", f"/ui/gradio_api/{path}", b"x" * size * 2**20, Content_Type=kind)
@@ -151,10 +152,10 @@ def ask_with_a_token(server: Server, browser: Browser) -> None:
     page.get_by_label("Token").fill("for-friends")
     page.get_by_label("Token").press("Enter")
     expect(page.get_by_label("Model").first).to_have_value("reviews")
-    page.get_by_label("Texts, one a line").fill("A superb cast.")
+    page.get_by_label("Texts, one per line").fill("A superb cast.")
     page.get_by_role("button", name="Predict").click()
-    expect(page.locator("#said")).to_contain_text("answered by reviews, version 2")
-    page.get_by_role("button", name="Right: answer 1").click()
+    expect(page.locator("#message")).to_contain_text("predicted by reviews, version 2")
+    page.get_by_role("button", name="Correct: text 1").click()
     expect(page.locator("#answers").get_by_role("status")).to_contain_text("Thank you")
     page.context.close()
 
@@ -175,7 +176,7 @@ def friend(server: Server, browser: Browser) -> Page:
     response = page.goto(f"{server.url}/docs")
     assert response is not None
     assert response.status == 200
-    expect(page.get_by_text("Predictions of every deployed flywheel")).to_be_visible()
+    expect(page.get_by_text("Predictions by the champion of every deployed flywheel")).to_be_visible()
     return page
 
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from volant.service.access.clients import HEADER, LASTS, vouch, vouched
+from volant.service.access.clients import HEADER, VALID, sign_address, verified_address
 from volant.service.ui import process
 from volant.service.ui.__main__ import listening
 from volant.service.ui.proxy import Proxy
@@ -68,7 +68,7 @@ def run(app: ASGIApp, listener: socket.socket) -> tuple[uvicorn.Server, threadin
 class Front:
     """The proxy on a port of this machine; the pages behind it, once they are started."""
 
-    def __init__(self, root: Path, pages: process.Beside | None) -> None:
+    def __init__(self, root: Path, pages: process.UiProcess | None) -> None:
         self._root = root
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -93,14 +93,14 @@ class Front:
 @pytest.fixture
 def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     monkeypatch.chdir(tmp_path)  # the path of a socket must be short
-    made = Front(Path(), process.Beside(Path()))
+    made = Front(Path(), process.UiProcess(Path()))
     yield made
     made.close()
 
 
 def test_a_request_is_passed_on_as_it_is(front: Front) -> None:
     front.start_pages()
-    forged = vouch("203.0.113.9", b"another key")
+    forged = sign_address("203.0.113.9", b"another key")
     told = {"Host": "films.example:8443", "Connection": "x-mine", "X_Volant_Client": forged, "Cookie": "a=b"}
     status, body, headers = front.ask("POST", "/ui/a/b%20c%3Fd?x=1&y=%26", b"z" * MOST, **told)
     found = json.loads(body)
@@ -113,7 +113,7 @@ def test_a_request_is_passed_on_as_it_is(front: Front) -> None:
     )
     assert (found["headers"]["host"], found["headers"]["cookie"]) == ("films.example:8443", "a=b")
     assert found["headers"].get("connection") != "x-mine"
-    assert vouched(found["headers"][HEADER], KEY) == "127.0.0.1"
+    assert verified_address(found["headers"][HEADER], KEY) == "127.0.0.1"
     assert [value.partition(";")[0] for name, value in headers if name == "set-cookie"] == ["one=1", "two=2"]
 
 
@@ -121,7 +121,9 @@ def test_events_come_as_they_are_sent(front: Front) -> None:
     front.start_pages()
     connection = HTTPConnection("127.0.0.1", front.port, timeout=10)
     connection.request("GET", "/ui/events")
-    response, begun, came = connection.getresponse(), time.monotonic(), list[float]()
+    response = connection.getresponse()
+    begun = time.monotonic()
+    came = list[float]()
     while line := response.readline():
         if line.startswith(b"data:"):
             came.append(time.monotonic() - begun)
@@ -131,7 +133,7 @@ def test_events_come_as_they_are_sent(front: Front) -> None:
 
 def test_pages_that_are_not_there_yet_say_so(front: Front) -> None:
     status, body, headers = front.ask("GET", "/ui/", Accept="text/html")
-    assert (status, b"The page is starting" in body, b'http-equiv="refresh"' in body) == (200, True, True)
+    assert (status, b"The web UI is starting" in body, b'http-equiv="refresh"' in body) == (200, True, True)
     status, body, headers = front.ask("GET", "/ui/config", Accept="application/json")
     assert (status, dict(headers)["retry-after"]) == (503, "2")
     front.start_pages()
@@ -148,7 +150,7 @@ def test_pages_that_are_not_installed_or_switched_off(
     assert (status, b"pip install &#x27;volant-nlp[ui]&#x27;" in body) == (200, True)
     off = Front(tmp_path, None)
     status, body, _ = off.ask("GET", "/ui/")
-    assert (status, json.loads(body)["error"]) == (404, "The pages are switched off: `ui: false` in service.yaml.")
+    assert (status, json.loads(body)["error"]) == (404, "The web UI is switched off (`ui: false` in service.yaml).")
     off.close()
 
 
@@ -158,9 +160,10 @@ def test_only_the_user_of_the_service_reaches_the_pages(front: Front) -> None:
 
 
 def test_a_word_that_is_not_the_services_is_nothing() -> None:
-    word, now = vouch("192.0.2.7", KEY), time.time()
-    assert vouched(word, KEY) == "192.0.2.7"
-    other = [vouch("192.0.2.7", b"another key"), word[:-1], word.replace("192", "193"), f"²{word}"]
-    late = [vouch("192.0.2.7", KEY, now - LASTS - 60), vouch("192.0.2.7", KEY, now + 600)]
+    word = sign_address("192.0.2.7", KEY)
+    now = time.time()
+    assert verified_address(word, KEY) == "192.0.2.7"
+    other = [sign_address("192.0.2.7", b"another key"), word[:-1], word.replace("192", "193"), f"²{word}"]
+    late = [sign_address("192.0.2.7", KEY, now - VALID - 60), sign_address("192.0.2.7", KEY, now + 600)]
     for wrong in (None, "", "192.0.2.7", *other, *late):
-        assert vouched(wrong, KEY) is None, wrong
+        assert verified_address(wrong, KEY) is None, wrong

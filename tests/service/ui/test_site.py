@@ -25,7 +25,8 @@ class Site:
     """The pages in this process, where nothing answers behind them."""
 
     def __init__(self, root: Path, policy: Policy) -> None:
-        self.root, self.policy = root, policy
+        self.root = root
+        self.policy = policy
         self.folder = root / "uploads"
         self.client = TestClient(policy, raise_server_exceptions=False)
         self.plain = TestClient(policy.app, raise_server_exceptions=False)  # Gradio, with nothing before it
@@ -43,7 +44,7 @@ class Site:
         return status, client.get(f"/ui/gradio_api/queue/data?session_hash={session}").text if status == 200 else ""
 
     def tell(self, **changed: Any) -> Any:
-        body = {"session_hash": "abc", "component_id": self.answers, "fn_name": "tell", "data": {}} | changed
+        body = {"session_hash": "abc", "component_id": self.answers, "fn_name": "submit", "data": {}} | changed
         return self.client.post("/ui/gradio_api/component_server/", content=json.dumps(body), headers=JSON)
 
     def upload(self, count: int = 1, client: str = "192.0.2.1", text: bytes = b"A fine film.") -> Any:
@@ -156,14 +157,14 @@ def test_a_part_that_the_page_has_not_is_refused(pages: Site, changed: dict[str,
 def test_a_word_that_no_button_says_is_refused_in_words(pages: Site, said: Any) -> None:
     answer = pages.tell(data=said)
     assert (answer.status_code, answer.json()["good"]) == (200, False)
-    assert "not what the page sends" in answer.json()["text"]
+    assert "The message is not valid" in answer.json()["text"]
 
 
 def test_a_token_may_be_anything_that_is_typed(pages: Site) -> None:
     word = {"id": "x", "about": "m", "text": "t", "say": "right", "labels": None}
     for token in ("a" * 100_000, "\0\n\r x", "wröng", "\u202e"):
         answer = pages.tell(data={**word, "token": token})
-        assert (answer.status_code, "does not answer (ConnectError)" in answer.json()["text"]) == (200, True), token
+        assert (answer.status_code, "does not respond (ConnectError)" in answer.json()["text"]) == (200, True), token
 
 
 def test_no_origin_may_read_the_pages(pages: Site) -> None:
@@ -174,7 +175,7 @@ def test_no_origin_may_read_the_pages(pages: Site) -> None:
 
 def test_pages_of_one_client_take_room_of_its_own(pages: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "PER_CLIENT", 5)
-    body = {"component_id": pages.answers, "fn_name": "tell", "data": {}}
+    body = {"component_id": pages.answers, "fn_name": "submit", "data": {}}
     kept = pages.policy.sessions
     before = len(list(kept))
 
@@ -227,14 +228,15 @@ def test_a_form_holds_files_only_and_one_that_breaks_off_is_counted(pages: Site)
     counted = Uploads(LARGEST, lambda: next(clock))
     for _ in range(uploads.SHARE):
         counted.begin("a", None)  # whose length is not said: of the largest size
-    with pytest.raises(RefusedError, match="Too many of your files"):
+    with pytest.raises(RefusedError, match="Too many uploads: at most"):
         counted.begin("a", 1)
     counted.begin("b", 10**9)
     counted.begin("a", 1)  # later: of the first ones nothing is left
 
 
 def test_all_uploads_are_bounded_and_none_looks_at_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, looked = Uploads(LARGEST), list[Path]()
+    counted = Uploads(LARGEST)
+    looked = list[Path]()
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda path: looked.append(path) or exists(path))
     for number in range(uploads.OF_ALL // uploads.PARTS):
@@ -244,7 +246,7 @@ def test_all_uploads_are_bounded_and_none_looks_at_all_files(tmp_path: Path, mon
         upload = counted.begin(str(number), 1)
         counted.end(upload, json.dumps([str(path) for path in some]).encode())
     assert looked == []
-    with pytest.raises(RefusedError, match="Too many files wait here"):
+    with pytest.raises(RefusedError, match="Too many uploads of all clients"):
         counted.begin("new", 1)
     for path in tmp_path.iterdir():
         path.unlink()

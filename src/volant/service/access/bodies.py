@@ -1,8 +1,8 @@
-"""Limits on the content of a request body, checked before anything is built from it.
+"""Limits on the content of a request body, checked before it is parsed.
 
 A parser builds an object for each value of a body, and a validator another one for each error: ten megabytes of `1,`
-become gigabytes, and hold the interpreter for a minute. So a body is read completely, and its values, depth and numbers
-are counted by a few passes in C that build nothing. A body beyond the limits never reaches a parser.
+become gigabytes, and block the interpreter for a minute. So a body is read completely, and its values, depth and
+numbers are counted by a few passes in C that build no objects. A body beyond the limits never reaches a parser.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from volant.service.settings import Limits
 DEPTH = 64  # maximum depth of nested arrays and objects
 DIGITS = 100  # maximum length of a number, or of a word outside quotes
 PER_TEXT = 8  # values and keys that are allowed for each text of a request
-BESIDE = 2000  # further values and keys
-QUICK = 4096  # bytes of a body that is too small to exceed any limit except depth
+EXTRA = 2000  # further values and keys
+UNCHECKED = 4096  # bytes of a body that is too small to exceed any limit except depth
 SMALL = 64 * 1024  # bytes up to which a body is processed in the event loop; a larger one in a thread
 SLOWEST = 10_000  # minimum bytes per second after `limits.body_seconds`
 
@@ -39,11 +39,11 @@ def values(limits: Limits) -> int:
         >>> values(Limits())
         10000
     """
-    return PER_TEXT * limits.texts_per_request + BESIDE
+    return PER_TEXT * limits.texts_per_request + EXTRA
 
 
 def screen(body: bytes, limits: Limits) -> None:
-    """Refuse JSON that holds too many values, is nested too deeply, has too long a number, or is not UTF-8.
+    """Refuse JSON that has too many values, is nested too deeply, has too long a number, or is not UTF-8.
 
     The syntax is left to the parser. The time is proportional to the body's length.
 
@@ -58,9 +58,10 @@ def screen(body: bytes, limits: Limits) -> None:
         >>> screen(b'{"texts": ["[[[[", "a, b"]}', Limits())
         >>> screen(b"[" * 65 + b"]" * 65, Limits())
         Traceback (most recent call last):
-        volant.service.errors.RefusedError: The body is nested more than 64 deep. Send what the API page shows.
+        volant.service.errors.RefusedError: The body has more than 64 levels of nesting. See the API page
+        (/docs).
     """
-    if len(body) > QUICK or body.count(b"[") + body.count(b"{") > DEPTH:
+    if len(body) > UNCHECKED or body.count(b"[") + body.count(b"{") > DEPTH:
         _count(body, limits)
     try:
         body.decode("utf-8")
@@ -73,12 +74,12 @@ def _count(body: bytes, limits: Limits) -> None:
     outside = _outside(body, most)
     if outside is None or any(outside.count(bytes([mark])) > most for mark in MARKS):
         raise RefusedError(
-            f"The body holds more than {most} values and keys: {PER_TEXT} for each text of limits.texts_per_request "
-            f"({limits.texts_per_request}), and {BESIDE}. Send the texts in parts, or as a batch job (POST /jobs)."
+            f"The body has more than {most} values and keys: {PER_TEXT} for each text of limits.texts_per_request "
+            f"({limits.texts_per_request}), and {EXTRA}. Send the texts in parts, or as a batch job (POST /jobs)."
         )
     brackets = outside.translate(None, NO_BRACKETS)
     if max(accumulate(map(STEP.__getitem__, brackets)), default=0) > DEPTH:
-        raise RefusedError(f"The body is nested more than {DEPTH} deep. Send what the API page shows.")
+        raise RefusedError(f"The body has more than {DEPTH} levels of nesting. See the API page (/docs).")
     if b"x" * (DIGITS + 1) in outside.translate(WORDS):
         raise RefusedError(f"The body has a number or a word of more than {DIGITS} characters. Send texts in quotes.")
 
@@ -92,8 +93,8 @@ def _outside(body: bytes, most: int) -> bytes | None:
     return b" ".join(plain.split(b'"')[::2])
 
 
-async def aside(size: int, function: Callable[..., Result], *arguments: object) -> Result:
-    """Return the result of a function on a body; for a large body it runs in a thread, so that other requests go on.
+async def offload(size: int, function: Callable[..., Result], *arguments: object) -> Result:
+    """Return the result of a function on a body; for a large body it runs in a thread, so that others aren't blocked.
 
     Args:
         size: Size of the body in bytes.
@@ -106,7 +107,7 @@ async def aside(size: int, function: Callable[..., Result], *arguments: object) 
 
 
 async def read(receive: Receive) -> bytes | None:
-    """Return the whole body of a request; None if the client left before its end."""
+    """Return the whole body of a request; None if the client disconnected before its end."""
     pieces: list[bytes] = []
     more = True
     while more:
@@ -118,42 +119,41 @@ async def read(receive: Receive) -> bytes | None:
     return b"".join(pieces)
 
 
-def again(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
     """Return a receive function that replays a body that was read, and then passes on further messages."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
-        return waiting.pop() if waiting else await receive()
+        return pending.pop() if pending else await receive()
 
     return receive_again
 
 
-def patient(receive: Receive, limits: Limits) -> Receive:
-    """Return a receive function with time limits, so that a slow client can't hold a connection or a shutdown.
+def with_timeouts(receive: Receive, limits: Limits) -> Receive:
+    """Return a receive function with time limits, so that a slow client can't block a connection or a shutdown.
 
-    Raises:
-        RefusedError: 408 from the returned function, if no data arrive for `limits.idle_seconds`, or the body is not
-            complete after `limits.body_seconds` plus one second for each 10,000 bytes received.
+    The returned function raises a `RefusedError` (408) if no data arrive for `limits.idle_seconds`, or the body is not
+    complete after `limits.body_seconds` plus one second for each 10,000 bytes received.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     received = 0
-    whole = False
+    complete = False
 
-    async def patient_receive() -> Message:
-        nonlocal whole, received
-        if whole:  # the next message is the client's disconnect
+    async def receive_in_time() -> Message:
+        nonlocal complete, received
+        if complete:  # the next message is the client's disconnect
             return await receive()
-        left = begun + limits.body_seconds + received / SLOWEST - time.monotonic()
+        left = start + limits.body_seconds + received / SLOWEST - time.monotonic()
         try:
             async with asyncio.timeout(min(limits.idle_seconds, left)):
                 message = await receive()
         except TimeoutError:
-            late = f"Nothing came for {limits.idle_seconds:g} seconds (limits.idle_seconds)"
+            reason = f"No data arrived for {limits.idle_seconds:g} seconds (limits.idle_seconds)"
             if left < limits.idle_seconds:
-                late = f"The body took more than {limits.body_seconds:g} seconds (limits.body_seconds)"
-            raise RefusedError(f"{late}. Send the whole body.", 408) from None
+                reason = f"The body took more than {limits.body_seconds:g} seconds (limits.body_seconds)"
+            raise RefusedError(f"{reason}. Send the complete body.", 408) from None
         received += len(message.get("body", b""))
-        whole = not message.get("more_body")
+        complete = not message.get("more_body")
         return message
 
-    return patient_receive
+    return receive_in_time

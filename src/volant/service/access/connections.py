@@ -1,7 +1,7 @@
-"""Limits on a client before any of its requests is read: connections, bytes of a header, and the time for them.
+"""Limits on clients before any request is read: connections, size of a header, and time.
 
-uvicorn's HTTP parser (httptools) has none of these limits, and no hook for them. So this is the protocol that uvicorn
-uses for each connection, wrapped with the limits.
+uvicorn's HTTP parser (httptools) has none of these limits, and no hook for them. So this module wraps the protocol that
+uvicorn uses for each connection.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ FRAMING = 8  # maximum framing bytes for each byte of a chunked body
 SWEEP = 1.0  # seconds between two checks of all connections
 
 
-class Open:
+class Connections:
     """The open connections of this process, the oldest first.
 
     Args:
@@ -38,16 +38,16 @@ class Open:
         self.limits = limits
         self.most = max(1, min(limits.connections, int(files * FILES)))
         self.most_of_one = max(1, min(limits.connections_per_client, self.most // 2))
-        self._proxies = ProxyHeadersMiddleware(_nothing, os.environ[TRUSTED]).trusted_hosts
-        self._all: dict[Guarded, str] = {}
+        self._proxies = ProxyHeadersMiddleware(_no_app, os.environ[TRUSTED]).trusted_hosts
+        self._all: dict[LimitedConnection, str] = {}
         self._clients: Counter[str] = Counter()
         self._sweeping = False
 
-    def add(self, connection: "Guarded", host: str) -> bool:
-        """Accept a connection; if there are too many, close the oldest one that waits for a request.
+    def add(self, connection: "LimitedConnection", host: str) -> bool:
+        """Accept a connection; if there are too many, close the oldest idle one.
 
         Returns:
-            False if all of them are in use: the new one is not accepted.
+            False if all connections are in use: the new one is not accepted.
         """
         client = "" if host in self._proxies else network(host)
         crowded = bool(client) and self._clients[client] >= self.most_of_one
@@ -60,7 +60,7 @@ class Open:
             connection.loop.call_later(SWEEP, self._sweep, connection.loop)
         return True
 
-    def remove(self, connection: "Guarded") -> None:
+    def remove(self, connection: "LimitedConnection") -> None:
         """Remove a closed connection."""
         client = self._all.pop(connection, None)
         if client is not None:
@@ -84,14 +84,15 @@ class Open:
             loop.call_later(SWEEP, self._sweep, loop)
 
 
-class Guarded(HttpToolsProtocol):
+class LimitedConnection(HttpToolsProtocol):
     """A connection with limits.
 
     Attributes:
+        open_connections: All connections of the process.
         waiting_since: Time since which it waits for the rest of a request's header; None during a request.
     """
 
-    open: Open
+    open_connections: Connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, or refuse it."""
@@ -100,13 +101,15 @@ class Guarded(HttpToolsProtocol):
         self._paused_since: float | None = None
         self._in_header = True
         self._refused = False
-        self._header = self._framing = self._piece = 0
-        if not self.open.add(self, self.client[0] if self.client else ""):
-            self._refuse(503, "Too many connections are open here. Close some, or try again.", "retry-after: 1\r\n")
+        self._header = 0
+        self._framing = 0
+        self._piece = 0
+        if not self.open_connections.add(self, self.client[0] if self.client else ""):
+            self._refuse(503, "Too many connections are open. Close some, or try again.", "retry-after: 1\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Remove the connection."""
-        self.open.remove(self)
+        self.open_connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -120,20 +123,21 @@ class Guarded(HttpToolsProtocol):
             return
         if self._in_header:
             self._header += self._piece
-        if self._header > self.open.limits.header_bytes:
+        if self._header > self.open_connections.limits.header_bytes:
             self._too_large()
-        elif not self._in_header and self._framing > self.open.limits.header_bytes:
+        elif not self._in_header and self._framing > self.open_connections.limits.header_bytes:
             self._refuse(400, "The chunks of the body are too small, or its trailer too long. Send larger chunks.")
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its header is too large."""
         self._in_header = False
         self.waiting_since = None
-        self._header = self._framing = 0
+        self._header = 0
+        self._framing = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if len(self.url) > URL:
-            self._refuse(414, f"The address has {len(self.url)} bytes; {URL} are allowed. Send it as a body.")
-        elif size > self.open.limits.header_bytes or len(self.headers) > HEADERS:
+            self._refuse(414, f"The address has {len(self.url)} bytes; {URL} are allowed. Send the data as a body.")
+        elif size > self.open_connections.limits.header_bytes or len(self.headers) > HEADERS:
             self._too_large()
         else:
             super().on_headers_complete()
@@ -158,24 +162,24 @@ class Guarded(HttpToolsProtocol):
             self.waiting_since = self.loop.time()
 
     def pause_writing(self) -> None:
-        """Note the time since which the client reads nothing."""
+        """Record the time since which the client reads nothing."""
         self._paused_since = self.loop.time()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Note that the client reads again."""
+        """Record that the client reads again."""
         self._paused_since = None
         super().resume_writing()
 
     def check(self, now: float) -> None:
-        """Close the connection if the client is too slow to send a header, or to read an answer."""
-        limits = self.open.limits
+        """Close the connection if the client is too slow to send a header, or to read a response."""
+        limits = self.open_connections.limits
         if self._paused_since is not None and now - self._paused_since > limits.body_seconds:
             self.transport.abort()
         elif self.waiting_since is not None and now - self.waiting_since > limits.header_seconds:
             if self._header > 0:
-                told = f"No whole header came for {limits.header_seconds:g} seconds (limits.header_seconds)."
-                self._refuse(408, f"{told} Send it at once.")
+                reason = f"The header was incomplete after {limits.header_seconds:g} seconds (limits.header_seconds)."
+                self._refuse(408, f"{reason} Send it at once.")
             else:
                 self.transport.close()
 
@@ -184,18 +188,18 @@ class Guarded(HttpToolsProtocol):
         self._refuse(400, f"{msg} Send HTTP/1.1, as the API page (/docs) shows.")
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing: the request is answered as if it had not asked for an upgrade."""
+        """Log nothing: the request is answered without the upgrade."""
 
     def _too_large(self) -> None:
-        most = self.open.limits.header_bytes
+        most = self.open_connections.limits.header_bytes
         self._refuse(431, f"The header has more than {most} bytes (limits.header_bytes), or more than {HEADERS} lines.")
 
     def _refuse(self, status: int, error: str, more: str = "") -> None:
-        """Answer without a request, and close the connection."""
+        """Send an error response, and close the connection."""
         self._refused = True
         body = json.dumps({"error": error}).encode()
-        told = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{more}\r\n"
-        self.transport.write(STATUS_LINE[status] + told.encode() + body)
+        headers = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{more}\r\n"
+        self.transport.write(STATUS_LINE[status] + headers.encode() + body)
         self.transport.close()
 
 
@@ -205,10 +209,10 @@ def use(limits: Limits) -> None:
     Call it before uvicorn is configured.
     """
     os.environ.setdefault(TRUSTED, "")
-    Guarded.open = Open(limits)
-    uvicorn_config.HTTP_PROTOCOLS["auto"] = f"{__name__}:Guarded"
+    LimitedConnection.open_connections = Connections(limits)
+    uvicorn_config.HTTP_PROTOCOLS["auto"] = f"{__name__}:LimitedConnection"
     uvicorn_config.WS_PROTOCOLS["auto"] = None
 
 
-async def _nothing(*_: Any) -> None:
-    """Do nothing: an app that is never called."""
+async def _no_app(*_: Any) -> None:
+    """Do nothing: this app is never called."""

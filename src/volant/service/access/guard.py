@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from volant.service.access.bodies import again, aside, patient, read, screen
+from volant.service.access.bodies import offload, read, replay, screen, with_timeouts
 from volant.service.access.tokens import Tokens, token
 from volant.service.errors import RefusedError
 from volant.service.settings import Limits, Settings
@@ -20,7 +20,9 @@ FIRST = "/"  # only redirects to the web UI or the API page
 UPLOADS = ("/jobs", "/ui/gradio_api/upload")  # forms with a file in them
 DIGITS = 20  # maximum length of a Content-Length; Python's int() refuses thousands of digits
 FORM = 1024 * 1024  # maximum bytes of a form in addition to its file
-TOKEN_NEEDED = "A token is needed: `Authorization: Bearer TOKEN`; in a browser any user name, the token as password."
+TOKEN_REQUIRED = (
+    "A token is required: `Authorization: Bearer TOKEN`; in a browser any user name, and the token as password."
+)
 # one header each: Chromium doesn't recognise a challenge in a list
 CHALLENGES = ("Bearer", 'Basic realm="volant", charset="UTF-8"')
 
@@ -46,10 +48,10 @@ def check_texts(texts: Sequence[str], limits: Limits) -> None:
         if len(text) > limits.characters_per_text:
             raise RefusedError(
                 f"Text {number} has {len(text)} characters; limits.characters_per_text is "
-                f"{limits.characters_per_text}. Cut it."
+                f"{limits.characters_per_text}. Shorten it."
             )
         if not text.isascii() and not _is_unicode(text):
-            raise RefusedError(f"Text {number} holds half of a surrogate pair, which is no character. Mend it.")
+            raise RefusedError(f"Text {number} contains an unpaired surrogate (invalid Unicode). Fix it.")
 
 
 def _is_unicode(text: str) -> bool:
@@ -62,7 +64,7 @@ def _is_unicode(text: str) -> bool:
 
 @dataclass
 class Guard:
-    """Plain ASGI middleware that refuses a request before any route receives it."""
+    """Plain ASGI middleware that refuses invalid requests before any route receives them."""
 
     app: ASGIApp
     settings: Settings
@@ -79,13 +81,13 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        receive = patient(receive, self.settings.limits) if scope["type"] == "http" else receive
+        receive = with_timeouts(receive, self.settings.limits) if scope["type"] == "http" else receive
         headers = _first(scope)
         path = scope["path"]
         form = _is_form(path, media(headers))
         largest = self.settings.jobs.upload_bytes + FORM if form else self.settings.limits.body_bytes
-        if not _is_open(path) and not self.tokens.may_ask(token(_text(headers, b"authorization"))):
-            await refuse(scope, send, 401, TOKEN_NEEDED, {})
+        if not _is_open(path) and not self.tokens.may_predict(token(_text(headers, b"authorization"))):
+            await refuse(scope, send, 401, TOKEN_REQUIRED, {})
         elif (length := _text(headers, b"content-length")) and not (length.isdigit() and int(length) <= largest):
             await _discard(receive, largest)
             await refuse(scope, send, 413, self._too_large(largest), {"Connection": "close"})
@@ -118,7 +120,7 @@ class Guard:
             elif message["type"] == "http.response.start":  # replaces the route's own error response
                 await refuse(scope, send, refusal.status, str(refusal), {"Connection": "close"})
 
-        with suppress(ClientDisconnect):  # the client has disconnected
+        with suppress(ClientDisconnect):
             if screened:
                 await self._screened(scope, counting, send)
             else:
@@ -131,12 +133,12 @@ class Guard:
             if body is None:
                 return
             if parsed := _json_part(scope, body):
-                await aside(len(parsed), screen, parsed, self.settings.limits)
+                await offload(len(parsed), screen, parsed, self.settings.limits)
         except RefusedError as error:
             close = {"Connection": "close"} if error.status in (408, 413) else {}
             await refuse(scope, send, error.status, str(error), close)
             return
-        await self.app(scope, again(body, receive), send)
+        await self.app(scope, replay(body, receive), send)
 
     def _too_large(self, largest: int) -> str:
         name = "limits.body_bytes" if largest == self.settings.limits.body_bytes else "jobs.upload_bytes"
@@ -175,12 +177,12 @@ def media(headers: dict[bytes, Any]) -> str:
         >>> media({b"content-type": b"Text/CSV; charset=utf-8"})
         'text/csv'
     """
-    given = _text(headers, b"content-type") or ""
-    return given.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip().lower()
+    value = _text(headers, b"content-type") or ""
+    return value.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip().lower()
 
 
 async def _discard(receive: Receive, most: int) -> None:
-    """Read the rest of a request up to a limit, else the client gets a broken connection instead of the answer."""
+    """Read the rest of a request up to a limit, else the client gets a broken connection instead of the response."""
     with suppress(RefusedError):
         while most > 0:
             message = await receive()
@@ -190,21 +192,21 @@ async def _discard(receive: Receive, most: int) -> None:
 
 
 async def refuse(scope: Scope, send: Send, status: int, error: str, headers: dict[str, str]) -> None:
-    """Answer with a problem, without any framework.
+    """Send an error response, without any framework.
 
     Args:
         scope: ASGI scope.
         send: ASGI send function.
         status: HTTP status.
         error: Message for the client.
-        headers: Further headers of the answer.
+        headers: Further headers of the response.
     """
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
     body = json.dumps({"error": error}).encode()
-    told = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-    raw = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    merged = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in merged.items()]
     raw += [(b"www-authenticate", challenge.encode()) for challenge in CHALLENGES if status == 401]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -36,10 +36,10 @@ class Hosts:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        given = [*names, *os.environ.get(VARIABLE, "").replace(",", " ").split()]
-        self._given = frozenset(_checked(name) for name in given)
+        configured = [*names, *os.environ.get(VARIABLE, "").replace(",", " ").split()]
+        self._configured = frozenset(_checked(name) for name in configured)
         own = {"localhost", socket.gethostname().lower()}
-        self._names = own | {_without_port(name) for name in self._given}
+        self._names = own | {_without_port(name) for name in self._configured}
         self._endings = (".localhost", *(name[1:] for name in self._names if name.startswith("*.")))
 
     def answers(self, host: str) -> bool:
@@ -62,7 +62,7 @@ class Hosts:
             [True, False]
         """
         place = origin.lower().partition("://")[2]
-        return bool(place) and (place == host.lower() or place in self._given)
+        return bool(place) and (place == host.lower() or place in self._configured)
 
 
 @dataclass
@@ -98,19 +98,19 @@ class OriginGuard:
         names = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if not all(self.hosts.answers(name) for name in names) and not self._exempt(scope["path"], headers):
             return _unknown(next(name for name in names if not self.hosts.answers(name)))
-        if scope.get("method") not in SAFE and not self._own(headers):
+        if scope.get("method") not in SAFE and not self._is_own(headers):
             return _foreign(headers.get(b"origin", ""))
         return None
 
     def _exempt(self, path: str, headers: dict[bytes, str]) -> bool:
-        """Return True for health checks, and where a token is needed: no browser sends it under another name."""
-        given = token(headers.get(b"authorization"))
-        return path in OPEN or not self.tokens.open or self.tokens.is_admin(given)
+        """Return True for health checks, and if a token is required: no browser sends it under another name."""
+        credential = token(headers.get(b"authorization"))
+        return path in OPEN or not self.tokens.open or self.tokens.is_admin(credential)
 
-    def _own(self, headers: dict[bytes, str]) -> bool:
+    def _is_own(self, headers: dict[bytes, str]) -> bool:
         """Return True if a request comes from no web page, or from one of the service's own.
 
-        Source: https://pkg.go.dev/net/http#CrossOriginProtection, which does the same.
+        Source: the same algorithm as https://pkg.go.dev/net/http#CrossOriginProtection.
         """
         site = headers.get(b"sec-fetch-site")
         origin = headers.get(b"origin")
@@ -142,13 +142,13 @@ def _is_address(name: str) -> bool:
 
 def _unknown(host: str) -> str:
     return (
-        f"This service does not answer to the name {host[:100]!r}: another web site could have chosen it. If the name "
-        f"is the service's, add it to `hosts` in service.yaml or to {VARIABLE}; or ask by IP address, or with a token."
+        f"The host name {host[:100]!r} is not one of this service's: another web site could have chosen it. If it is "
+        f"correct, add it to `hosts` in service.yaml or to {VARIABLE}; or use the IP address, or send a token."
     )
 
 
 def _foreign(origin: str) -> str:
     return (
-        f"A page of another web site ({origin[:100] or 'its origin is not given'}) may not do this. If the page is the "
-        f"service's own, behind a proxy, add its name to `hosts` in service.yaml or to {VARIABLE}."
+        f"A page of another web site (origin: {origin[:100] or 'not sent'}) may not send this request. If the page is "
+        f"the service's own, behind a proxy, add its name to `hosts` in service.yaml or to {VARIABLE}."
     )

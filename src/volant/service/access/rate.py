@@ -31,12 +31,12 @@ class Rate:
         try:
             with opened(self._path, TABLE) as base:
                 base.execute("DELETE FROM clients WHERE seen < ?", (now - 60,))  # their buckets are full again
-                asked = "SELECT tokens, seen FROM clients WHERE client = ?"
-                tokens, seen = base.execute(asked, (client,)).fetchone() or (self._per_minute, now)
+                query = "SELECT tokens, seen FROM clients WHERE client = ?"
+                tokens, seen = base.execute(query, (client,)).fetchone() or (self._per_minute, now)
                 tokens = min(self._per_minute, tokens + max(0, now - seen) * self._per_minute / 60)
                 allowed = tokens >= 1
                 base.execute("INSERT OR REPLACE INTO clients VALUES (?, ?, ?)", (client, tokens - allowed, now))
         except (sqlite3.Error, OSError) as error:
-            log.warning("Feedback can't be counted, and is taken: %s", error)
+            log.warning("Feedback can't be counted, and is accepted: %s", error)
             return 0
         return 0 if allowed else (1 - tokens) * 60 / self._per_minute

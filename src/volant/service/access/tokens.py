@@ -22,7 +22,7 @@ class Tokens:
 
     `VOLANT_ADMIN_TOKEN` sets the admin token; else one is generated at the first start and stored in a file that only
     its owner can read. `VOLANT_API_TOKENS` sets the API tokens, separated by commas or spaces; if it is empty, no token
-    is needed for predictions.
+    is required for predictions.
 
     Args:
         root: The project's root.
@@ -32,21 +32,21 @@ class Tokens:
     """
 
     def __init__(self, root: Path = Path()) -> None:
-        self._admin = os.environ.get(ADMIN) or _kept(root / FILE)
+        self._admin = os.environ.get(ADMIN) or _stored(root / FILE)
         self._api = os.environ.get(API, "").replace(",", " ").split()
 
     @property
     def open(self) -> bool:
-        """True if predictions need no token."""
+        """True if predictions require no token."""
         return not self._api
 
-    def is_admin(self, given: str | None) -> bool:
+    def is_admin(self, credential: str | None) -> bool:
         """Return True if a token is the admin token; compared in constant time."""
-        return _same(given, self._admin)
+        return _same(credential, self._admin)
 
-    def may_ask(self, given: str | None) -> bool:
+    def may_predict(self, credential: str | None) -> bool:
         """Return True if a token is sufficient for predictions."""
-        same = [_same(given, token) for token in (*self._api, self._admin)]  # all are compared: constant time
+        same = [_same(credential, token) for token in (*self._api, self._admin)]  # all are compared: constant time
         return self.open or any(same)
 
 
@@ -68,35 +68,35 @@ def token(authorization: str | None) -> str | None:
     return None
 
 
-def _same(given: str | None, token: str) -> bool:
-    return given is not None and hmac.compare_digest(given.encode(errors="replace"), token.encode())
+def _same(credential: str | None, token: str) -> bool:
+    return credential is not None and hmac.compare_digest(credential.encode(errors="replace"), token.encode())
 
 
-def _kept(path: Path) -> str:
+def _stored(path: Path) -> str:
     """Return the token in the file; the worker that generates it prints it.
 
     Raises:
         VolantError: If the file is empty or truncated.
     """
-    made = secrets.token_urlsafe(24)
-    if make_secret(path, f"{made}\n".encode()):
-        print(f"Admin token (shown once, kept in {path}): {made}", flush=True)  # noqa: T201
-    kept = path.read_text(encoding="utf-8").strip()
-    if len(kept) < SHORTEST:
+    new = secrets.token_urlsafe(24)
+    if make_secret(path, f"{new}\n".encode()):
+        print(f"Admin token (shown once, stored in {path}): {new}", flush=True)  # noqa: T201
+    stored = path.read_text(encoding="utf-8").strip()
+    if len(stored) < SHORTEST:
         raise VolantError(
-            f"{path} is empty or cut off: it holds {len(kept)} characters; at least {SHORTEST} are needed. "
-            "Remove the file, and the next start makes another token."
+            f"{path} is empty or truncated: it has {len(stored)} characters; at least {SHORTEST} are required. "
+            "Remove the file, and the next start generates another token."
         )
-    return kept
+    return stored
 
 
 def make_secret(path: Path, secret: bytes) -> bool:
-    """Write a secret that only its owner can read, unless the file exists; it is never visible half-written.
+    """Write a secret that only its owner can read, unless the file exists; a partial file is never visible.
 
     It is flushed to disk before it gets its name, so that a crash can't leave an empty file.
 
     Returns:
-        True if it was written: of several workers that start at once, only one writes it.
+        True if it was written: if several workers start at once, only one writes it.
     """
     private(path.parent)
     if path.exists():

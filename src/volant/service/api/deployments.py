@@ -1,4 +1,4 @@
-"""Routes of the admin: deploy, rename, change, roll back and remove while the service runs."""
+"""Routes for admins: deploy, rename, change, roll back and remove while the service runs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,17 +7,17 @@ from fastapi import APIRouter
 from volant.service.api.predict import describe
 from volant.service.api.schemas import ChangeRequest, DeployRequest, ModelState, problems
 from volant.service.deployments.deployments import Deployment
-from volant.service.deployments.following import Following
+from volant.service.deployments.follower import Follower
 from volant.service.errors import RefusedError
 
 if TYPE_CHECKING:
     from volant.service.state import State
 
-GONE = 204
+NO_CONTENT = 204
 
 
-class Deploying:
-    """The operations of an admin, for the routes and for the web UI; every call returns once the model answers.
+class DeploymentAdmin:
+    """The operations of an admin, for the routes and for the web UI; every call returns once the model is ready.
 
     Args:
         state: The service.
@@ -37,17 +37,17 @@ class Deploying:
         Raises:
             RefusedError: 409 if the name is taken, 422 if the version is not available; nothing is deployed then.
         """
-        following = self._following  # a packaged service refuses here, before anything is written
+        follower = self._follower  # a packaged service refuses here, before anything is written
         follow = None if version else "champion"
         self._deployments.add(Deployment(name, flywheel, follow, version))
-        if error := following.wait(name):
+        if error := follower.wait(name):
             self._deployments.remove(name)
-            following.apply()
+            follower.apply()
             raise RefusedError(f"{flywheel} was not deployed as '{name}': {error}")
         return self.get(name)
 
     def change(self, name: str, to: str | None = None, version: int | None = None, follow: bool = False) -> Any:
-        """Rename, pin another version, or follow the champion again, without an interruption of the answers.
+        """Rename, pin another version, or follow the champion again, without interrupting predictions.
 
         Args:
             name: Name of the deployment.
@@ -57,40 +57,39 @@ class Deploying:
 
         Raises:
             RefusedError: 404 if the name is not deployed, 409 if the new one is taken, 422 if the version is not
-                available; nothing is changed then.
+                available, or both a version and `follow` are given; nothing is changed then.
         """
-        following = self._following
+        if follow and version:
+            raise RefusedError("`follow` and `version` exclude each other. Send only one.")
+        follower = self._follower
         old = self._deployments.get(name)
         changes: dict[str, Any] = {"version": version, "follow": None} if version else {}
         changes |= {"version": None, "follow": "champion"} if follow else {}
         new = self._deployments.change(name, to, **changes)
-        if (error := following.wait(new.name)) and changes:
+        if (error := follower.wait(new.name)) and changes:
             self._deployments.change(new.name, old.name, version=old.version, follow=old.follow)
-            following.apply()
+            follower.apply()
             raise RefusedError(f"'{name}' was not changed: {error}")
         return self.get(new.name)
 
     def rollback(self, name: str) -> dict[str, Any]:
-        """Pin the version that answered before; it is still in memory, so the registry is not needed.
+        """Pin the previous version; it is still in memory, so the registry is not needed.
 
         Raises:
-            RefusedError: 404 if the name is not deployed, 409 if no other version answered before.
+            RefusedError: 404 if the name is not deployed, 409 if there is no previous version.
         """
-        _ = self._following, self._deployments.get(name)
+        _ = self._follower  # a packaged service refuses here
+        self._deployments.get(name)
         slot = self._state.models.slots.get(name)
         if slot is None or slot.previous is None:
-            raise RefusedError(f"No version answered as '{name}' before this one, since the service started.", 409)
+            raise RefusedError(f"'{name}' has had no other version since the service started.", 409)
         return self.change(name, version=int(slot.previous.version))
 
     def remove(self, name: str) -> None:
-        """Remove a deployment.
-
-        Raises:
-            RefusedError: 404 if the name is not deployed.
-        """
-        following = self._following
+        """Remove a deployment; an unknown name is refused with 404."""
+        follower = self._follower
         self._deployments.remove(name)
-        following.apply()
+        follower.apply()
 
     def get(self, name: str) -> dict[str, Any]:
         """Return a deployment as GET /models shows it."""
@@ -102,35 +101,33 @@ class Deploying:
         return self._state.deployments
 
     @property
-    def _following(self) -> Following:
-        if self._state.following is None:
-            raise RefusedError("A packaged service has the models that it was packaged with; package another one.", 409)
-        return self._state.following
+    def _follower(self) -> Follower:
+        if self._state.follower is None:
+            raise RefusedError("The deployments of a packaged service can't be changed. Build another package.", 409)
+        return self._state.follower
 
 
 def router(state: "State") -> APIRouter:
-    """Return the routes of the admin."""
+    """Return the routes for admins."""
     routes = APIRouter(prefix="/deployments", tags=["deployments"], dependencies=[state.admin()])
-    admin = Deploying(state)
+    admin = DeploymentAdmin(state)
 
     @routes.post("", status_code=201, response_model=ModelState, responses=problems(401, 409, 413, 422, 507))
-    def deploy(asked: DeployRequest) -> Any:
+    def deploy(body: DeployRequest) -> Any:
         """Deploy a version of a flywheel under a new name."""
-        return admin.deploy(asked.name, asked.flywheel, asked.version)
+        return admin.deploy(body.name, body.flywheel, body.version)
 
     @routes.patch("/{name}", response_model=ModelState, responses=problems(401, 404, 409, 413, 422, 507))
-    def change(name: str, asked: ChangeRequest) -> Any:
+    def change(name: str, body: ChangeRequest) -> Any:
         """Rename, pin another version, or follow the champion again."""
-        if asked.follow and asked.version:
-            raise RefusedError("`follow` and `version` exclude each other: give one.")
-        return admin.change(name, asked.name, asked.version, asked.follow is not None)
+        return admin.change(name, body.name, body.version, body.follow is not None)
 
     @routes.post("/{name}/rollback", response_model=ModelState, responses=problems(401, 404, 409, 422, 507))
     def rollback(name: str) -> Any:
-        """Roll back at once to the version that answered before."""
+        """Roll back to the previous version at once."""
         return admin.rollback(name)
 
-    @routes.delete("/{name}", status_code=GONE, responses=problems(401, 404, 409, 422, 507))
+    @routes.delete("/{name}", status_code=NO_CONTENT, responses=problems(401, 404, 409, 422, 507))
     def remove(name: str) -> None:
         """Remove a deployment."""
         admin.remove(name)

@@ -1,4 +1,4 @@
-"""The API page, offline: the Swagger UI that BentoML ships, with this service's own OpenAPI document."""
+"""The API page, offline: the Swagger UI that comes with BentoML, and this service's OpenAPI document."""
 
 import importlib.util
 import json
@@ -25,29 +25,29 @@ ASSETS = "/static_content"
 BODIES = (PredictRequest, InferRequest)
 # routes of BentoML
 HEALTH = {
-    "/livez": ("Whether the process lives.", []),
-    "/healthz": ("The same, as Kubernetes used to call it.", []),
-    "/readyz": ("Whether requests can be answered.", [503]),
-    "/metrics": ("Counters, as Prometheus reads them.", []),
+    "/livez": ("Liveness: the process is running.", []),
+    "/healthz": ("The same, under the older name of Kubernetes.", []),
+    "/readyz": ("Readiness: requests can be answered.", [503]),
+    "/metrics": ("Metrics in the format of Prometheus.", []),
 }
-ABOUT = """Predictions of every deployed flywheel, by its active version. `/models` says what is deployed.
+ABOUT = """Predictions by the champion of every deployed flywheel. `/models` lists the deployments.
 
-Examples name what is deployed now, and work as they stand; only earlier answers tell the ids of jobs and feedback.
-Admin calls need `Authorization: Bearer TOKEN` with the token that the first start printed."""
+The examples use present deployments and work unchanged; ids of jobs and feedback come from earlier responses.
+Admin calls require `Authorization: Bearer TOKEN` with the token that the first start printed."""
 
 EXPOSED = """
-WARNING: every machine that reaches this one may use the service: it listens on the network, and asks for no token.
-    To ask for tokens, set VOLANT_API_TOKENS. To answer this machine only, start it with --host 127.0.0.1 (`make serve`
-    does). docs/security.md says who may do what.
+WARNING: the service listens on the network and requires no token: every machine that reaches it may use it.
+    To require tokens, set VOLANT_API_TOKENS. To accept only this machine, start it with --host 127.0.0.1 (as
+    `make serve` does). docs/security.md lists who may do what.
 """
 # prevents clickjacking: other sites must not show the API page in a frame
 HEADERS = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY"}
 
 
 def add(app: FastAPI, state: State) -> None:
-    """Add the API page and the first page to an app."""
-    found = importlib.util.find_spec("bentoml")
-    folder = Path((found and found.origin) or "").parent / "_internal/server/static_content"
+    """Add the API page and the start page to an app."""
+    spec = importlib.util.find_spec("bentoml")
+    folder = Path((spec and spec.origin) or "").parent / "_internal/server/static_content"
     app.mount(ASSETS, StaticFiles(directory=folder), name="assets")
 
     @app.get("/docs", include_in_schema=False)
@@ -77,12 +77,12 @@ def has_ui(app: FastAPI) -> bool:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         tree = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
-        known = tree.setdefault("components", {}).setdefault("schemas", {})
+        schemas = tree.setdefault("components", {}).setdefault("schemas", {})
         for model in BODIES:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            known |= schema.pop("$defs", {})
-            known[model.__name__] = schema
-        tree["paths"] |= {path: {"get": _plain(path, *told)} for path, told in HEALTH.items()}
+            schemas |= schema.pop("$defs", {})
+            schemas[model.__name__] = schema
+        tree["paths"] |= {path: {"get": _plain(path, *details)} for path, details in HEALTH.items()}
         app.openapi_schema = tree
     return app.openapi_schema
 
@@ -109,8 +109,8 @@ def announce(has_ui: bool, is_open: bool) -> None:
 
     if server_context.worker_index not in (None, 1):
         return
-    pages = f"pages at {address()}/ui, " if has_ui else ""
-    print(f"Volant: {pages}API at {address()}/docs", flush=True)  # noqa: T201
+    ui = f"web UI at {address()}/ui, " if has_ui else ""
+    print(f"Volant: {ui}API at {address()}/docs", flush=True)  # noqa: T201
     if is_open and is_exposed(address()):
         print(EXPOSED, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -118,7 +118,7 @@ def announce(has_ui: bool, is_open: bool) -> None:
 def is_exposed(address: str) -> bool:
     """Return True if other machines can reach the service.
 
-    BentoML accepts only IP addresses, and shows those that stand for all interfaces as `localhost`.
+    BentoML accepts only IP addresses, and shows the address of all interfaces as `localhost`.
 
     Example:
         >>> is_exposed("http://localhost:3000"), is_exposed("http://127.0.0.1:3000"), is_exposed("http://::1:3000")

@@ -1,4 +1,4 @@
-"""Examples of the API page: they name the present deployments, so that each works unchanged."""
+"""Examples of the API page: they use the present deployments, so that each works unchanged."""
 
 from copy import deepcopy
 from itertools import count
@@ -33,10 +33,10 @@ PROBLEM = {
 
 
 def fill(page: Tree, state: "State") -> Tree:
-    """Return an OpenAPI document with an example of each body and parameter, and with the token that is needed.
+    """Return an OpenAPI document with an example of each body and parameter, and with the required token.
 
     Args:
-        page: Document as FastAPI makes it; it is not changed.
+        page: Document as FastAPI generates it; it is not changed.
         state: The service.
     """
     tree = deepcopy(page)
@@ -77,18 +77,18 @@ def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
     name = model["name"]
     flywheel = model["flywheel"]
     kind = KINDS[model["kind"]]
-    right = {kind.column: kind.cell(kind.annotate(model["labels"][:1]))}
-    found = {
+    correct = {kind.column: kind.cell(kind.annotate(model["labels"][:1]))}
+    examples = {
         "POST /predict": {"texts": [TEXT], "model": name},
         "POST /deployments": {"name": _free(flywheel, state), "flywheel": flywheel},
         "PATCH /deployments/{name}": {"follow": "champion"},
-        "POST /feedback": {"text": TEXT, "model": name, **right},
+        "POST /feedback": {"text": TEXT, "model": name, **correct},
         "POST /feedback/review": {"flywheel": flywheel, "ids": [IDENTITY], "decision": "accept"},
         "POST /v2/models/{name}/infer": INFER,
         "POST /v2/models/{name}/versions/{number}/infer": INFER,
         "POST /v2/repository/index": {"ready": True},
     }
-    bodies = {operation: {JSON: body} for operation, body in found.items()}
+    bodies = {operation: {JSON: body} for operation, body in examples.items()}
     bodies["POST /jobs"] = {FORM: {"file": "A fine film.\nDull.\n", "model": name}}
     for prefix in state.settings.jobs.prefixes[:1]:  # without a prefix no address is allowed, so there is no example
         bodies["POST /jobs"][JSON] = {"uri": f"{prefix.rstrip('/')}/{flywheel}.csv", "model": name}

@@ -12,7 +12,8 @@ from volant.kinds.answers import answer
 from volant.service.access.clients import caller, client_key
 from volant.service.api.schemas import ModelList, PredictRequest, PredictResponse, body, problems, read
 from volant.service.deployments.deployments import Deployment
-from volant.service.deployments.loaded import Models, Slot
+from volant.service.deployments.pool import ModelPool
+from volant.service.deployments.slots import Slot
 from volant.service.telemetry.sinks import Reply
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def endpoint(state: "State") -> Callable[[Request], Awaitable[Response]]:
     key = client_key(state.root)
 
     async def predict(request: Request) -> Response:
-        """Predict one or many texts; the answers keep their order."""
-        asked = await read(request, PredictRequest)
-        reply = await state.answer(asked.model, asked.texts, caller(request, state.tokens, key))
-        best = None if asked.all_scores else asked.top_k
+        """Predict one or many texts; the predictions are in the same order."""
+        body = await read(request, PredictRequest)
+        reply = await state.answer(body.model, body.texts, caller(request, state.tokens, key))
+        best = None if body.all_scores else body.top_k
         return json({"model": reply.model, "version": reply.version, "predictions": answers(reply, best)})
 
     return predict
@@ -47,8 +48,8 @@ def router(state: "State") -> APIRouter:
 
     @routes.get("/models", response_model=ModelList)
     def models() -> dict[str, Any]:
-        """List the deployments, the version that answers, and the error if the wanted version doesn't."""
-        registry = state.following.error if state.following else None
+        """List the deployments: the version in use, and the error if the requested version is not available."""
+        registry = state.follower.error if state.follower else None
         return {"models": describe(state), "registry": registry}
 
     return routes
@@ -66,15 +67,15 @@ def answers(reply: Reply, best: int | None) -> list[dict[str, Any]]:
 
 
 def describe(state: "State") -> list[dict[str, Any]]:
-    """Return every deployed model, by name."""
-    if state.following is None:
+    """Return all deployed models, sorted by name."""
+    if state.follower is None:
         deployed = {name: Deployment(name, name, None) for name in state.models.slots}
     else:
         deployed = {deployment.name: deployment for deployment in state.deployments.all()}
     return [_model(deployed[name], state.models) for name in sorted(deployed)]
 
 
-def _model(deployment: Deployment, models: Models) -> dict[str, Any]:
+def _model(deployment: Deployment, models: ModelPool) -> dict[str, Any]:
     slot = models.slots.get(deployment.name) or Slot()
     manifest: dict[str, Any] = slot.current.bundle.manifest if slot.current else {}
     return {

@@ -23,8 +23,8 @@ log = logging.getLogger("volant.service")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 SQLITE_FULL = 13  # https://www.sqlite.org/rescode.html
-NO_DISK = "The disk of this service is full, and nothing was kept. Tell whoever runs it; try again when there is room."
-OURS = "Something went wrong in the service; its log says what. Try again, or tell whoever runs it."
+NO_DISK = "The disk of this service is full, and nothing was stored. Contact its operator, and try again later."
+UNEXPECTED = "Internal error; see the log of the service. Try again, or contact its operator."
 
 
 def handle(app: FastAPI) -> None:
@@ -34,7 +34,7 @@ def handle(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _plain)
     for kind in (OSError, sqlite3.Error, VolantError):
         app.add_exception_handler(kind, _failed)
-    app.add_exception_handler(Exception, _ours)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 async def refused(_: Request, error: Exception) -> Response:
@@ -65,12 +65,12 @@ def full(error: BaseException | None) -> bool:
 
 def allowed(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
     """Return the methods that a route accepts for the path of a request."""
-    found: list[str] = []
+    methods: list[str] = []
     for method in METHODS:
-        asked = dict(scope, method=method)
-        if any(route.matches(asked)[0] is Match.FULL for route in routes if not isinstance(route, Mount)):
-            found.append(method)
-    return found or ["GET", "HEAD"]  # static files
+        request = dict(scope, method=method)
+        if any(route.matches(request)[0] is Match.FULL for route in routes if not isinstance(route, Mount)):
+            methods.append(method)
+    return methods or ["GET", "HEAD"]  # static files
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -86,7 +86,7 @@ async def _plain(request: Request, error: Exception) -> Response:
     if error.status_code == 400:
         return _problem("The body can't be read. Send JSON in UTF-8, as the API page (/docs) shows.", 422)
     if error.status_code == 404:
-        return _problem(f"Nothing is at {path}. The API page (/docs) shows what there is.", 404)
+        return _problem(f"There is no route {path}. The API page (/docs) lists all routes.", 404)
     if error.status_code == 405:
         headers["Allow"] = ", ".join(allowed(request.app.routes, request.scope))
         return _problem(f"{request.method[:20]} is not allowed at {path}. Allowed: {headers['Allow']}.", 405, headers)
@@ -94,15 +94,15 @@ async def _plain(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """Answer a full disk; any other error is raised again, and logged with its traceback."""
+    """Return the response to a full disk; any other error is raised again, and logged with its traceback."""
     if not full(error):
         raise error
-    log.error("%s can't be done, as the disk is full: %s", request.method, type(error).__name__)
+    log.error("%s failed, as the disk is full: %s", request.method, type(error).__name__)
     return _problem(NO_DISK, 507)
 
 
-async def _ours(_: Request, __: Exception) -> Response:
-    return _problem(OURS, 500)
+async def _unexpected(_: Request, __: Exception) -> Response:
+    return _problem(UNEXPECTED, 500)
 
 
 def _problem(error: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from volant.kinds.calibration import DIGITS
-from volant.service.access.bodies import aside
+from volant.service.access.bodies import offload
 from volant.service.access.clients import caller, client_key
 from volant.service.api.predict import answers
 from volant.service.api.schemas import problems
@@ -41,7 +41,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     CSV: {"schema": {"type": "string"}, "example": '"A fine film, moving."\nDull.\n'},
     JSON_LINES: {"schema": {"type": "string"}, "example": '{"text": "A fine film."}\n'},
 }
-TOLD: dict[str, Any] = {
+DESCRIPTION: dict[str, Any] = {
     "requestBody": {"required": True, "content": EXAMPLES},
     "parameters": [
         {"name": TARGET, "in": "header", "schema": {"type": "string"}, "description": "A deployed name."},
@@ -57,46 +57,55 @@ def router(state: "State") -> APIRouter:
 
     @routes.get("/ping", responses=problems(503))
     def ping() -> dict[str, str]:
-        """Check that any model answers."""
-        if not any(slot.current for slot in state.models.slots.values()):
-            raise RefusedError("No model answers yet.", 503, retry_after=2)
+        """Check that at least one model is ready."""
+        _require_ready(state)
         return {"status": "healthy"}
 
     @routes.post(
         "/invocations",
         response_model=dict[str, Any],
-        openapi_extra=TOLD,
+        openapi_extra=DESCRIPTION,
         responses={200: ANSWER, **problems(404, 413, 415, 422, 429, 503)},
     )
     async def invocations(request: Request) -> Response:
         """Predict texts: JSON `{"instances": [...]}`, CSV with one text per row, or JSON lines `{"text": ...}`."""
-        sent = _type(request.headers.get("content-type", JSON))
+        content_type = _type(request.headers.get("content-type", JSON))
         accept = request.headers.get("accept", "*/*")
-        wanted = sent if "*/*" in accept else _type(accept)
+        media_type = content_type if "*/*" in accept else _type(accept)
         body = await request.body()
-        texts = await aside(len(body), READ[sent], body, state.settings.limits.texts_per_request)
-        if not texts:
-            raise RefusedError("No texts were sent.")
+        texts = await offload(len(body), _read, content_type, body, state.settings.limits.texts_per_request)
         reply = await state.answer(request.headers.get(TARGET), texts, caller(request, state.tokens, key))
-        return Response(WRITE[wanted](reply), media_type=wanted)
+        return Response(WRITE[media_type](reply), media_type=media_type)
 
     return routes
 
 
-def _type(given: str) -> str:
-    plain = given.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip().lower()
-    found = SAME.get(plain, plain)
-    if found not in READ:
-        raise RefusedError(f"'{plain[:100]}' is not a type that is known here: {', '.join(READ)}.", 415)
-    return found
+def _require_ready(state: "State") -> None:
+    if not any(slot.current for slot in state.models.slots.values()):
+        raise RefusedError("No model is ready yet.", 503, retry_after=2)
+
+
+def _type(header: str) -> str:
+    plain = header.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip().lower()
+    media_type = SAME.get(plain, plain)
+    if media_type not in READ:
+        raise RefusedError(f"'{plain[:100]}' is not a supported content type. Allowed: {', '.join(READ)}.", 415)
+    return media_type
+
+
+def _read(content_type: str, body: bytes, most: int) -> list[str]:
+    texts = READ[content_type](body, most)
+    if not texts:
+        raise RefusedError("The body contains no texts.")
+    return texts
 
 
 def _from_json(body: bytes, _: int) -> list[str]:
     tree = _parse(body, "The body")
-    found = tree.get("instances", tree.get("texts")) if isinstance(tree, dict) else tree
-    if not isinstance(found, list):
+    instances = tree.get("instances", tree.get("texts")) if isinstance(tree, dict) else tree
+    if not isinstance(instances, list):
         raise RefusedError('The body must be {"instances": [...]} or a list of texts.')
-    return [_text(one, f"Instance {number}") for number, one in enumerate(found)]
+    return [_text(instance, f"Instance {number}") for number, instance in enumerate(instances)]
 
 
 def _from_lines(body: bytes, most: int) -> list[str]:
@@ -111,7 +120,7 @@ def _lines(body: bytes, most: int) -> list[bytes]:
     """Return the lines of a body, some of which may be empty.
 
     Raises:
-        RefusedError: 422 if there are far more lines than texts are allowed; checked before they are split.
+        RefusedError: 422 if there are far more lines than allowed texts; checked before they are split.
     """
     ends = body.count(b"\n") + body.count(b"\r")
     if ends > LINES * (most + 1):
@@ -128,21 +137,21 @@ def _from_csv(body: bytes, most: int) -> list[str]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedError(f"The body is no CSV in UTF-8: {error}.") from error
+        raise RefusedError(f"The body is not valid CSV in UTF-8: {error}.") from error
     texts: list[str] = []
     row = 0
     start = 0
     while start < len(text) and len(texts) <= most:
         row += 1
-        found = ROW.match(text, start)
-        if found is None:
+        match = ROW.match(text, start)
+        if match is None:
             raise RefusedError(
-                f"Row {row} is no CSV of one column: a row is one text, in quotes if it holds a comma, a quote at its "
-                "beginning or a line break; quotes inside are doubled."
+                f"Row {row} is not valid CSV of one column: a row is one text, in quotes if it contains a comma, a "
+                "line break or a quote at its beginning; quotes inside are doubled."
             )
-        start = found.end()
-        quoted = found["quoted"]
-        plain = found["plain"]
+        start = match.end()
+        quoted = match["quoted"]
+        plain = match["plain"]
         if quoted is not None:
             texts.append(quoted.replace('""', '"'))
         elif plain:
@@ -152,20 +161,20 @@ def _from_csv(body: bytes, most: int) -> list[str]:
     return texts
 
 
-def _text(given: Any, where: str) -> str:
-    found = given.get("text", given.get("features")) if isinstance(given, dict) else given
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    if not isinstance(found, str):
+def _text(instance: Any, where: str) -> str:
+    text = instance.get("text", instance.get("features")) if isinstance(instance, dict) else instance
+    if isinstance(text, list) and len(text) == 1:
+        text = text[0]
+    if not isinstance(text, str):
         raise RefusedError(f'{where} is neither a text nor {{"text": ...}}.')
-    return found
+    return text
 
 
 def _parse(body: bytes, where: str) -> Any:
     try:
         return orjson.loads(body)
     except ValueError as error:
-        raise RefusedError(f"{where} is no JSON.") from error
+        raise RefusedError(f"{where} is not valid JSON.") from error
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]]:
@@ -177,17 +186,17 @@ def _as_json(reply: Reply) -> bytes:
 
 
 def _as_lines(reply: Reply) -> bytes:
-    told = {"model": reply.model, "version": reply.version}
-    return b"".join(orjson.dumps({**one, **told}) + b"\n" for one in _rows(reply))
+    source = {"model": reply.model, "version": reply.version}
+    return b"".join(orjson.dumps({**row, **source}) + b"\n" for row in _rows(reply))
 
 
 def _as_csv(reply: Reply) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     column = reply.bundle.kind.column
-    for one, answered in zip(_rows(reply), reply.answered(), strict=True):
-        cell = one[column] if isinstance(one[column], str) else json.dumps(one[column], ensure_ascii=False)
-        writer.writerow([cell, round(answered.score, DIGITS), one["id"]])
+    for row, event in zip(_rows(reply), reply.events(), strict=True):
+        cell = row[column] if isinstance(row[column], str) else json.dumps(row[column], ensure_ascii=False)
+        writer.writerow([cell, round(event.score, DIGITS), row["id"]])
     return stream.getvalue().encode()
 
 

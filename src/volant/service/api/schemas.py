@@ -1,11 +1,11 @@
-"""Requests and answers of the API, as its OpenAPI page shows them."""
+"""Requests and responses of the API, as its OpenAPI page shows them."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from starlette.requests import Request
 
-from volant.service.access.bodies import aside
+from volant.service.access.bodies import offload
 from volant.service.errors import RefusedError
 
 NAME = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["reviews"])
@@ -18,7 +18,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-Asked = TypeVar("Asked", bound=BaseModel)
+Body = TypeVar("Body", bound=BaseModel)
 
 
 class PredictRequest(Strict):
@@ -29,23 +29,23 @@ class PredictRequest(Strict):
         FailFast(),
         Field(min_length=1, description="One or many.", examples=[["A fine film.", "Dull."]]),
     ]
-    model: Annotated[str | None, Field(description="A deployed name; may be left out if there is only one.")] = None
-    top_k: Annotated[int, Field(ge=1, le=10_000, description="More than 1: the scores of so many labels.")] = 1
-    all_scores: Annotated[bool, Field(description="The scores of all labels.")] = False
+    model: Annotated[str | None, Field(description="Name of a deployment; optional if there is only one.")] = None
+    top_k: Annotated[int, Field(ge=1, le=10_000, description="If more than 1: number of labels with scores.")] = 1
+    all_scores: Annotated[bool, Field(description="Return the scores of all labels.")] = False
 
 
 class Prediction(BaseModel):
-    """The prediction for one text; feedback names its `id`."""
+    """The prediction for one text; feedback refers to its `id`."""
 
     id: str
-    label: Annotated[str | None, Field(description="The one label, where a text has one.")] = None
-    labels: Annotated[list[str] | None, Field(description="Every label that holds.")] = None
-    score: Annotated[float | dict[str, float] | None, Field(description="Of the label; of each of the labels.")] = None
-    scores: Annotated[dict[str, float] | None, Field(description="On request, the best first.")] = None
+    label: Annotated[str | None, Field(description="Label, if a text has exactly one.")] = None
+    labels: Annotated[list[str] | None, Field(description="Labels, if a text has any number of them.")] = None
+    score: Annotated[float | dict[str, float] | None, Field(description="Score of the label, or by label.")] = None
+    scores: Annotated[dict[str, float] | None, Field(description="On request; the highest first.")] = None
 
 
 class PredictResponse(BaseModel):
-    """The predictions of a request, in its order, with the model and version that made them."""
+    """The predictions of a request, in its order, with the model and the version that predicted."""
 
     model: str
     version: str
@@ -53,7 +53,7 @@ class PredictResponse(BaseModel):
 
 
 class Problem(BaseModel):
-    """The reason for a refused request: what was given, what is allowed, what to do next."""
+    """The reason for a refused request: what was given, what is allowed, and what to do next."""
 
     error: Annotated[str, Field(examples=["No model is deployed as 'revews'. Deployed: reviews."])]
 
@@ -65,13 +65,13 @@ class ModelState(BaseModel):
     flywheel: str
     follow: Literal["champion"] | None
     pinned: int | None
-    version: Annotated[str | None, Field(description="Which answers now.")]
-    previous: Annotated[str | None, Field(description="Which answered before, and is kept in memory.")]
+    version: Annotated[str | None, Field(description="Version in use.")]
+    previous: Annotated[str | None, Field(description="Previous version, which stays in memory.")]
     ready: bool
-    error: Annotated[str | None, Field(description="Why the version that is wanted doesn't answer.")]
+    error: Annotated[str | None, Field(description="Reason why the requested version is not available.")]
     since: str | None
     swaps: int
-    waiting: Annotated[int, Field(description="Texts that wait for an answer now.")]
+    waiting: Annotated[int, Field(description="Number of queued texts.")]
     kind: str | None
     family: str | None
     labels: list[str] | None
@@ -82,7 +82,7 @@ class ModelList(BaseModel):
     """The deployments, and the state of the registry."""
 
     models: list[ModelState]
-    registry: Annotated[str | None, Field(description="Why the registry can't be asked now; null if it can.")]
+    registry: Annotated[str | None, Field(description="Error of the registry; null if it is available.")]
 
 
 class DeployRequest(Strict):
@@ -90,7 +90,7 @@ class DeployRequest(Strict):
 
     name: Annotated[str, NAME]
     flywheel: Annotated[str, NAME]
-    version: Annotated[int | None, Field(ge=1, le=2**31, description="Pin this one; null: follow the active one.")] = (
+    version: Annotated[int | None, Field(ge=1, le=2**31, description="Version to pin; null: follow the champion.")] = (
         None
     )
 
@@ -99,31 +99,31 @@ class ChangeRequest(Strict):
     """Changes to a deployment; omitted fields stay as they are."""
 
     name: Annotated[str | None, NAME] = None
-    follow: Annotated[Literal["champion"] | None, Field(description="Follow the active version again.")] = None
-    version: Annotated[int | None, Field(ge=1, le=2**31, description="Pin this one.")] = None
+    follow: Annotated[Literal["champion"] | None, Field(description="Follow the champion again.")] = None
+    version: Annotated[int | None, Field(ge=1, le=2**31, description="Version to pin.")] = None
 
 
-async def read(request: Request, model: type[Asked]) -> Asked:
+async def read(request: Request, model: type[Body]) -> Body:
     """Return the validated body of a request, several times faster than FastAPI does.
 
     Raises:
-        RefusedError: 422 if the body doesn't fit the model; the message names each key.
+        RefusedError: 422 if the body doesn't match the model; the message names each key.
     """
-    sent = await request.body()
+    content = await request.body()
     try:
-        return await aside(len(sent), model.model_validate_json, sent)
+        return await offload(len(content), model.model_validate_json, content)
     except ValidationError as error:
         raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
 
 
 def explain(problems: Any) -> str:
-    """Return the validation errors of a body in words, without its values: they may be long, or private.
+    """Return the validation errors of a body as a message, without its values, which may be long or private.
 
     Example:
         >>> explain([{"loc": ("texts",), "msg": "Field required"}])
         'texts: Field required.'
     """
-    lines = [f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}" for problem in problems]
+    lines = [f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems]
     return ". ".join(dict.fromkeys(lines[:10])) + "."
 
 
@@ -135,15 +135,15 @@ def body(model: type[BaseModel]) -> dict[str, Any]:
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of the error responses of a route."""
-    told = {
+    descriptions = {
         401: "A token is missing or wrong.",
-        404: "Nothing has that name.",
-        409: "The name is taken.",
+        404: "The name does not exist.",
+        409: "The request conflicts with the present state.",
         413: "The body is too large.",
-        415: "The content type is not known.",
-        422: "Something in the request is not allowed; the message names it.",
-        429: "Too much waits already; try again after `Retry-After` seconds.",
+        415: "The content type is not supported.",
+        422: "The request is not valid; the message says why.",
+        429: "Too many requests are queued; try again after `Retry-After` seconds.",
         503: "Not ready yet; try again after `Retry-After` seconds.",
-        507: "The disk of the service is full; nothing was kept.",
+        507: "The disk of the service is full; nothing was stored.",
     }
-    return {status: {"model": Problem, "description": told[status]} for status in statuses}
+    return {status: {"model": Problem, "description": descriptions[status]} for status in statuses}

@@ -22,7 +22,7 @@ from volant.service.errors import RefusedError
 from volant.service.telemetry.sinks import Reply
 
 INPUT = "text"
-SIDES = 8  # maximum number of dimensions
+DIMENSIONS = 8  # maximum number
 DIGITS = 20  # maximum length of a size; Python's int() refuses thousands of digits
 
 
@@ -31,12 +31,12 @@ class Tensor(BaseModel):
 
     name: Annotated[str, Field(examples=["text"])]
     datatype: Annotated[str, Field(examples=["BYTES"])]
-    shape: Annotated[list[int], FailFast(), Field(max_length=SIDES, examples=[[1]])]
+    shape: Annotated[list[int], FailFast(), Field(max_length=DIMENSIONS, examples=[[1]])]
     data: Annotated[list[Any] | None, Field(examples=[["A fine film."]])] = None
     parameters: dict[str, Any] | None = None
 
 
-class Wanted(BaseModel):
+class RequestedOutput(BaseModel):
     """A requested output."""
 
     name: Annotated[str, Field(examples=["label"])]
@@ -47,7 +47,7 @@ class InferRequest(BaseModel):
     """One tensor of texts."""
 
     inputs: Annotated[list[Tensor], FailFast(), Field(min_length=1, max_length=1)]
-    outputs: list[Wanted] | None = None
+    outputs: list[RequestedOutput] | None = None
     id: str | None = None
     parameters: dict[str, Any] | None = None
 
@@ -62,26 +62,26 @@ class InferResponse(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedRequest:
     """A parsed request: its texts, and the request with the outputs to return."""
 
     texts: list[str]
     request: InferRequest
 
-    def wanted(self, known: Sequence[str]) -> dict[str, bool]:
+    def outputs(self, available: Sequence[str]) -> dict[str, bool]:
         """Return the requested outputs, each once, with True if it is returned as binary data.
 
         Args:
-            known: Outputs of the model; all of them are returned if none is requested.
+            available: Outputs of the model; all of them are returned if none is requested.
         """
-        everything = bool((self.request.parameters or {}).get("binary_data_output"))
+        all_binary = bool((self.request.parameters or {}).get("binary_data_output"))
         names: dict[str, bool] = {}
         for output in self.request.outputs or []:
-            names.setdefault(output.name, bool((output.parameters or {}).get("binary_data", everything)))
-        return names or dict.fromkeys(known, everything)
+            names.setdefault(output.name, bool((output.parameters or {}).get("binary_data", all_binary)))
+        return names or dict.fromkeys(available, all_binary)
 
 
-def parse(body: bytes, header: str | None, most: int) -> Asked:
+def parse(body: bytes, header: str | None, most: int) -> ParsedRequest:
     """Return the request in a body.
 
     Args:
@@ -94,7 +94,7 @@ def parse(body: bytes, header: str | None, most: int) -> Asked:
     """
     digits = header is None or (header.isascii() and header.isdigit() and len(header) < DIGITS)
     if not digits or int(header or 0) > len(body):
-        raise RefusedError("Inference-Header-Content-Length is no length of a part of the body.")
+        raise RefusedError("Inference-Header-Content-Length is not a valid length (exceeds the body).")
     length = int(header) if header is not None else len(body)
     try:
         request = InferRequest.model_validate_json(body[:length])
@@ -102,61 +102,65 @@ def parse(body: bytes, header: str | None, most: int) -> Asked:
         raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
     tensor = request.inputs[0]
     if (tensor.name, tensor.datatype) != (INPUT, "BYTES"):
-        raise RefusedError(f"The input must be called '{INPUT}' and be of datatype BYTES.")
+        raise RefusedError(f"The input must have the name '{INPUT}' and the datatype BYTES.")
     size = (tensor.parameters or {}).get("binary_data_size")
     texts = _flat(tensor.data) if size is None else _unpack(body[length:], size, most)
     if len(texts) <= most and not _fits(tensor.shape, len(texts)):
-        raise RefusedError(f"shape {tensor.shape[:4]} doesn't fit the {len(texts)} texts that were sent.")
+        raise RefusedError(f"shape {tensor.shape[:4]} doesn't match the {len(texts)} texts of the tensor.")
     if not texts:
-        raise RefusedError("No texts were sent: the tensor is empty.")
-    return Asked(texts, request)
+        raise RefusedError("The tensor is empty. Send at least one text.")
+    return ParsedRequest(texts, request)
 
 
 def outputs(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the outputs of a model, as its metadata names them."""
+    """Return the metadata of a model's outputs; -1 in a shape is the number of texts (N)."""
     count = len(bundle.labels)
-    answer = (bundle.kind.column, "BYTES", [-1])
-    every = [answer, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
-    return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in every]
+    label = (bundle.kind.column, "BYTES", [-1])
+    columns = [label, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
+    return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in columns]
 
 
-def render(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
-    """Return the body of the answer, and the number of bytes of its JSON if binary tensors follow.
+def render(parsed: ParsedRequest, reply: Reply) -> tuple[bytes, int | None]:
+    """Return the body of the response, and the number of bytes of its JSON if binary tensors follow.
 
     Raises:
         RefusedError: 422 if a requested output doesn't exist.
     """
-    known = {output["name"]: output for output in outputs(reply.bundle)}
-    names = asked.wanted(list(known))
-    if unknown := [name for name in names if name not in known]:
-        raise RefusedError(f"There is no output '{unknown[0][:100]}'. There are: {', '.join(known)}.")
-    told = []
+    metadata = {output["name"]: output for output in outputs(reply.bundle)}
+    names = parsed.outputs(list(metadata))
+    if unknown := [name for name in names if name not in metadata]:
+        raise RefusedError(f"There is no output '{unknown[0][:100]}'. Allowed: {', '.join(metadata)}.")
+    entries = []
     tail = []
     rows = len(reply.texts)
     for name, binary in names.items():
         values = _values(name, reply)
-        entry = {**known[name], "shape": [rows, *known[name]["shape"][1:]]}
+        entry = {**metadata[name], "shape": [rows, *metadata[name]["shape"][1:]]}
         if binary:
             packed = _pack(values, entry["datatype"])
             tail.append(packed)
             entry["parameters"] = {"binary_data_size": len(packed)}
         else:
             entry["data"] = values
-        told.append(entry)
-    tree = {"model_name": reply.model, "model_version": reply.version, "outputs": told}
-    head = orjson.dumps(tree | ({"id": asked.request.id} if asked.request.id else {}))
+        entries.append(entry)
+    tree = {"model_name": reply.model, "model_version": reply.version, "outputs": entries}
+    head = orjson.dumps(tree | ({"id": parsed.request.id} if parsed.request.id else {}))
     return b"".join([head, *tail]), len(head) if tail else None
 
 
 def _values(name: str, reply: Reply) -> list[Any]:
-    each = reply.annotations
+    """Return the elements of an output in row-major order: N, or N x L for `scores`."""
+    bundle = reply.bundle
     if name == "id":
         return list(reply.ids)
-    if name == reply.bundle.kind.column:
-        return [_text(reply.bundle.kind.cell(annotation)) for annotation in each]
+    if name == bundle.kind.column:
+        return [_text(bundle.kind.cell(annotation)) for annotation in reply.annotations]
     if name == "score":
-        return [answer.score for answer in reply.answered()]
-    return [float(annotation.scores[label]) for annotation in each for label in reply.bundle.labels]
+        return [event.score for event in reply.events()]
+    values = []
+    for annotation in reply.annotations:
+        values += [float(annotation.scores[label]) for label in bundle.labels]
+    return values
 
 
 def _text(cell: Cell) -> str:
@@ -174,20 +178,20 @@ def _flat(data: Any) -> list[str]:
     Raises:
         RefusedError: 422 if an element is not a text.
     """
-    found: list[str] = []
+    texts: list[str] = []
     for element in data or []:
         if isinstance(element, str):
-            found.append(element)
+            texts.append(element)
         elif isinstance(element, list):
-            found += _flat(element)
+            texts += _flat(element)
         else:
             raise RefusedError("data: each element must be a text.")
-    return found
+    return texts
 
 
 def _unpack(packed: bytes, size: Any, most: int) -> list[str]:
     if not isinstance(size, int) or size != len(packed):
-        raise RefusedError(f"binary_data_size doesn't fit the {len(packed)} bytes after the JSON.")
+        raise RefusedError(f"binary_data_size doesn't match the {len(packed)} bytes after the JSON.")
     texts = []
     start = 0
     try:
@@ -195,10 +199,10 @@ def _unpack(packed: bytes, size: Any, most: int) -> list[str]:
             (length,) = struct.unpack_from("<I", packed, start)
             start += 4 + length
             if start > len(packed):
-                raise RefusedError("The last BYTES element is cut off.")
+                raise RefusedError("The last BYTES element is truncated.")
             texts.append(packed[start - length : start].decode("utf-8"))
     except (struct.error, UnicodeDecodeError) as error:
-        raise RefusedError("The tensor holds no BYTES elements of UTF-8, each with its length before it.") from error
+        raise RefusedError("The tensor must contain BYTES elements in UTF-8, each preceded by its length.") from error
     return texts
 
 

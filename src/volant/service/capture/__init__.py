@@ -1,1 +1,1 @@
-"""Captured traffic."""
+"""Capture of predictions."""

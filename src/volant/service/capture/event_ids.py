@@ -1,4 +1,4 @@
-"""Ids of answers: each proves that this service made it, so that feedback can't use a made-up one."""
+"""Ids of predictions: each proves that this service generated it, so that feedback can't use an invented one."""
 
 import hmac
 import re
@@ -37,7 +37,7 @@ class EventIds:
 
 
 def is_ours(identity: str, key: bytes) -> bool:
-    """Return True if a service with this key made the id.
+    """Return True if a service with this key generated the id.
 
     Example:
         >>> [identity] = EventIds(b"a key").take(1)

@@ -1,4 +1,4 @@
-"""Deployments: a name, and the flywheel whose champion (or pinned version) answers under that name.
+"""Deployments: names, and the flywheel whose champion (or pinned version) predicts under each.
 
 They are stored in one JSON file, which every worker of the service reads, and which survives a restart.
 """
@@ -39,11 +39,11 @@ class Deployment:
     version: int | None = None
 
     @property
-    def wanted(self) -> str:
-        """The wanted version, as the watcher names it.
+    def target(self) -> str:
+        """The requested version, as a key of the watcher's results.
 
         Example:
-            >>> Deployment("en", "reviews").wanted, Deployment("en", "reviews", None, 3).wanted
+            >>> Deployment("en", "reviews").target, Deployment("en", "reviews", None, 3).target
             ('reviews/champion', 'reviews/3')
         """
         return f"{self.flywheel}/{self.version or 'champion'}"
@@ -59,7 +59,7 @@ class Deployments:
     def __init__(self, root: Path = Path()) -> None:
         self._root = root
         self.path = root / FILE
-        self._seen: tuple[tuple[int, int], frozenset[str]] = ((0, 0), frozenset())
+        self._names: tuple[tuple[int, int], frozenset[str]] = ((0, 0), frozenset())  # and the stamp of the file
 
     def all(self) -> list[Deployment]:
         """Return all deployments, by name."""
@@ -67,14 +67,14 @@ class Deployments:
 
     def has(self, name: str) -> bool:
         """Return True if a name is deployed; the file is read only if it has changed."""
-        now = stamp(self.path)
-        names = self._seen[1]
-        if now != self._seen[0]:
+        present = stamp(self.path)
+        known_stamp, names = self._names
+        if present != known_stamp:
             try:
                 names = frozenset(self._read()["deployments"])
-            except VolantError:  # reported by `Following`
+            except VolantError:  # reported by `Follower`
                 return False
-            self._seen = now, names
+            self._names = (present, names)
         return name in names
 
     def get(self, name: str) -> Deployment:
@@ -83,12 +83,13 @@ class Deployments:
         Raises:
             RefusedError: 404 if there is none.
         """
-        found = {deployment.name: deployment for deployment in self.all()}
-        if name not in found:
+        deployed = {deployment.name: deployment for deployment in self.all()}
+        if name not in deployed:
             raise RefusedError(
-                f"Nothing is deployed as '{name[:100]}'. Deployed: {', '.join(found) or 'nothing'}.", 404
+                f"'{name[:100]}' is not deployed. Deployed: {', '.join(deployed) or 'nothing'}.",
+                404,
             )
-        return found[name]
+        return deployed[name]
 
     def start(self) -> None:
         """Deploy every live flywheel under its own name, once; removed or renamed deployments are not restored."""
@@ -100,44 +101,34 @@ class Deployments:
                     tree["deployments"].setdefault(flywheel, _tree(Deployment(flywheel, flywheel)))
 
     def add(self, deployment: Deployment) -> None:
-        """Add a deployment.
-
-        Raises:
-            RefusedError: 409 if the name is taken, 422 if it is not a valid name.
-        """
-        for given in (deployment.name, deployment.flywheel):
-            named(given)
+        """Add a deployment; a name that is taken is refused with 409, an invalid one with 422."""
+        checked_name(deployment.name)
+        checked_name(deployment.flywheel)
         with self._changing() as tree:
-            if deployment.name in tree["deployments"]:
-                raise _taken(deployment.name)
+            _require_free(deployment.name, tree)
             tree["deployments"][deployment.name] = _tree(deployment)
 
     def change(self, name: str, to: str | None = None, **changes: Any) -> Deployment:
         """Rename a deployment, or change its version.
 
+        A name that is not deployed is refused with 404, a new name that is taken with 409.
+
         Args:
             name: Name of the deployment.
             to: Its new name; None keeps it.
             changes: New values of the fields of `Deployment`.
-
-        Raises:
-            RefusedError: 404 if the name is not deployed, 409 if the new name is taken.
         """
         with self._changing() as tree:
             if name not in tree["deployments"]:
                 self.get(name)
-            if to not in (None, name) and named(to or "") in tree["deployments"]:
-                raise _taken(to or "")
+            if to not in (None, name):
+                _require_free(checked_name(to or ""), tree)
             changed = replace(Deployment(name=name, **tree["deployments"].pop(name)), name=to or name, **changes)
             tree["deployments"][changed.name] = _tree(changed)
         return changed
 
     def remove(self, name: str) -> None:
-        """Remove a deployment.
-
-        Raises:
-            RefusedError: 404 if the name is not deployed.
-        """
+        """Remove a deployment; a name that is not deployed is refused with 404."""
         with self._changing() as tree:
             if tree["deployments"].pop(name, None) is None:
                 self.get(name)
@@ -147,9 +138,10 @@ class Deployments:
             return {"deployments": {}, "known": []}
         try:
             tree = json.loads(self.path.read_text(encoding="utf-8"))
-            [Deployment(name=name, **deployment) for name, deployment in tree["deployments"].items()]
+            for name, deployment in tree["deployments"].items():
+                Deployment(name=name, **deployment)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise VolantError(f"{self.path} is not as Volant wrote it ({error!r}). Mend or remove it.") from error
+            raise VolantError(f"{self.path} is corrupt ({error!r}). Fix or remove it.") from error
         return tree
 
     @contextmanager
@@ -179,33 +171,33 @@ def live(root: Path = Path()) -> list[str]:
 def stamp(path: Path) -> tuple[int, int]:
     """Return a value that changes with the file, which is always replaced as a whole."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)
+    return (status.st_ino, status.st_mtime_ns)
 
 
-def named(name: str) -> str:
+def checked_name(name: str) -> str:
     """Return a name after checking that it can be part of a URL and of a path.
 
     Raises:
         RefusedError: 422 if it is not a valid name.
 
     Example:
-        >>> named("reviews-en")
+        >>> checked_name("reviews-en")
         'reviews-en'
     """
     if not NAME.fullmatch(name):
         allowed = "up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
-        raise RefusedError(f"'{name[:100]}' can't be a name. Allowed: {allowed}.")
+        raise RefusedError(f"'{name[:100]}' is not a valid name. Allowed: {allowed}.")
     return name
 
 
-def _taken(name: str) -> RefusedError:
-    return RefusedError(f"'{name}' is deployed already. Change or remove it, or take another name.", 409)
+def _require_free(name: str, tree: dict[str, Any]) -> None:
+    if name in tree["deployments"]:
+        raise RefusedError(f"'{name}' is deployed already. Change or remove it, or choose another name.", 409)
 
 
 def _tree(deployment: Deployment) -> dict[str, Any]:
-    return {key: value for key, value in asdict(deployment).items() if key != "name" and value is not None} | (
-        {"follow": None} if deployment.follow is None else {}
-    )
+    tree = {key: value for key, value in asdict(deployment).items() if key != "name" and value is not None}
+    return tree | {"follow": deployment.follow}

@@ -36,46 +36,55 @@ def cost(text: str, longest: int) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
-    """A request: its texts, their costs, the future of the answers, and the number of texts taken."""
+class QueuedRequest:
+    """A request in the queue.
+
+    Attributes:
+        texts: Texts (N).
+        costs: Cost of each text in tokens (N).
+        loop: Event loop that awaits the predictions.
+        future: Future of the predictions.
+        annotations: Predictions so far.
+        next: Index of the next text to take.
+    """
 
     texts: Sequence[str]
     costs: Sequence[int]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[list[Annotation]]
-    answers: list[Annotation] = field(default_factory=list)
-    taken: int = 0
+    annotations: list[Annotation] = field(default_factory=list)
+    next: int = 0
 
 
 @dataclass(slots=True)
 class Piece:
     """A slice of a request's texts, for one batch."""
 
-    asked: Asked
+    request: QueuedRequest
     start: int
     stop: int
 
     @property
     def texts(self) -> Sequence[str]:
         """The texts of the slice."""
-        return self.asked.texts[self.start : self.stop]
+        return self.request.texts[self.start : self.stop]
 
     @property
     def cost(self) -> int:
         """The cost of the slice in tokens."""
-        return sum(self.asked.costs[self.start : self.stop])
+        return sum(self.request.costs[self.start : self.stop])
 
 
 @dataclass(slots=True)
 class _Lane:
     """The waiting requests of one client."""
 
-    requests: deque[Asked] = field(default_factory=deque)
+    requests: deque[QueuedRequest] = field(default_factory=deque)
     texts: int = 0
     cost: int = 0
 
     def in_turns(self, turns: int, turn: int) -> int:
-        """Return the cost that is worked off in a number of turns, of at least one text each."""
+        """Return the cost that is processed in a number of turns, of at least one text each."""
         return min(self.cost, turns * max(turn, self.cost // max(1, self.texts)))
 
 
@@ -89,20 +98,21 @@ class Queue:
 
     def __init__(self) -> None:
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
-        self.texts = self.requests = 0
+        self.texts = 0
+        self.requests = 0
 
-    def add(self, client: str, asked: Asked) -> None:
+    def add(self, client: str, request: QueuedRequest) -> None:
         """Add a request.
 
         Args:
             client: Identity of the client.
-            asked: The request.
+            request: The request.
         """
         lane = self._lanes.setdefault(client, _Lane())
-        lane.requests.append(asked)
-        lane.cost += sum(asked.costs)
-        lane.texts += len(asked.texts)
-        self.texts += len(asked.texts)
+        lane.requests.append(request)
+        lane.cost += sum(request.costs)
+        lane.texts += len(request.texts)
+        self.texts += len(request.texts)
         self.requests += 1
 
     def share(self, client: str, most: int) -> int:
@@ -133,41 +143,41 @@ class Queue:
         return costs + before + sum(others)
 
     def take(self, budget: int) -> list[Piece]:
-        """Take the next texts, in turns, up to a budget in tokens; at least one text if any waits."""
+        """Take the next texts, in turns, up to a budget in tokens; at least one text if any is waiting."""
         pieces: dict[int, Piece] = {}
         turn = max(1, budget // TURNS)
         left = budget
         while self._lanes:
             client, lane = next(iter(self._lanes.items()))
-            asked = lane.requests[0]
-            start = asked.taken
-            stop = start if asked.future.done() else _stop(asked, min(turn, left), left, first=not pieces)
-            if stop == start and not asked.future.done():
+            request = lane.requests[0]
+            start = request.next
+            stop = start if request.future.done() else _stop(request, min(turn, left), left, first=not pieces)
+            if stop == start and not request.future.done():
                 break
             if stop > start:
-                piece = pieces.setdefault(id(asked), Piece(asked, start, stop))
+                piece = pieces.setdefault(id(request), Piece(request, start, stop))
                 piece.stop = stop
-                left -= sum(asked.costs[start:stop])
-            self._advance(client, lane, asked, len(asked.texts) if asked.future.done() else stop)
+                left -= sum(request.costs[start:stop])
+            self._advance(client, lane, request, len(request.texts) if request.future.done() else stop)
         return list(pieces.values())
 
-    def drop(self, asked: Asked) -> None:
+    def drop(self, request: QueuedRequest) -> None:
         """Remove the waiting texts of a request."""
         for client, lane in list(self._lanes.items()):
-            if asked in lane.requests:
-                lane.requests.remove(asked)
-                lane.requests.appendleft(asked)
-                self._advance(client, lane, asked, len(asked.texts))
+            if request in lane.requests:
+                lane.requests.remove(request)
+                lane.requests.appendleft(request)
+                self._advance(client, lane, request, len(request.texts))
 
-    def _advance(self, client: str, lane: _Lane, asked: Asked, stop: int) -> None:
+    def _advance(self, client: str, lane: _Lane, request: QueuedRequest, stop: int) -> None:
         """Record that the first request of a lane was taken up to a text, and pass the turn on."""
-        taken = stop - asked.taken
-        lane.cost -= sum(asked.costs[asked.taken : stop])
-        lane.texts -= taken
-        self.texts -= taken
-        asked.taken = stop
+        count = stop - request.next
+        lane.cost -= sum(request.costs[request.next : stop])
+        lane.texts -= count
+        self.texts -= count
+        request.next = stop
         lane.requests.rotate(-1)
-        if stop == len(asked.texts):
+        if stop == len(request.texts):
             lane.requests.pop()
             self.requests -= 1
         self._lanes.move_to_end(client)
@@ -175,13 +185,13 @@ class Queue:
             del self._lanes[client]
 
 
-def _stop(asked: Asked, turn: int, left: int, first: bool) -> int:
+def _stop(request: QueuedRequest, turn: int, left: int, first: bool) -> int:
     """Return the end of a slice of a request: within its turn, and within the rest of the batch."""
-    stop = asked.taken
+    stop = request.next
     spent = 0
-    while stop < len(asked.texts) and spent < turn:
-        spent += asked.costs[stop]
-        if spent > left and not (first and stop == asked.taken):
+    while stop < len(request.texts) and spent < turn:
+        spent += request.costs[stop]
+        if spent > left and not (first and stop == request.next):
             break
         stop += 1
     return stop

@@ -1,4 +1,4 @@
-"""Routes of feedback: any client may give it, an admin reads and reviews it."""
+"""Routes of feedback: any client may send it, an admin reads and reviews it."""
 
 import logging
 from dataclasses import asdict
@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from volant.errors import VolantError
-from volant.monitor.captures import Answered
+from volant.monitor.captures import PredictionEvent
 from volant.service.access.clients import client, client_key
 from volant.service.access.guard import check_texts
 from volant.service.api.schemas import NAME, Strict, problems
 from volant.service.capture.capture import Capture
 from volant.service.capture.event_ids import is_ours
-from volant.service.deployments.loaded import Models
+from volant.service.deployments.pool import ModelPool
 from volant.service.errors import RefusedError, on_disk
 from volant.service.feedback import review as feedback_review
 from volant.service.feedback import truth
-from volant.service.feedback.intake import Deployed, Feedback, Said
+from volant.service.feedback.intake import Feedback, ModelInfo, Submission
 from volant.service.feedback.items import Item
 from volant.workspace.terminal import plain
 
@@ -34,13 +34,13 @@ Label = Annotated[str, Field(min_length=1, max_length=1000)]
 class FeedbackRequest(Strict):
     """A thumb up or down, or the correct label, for an earlier prediction or for a text."""
 
-    id: Annotated[Identity | None, Field(description="Of the prediction.")] = None
-    text: Annotated[str | None, Field(min_length=1, description="Where there is no prediction, or it is long ago.")] = (
+    id: Annotated[Identity | None, Field(description="Id of the prediction.")] = None
+    text: Annotated[str | None, Field(min_length=1, description="Text, without a prediction or if it has expired.")] = (
         None
     )
-    model: Annotated[str | None, NAME, Field(description="May be left out with an id, or if there is only one.")] = None
-    label: Annotated[Label | None, Field(description="The right one, where a text has one label.")] = None
-    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All right ones.")] = None
+    model: Annotated[str | None, NAME, Field(description="Optional with an id, or if there is only one.")] = None
+    label: Annotated[Label | None, Field(description="Correct label, if a text has exactly one.")] = None
+    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All correct labels.")] = None
     correct: Annotated[bool | None, Field(description="Thumb up or down.")] = None
     comment: Annotated[str, Field(max_length=2000)] = ""
 
@@ -50,7 +50,7 @@ class FeedbackRequest(Strict):
 
 
 class FeedbackState(BaseModel):
-    """The state of feedback; once it is reviewed, or enough clients agree, a model may learn from it."""
+    """The state of feedback; models are trained on it once it is reviewed, or enough clients agree."""
 
     id: str
     status: Literal["quarantined", "accepted", "rejected"]
@@ -69,7 +69,7 @@ class FeedbackItem(FeedbackState):
     labels: list[str] | None
     correct: bool | None
     comment: str
-    client: Annotated[str, Field(description="A hash: who it is can't be told, whether it is the same can.")]
+    client: Annotated[str, Field(description="Hash of the client: the same for the same client, but anonymous.")]
     time: str
     by: str | None
     dataset: str | None
@@ -81,7 +81,7 @@ class ReviewRequest(Strict):
     flywheel: Annotated[str, NAME]
     ids: Annotated[list[Identity], Field(min_length=1, max_length=1000)]
     decision: Literal["accept", "reject"]
-    labels: Annotated[list[Label] | None, Field(description="The right ones, instead of the client's.")] = None
+    labels: Annotated[list[Label] | None, Field(description="Correct labels, instead of the client's.")] = None
 
     model_config = ConfigDict(
         extra="forbid",
@@ -96,26 +96,26 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
     Args:
         state: The service.
         feedback: Intake of feedback.
-        capture: Recent answers by id.
+        capture: Recent predictions by id.
     """
     routes = APIRouter(prefix="/feedback", tags=["feedback"])
     key = client_key(state.root)
 
     @routes.post("", response_model=FeedbackState, responses=problems(401, 404, 413, 422, 429, 503, 507))
-    def give(asked: FeedbackRequest, request: Request, later: BackgroundTasks) -> Any:
-        """Report a prediction as correct or wrong, or give the correct label. It is stored before this returns."""
-        who = client(request, state.tokens, key)
-        feedback.admit(who)
-        check_texts([text for text in (asked.text, asked.comment) if text], state.settings.limits)
-        answered = capture.find(asked.id) if capture and asked.id else None
-        model = deployed(state, asked, answered)
+    def give(body: FeedbackRequest, request: Request, background: BackgroundTasks) -> Any:
+        """Report a prediction as correct or wrong, or send the correct label. It is stored before this returns."""
+        sender = client(request, state.tokens, key)
+        feedback.admit(sender)
+        check_texts([text for text in (body.text, body.comment) if text], state.settings.limits)
+        event = capture.find(body.id) if capture and body.id else None
+        model = model_info(state, body, event)
         with on_disk("feedback"):
-            item = feedback.add(said(asked, who, _about(asked, answered, key)), model, answered)
-        if capture and answered:
-            capture.keep(answered)
+            item = feedback.add(submission(body, sender, _event_id(body, event, key)), model, event)
+        if capture and event:
+            capture.keep(event)
         if item.status == "accepted" and not item.published:
-            later.add_task(publish, feedback, item.flywheel)
-        return shown(item, FeedbackState)
+            background.add_task(publish, feedback, item.flywheel)
+        return fields(item, FeedbackState)
 
     @routes.get("", response_model=list[FeedbackItem], dependencies=[state.admin()], responses=problems(401, 422))
     def list_items(
@@ -124,7 +124,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         limit: Annotated[int, Field(ge=1, le=10_000)] = 1000,
     ) -> Any:
         """List the feedback of a flywheel, the newest first."""
-        return [shown(item, FeedbackItem) for item in reversed(feedback.book.items(flywheel, status)[-limit:])]
+        return [fields(item, FeedbackItem) for item in reversed(feedback.log.items(flywheel, status)[-limit:])]
 
     @routes.post(
         "/review",
@@ -132,75 +132,82 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
         dependencies=[state.admin()],
         responses=problems(401, 404, 409, 413, 422, 507),
     )
-    def review(asked: ReviewRequest, later: BackgroundTasks) -> Any:
-        """Accept or reject feedback. `volant feedback accept FLYWHEEL` makes a dataset of what was accepted."""
+    def review(body: ReviewRequest, background: BackgroundTasks) -> Any:
+        """Accept or reject feedback. `volant feedback accept FLYWHEEL` makes a dataset of the accepted items."""
         with on_disk("the review"):
-            if asked.decision == "reject":
-                items = feedback_review.reject(feedback.book, asked.flywheel, asked.ids, "admin")
+            if body.decision == "reject":
+                items = feedback_review.reject(feedback.log, body.flywheel, body.ids, "admin")
             else:
-                given = (asked.flywheel, asked.ids, "admin", asked.labels)
-                items = feedback_review.accept(feedback.book, *given, known=feedback.known)
-                later.add_task(publish, feedback, asked.flywheel)
-        return [shown(item, FeedbackItem) for item in items]
+                decision = (body.flywheel, body.ids, "admin", body.labels)
+                items = feedback_review.accept(feedback.log, *decision, texts=feedback.texts)
+                background.add_task(publish, feedback, body.flywheel)
+        return [fields(item, FeedbackItem) for item in items]
 
     return routes
 
 
-def _about(asked: FeedbackRequest, answered: Answered | None, key: bytes) -> str | None:
-    """Return the id to store feedback under: only one that the service made, since ground truth is joined by it.
+def _event_id(body: FeedbackRequest, event: PredictionEvent | None, key: bytes) -> str | None:
+    """Return the id to store feedback under: only one that the service generated, since ground truth is joined by it.
 
     Without a text, an unknown id is looked up in the captures before the feedback can be accepted.
     """
-    if asked.id is None or answered or asked.text is None:
-        return asked.id
-    return asked.id if is_ours(asked.id, key) else None
+    if body.id is None or event or body.text is None:
+        return body.id
+    return body.id if is_ours(body.id, key) else None
 
 
-def said(asked: FeedbackRequest, who: str, event_id: str | None) -> Said:
+def submission(body: FeedbackRequest, sender: str, event_id: str | None) -> Submission:
     """Return the content of a feedback request.
 
     Args:
-        asked: The request.
-        who: The client, as a keyed hash.
-        event_id: Id of the answer that the feedback is about.
+        body: The request.
+        sender: The client, as a keyed hash.
+        event_id: Id of the prediction that the feedback is about.
 
     Raises:
         RefusedError: 422 if both `label` and `labels` are given.
     """
-    if asked.label is not None and asked.labels is not None:
-        raise RefusedError("`label` and `labels` exclude each other: give one.")
-    labels = asked.labels if asked.label is None else [asked.label]
-    return Said(who, event_id, asked.text, None if labels is None else tuple(labels), asked.correct, asked.comment)
+    if body.label is not None and body.labels is not None:
+        raise RefusedError("`label` and `labels` exclude each other. Send only one.")
+    labels = body.labels if body.label is None else [body.label]
+    return Submission(
+        client=sender,
+        event_id=event_id,
+        text=body.text,
+        labels=None if labels is None else tuple(labels),
+        correct=body.correct,
+        comment=body.comment,
+    )
 
 
-def deployed(state: "State", asked: FeedbackRequest, answered: Answered | None) -> Deployed:
+def model_info(state: "State", body: FeedbackRequest, event: PredictionEvent | None) -> ModelInfo:
     """Return the model that feedback is about.
 
     Args:
         state: The service.
-        asked: The request.
-        answered: The answer that the feedback is about, if it is known.
+        body: The request.
+        event: The prediction that the feedback is about, if it is known.
 
     Raises:
         RefusedError: 404 if the model isn't deployed, 503 if it has no version yet, 422 if it isn't named and several
             are deployed.
     """
-    name = _still(state.models, answered, asked.model) if answered else state.models.named(asked.model)
-    now = state.models.current(name)
-    if answered and answered.flywheel not in (None, now.flywheel):
-        known = ", ".join(sorted(state.models.slots))
-        raise RefusedError(f"Of {answered.flywheel}, which gave this answer, no version is deployed: {known}.", 404)
-    return Deployed(name, now.flywheel, now.bundle.kind.name, now.bundle.labels)
+    name = _present_name(state.models, event, body.model) if event else state.models.resolve(body.model)
+    version = state.models.current(name)
+    if event and event.flywheel not in (None, version.flywheel):
+        names = ", ".join(sorted(state.models.slots))
+        raise RefusedError(f"{event.flywheel}, which made this prediction, is not deployed. Deployed: {names}.", 404)
+    return ModelInfo(name, version.flywheel, version.bundle.kind.name, version.bundle.labels)
 
 
-def _still(models: Models, answered: Answered, asked: str | None) -> str:
-    """Return the present deployment of the flywheel that answered, as it may have been renamed or removed since."""
+def _present_name(models: ModelPool, event: PredictionEvent, model: str | None) -> str:
+    """Return the present deployment of the flywheel that predicted, as it may have been renamed or removed since."""
     slots = models.slots
-    for name in (answered.model, asked or "", *(sorted(slots) if answered.flywheel else ())):
-        now = slots[name].current if name in slots else None
-        if now and answered.flywheel in (None, now.flywheel):
+    for name in (event.model, model or "", *(sorted(slots) if event.flywheel else ())):
+        version = slots[name].current if name in slots else None
+        if version and event.flywheel in (None, version.flywheel):
             return name
-    return answered.model
+    return event.model
 
 
 def publish(feedback: Feedback, flywheel: str) -> None:
@@ -211,16 +218,16 @@ def publish(feedback: Feedback, flywheel: str) -> None:
         flywheel: Name of the flywheel.
     """
     try:
-        truth.publish(feedback.book, flywheel)
+        truth.publish(feedback.log, flywheel)
     except (VolantError, OSError) as error:  # such as a full disk
         log.warning("Ground truth of %s is not in the lake yet: %s", flywheel, plain(str(error)))
 
 
-def shown(item: Item, form: type[FeedbackState]) -> dict[str, Any]:
-    """Return the fields of an item that an answer shows.
+def fields(item: Item, model: type[FeedbackState]) -> dict[str, Any]:
+    """Return the fields of an item that a response contains.
 
     Args:
         item: The item.
-        form: Model of the answer.
+        model: Model of the response.
     """
-    return {key: value for key, value in asdict(item).items() if key in form.model_fields}
+    return {key: value for key, value in asdict(item).items() if key in model.model_fields}

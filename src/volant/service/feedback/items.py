@@ -17,7 +17,7 @@ STATUSES: tuple[Status, ...] = ("quarantined", "accepted", "rejected")
 
 @dataclass(frozen=True)
 class Item:
-    """One thumb or label of one client.
+    """One item of feedback: a thumb or a label, of one client.
 
     Attributes:
         id: Id of the feedback.
@@ -29,7 +29,7 @@ class Item:
         text: Redacted text; None until it is found in the captures.
         key: Key that items about the same text share.
         predicted: Predicted labels, if known.
-        labels: Correct labels; None if the client only said that the prediction is wrong.
+        labels: Correct labels; None if the client only reported the prediction as wrong.
         correct: Thumb up or down.
         comment: Comment, redacted.
         client: Client, as a keyed hash.
@@ -72,7 +72,7 @@ class Item:
 
     @property
     def ground_truth(self) -> Entry:
-        """The record that is joined with a captured answer by its id; labels are one line of CSV."""
+        """The record that is joined with a captured prediction by its id; labels are one line of CSV."""
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(self.labels or ())
         return {
@@ -90,16 +90,16 @@ def fold(items: dict[str, Item], entries: Iterable[Entry]) -> None:
         entries: Entries of the journal.
     """
     for entry in entries:
-        if said := entry.get("feedback"):
-            item = Item(**_tuples(said))
+        if content := entry.get("feedback"):
+            item = Item(**_tuples(content))
             items[item.id] = item
-        for one, changed in entry.get("changes", {}).items():
-            items[one] = replace(items[one], **_tuples(changed))
+        for identity, changes in entry.get("changes", {}).items():
+            items[identity] = replace(items[identity], **_tuples(changes))
 
 
-def _tuples(said: Entry) -> Entry:
+def _tuples(entry: Entry) -> Entry:
     """Return an entry with tuples instead of the lists of JSON."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
 
 
 def change(ids: Sequence[str], **fields: object) -> Entry:

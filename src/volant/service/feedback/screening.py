@@ -14,7 +14,7 @@ from volant.monitor.redact import redact
 from volant.service.feedback.items import Item, Status
 from volant.workspace.paths import checked, lake, prepared
 
-LEAK = "leak: its text is in the test set, and a model must not learn that"
+LEAK = "leak: its text is in the test set, which no model may be trained on"
 
 Keys = Mapping[str, tuple[str, ...]]
 
@@ -45,8 +45,8 @@ class Texts:
         return next((keys[key] for keys in self.train if key in keys), None)
 
 
-class Known:
-    """The texts of a flywheel's data sets: of test, which feedback must not contain; of train, with their labels.
+class DatasetTexts:
+    """The texts of a flywheel's datasets: of test, which feedback must not contain; of train, with their labels.
 
     Args:
         root: The project's root.
@@ -60,7 +60,7 @@ class Known:
         self._lock = threading.Lock()
 
     def of(self, flywheel: str) -> Texts:
-        """Return the present texts of a flywheel. Reading new files takes time: hold no lock meanwhile."""
+        """Return the present texts of a flywheel. Reading new files takes time: do not call it under a lock."""
         with self._lock:
             test = self._paths(flywheel, "test")
             train = self._paths(flywheel, "train", "validation")
@@ -74,23 +74,24 @@ class Known:
         return [path for path in files if path.exists()]
 
     def _keys(self, path: Path) -> Keys:
-        about = path.stat()
-        mark = (about.st_mtime_ns, about.st_size)
-        if self._read.get(path, (None,))[0] != mark:
-            self._read[path] = (mark, self._index(path))
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if self._read.get(path, (None,))[0] != stamp:
+            self._read[path] = (stamp, self._index(path))
         return self._read[path][1]
 
     def _index(self, path: Path) -> Keys:
         table = pq.read_table(path)
         texts = table["text"].to_pylist()
         kind = kind_of_row(table.column_names)
-        labels = [tuple(sorted(kind.labels_of(a))) for a in kind.gold(table)]
-        keys = {key_of(text): one for text, one in zip(texts, labels, strict=True)}
-        pairs = ((text, redact(text, self._redacted), one) for text, one in zip(texts, labels, strict=True))
-        return {key_of(kept): one for text, kept, one in pairs if kept != text} | keys
+        labels = [tuple(sorted(kind.labels_of(annotation))) for annotation in kind.gold(table)]
+        redacted = [redact(text, self._redacted) for text in texts]
+        rows = zip(texts, redacted, labels, strict=True)
+        keys = {key_of(changed): gold for text, changed, gold in rows if changed != text}
+        return keys | {key_of(text): gold for text, gold in zip(texts, labels, strict=True)}
 
 
-def judge(item: Item, others: Iterable[Item], known: Texts, quorum: int) -> tuple[Status, tuple[str, ...]]:
+def judge(item: Item, others: Iterable[Item], texts: Texts, quorum: int) -> tuple[Status, tuple[str, ...]]:
     """Return the status of an item without a review, and the reasons.
 
     A leak is rejected. If `quorum` clients agree on a text without any conflict, it is accepted. Everything else waits
@@ -99,36 +100,39 @@ def judge(item: Item, others: Iterable[Item], known: Texts, quorum: int) -> tupl
     Args:
         item: The new item.
         others: Earlier items about the same text.
-        known: Texts of the data sets.
+        texts: Texts of the datasets.
         quorum: Number of different clients that must agree.
     """
-    if known.leaks(item.key):
+    if texts.leaks(item.key):
         return "rejected", (LEAK,)
     if item.labels is None:
-        return "quarantined", ("no label: it says that the answer is wrong, and not which is right",)
-    reasons = tuple(_conflicts(item, others, known))
-    agreeing = {one.client for one in [*others, item] if one.status != "rejected" and one.labels == item.labels}
+        return "quarantined", ("no label: reported as wrong, without the correct label",)
+    reasons = tuple(_conflicts(item, others, texts))
+    valid = [other for other in [*others, item] if other.status != "rejected"]
+    agreeing = {other.client for other in valid if other.labels == item.labels}
     if reasons:
         return "quarantined", reasons
     if item.text is None:
-        return "quarantined", ("its text has to be found among the captures",)
+        return "quarantined", ("its text is not known yet; the captures are searched at the review",)
     if len(agreeing) < quorum:
-        return "quarantined", (f"{len(agreeing)} of {quorum} clients say so",)
+        return "quarantined", (f"{len(agreeing)} of {quorum} required clients agree",)
     return "accepted", (f"{len(agreeing)} clients agree",)
 
 
-def _conflicts(item: Item, others: Iterable[Item], known: Texts) -> Iterable[str]:
-    there = known.labels(item.key)
-    if there is not None and there != item.labels:
-        yield f"conflict: in train this text is {_said(there)}"
-    for one in others:
-        if one.status != "rejected" and one.labels is not None and one.labels != item.labels:
-            yield f"conflict: {one.id} says {_said(one.labels)}"
-        if one.status != "rejected" and one.correct is False and one.labels is None and one.predicted == item.labels:
-            yield f"conflict: {one.id} says that this is wrong"
-        if one.status == "rejected" and one.labels == item.labels and one.by not in (None, "client"):
-            yield f"{one.by} rejected the same before ({one.id})"
+def _conflicts(item: Item, others: Iterable[Item], texts: Texts) -> Iterable[str]:
+    in_train = texts.labels(item.key)
+    if in_train is not None and in_train != item.labels:
+        yield f"conflict: in train this text has {_names(in_train)}"
+    for other in others:
+        if other.status == "rejected":
+            if other.labels == item.labels and other.by not in (None, "client"):
+                yield f"{other.by} rejected the same before ({other.id})"
+        elif other.labels is None:
+            if other.correct is False and other.predicted == item.labels:
+                yield f"conflict: {other.id} reports this as wrong"
+        elif other.labels != item.labels:
+            yield f"conflict: {other.id} has {_names(other.labels)}"
 
 
-def _said(labels: tuple[str, ...]) -> str:
+def _names(labels: tuple[str, ...]) -> str:
     return ", ".join(labels) or "no label"

@@ -15,7 +15,7 @@ from volant.service.access.clients import client, client_key
 from volant.service.access.tokens import token
 from volant.service.api.schemas import problems
 from volant.service.errors import RefusedError, on_disk
-from volant.service.jobs.forms import JobState, asked_for, body, copying, shown, written
+from volant.service.jobs.forms import JobState, body, copier, fields, file_options, parse
 from volant.service.jobs.job import Job, new
 from volant.service.jobs.jobs import Jobs
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 def jobs_of(state: "State") -> Jobs:
     """Return the batch jobs of a service, predicted by its deployed models; start and close them with the service."""
 
-    def answering(job: Job) -> Answer:
-        now = state.models.current(job.model)
-        return answerer(now.bundle, now.version, job.all_scores)
+    def predictor(job: Job) -> Answer:
+        version = state.models.current(job.model)
+        return answerer(version.bundle, version.version, job.all_scores)
 
-    return Jobs(answering, state.settings, state.root)
+    return Jobs(predictor, state.settings, state.root)
 
 
-class Desk:
-    """The operations of clients on jobs.
+class ClientJobs:
+    """The operations on jobs that clients may use.
 
     Args:
         state: The service.
@@ -51,43 +51,64 @@ class Desk:
 
         Raises:
             RefusedError: 415 or 422 if the request is invalid, 404 or 503 if its model isn't available, 429 if too many
-                jobs wait, 413 if too much is stored.
+                jobs are waiting, 413 if too much is stored.
         """
-        asked, file = await asked_for(request)
-        if (asked.uri is None) == (file is None):
+        options, file = await parse(request)
+        if (options.uri is None) == (file is None):
             raise RefusedError("Send a `file` (multipart/form-data), or the `uri` of one (application/json).")
-        name = self._state.models.named(asked.model)
-        self._state.models.current(name)
+        model = self._state.models.resolve(options.model)
+        self._state.models.current(model)
         try:
-            how = written(asked)
+            written = file_options(options)
         except VolantError as error:
             raise RefusedError(str(error)) from error
-        job = new(name, asked.format, asked.column, self._client(request), asked.all_scores)
-        named = safe_name(asked.uri or (file.filename if file else None) or "")
-        job = replace(job, source=asked.uri, output=asked.output, name=named, written=how)
+        job = new(model, options.format, options.column, self._client(request), options.all_scores)
+        name = safe_name(options.uri or (file.filename if file else None) or "")
+        job = replace(job, source=options.uri, output=options.output, name=name, written=written)
         with on_disk("the job"):
-            return await run_in_threadpool(self._jobs.submit, job, copying(file) if file else None)
+            return await run_in_threadpool(self._jobs.submit, job, copier(file) if file else None)
 
     def all(self, request: Request) -> list[Job]:
         """Return the client's jobs, the newest first; for an admin, those of all clients."""
-        who = None if self._admin(request) else self._client(request)
-        return [job for job in reversed(self._jobs.store.all()) if who in (None, job.owner)]
+        owner = None if self._is_admin(request) else self._client(request)
+        return [job for job in reversed(self._jobs.store.all()) if owner in (None, job.owner)]
 
-    def one(self, request: Request, identity: str) -> Job:
+    def get(self, request: Request, identity: str) -> Job:
         """Return a job of the client; for an admin, of any client.
+
+        Args:
+            request: The request.
+            identity: Id of the job.
 
         Raises:
             RefusedError: 404 if there is none.
         """
         job = self._jobs.store.get(identity)
-        if job.owner != self._client(request) and not self._admin(request):
+        if job.owner != self._client(request) and not self._is_admin(request):
             raise RefusedError("There is no such job.", 404)
         return job
+
+    def result(self, request: Request, identity: str) -> FileResponse:
+        """Return the file of a job's predictions.
+
+        Args:
+            request: The request.
+            identity: Id of the job.
+
+        Raises:
+            RefusedError: 404 if there is no such job, 409 if it has no result.
+        """
+        job = self.get(request, identity)
+        if not job.whole:
+            raise RefusedError(f"The job has no result: it is {job.state}.", 409)
+        name = f"{job.model}-{job.id[:8]}.jsonl"
+        path = self._jobs.store.result(job.id)
+        return FileResponse(path, media_type="application/x-ndjson", filename=name)
 
     def _client(self, request: Request) -> str:
         return client(request, self._state.tokens, self._key)
 
-    def _admin(self, request: Request) -> bool:
+    def _is_admin(self, request: Request) -> bool:
         return self._state.tokens.is_admin(token(request.headers.get("authorization")))
 
 
@@ -96,27 +117,27 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
 
     Args:
         state: The service.
-        jobs: Jobs that are started; see `jobs_of`.
+        jobs: The jobs of the service; see `jobs_of`.
     """
     routes = APIRouter(prefix="/jobs", tags=["jobs"])
-    desk = Desk(state, jobs)
+    clients = ClientJobs(state, jobs)
     refusals = problems(401, 404, 413, 415, 422, 429, 503, 507)
     lines: Any = {200: {"content": {"application/x-ndjson": {}}}}
 
     @routes.post("", status_code=201, response_model=JobState, openapi_extra=body(), responses=refusals)
     async def submit(request: Request) -> Any:
         """Submit a file, or an object on S3; return the job."""
-        return shown(await desk.submit(request))
+        return fields(await clients.submit(request))
 
     @routes.get("", response_model=list[JobState], responses=problems(401))
     def list_jobs(request: Request) -> Any:
         """List your jobs, the newest first; with the admin token, those of all clients."""
-        return [shown(job) for job in desk.all(request)]
+        return [fields(job) for job in clients.all(request)]
 
     @routes.get("/{identity}", response_model=JobState, responses=problems(401, 404, 422))
     def get(identity: str, request: Request) -> Any:
         """Return the state of a job."""
-        return shown(desk.one(request, identity))
+        return fields(clients.get(request, identity))
 
     @routes.get("/{identity}/result", response_class=FileResponse, responses=problems(401, 404, 409, 422) | lines)
     def result(identity: str, request: Request) -> Any:
@@ -124,21 +145,17 @@ def router(state: "State", jobs: Jobs) -> APIRouter:
 
         Also available for a job that failed because its complete result could not be uploaded.
         """
-        job = desk.one(request, identity)
-        if not job.whole:
-            raise RefusedError(f"There is no result: the job is {job.state}.", 409)
-        name = f"{job.model}-{job.id[:8]}.jsonl"
-        return FileResponse(jobs.store.result(job.id), media_type="application/x-ndjson", filename=name)
+        return clients.result(request, identity)
 
     @routes.post("/{identity}/stop", response_model=JobState, responses=problems(401, 404, 422))
     def stop(identity: str, request: Request) -> Any:
         """Stop a job; one that has ended is not changed."""
         with on_disk("the stop"):
-            return shown(jobs.stop(desk.one(request, identity).id))
+            return fields(jobs.stop(clients.get(request, identity).id))
 
     @routes.delete("/{identity}", status_code=204, responses=problems(401, 404, 409, 422))
     def remove(identity: str, request: Request) -> None:
         """Delete a job that has ended, and its result; this happens automatically after a week."""
-        jobs.remove(desk.one(request, identity).id)
+        jobs.remove(clients.get(request, identity).id)
 
     return routes

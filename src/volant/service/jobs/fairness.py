@@ -1,4 +1,4 @@
-"""Fair turns between clients: a file with one line doesn't wait for the ten long files of another client."""
+"""Fair turns between clients: a file with one line doesn't wait for ten long files of another client."""
 
 from collections.abc import Sequence
 from itertools import count

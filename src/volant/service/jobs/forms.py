@@ -1,4 +1,4 @@
-"""Requests and answers of the routes of batch jobs."""
+"""Requests and responses of the routes of batch jobs."""
 
 import shutil
 from collections.abc import Callable
@@ -21,41 +21,40 @@ from volant.sources.formats.sniff import encoding_of
 Address = Annotated[str | None, Field(max_length=2000)]
 Option = Annotated[str | None, Field(max_length=40)]
 Names = Annotated[str | None, Field(max_length=2000)]
-WRITTEN = ("encoding", "delimiter", "quote", "escape", "header")
+FILE_OPTIONS = ("encoding", "delimiter", "quote", "escape", "header")
 
 
 class JobRequest(Strict):
     """A file whose documents are to be predicted."""
 
-    model: Annotated[str | None, NAME, Field(description="A deployed name; may be left out if there is only one.")] = (
+    model: Annotated[str | None, NAME, Field(description="Name of a deployment; optional if there is only one.")] = None
+    uri: Annotated[Address, Field(description="Object on S3, under an allowed prefix.")] = None
+    format: Annotated[Form | None, Field(description="Detected by default.")] = None
+    column: Annotated[str, Field(max_length=200, description="Column or key of the text.")] = "text"
+    encoding: Annotated[Option, Field(description="Detected by default: byte-order mark, UTF-8, or a Western one.")] = (
         None
     )
-    uri: Annotated[Address, Field(description="An object on S3, under an allowed prefix.")] = None
-    format: Annotated[Form | None, Field(description="Found if left out.")] = None
-    column: Annotated[str, Field(max_length=200, description="Column or key that holds the text.")] = "text"
-    encoding: Annotated[Option, Field(description="An order; else byte-order mark, UTF-8, or western.")] = None
-    delimiter: Annotated[Option, Field(description="Between the cells of a row (`tab`); found if left out.")] = None
-    quote: Annotated[Option, Field(description='Around a cell, " if left out; `none`: quotes mean nothing.')] = None
-    escape: Annotated[Option, Field(description="Before a quote inside of a cell; found if left out.")] = None
-    header: Annotated[Names, Field(description="Names of the columns, such as text,id, if the file has none.")] = None
-    all_scores: Annotated[bool, Field(description="The scores of all labels.")] = False
-    output: Annotated[Address, Field(description="A folder under an allowed prefix; the result goes there too.")] = None
+    delimiter: Annotated[Option, Field(description="Between the cells of a row (`tab`); detected by default.")] = None
+    quote: Annotated[Option, Field(description='Around a cell; " by default; `none`: no quoting.')] = None
+    escape: Annotated[Option, Field(description="Before a quote inside a cell; detected by default.")] = None
+    header: Annotated[Names, Field(description="Column names, such as text,id, if the file has no header row.")] = None
+    all_scores: Annotated[bool, Field(description="Return the scores of all labels.")] = False
+    output: Annotated[Address, Field(description="Folder under an allowed prefix, for a copy of the result.")] = None
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"uri": "s3://bucket/inbox/reviews.csv", "model": "reviews"}}
     )
 
 
-def written(asked: JobRequest) -> dict[str, str]:
+def file_options(request: JobRequest) -> dict[str, str]:
     """Return the options of the file that the request sets.
 
-    Raises:
-        VolantError: If a character option has several characters, or an encoding is unknown.
+    A character option with several characters, or an unknown encoding, causes a `VolantError`.
     """
-    found = {name: value for name in WRITTEN if (value := getattr(asked, name)) is not None}
-    form = Options(**found).form()
+    options = {name: value for name in FILE_OPTIONS if (value := getattr(request, name)) is not None}
+    form = Options(**options).form()
     encoding_of(b"", form.encoding)
-    return found
+    return options
 
 
 class JobState(BaseModel):
@@ -65,7 +64,7 @@ class JobState(BaseModel):
     model: str
     state: Work
     percent: Annotated[float, Field(ge=0, le=100)]
-    done: Annotated[int, Field(description="Documents that are answered.")]
+    done: Annotated[int, Field(description="Number of predicted documents.")]
     total: int | None
     created: str
     started: str | None
@@ -74,12 +73,12 @@ class JobState(BaseModel):
     output: str | None
 
 
-def shown(job: Job) -> dict[str, Any]:
-    """Return the fields of a job that an answer shows."""
+def fields(job: Job) -> dict[str, Any]:
+    """Return the fields of a job that a response contains."""
     return {name: getattr(job, name) for name in JobState.model_fields}
 
 
-async def asked_for(request: Request) -> tuple[JobRequest, UploadFile | None]:
+async def parse(request: Request) -> tuple[JobRequest, UploadFile | None]:
     """Return the parsed request, and the uploaded file if there is one.
 
     Raises:
@@ -92,8 +91,8 @@ async def asked_for(request: Request) -> tuple[JobRequest, UploadFile | None]:
         if kind == "multipart/form-data":
             form = await request.form(max_files=1, max_fields=10)
             file = form.get("file")
-            fields = {name: value for name, value in form.items() if name != "file" and isinstance(value, str)}
-            return JobRequest.model_validate(fields, strict=False), file if isinstance(file, UploadFile) else None
+            texts = {name: value for name, value in form.items() if name != "file" and isinstance(value, str)}
+            return JobRequest.model_validate(texts, strict=False), file if isinstance(file, UploadFile) else None
     except ValidationError as error:
         raise RefusedError(explain(error.errors(include_input=False, include_url=False))) from error
     except HTTPException as error:  # starlette's, for a form that it can't parse
@@ -101,7 +100,7 @@ async def asked_for(request: Request) -> tuple[JobRequest, UploadFile | None]:
     raise RefusedError("Send multipart/form-data with a `file`, or application/json with a `uri`.", 415)
 
 
-def copying(file: UploadFile) -> Callable[[Path], None]:
+def copier(file: UploadFile) -> Callable[[Path], None]:
     """Return a function that copies an upload to a path."""
 
     def copy(path: Path) -> None:
@@ -114,9 +113,13 @@ def copying(file: UploadFile) -> Callable[[Path], None]:
 def body() -> dict[str, Any]:
     """Return the OpenAPI description of the body: a form with the file, or JSON that names an object."""
     form = JobRequest.model_json_schema()
-    named = JobRequest.model_json_schema()
-    file = {"type": "string", "format": "binary", "description": "CSV, TSV, JSON, or one document a line."}
-    form["properties"] = {"file": file} | {name: one for name, one in form["properties"].items() if name != "uri"}
-    form["required"], form["example"] = ["file"], {"file": "A fine film.\nDull.\n"}
-    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": named}}
+    file = {"type": "string", "format": "binary", "description": "CSV, TSV, JSON, or one document per line."}
+    form["properties"].pop("uri")
+    form["properties"] = {"file": file, **form["properties"]}
+    form["required"] = ["file"]
+    form["example"] = {"file": "A fine film.\nDull.\n"}
+    content = {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": JobRequest.model_json_schema()},
+    }
     return {"requestBody": {"required": True, "content": content}}

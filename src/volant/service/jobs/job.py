@@ -20,13 +20,13 @@ class Job:
         model: Name of the deployment that predicts.
         form: Format of the file; None: detected.
         column: Column or key that holds the text.
-        all_scores: Add the probability of every label to each answer.
+        all_scores: Add the probability of every label to each prediction.
         owner: Client, as a keyed hash.
         created: Time of the request, ISO 8601 in UTC.
         source: Address of the file, if it was not uploaded.
         output: Folder on S3 where the result is uploaded as `<id>.jsonl`; None: the result is only downloadable.
         state: State of the work.
-        done: Number of documents that are answered.
+        done: Number of predicted documents.
         total: Number of documents; None until they are counted.
         size: Size of the result up to `done` in bytes.
         started: Time of the start.
@@ -57,7 +57,7 @@ class Job:
 
     @property
     def percent(self) -> float:
-        """The share of documents that are answered, 0 to 100."""
+        """The share of predicted documents, 0 to 100."""
         if self.state == "COMPLETED":
             return 100.0
         return round(100 * self.done / self.total, 1) if self.total else 0.0
@@ -76,7 +76,7 @@ def new(model: str, form: Form | None, column: str, owner: str, all_scores: bool
         form: Format of the file; None: detected.
         column: Column or key that holds the text.
         owner: Client, as a keyed hash.
-        all_scores: Add the probability of every label to each answer.
+        all_scores: Add the probability of every label to each prediction.
     """
     return Job(uuid4().hex, model, form, column, all_scores, owner, now())
 

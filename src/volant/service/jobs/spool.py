@@ -14,7 +14,7 @@ def spool(documents: Iterator[tuple[int, str]], path: Path, most: int) -> Iterat
 
     Args:
         documents: Line number and text of each document.
-        path: File to write; its folder is not made, as that of a job may have been removed.
+        path: File to write; its folder is not created, as that of a job may have been removed.
         most: Maximum size of the file in bytes.
 
     Raises:

@@ -22,8 +22,8 @@ from volant.workspace.paths import SERVICE
 
 HOME = SERVICE / "jobs"
 ID = re.compile(r"[0-9a-f]{32}")
-KEPT = 7 * 24 * 3600  # seconds that an ended job and its result are kept
-LEFT = 24 * 3600  # seconds that leftovers of a crash are kept
+RETENTION = 7 * 24 * 3600  # seconds until an ended job and its result are deleted
+LEFTOVER_RETENTION = 24 * 3600  # seconds until leftovers of a crash are deleted
 log = logging.getLogger("volant.service")
 
 
@@ -88,16 +88,12 @@ class JobStore:
         """Return the jobs that have not ended, the oldest first; ended ones are read only once."""
         names = {path.name for path in self.home.iterdir()}
         self._ended &= names
-        jobs = [job for one in names - self._ended if (job := self.find(one))]
+        jobs = [job for name in names - self._ended if (job := self.find(name))]
         self._ended |= {job.id for job in jobs if job.state in FINAL}
         return sorted((job for job in jobs if job.state not in FINAL), key=lambda job: (job.created, job.id))
 
     def write(self, job: Job) -> Job:
-        """Store the new state of a job; return the job.
-
-        Raises:
-            FileNotFoundError: If it was removed.
-        """
+        """Store the new state of a job; return the job. It raises `FileNotFoundError` if the job was removed."""
         self._write(job, self.folder(job.id))
         return job
 
@@ -111,18 +107,18 @@ class JobStore:
 
     def remove(self, identity: str) -> None:
         """Delete a job and its result at once; a worker on it finds nothing, and can't restore it."""
-        gone = self.home / f".{identity}.{uuid4().hex[:8]}.part"
+        part = self.home / f".{identity}.{uuid4().hex[:8]}.part"
         with suppress(FileNotFoundError):
-            os.replace(self.folder(identity), gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            os.replace(self.folder(identity), part)
+            shutil.rmtree(part, ignore_errors=True)
 
     def drop(self, identity: str) -> None:
         """Delete the documents of a job, and its partial result."""
         self.result(identity).unlink(missing_ok=True)
-        self.forget_documents(identity)
+        self.delete_documents(identity)
 
-    def forget_documents(self, identity: str) -> None:
-        """Delete the uploaded file and the documents of a job, and what a crash left of them."""
+    def delete_documents(self, identity: str) -> None:
+        """Delete the uploaded file and the documents of a job, and leftovers of a crash."""
         documents = self.documents(identity)
         for path in (self.input(identity), documents, part_of(documents)):
             path.unlink(missing_ok=True)
@@ -137,13 +133,13 @@ class JobStore:
         return size
 
     def tidy(self) -> None:
-        """Delete old jobs, unreadable ones, and what a crash left."""
+        """Delete old jobs, unreadable ones, and leftovers of crashes."""
         for path in list(self.home.iterdir()):
             job = self.find(path.name)
             if job is None or job.state in FINAL:
                 with suppress(FileNotFoundError):
                     age = time.time() - path.stat().st_mtime
-                    if path.is_dir() and age > (LEFT if path.name.startswith(".") else KEPT):
+                    if path.is_dir() and age > (LEFTOVER_RETENTION if path.name.startswith(".") else RETENTION):
                         shutil.rmtree(path, ignore_errors=True)
 
     def folder(self, identity: str) -> Path:
@@ -159,7 +155,7 @@ class JobStore:
         return self.folder(identity) / "documents.jsonl"
 
     def result(self, identity: str) -> Path:
-        """Return the path of the answers."""
+        """Return the path of the predictions."""
         return self.folder(identity) / "result.jsonl"
 
     def _read(self, identity: str) -> Job | None:

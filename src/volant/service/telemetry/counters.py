@@ -1,4 +1,4 @@
-"""Counters of one process, in memory; other workers read them from files that are replaced as a whole.
+"""Counters of one process, in memory; other workers read them from files that are replaced atomically.
 
 prometheus_client maps sparse files into memory. If a page of such a file can't be written to a full disk, the kernel
 kills the process (SIGBUS), and nothing can be caught or logged. Here a full disk only makes the numbers of other
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from volant.service.settings import WORKERS
 
-EVERY = 0.2  # seconds between two writes with several workers
-ALONE = 10.0  # seconds with one worker, whose file only its successor after a crash reads
-SEEN = 2.5 * EVERY  # seconds after which other workers certainly see a number
+INTERVAL = 0.2  # seconds between two writes with several workers
+INTERVAL_OF_ONE = 10.0  # seconds with one worker, whose file only its successor after a crash reads
+VISIBLE_AFTER = 2.5 * INTERVAL  # seconds after which other workers certainly see a number
 HEAD = struct.Struct("i4x")  # number of used bytes, in the format of prometheus_client.mmap_dict
 LENGTH = struct.Struct("i")
 PAIR = struct.Struct("dd")
@@ -42,14 +42,14 @@ class Counters:
         ((2.0, 0.0), [('a', 2.0)])
     """
 
-    known: "dict[str, Counters]" = {}  # noqa: RUF012  (those of this process, by their file)
+    instances: "dict[str, Counters]" = {}  # noqa: RUF012  (those of this process, by file)
     failing = False
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         self.path = filename
         self._values: dict[str, tuple[float, float]] = {}
         self._changed = not read_mode
-        self.known[filename] = self
+        self.instances[filename] = self
         self.save()
 
     def read_value(self, key: str) -> tuple[float, float]:
@@ -75,10 +75,10 @@ class Counters:
     def close(self) -> None:
         """Write the numbers; prometheus_client drops the object afterwards."""
         self.save()
-        self.known.pop(self.path, None)
+        self.instances.pop(self.path, None)
 
     def save(self) -> None:
-        """Replace the file by the present numbers; on a full disk, the old file stays."""
+        """Replace the file by the present numbers; on a full disk, the old file remains."""
         if not self._changed:
             return
         self._changed = False
@@ -89,7 +89,7 @@ class Counters:
             os.replace(part, path)
         except OSError as error:
             self._changed = True
-            _tell(error)
+            _log_once(error)
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         else:
@@ -98,27 +98,27 @@ class Counters:
     @classmethod
     def read_all_values_from_file(cls, filename: str) -> Iterator[Value]:
         """Yield the numbers of a process: its own from memory, those of others from their file."""
-        if filename in cls.known:
-            return iter([(*one, 0) for one in cls.known[filename].read_all_values()])
+        if filename in cls.instances:
+            return iter([(*value, 0) for value in cls.instances[filename].read_all_values()])
         return _unpacked(Path(filename).read_bytes())
 
 
 def use() -> None:
-    """Make prometheus_client use these counters; call it before the first counter is made."""
+    """Make prometheus_client use these counters; call it before the first counter is created."""
     import prometheus_client.mmap_dict
     import prometheus_client.multiprocess
     import prometheus_client.values
 
     for module in (prometheus_client.mmap_dict, prometheus_client.multiprocess, prometheus_client.values):
         module.MmapedDict = Counters  # type: ignore[assignment, misc]
-    every = EVERY if several() else ALONE
-    threading.Thread(target=_save_often, args=(every,), name="counters", daemon=True).start()
+    interval = INTERVAL if several() else INTERVAL_OF_ONE
+    threading.Thread(target=_save_periodically, args=(interval,), name="counters", daemon=True).start()
     atexit.register(save)
 
 
 def save() -> None:
     """Write the numbers of this process, so that other workers see them."""
-    for counters in list(Counters.known.values()):
+    for counters in list(Counters.instances.values()):
         counters.save()
 
 
@@ -127,16 +127,16 @@ def several() -> bool:
     return int(os.environ.get(WORKERS, "1")) > 1
 
 
-def _save_often(every: float) -> None:
+def _save_periodically(interval: float) -> None:
     pause = threading.Event()
-    while not pause.wait(every):
+    while not pause.wait(interval):
         save()
 
 
-def _tell(error: OSError) -> None:
+def _log_once(error: OSError) -> None:
     """Log the error once, until a write succeeds again."""
     if not Counters.failing:
-        log.warning("Counters can't be written for other workers, and go on in memory: %s", error)
+        log.warning("Counters can't be written for other workers, and continue in memory: %s", error)
     Counters.failing = True
 
 

@@ -1,6 +1,6 @@
 """Prometheus metrics per model: requests, texts, latency, labels, confidence, swaps, batches; never a text.
 
-Each worker writes its own to files (see `counters`), and BentoML's `/metrics` sums them.
+Each worker writes its own metrics to files (see `counters`), and BentoML's `/metrics` sums them.
 """
 
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from volant.monitor.captures import Answered
+from volant.monitor.captures import PredictionEvent
 from volant.service.telemetry import counters
 from volant.workspace.paths import SERVICE
 
@@ -24,7 +24,7 @@ TEXTS = tuple(float(2**power) for power in range(11))
 
 
 class Metrics:
-    """The metrics of this process, which are also a sink of answers.
+    """The metrics of this process, which are also a sink of prediction events.
 
     Args:
         registry: Prometheus registry; the process's own if None.
@@ -33,19 +33,20 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         from prometheus_client import REGISTRY
 
-        self._registry = home = registry or REGISTRY
+        home = registry or REGISTRY
         names = ["model"]
+        self._registry = home
         self._requests = Counter("volant_requests", "Requests", [*names, "status"], registry=home)
-        self._texts = Counter("volant_texts", "Texts answered", names, registry=home)
+        self._texts = Counter("volant_texts", "Predicted texts", names, registry=home)
         self._seconds = Histogram("volant_request_seconds", "Time of a request", names, buckets=SECONDS, registry=home)
-        self._labels = Counter("volant_predicted", "Labels predicted", [*names, "version", "label"], registry=home)
+        self._labels = Counter("volant_predicted", "Predicted labels", [*names, "version", "label"], registry=home)
         self._confidence = Histogram("volant_confidence", "Score of the label", names, buckets=SHARES, registry=home)
         self._swaps = Counter("volant_swaps", "Changes of version", [*names, "outcome"], registry=home)
         self._batches = Histogram("volant_batch_texts", "Texts in a batch", ["flywheel"], buckets=TEXTS, registry=home)
-        self._told = Counter("volant_sink_answers", "Answers given to a sink", ["sink", "outcome"], registry=home)
+        self._sinks = Counter("volant_sink_answers", "Predictions per sink", ["sink", "outcome"], registry=home)
 
     def request(self, model: str, texts: int, seconds: float) -> None:
-        """Count an answered request.
+        """Count a successful request.
 
         Args:
             model: Name of the deployment.
@@ -57,7 +58,12 @@ class Metrics:
         self._seconds.labels(model).observe(seconds)
 
     def refused(self, model: str, status: int) -> None:
-        """Count a refused request; names that aren't deployed are not recorded, as anybody can make them up."""
+        """Count a refused request; names that aren't deployed are not recorded, as clients can invent them.
+
+        Args:
+            model: Name of the deployment; empty if there is none.
+            status: HTTP status.
+        """
         self._requests.labels(model, str(status)).inc()
 
     def batch(self, flywheel: str, texts: int) -> None:
@@ -68,49 +74,49 @@ class Metrics:
         """Count a swap of versions, or its failure."""
         self._swaps.labels(model, outcome).inc()
 
-    def sink(self, name: str, outcome: str, answers: int) -> None:
-        """Count the answers that a sink wrote or dropped.
+    def sink(self, name: str, outcome: str, events: int) -> None:
+        """Count the events that a sink wrote or dropped.
 
         Args:
             name: Name of the sink.
             outcome: `written`, `dropped` or `forgotten`.
-            answers: Number of answers.
+            events: Number of events.
         """
-        self._told.labels(name, outcome).inc(answers)
+        self._sinks.labels(name, outcome).inc(events)
 
-    def put(self, answered: Sequence[Answered]) -> None:
+    def put(self, events: Sequence[PredictionEvent]) -> None:
         """Count labels and confidence."""
-        for answer in answered:
-            for label in answer.labels:
-                self._labels.labels(answer.model, answer.version, label).inc()
-            self._confidence.labels(answer.model).observe(answer.score)
+        for event in events:
+            for label in event.labels:
+                self._labels.labels(event.model, event.version, label).inc()
+            self._confidence.labels(event.model).observe(event.score)
 
     def close(self) -> None:
-        """Do nothing: there is nothing to finish."""
+        """Do nothing: no event is pending."""
 
     def page(self) -> bytes:
         """Return the metrics of this process alone in the format of Prometheus."""
         return generate_latest(self._registry)
 
 
-def settle(root: Path = Path()) -> None:
+def share_counters(root: Path = Path()) -> None:
     """Make the workers of this service share their counters, separate from other services on this machine.
 
     BentoML uses one folder for all services of a user, and empties it whenever one of them starts. Call this in a
-    worker before the first counter is made; the files of ended services are removed.
+    worker before the first counter is created; the files of ended services are removed.
     """
     import psutil
 
     parent = os.getppid()
-    begun = 0.0
+    started = 0.0
     with suppress(psutil.Error):
-        begun = psutil.Process(parent).create_time()  # process numbers repeat in a container
-    own = (root / FOLDER / f"{parent}-{begun:.0f}").resolve()
+        started = psutil.Process(parent).create_time()  # process ids repeat in a container
+    own = (root / FOLDER / f"{parent}-{started:.0f}").resolve()
     counters.use()
     try:
         own.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        log.warning("Counters of several workers can't be added up: %s", error)
+        log.warning("The counters of the workers can't be summed: %s", error)
         return
     for other in own.parent.iterdir():
         if other != own and not psutil.pid_exists(int(other.name.partition("-")[0])):

@@ -1,4 +1,4 @@
-"""Dispatch of answers to sinks (capture, metrics), off the path of requests."""
+"""Dispatch of prediction events to sinks (capture, metrics), outside of requests."""
 
 import logging
 import queue
@@ -9,11 +9,12 @@ from datetime import datetime
 
 from volant.bundle.bundle import Bundle
 from volant.kinds.record import Annotation
-from volant.monitor.captures import Answered, Sink
+from volant.monitor.captures import PredictionEvent, Sink
 from volant.service.telemetry.metrics import Metrics
 
 log = logging.getLogger("volant.service")
 WAITING = 10_000  # maximum number of queued requests
+LABEL = "teller"  # in the metrics; dashboards may use it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,21 @@ class Reply:
     bundle: Bundle
     flywheel: str | None = None
 
-    def answered(self) -> list[Answered]:
-        """Return one record for each text."""
-        told = zip(self.ids, self.texts, self.annotations, strict=True)
+    def events(self) -> list[PredictionEvent]:
+        """Return one event for each text."""
+        kind = self.bundle.kind.name
         return [
-            Answered(i, self.model, self.version, text, self.bundle.kind.name, a, self.time, self.flywheel)
-            for i, text, a in told
+            PredictionEvent(event_id, self.model, self.version, text, kind, annotation, self.time, self.flywheel)
+            for event_id, text, annotation in zip(self.ids, self.texts, self.annotations, strict=True)
         ]
 
 
-class Teller:
-    """A thread that dispatches answers to sinks; if it falls behind, answers are dropped and counted.
+class Publisher:
+    """A thread that dispatches events to sinks; if it falls behind, events are dropped and counted.
 
     Args:
-        sinks: Receivers of answers.
-        metrics: Metrics that count the dropped ones.
+        sinks: Receivers of events.
+        metrics: Metrics that count the dropped events.
     """
 
     def __init__(self, sinks: Sequence[Sink], metrics: Metrics) -> None:
@@ -51,18 +52,18 @@ class Teller:
         self._metrics = metrics
         self._queue: queue.Queue[Reply | None] = queue.Queue(WAITING)
         self._counted: dict[tuple[str, str], int] = {}
-        self._thread = threading.Thread(target=self._work, name="telling", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="publisher", daemon=True)
         self._thread.start()
 
-    def tell(self, reply: Reply) -> None:
+    def publish(self, reply: Reply) -> None:
         """Queue an answered request for the sinks; return at once."""
         try:
             self._queue.put_nowait(reply)
         except queue.Full:
-            self._metrics.sink("teller", "dropped", len(reply.texts))
+            self._metrics.sink(LABEL, "dropped", len(reply.texts))
 
     def close(self) -> None:
-        """Dispatch the queued answers, then close each sink."""
+        """Dispatch the queued events, then close each sink."""
         self._queue.put(None)
         self._thread.join()
         for sink in self.sinks:
@@ -78,12 +79,12 @@ class Teller:
                 continue
             if reply is None:
                 return
-            answered = reply.answered()
+            events = reply.events()
             for sink in self.sinks:
                 try:
-                    sink.put(answered)
-                except Exception as error:  # no error may end the thread; its message may hold a text
-                    log.warning("%s took no answers: %s", type(sink).__name__, type(error).__name__)
+                    sink.put(events)
+                except Exception as error:  # no error may end the thread; its message may contain a text
+                    log.warning("%s failed to accept events: %s", type(sink).__name__, type(error).__name__)
             self._count()
 
     def _count(self) -> None:

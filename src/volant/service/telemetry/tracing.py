@@ -18,7 +18,7 @@ OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 AZURE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 PATIENCE = 5  # seconds that a shutdown waits for a collector
 OTHER = "/(other)"
-ASKED = "volant.asked"  # key of the original scope in a scope
+ORIGINAL = "volant.original"  # key of the original scope in a scope
 
 
 class Tracing:
@@ -35,7 +35,7 @@ class Tracing:
         self._app = app
         self._provider: Any = None
         self._traced: ASGIApp | None = None
-        if exporters := [made for made in (_otlp(), _azure()) if made]:
+        if exporters := [exporter for exporter in (_otlp(), _azure()) if exporter]:
             self._routes = [(compile_path(path)[0], path) for path in routes()]
             self._start(exporters)
 
@@ -50,15 +50,15 @@ class Tracing:
         if self._traced is None or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = {**scope, "path": self._route(scope), "query_string": b"", "client": None, ASKED: scope}
-        await self._traced(told, receive, send)
+        anonymous = {**scope, "path": self._route(scope), "query_string": b"", "client": None, ORIGINAL: scope}
+        await self._traced(anonymous, receive, send)
 
     def close(self) -> None:
-        """Send the waiting spans; a collector that doesn't answer delays the shutdown by a few seconds at most."""
+        """Send the pending spans; a collector that doesn't respond delays the shutdown by a few seconds at most."""
         if self._provider:
-            ending = threading.Thread(target=self._provider.shutdown, daemon=True)
-            ending.start()
-            ending.join(PATIENCE)
+            shutdown = threading.Thread(target=self._provider.shutdown, daemon=True)
+            shutdown.start()
+            shutdown.join(PATIENCE)
 
     def _start(self, exporters: list[Any]) -> None:
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -72,11 +72,11 @@ class Tracing:
         for exporter in exporters:
             self._provider.add_span_processor(BatchSpanProcessor(exporter))
 
-        async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._app(scope[ASKED], receive, send)
+        async def original(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._app(scope[ORIGINAL], receive, send)
 
         self._traced = OpenTelemetryMiddleware(
-            asked,
+            original,
             tracer_provider=self._provider,
             default_span_details=lambda scope: (f"{scope['method']} {scope['path']}", {"http.route": scope["path"]}),
             exclude_spans=["receive", "send"],
@@ -111,7 +111,7 @@ def _azure() -> Any:
 def _missing(error: ModuleNotFoundError, extra: str, names: str) -> None:
     """Log that a package for tracing is missing: a platform may set these variables, and predictions must go on."""
     log.warning(
-        "No request is traced, as the package '%s' is missing. Get it with `pip install 'volant-nlp[%s]'`, "
+        "Tracing is off, as the package '%s' is missing. Install it with `pip install 'volant-nlp[%s]'`, "
         "for a package with `volant package NAME --with %s`; or unset %s.",
         *(error.name, extra, extra, names),
     )

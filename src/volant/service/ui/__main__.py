@@ -14,12 +14,12 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from volant.service.deployments.watching import end_with_parent
-from volant.service.ui.process import KEPT, SOCKET
+from volant.service.deployments.watcher import end_with_parent
+from volant.service.ui.process import IDLE, SOCKET
 from volant.workspace.paths import SERVICE
 
 FILES = SERVICE / "ui"  # uploaded files, until they are passed to the API
-NICER = 5  # predictions go first
+NICENESS = 5  # predictions have priority
 
 
 def listening(path: Path) -> socket.socket:
@@ -43,7 +43,7 @@ def main(address: str, packaged: bool) -> None:
         packaged: True for a packaged service, which has no registry.
     """
     threading.Thread(target=end_with_parent, daemon=True).start()
-    os.nice(NICER)
+    os.nice(NICENESS)
     shutil.rmtree(FILES, ignore_errors=True)
     FILES.mkdir(parents=True, mode=0o700)
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(FILES.resolve()), "HF_HUB_OFFLINE": "1"}
@@ -58,7 +58,7 @@ def main(address: str, packaged: bool) -> None:
         access_log=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
-        timeout_keep_alive=KEPT,
+        timeout_keep_alive=IDLE,
     )
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening(SOCKET)])

@@ -1,8 +1,9 @@
-"""The log of actions in the web UI of this server: who, when, what, and the outcome."""
+"""The log of actions in the web UI of this server: time, user, action, outcome."""
 
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from volant.workspace.paths import SERVICE
 
 FILE = SERVICE / "actions.jsonl"
 SHOWN = 100
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
 class Actions:
@@ -27,34 +28,34 @@ class Actions:
         self._journal = Journal(root / FILE)
         self._last: deque[Entry] = deque(maxlen=SHOWN)
 
-    def did(self, who: str, what: str, do: Callable[[], Done]) -> Done:
+    def run(self, user: str, description: str, action: Callable[[], Result]) -> Result:
         """Run an action, and log its success or its error.
 
         Args:
-            who: Name that the person entered; the token is the proof.
-            what: Short description of the action.
-            do: The action.
+            user: Name that the user entered; the token is the proof.
+            description: Short description of the action.
+            action: The action.
 
         Raises:
             VolantError: If the action raises it; it is logged.
         """
         try:
-            done = do()
+            result = action()
         except VolantError as error:
-            self._add(who, what, f"refused: {error}")
+            self._add(user, description, f"refused: {error}")
             raise
-        self._add(who, what, "done")
-        return done
+        self._add(user, description, "done")
+        return result
 
     def html(self) -> str:
         """Return the last actions as HTML, the newest first."""
         with self._journal.locked():
             self._last.extend(self._journal.new())
-        rows = [[entry[key] for key in ("time", "who", "what", "outcome")] for entry in reversed(self._last)]
-        return table("Log of actions (UTC)", ["Time", "Who", "What", "Outcome"], rows, "Nothing was done here yet.")
+        rows = [itemgetter("time", "who", "what", "outcome")(entry) for entry in reversed(self._last)]
+        return table("Log of actions (UTC)", ["Time", "User", "Action", "Outcome"], rows, "No actions yet.")
 
-    def _add(self, who: str, what: str, outcome: str) -> None:
+    def _add(self, user: str, description: str, outcome: str) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        name = who.strip() or "(no name)"
+        name = user.strip() or "(no name)"
         with self._journal.locked():
-            self._journal.append([{"time": now, "who": name, "what": what, "outcome": outcome[:500]}])
+            self._journal.append([{"time": now, "who": name, "what": description, "outcome": outcome[:500]}])

@@ -15,16 +15,23 @@ PATIENCE = 120  # seconds; a deployment may take that long
 
 @dataclass(frozen=True)
 class Caller:
-    """A user of the web UI: the token, typed or from the browser, and the worker's signed statement of the address."""
+    """A user of the web UI.
+
+    Attributes:
+        token: Token, typed or from the browser.
+        address: Address of the browser, signed by the worker.
+    """
 
     token: str
-    word: str
+    address: str
 
     @property
     def headers(self) -> dict[bytes, bytes]:
         """The headers of a request to the API; a token may contain any characters that can be typed."""
-        told = {HEADER.encode(): self.word.encode()} if self.word else {}
-        return told | ({b"authorization": f"Bearer {self.token}".encode(errors="replace")} if self.token else {})
+        headers = {HEADER.encode(): self.address.encode()} if self.address else {}
+        if self.token:
+            headers[b"authorization"] = f"Bearer {self.token}".encode(errors="replace")
+        return headers
 
 
 class Api:
@@ -39,7 +46,9 @@ class Api:
         self._client = httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False, verify=False)  # noqa: S501
 
     def ask(self, who: Caller, method: str, path: str, **more: Any) -> Any:
-        """Send a request; return the JSON of the answer, or None if it has no body.
+        """Send a request; return the JSON of the response, or None if it has no body.
+
+        A refused request raises a `RefusedError`, with the service's message.
 
         Args:
             who: User of the web UI.
@@ -48,18 +57,17 @@ class Api:
             more: Further arguments of httpx, such as `json` or `params`.
 
         Raises:
-            RefusedError: If the service refuses the request; with its message.
-            VolantError: If the service doesn't answer.
+            VolantError: If the service doesn't respond.
         """
         try:
             response = self._client.request(method, path, headers=who.headers, **more)
         except httpx.HTTPError as error:
-            raise VolantError(f"The service does not answer ({type(error).__name__}). Try again.") from error
+            raise VolantError(f"The service does not respond ({type(error).__name__}). Try again.") from error
         _require(response)
         return response.json() if response.content else None
 
     def fetch(self, who: Caller, path: str, target: Path) -> None:
-        """Write an answer to a file, in constant memory.
+        """Write a response to a file, in constant memory; a refused request raises a `RefusedError`.
 
         Args:
             who: User of the web UI.
@@ -67,8 +75,7 @@ class Api:
             target: File to write.
 
         Raises:
-            RefusedError: If the service refuses the request.
-            VolantError: If the service doesn't answer.
+            VolantError: If the service doesn't respond.
         """
         try:
             with self._client.stream("GET", path, headers=who.headers) as response:
@@ -79,14 +86,10 @@ class Api:
                     for chunk in response.iter_bytes():
                         file.write(chunk)
         except httpx.HTTPError as error:
-            raise VolantError(f"The service does not answer ({type(error).__name__}). Try again.") from error
+            raise VolantError(f"The service does not respond ({type(error).__name__}). Try again.") from error
 
     def require_admin(self, who: Caller) -> None:
-        """Refuse a user without the admin token; the service checks it.
-
-        Raises:
-            RefusedError: 401.
-        """
+        """Refuse a user without the admin token with 401; the service checks it."""
         self.ask(who, "GET", "/feedback", params={"flywheel": "any", "limit": 1})
 
 
@@ -94,10 +97,10 @@ def _require(response: httpx.Response) -> None:
     if response.is_success:
         return
     if response.status_code == 401:
-        given = "is wrong" if "authorization" in response.request.headers else "is missing"
-        raise RefusedError(f"The token for this {given}. Type it into the field at the top, and press Enter.", 401)
+        problem = "is wrong" if "authorization" in response.request.headers else "is missing"
+        raise RefusedError(f"The token for this {problem}. Type it into the field at the top, and press Enter.", 401)
     try:
         error = response.json()["error"]
     except (ValueError, KeyError, TypeError):
-        error = f"The service answered with status {response.status_code}."
+        error = f"The service responded with status {response.status_code}."
     raise RefusedError(error, response.status_code)

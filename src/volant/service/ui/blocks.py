@@ -10,7 +10,7 @@ from volant.service.settings import Settings
 from volant.service.ui import flywheels as registry
 from volant.service.ui.api import Api
 from volant.service.ui.markup import note
-from volant.service.ui.page import PRIVATE, Page, chosen
+from volant.service.ui.page import PRIVATE, Page, dropdown
 from volant.service.ui.tabs import batch, deploy, feedback, predict, versions
 
 TABS: dict[str, Callable[[Page, gr.Tab], None]] = {
@@ -34,11 +34,11 @@ def build(address: str, settings: Settings, packaged: bool, **more: Any) -> gr.B
     """
     with gr.Blocks(title="Volant", analytics_enabled=False, **more) as blocks:
         with gr.Row(equal_height=True):
-            gr.HTML("<h1>Volant</h1><p>Models that are deployed here.</p>")
+            gr.HTML("<h1>Volant</h1><p>Deployed models.</p>")
             token = gr.Textbox(
                 type="password",
                 label="Token",
-                info="If you were given one. It stays in this page.",
+                info="If the service requires one. It is stored only in this page.",
                 elem_id="token",
             )
         trouble = gr.HTML("", elem_id="trouble")
@@ -58,27 +58,27 @@ def _refreshing(page: Page, blocks: gr.Blocks, trouble: gr.HTML) -> None:
 
     def refresh(token: str, request: gr.Request, *now: str | None) -> Any:
         who = page.who(token, request)
-        wrong = ""
+        problem = ""
         try:
-            found = page.deployed(who)
+            deployed = page.deployed(who)
         except VolantError as error:
-            found = []
-            wrong = note(str(error), good=False)
+            deployed = []
+            problem = note(str(error), good=False)
         if who.token and not page.packaged:
             registry.prepare()
-        known = {model["name"]: model for model in found}
-        names = list(known)
-        flywheels = [] if wrong else page.of(known)
-        lists = [names] * len(page.models) + [flywheels] * len(page.flywheels)
-        told = [chosen(one, some) for one, some in zip(now, lists, strict=True)]
-        return [known, wrong, *told, *(show(found, who) for _, show in page.shown)]
+        models = {model["name"]: model for model in deployed}
+        names = list(models)
+        flywheels = [] if problem else page.flywheel_names(models)
+        choices = [names] * len(page.models) + [flywheels] * len(page.flywheels)
+        values = [dropdown(value, allowed) for value, allowed in zip(now, choices, strict=True)]
+        return [models, problem, *values, *(show(deployed, who) for _, show in page.shown)]
 
-    told: Any = {
+    event: Any = {
         "inputs": [page.token, *fields],
-        "outputs": [page.known, trouble, *fields, *places],
+        "outputs": [page.deployments, trouble, *fields, *places],
         **PRIVATE,
         "show_progress": "hidden",
     }
-    gr.on([blocks.load, page.token.submit, page.token.blur], refresh, **told)
+    gr.on([blocks.load, page.token.submit, page.token.blur], refresh, **event)
     for change in page.changes:
-        change.then(refresh, **told)
+        change.then(refresh, **event)

@@ -25,11 +25,11 @@ def opened() -> Iterator["Registry"]:
     """
     with _turn:
         try:
-            with registry(ROOT) as found:
-                yield found
+            with registry(ROOT) as existing:
+                yield existing
         except ModuleNotFoundError as error:
             raise VolantError(
-                f"The registry needs '{error.name}'. Get it with `pip install 'volant-nlp[train]'`."
+                f"The registry needs '{error.name}'. Install it with `pip install 'volant-nlp[train]'`."
             ) from error
 
 
@@ -52,11 +52,13 @@ def versions(flywheel: str | None) -> list["Version"]:
     """
     if not flywheel:
         raise VolantError("Choose a flywheel.")
-    with opened() as found:
-        return found.versions(flywheel)
+    with opened() as existing:
+        return existing.versions(flywheel)
 
 
-def metrics(every: list["Version"]) -> list[str]:
+def metrics(versions: list["Version"]) -> list[str]:
     """Return the names of all metrics of some versions, the flywheel's own metric first."""
-    own = [version.metric for version in every]
-    return list(dict.fromkeys([*own, *(name for version in every for name in version.metrics)]))
+    names = [version.metric for version in versions]
+    for version in versions:
+        names += version.metrics
+    return list(dict.fromkeys(names))

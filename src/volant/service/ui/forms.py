@@ -26,13 +26,13 @@ def parse(body: bytes, content_type: str) -> dict[str, Any]:
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise RefusedError(f"The content type is {content_type[:100]!r}. Send {JSON}.", 415)
     try:
-        found = json.loads(body, parse_constant=_not_json)
-        json.dumps(found, ensure_ascii=False).encode()  # an unpaired surrogate has no UTF-8
+        tree = json.loads(body, parse_constant=_not_json)
+        json.dumps(tree, ensure_ascii=False).encode()  # an unpaired surrogate has no UTF-8
     except (ValueError, RecursionError) as error:
-        raise RefusedError("The body is not valid JSON in UTF-8. Send what the page sends.") from error
-    if not isinstance(found, dict):
-        raise RefusedError("The body is not a JSON object. Send what the page sends.")
-    return found
+        raise RefusedError("The body is not valid JSON in UTF-8. Reload the page.") from error
+    if not isinstance(tree, dict):
+        raise RefusedError("The body is not a JSON object. Reload the page.")
+    return tree
 
 
 def check(path: str, body: dict[str, Any], servers: frozenset[int], functions: frozenset[int]) -> None:
@@ -48,15 +48,15 @@ def check(path: str, body: dict[str, Any], servers: frozenset[int], functions: f
         RefusedError: 422.
     """
     if path.startswith("/gradio_api/component_server"):
-        known = body.get("fn_name") == "tell" and _number(body.get("component_id")) in servers
+        exists = body.get("fn_name") == "submit" and _number(body.get("component_id")) in servers
     elif path == "/gradio_api/queue/join":
-        known = isinstance(body.get("data"), list) and _number(body.get("fn_index")) in functions
+        exists = isinstance(body.get("data"), list) and _number(body.get("fn_index")) in functions
     else:
         return
     session = body.get("session_hash")
-    named = isinstance(session, str) and session.isascii() and session.isalnum() and len(session) <= SESSION
-    if not (known and named):
-        raise RefusedError("The page has no such part. Load it again.")
+    valid = isinstance(session, str) and session.isascii() and session.isalnum() and len(session) <= SESSION
+    if not (exists and valid):
+        raise RefusedError("The page has no such component. Reload it.")
 
 
 def check_files(body: Any, folder: Path) -> None:
@@ -74,23 +74,23 @@ def check_files(body: Any, folder: Path) -> None:
     home = os.path.realpath(folder)
     for path in _references(body):
         if not (isinstance(path, str) and _below(path, home)):
-            raise RefusedError("The body names a file that was not uploaded here. Upload it first.", 403)
+            raise RefusedError("The body refers to a file that was not uploaded here. Upload it first.", 403)
 
 
 def _references(body: Any) -> Iterator[Any]:
-    waiting = [(body, False)]
-    while waiting:
-        value, in_text = waiting.pop()
+    pending = [(body, False)]
+    while pending:
+        value, in_text = pending.pop()
         if isinstance(value, dict):
             # in a text that a user typed, `path` alone may be any word
             if "path" in value and (not in_text or MARK in json.dumps(value.get("meta"))):
                 yield value["path"]
-            waiting += [(one, in_text) for one in value.values()]
+            pending += [(child, in_text) for child in value.values()]
         elif isinstance(value, list):
-            waiting += [(one, in_text) for one in value]
+            pending += [(child, in_text) for child in value]
         elif isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"'):
             try:
-                waiting.append((json.loads(value), True))
+                pending.append((json.loads(value), True))
             except (ValueError, RecursionError):
                 continue
 

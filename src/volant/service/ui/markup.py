@@ -32,12 +32,16 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], emp
         >>> "<td>&lt;i&gt;</td>" in table("t", ["a"], [["<i>"]])
         True
     """
-    body = "".join(f"<tr>{''.join(f'<td>{_(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(map(_row, rows))
     if not body:
         return f"<p>{_(empty)}</p>"
     head = "".join(f'<th scope="col">{_(name)}</th>' for name in heads)
     inner = f"<caption>{_(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return f'<div class="wide" role="region" aria-label="{_(caption)}" tabindex="0"><table>{inner}</table></div>'
+
+
+def _row(cells: Sequence[Any]) -> str:
+    return f"<tr>{''.join(f'<td>{_(cell)}</td>' for cell in cells)}</tr>"
 
 
 def bars(scores: Mapping[str, float], labels: Sequence[str], chosen: Sequence[str]) -> str:

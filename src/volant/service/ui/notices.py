@@ -21,15 +21,15 @@ class Notice:
     again: int = 0
 
 
-STARTING = Notice("The page is starting", "It will be here in a few seconds. The API answers already.", 2)
+STARTING = Notice("The web UI is starting", "It will be ready in a few seconds. The API is ready.", 2)
 FAILING = Notice(
-    "The page can't be started",
-    "Its process ends again and again; what the service prints says why. The API answers all the same.",
+    "The web UI can't be started",
+    "Its process repeatedly fails; see the service's log. The API is not affected.",
     30,
 )
 MISSING = Notice(
-    "The pages are not installed",
-    "Get them with `pip install 'volant-nlp[ui]'`, or leave them out of a packaged service on purpose. "
+    "The web UI is not installed",
+    "Install it with `pip install 'volant-nlp[ui]'`, or add it to a package with `volant package NAME --ui`. "
     "The API is described at /docs.",
 )
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">{again}

@@ -31,7 +31,7 @@ class Page:
         settings: Settings of the service.
         token: Token field at the top.
         packaged: True if there is no registry.
-        known: Last answer of GET /models by name, for each session.
+        deployments: Last response of GET /models by name, for each session.
         models: Fields that choose a deployed model.
         flywheels: Fields that choose a flywheel.
         shown: Components, each with a function of the deployments and the user that returns its value after each
@@ -43,7 +43,7 @@ class Page:
     settings: Settings
     token: gr.Textbox
     packaged: bool
-    known: gr.State
+    deployments: gr.State
     models: list[gr.Dropdown] = field(default_factory=list)
     flywheels: list[gr.Dropdown] = field(default_factory=list)
     shown: list[tuple[Any, Callable[[list[dict[str, Any]], Caller], Any]]] = field(default_factory=list)
@@ -51,16 +51,12 @@ class Page:
 
     def who(self, token: str | None, request: gr.Request) -> Caller:
         """Return the user of a request: by the typed token, else by the browser's; tokens are not stored."""
-        typed = "".join(one for one in token or "" if one.isprintable() and not one.isspace())[:TOKEN]
-        known = typed or browser_token(request.headers.get("authorization")) or ""
-        return Caller(known, request.headers.get(HEADER, ""))
+        typed = "".join(letter for letter in token or "" if letter.isprintable() and not letter.isspace())[:TOKEN]
+        credential = typed or browser_token(request.headers.get("authorization")) or ""
+        return Caller(credential, request.headers.get(HEADER, ""))
 
     def admin(self, token: str | None, request: gr.Request) -> Caller:
-        """Return the user of a request after checking the admin token.
-
-        Raises:
-            RefusedError: 401.
-        """
+        """Return the user of a request after checking the admin token; others are refused with 401."""
         who = self.who(token, request)
         self.api.require_admin(who)
         return who
@@ -73,10 +69,10 @@ class Page:
             return False
         return True
 
-    def of(self, known: dict[str, Any]) -> list[str]:
+    def flywheel_names(self, models: dict[str, Any]) -> list[str]:
         """Return all flywheels: live ones, and those of the deployments."""
-        lives = [] if self.packaged else live(ROOT)
-        return sorted({*lives, *(model["flywheel"] for model in known.values())})
+        names = [] if self.packaged else live(ROOT)
+        return sorted({*names, *(model["flywheel"] for model in models.values())})
 
     def deployed(self, who: Caller) -> list[dict[str, Any]]:
         """Return the deployments, as GET /models shows them."""
@@ -84,18 +80,18 @@ class Page:
 
     def model(self) -> gr.Dropdown:
         """Return a new field that chooses a deployed model."""
-        made = gr.Dropdown([], label="Model", interactive=True)
-        self.models.append(made)
-        return made
+        field = gr.Dropdown([], label="Model", interactive=True)
+        self.models.append(field)
+        return field
 
     def flywheel(self) -> gr.Dropdown:
         """Return a new field that chooses a flywheel."""
-        made = gr.Dropdown([], label="Flywheel", interactive=True)
-        self.flywheels.append(made)
-        return made
+        field = gr.Dropdown([], label="Flywheel", interactive=True)
+        self.flywheels.append(field)
+        return field
 
 
-def explained(handler: Callable[..., Any], place: Any) -> Callable[..., Any]:
+def showing_errors(handler: Callable[..., Any], place: Any) -> Callable[..., Any]:
     """Return a handler that shows its errors in a component instead of failing.
 
     Args:
@@ -104,15 +100,15 @@ def explained(handler: Callable[..., Any], place: Any) -> Callable[..., Any]:
     """
 
     @functools.wraps(handler)
-    def run(*given: Any) -> Any:
+    def run(*arguments: Any) -> Any:
         try:
-            return handler(*given) or {place: gr.skip()}
+            return handler(*arguments) or {place: gr.skip()}
         except VolantError as error:
             return {place: note(str(error), good=False)}
 
     return run
 
 
-def chosen(now: str | None, names: list[str]) -> Any:
-    """Return a field with these choices; the present choice is kept if it is still available."""
+def dropdown(now: str | None, names: list[str]) -> Any:
+    """Return a field with these choices; the present choice stays if it is still available."""
     return gr.Dropdown(choices=names, value=now if now in names else next(iter(names), None))

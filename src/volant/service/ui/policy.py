@@ -10,6 +10,7 @@ from gradio.utils import get_upload_folder
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from volant.service.access.bodies import replay
 from volant.service.access.clients import HEADER, network
 from volant.service.access.guard import refuse
 from volant.service.errors import RefusedError
@@ -41,7 +42,7 @@ FOREIGN = b"access-control-"
 
 
 @dataclass(frozen=True)
-class Parts:
+class PageIds:
     """Ids of the page's components with a server function, and of its functions."""
 
     servers: frozenset[int]
@@ -53,7 +54,7 @@ class Policy:
     """Plain ASGI middleware before Gradio, so that answers are streamed."""
 
     app: ASGIApp
-    parts: Parts
+    ids: PageIds
     sessions: Sessions
     uploads: Uploads
 
@@ -75,15 +76,14 @@ class Policy:
         send = _secured(send)
         upload = None
         try:
-            if not allowed(scope["method"], path):
-                raise RefusedError("The pages have no such address.", 404)
+            _require_allowed(scope["method"], path)
             if path == UPLOAD:
                 upload = self.uploads.begin(network(host), _length(headers))
             elif scope["method"] == "POST":
                 passed, receive = await self._checked(path, passed, receive)
         except RefusedError as error:
-            again = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-            await refuse(scope, send, error.status, str(error), again)
+            extra = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+            await refuse(scope, send, error.status, str(error), extra)
             return
         if upload:
             await self._upload(upload, passed, receive, send)
@@ -94,25 +94,25 @@ class Policy:
         """Return the request with its checked body, serialised again, so that no other parser reads it differently."""
         headers = Headers(scope=scope)
         body = await _whole(receive)
-        found = forms.parse(body, headers.get("content-type", ""))
-        forms.check(path, found, self.parts.servers, self.parts.functions)
-        forms.check_files(found, Path(get_upload_folder()))
-        if "session_hash" in found:
-            self.sessions.touch(network(scope["client"][0]), str(found["session_hash"])[: forms.SESSION])
-        written = json.dumps(found).encode()
-        kept = [one for one in headers.raw if one[0] not in (b"content-length", b"transfer-encoding")]
-        scope = {**scope, "headers": [*kept, (b"content-length", str(len(written)).encode())]}
-        return scope, _first({"type": "http.request", "body": written, "more_body": False}, receive)
+        tree = forms.parse(body, headers.get("content-type", ""))
+        forms.check(path, tree, self.ids.servers, self.ids.functions)
+        forms.check_files(tree, Path(get_upload_folder()))
+        if "session_hash" in tree:
+            self.sessions.touch(network(scope["client"][0]), str(tree["session_hash"])[: forms.SESSION])
+        checked = json.dumps(tree).encode()
+        others = [header for header in headers.raw if header[0] not in (b"content-length", b"transfer-encoding")]
+        scope = {**scope, "headers": [*others, (b"content-length", str(len(checked)).encode())]}
+        return scope, replay(checked, receive)
 
     async def _upload(self, upload: Upload, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = bytearray()
+        response = bytearray()
 
-        async def listening(message: Message) -> None:
-            answer.extend(message.get("body", b""))
+        async def recording(message: Message) -> None:
+            response.extend(message.get("body", b""))
             await send(message)
 
-        await self.app(scope, receive, listening)
-        await asyncio.to_thread(self.uploads.end, upload, bytes(answer))
+        await self.app(scope, receive, recording)
+        await asyncio.to_thread(self.uploads.end, upload, bytes(response))
 
 
 def allowed(method: str, path: str) -> bool:
@@ -127,6 +127,11 @@ def allowed(method: str, path: str) -> bool:
     if method == "POST":
         return path in WRITE
     return method in ("GET", "HEAD") and (path == "/" or path.startswith(READ))
+
+
+def _require_allowed(method: str, path: str) -> None:
+    if not allowed(method, path):
+        raise RefusedError("The web UI has no such address.", 404)
 
 
 def _length(headers: Headers) -> int | None:
@@ -144,20 +149,11 @@ async def _whole(receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _first(message: Message, receive: Receive) -> Receive:
-    waiting = [message]
-
-    async def receiving() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return receiving
-
-
 def _secured(send: Send) -> Callable[[Message], Awaitable[None]]:
     async def secured(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [one for one in message.get("headers", []) if not one[0].lower().startswith(FOREIGN)]
-            message = {**message, "headers": [*kept, *HEADERS]}
+            own = [header for header in message.get("headers", []) if not header[0].lower().startswith(FOREIGN)]
+            message = {**message, "headers": [*own, *HEADERS]}
         await send(message)
 
     return secured

@@ -16,9 +16,9 @@ from volant.workspace.paths import SERVICE
 log = logging.getLogger("volant.service")
 SOCKET = SERVICE / "ui.sock"
 LOCK = SERVICE / "ui.lock"
-KEPT = 60  # seconds for which the web UI keeps an idle connection
-LOOK = 0.5  # seconds between two checks of the process
-WHOLE = 30  # seconds after which a process counts as started
+IDLE = 60  # seconds after which the web UI closes an idle connection
+INTERVAL = 0.5  # seconds between two checks of the process
+STABLE = 30  # seconds after which a process counts as started
 # the web UI has no rights of its own: its users enter a token
 SECRETS = ("VOLANT_ADMIN_TOKEN", "VOLANT_API_TOKENS")
 
@@ -28,7 +28,7 @@ def installed() -> bool:
     return importlib.util.find_spec("gradio") is not None
 
 
-class Beside:
+class UiProcess:
     """The process of the web UI, kept alive by the one worker that holds the lock.
 
     Args:
@@ -39,15 +39,15 @@ class Beside:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
-        self._begun = 0.0
+        self._started = 0.0
         self._failures = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="pages", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, name="ui", daemon=True)
         self._command: list[str] = []
 
     @property
     def failing(self) -> bool:
-        """True if the process ends again and again before it is ready."""
+        """True if the process repeatedly ends before it is ready."""
         return self._failures > 1
 
     def start(self, address: str, packaged: bool) -> None:
@@ -73,16 +73,16 @@ class Beside:
             (self._root / SOCKET).unlink(missing_ok=True)
             self._lock.close()
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         while not self._stop.is_set():
             try:
-                if self._held():
-                    self._begin()
+                if self._has_lock():
+                    self._ensure_running()
             except OSError as error:  # such as a full disk; retried
-                log.warning("The pages could not be started: %s", error)
-            self._stop.wait(LOOK)
+                log.warning("The web UI could not be started: %s", error)
+            self._stop.wait(INTERVAL)
 
-    def _held(self) -> bool:
+    def _has_lock(self) -> bool:
         """Return True if this worker holds the lock; a killed worker releases it."""
         if self._lock:
             return True
@@ -97,18 +97,20 @@ class Beside:
         self._lock = lock
         return True
 
-    def _begin(self) -> None:
+    def _ensure_running(self) -> None:
         if self._process and self._process.poll() is None:
-            if self._failures and time.monotonic() - self._begun > WHOLE:
+            if self._failures and time.monotonic() - self._started > STABLE:
                 self._failures = 0
             return
         if self._process:
             self._failures += 1
-            log.warning("The pages ended with status %s; they are begun again.", self._process.returncode)
+            log.warning("The web UI ended with status %s; restarting.", self._process.returncode)
             self._stop.wait(min(2**self._failures, 60))
             if self._stop.is_set():
                 return
-        kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
-        self._begun = time.monotonic()
-        # it ends with this process, as it reads from it
-        self._process = subprocess.Popen(self._command, cwd=self._root, stdin=subprocess.PIPE, env=kept)  # noqa: S603
+        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        self._started = time.monotonic()
+        # it ends with this process, as it reads from its standard input
+        self._process = subprocess.Popen(  # noqa: S603
+            self._command, cwd=self._root, stdin=subprocess.PIPE, env=environment
+        )

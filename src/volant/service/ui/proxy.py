@@ -1,4 +1,4 @@
-"""A reverse proxy for requests under `/ui`: to the process of the web UI, and its answers back as they arrive.
+"""A reverse proxy for requests under `/ui`: to the process of the web UI, and its responses back as they arrive.
 
 Both directions are streamed: server-sent events, uploads and downloads are never held in the worker's memory.
 """
@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from volant.service.access.clients import HEADER, vouch
+from volant.service.access.clients import HEADER, sign_address
 from volant.service.api.schemas import Problem
 from volant.service.errors import RefusedError
 from volant.service.ui import notices, process
-from volant.service.ui.stopping import Ending
+from volant.service.ui.shutdown import StopListener
 
 if TYPE_CHECKING:
     import httpx
@@ -51,15 +51,15 @@ class Proxy:
     Args:
         root: The project's root.
         key: Key that signs the address of the client.
-        pages: Process of the web UI; None if it is switched off.
+        ui: Process of the web UI; None if it is switched off.
     """
 
-    def __init__(self, root: Path, key: bytes, pages: process.Beside | None) -> None:
+    def __init__(self, root: Path, key: bytes, ui: process.UiProcess | None) -> None:
         self._socket = root / process.SOCKET
         self._key = key
-        self._pages = pages
-        self._made: httpx.AsyncClient | None = None
-        self._ending: Ending | None = None
+        self._ui = ui
+        self._http: httpx.AsyncClient | None = None
+        self._stop: StopListener | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on.
@@ -77,43 +77,43 @@ class Proxy:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        if self._pages is None:
-            raise RefusedError("The pages are switched off: `ui: false` in service.yaml.", 404)
+        if self._ui is None:
+            raise RefusedError("The web UI is switched off (`ui: false` in service.yaml).", 404)
         if not process.installed():
             return _notice(request, notices.MISSING)
         if request.url.path == PREFIX:  # relative, so that it works behind any other proxy
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"ui/{query}")
-        return await self._passed(request)
+        return await self._forward(request)
 
-    async def _passed(self, request: Request) -> Response:
+    async def _forward(self, request: Request) -> Response:
         import httpx
 
-        asked = self._client().build_request(
+        forwarded = self._client().build_request(
             request.method,
-            httpx.URL("http://pages").copy_with(raw_path=_target(request)),
+            httpx.URL("http://ui").copy_with(raw_path=_target(request)),
             headers=self._headers(request),
             content=request.stream() if _has_body(request) else None,
         )
         try:
-            response = await self._client().send(asked, stream=True)
+            response = await self._client().send(forwarded, stream=True)
         except httpx.TransportError:
-            failing = self._pages is not None and self._pages.failing
+            failing = self._ui is not None and self._ui.failing
             return _notice(request, notices.FAILING if failing else notices.STARTING)
-        passed = StreamingResponse(self._body(response), response.status_code)
-        passed.raw_headers = _kept((name.lower(), value) for name, value in response.headers.raw)
-        return passed
+        streamed = StreamingResponse(self._body(response), response.status_code)
+        streamed.raw_headers = _end_to_end((name.lower(), value) for name, value in response.headers.raw)
+        return streamed
 
     async def _body(self, response: "httpx.Response") -> AsyncIterator[bytes]:
         import httpx
 
-        self._ending = self._ending or Ending()
+        self._stop = self._stop or StopListener()
         events = response.headers.get("content-type", "").startswith("text/event-stream")
         chunks = response.aiter_raw()
         try:
-            async for chunk in self._ending.until(chunks) if events else chunks:
+            async for chunk in self._stop.until(chunks) if events else chunks:
                 yield chunk
-        except httpx.TransportError:  # the web UI ended: nothing more will come
+        except httpx.TransportError:  # the web UI ended: no further data will come
             if not events:
                 raise
         finally:
@@ -121,24 +121,24 @@ class Proxy:
 
     def _headers(self, request: Request) -> list[tuple[bytes, bytes]]:
         host = request.client.host if request.client else ""
-        told = [(name, value) for name, value in _kept(request.headers.raw) if name != HEADER.encode()]
-        told.append((HEADER.encode(), vouch(host, self._key).encode()))
-        if request.url.scheme == "https" and b"x-forwarded-proto" not in dict(told):
-            told.append((b"x-forwarded-proto", b"https"))
-        return told
+        headers = [(name, value) for name, value in _end_to_end(request.headers.raw) if name != HEADER.encode()]
+        headers.append((HEADER.encode(), sign_address(host, self._key).encode()))
+        if request.url.scheme == "https" and b"x-forwarded-proto" not in dict(headers):
+            headers.append((b"x-forwarded-proto", b"https"))
+        return headers
 
     def _client(self) -> "httpx.AsyncClient":
-        """Return the HTTP client of the process: many pages may listen at once, and some answers take long."""
+        """Return the HTTP client of the process: many pages may listen at once, and some responses take long."""
         import httpx
 
-        if self._made is None:
+        if self._http is None:
             # closed here before the web UI closes it: a request on a connection that was just closed would fail
-            expiry = process.KEPT / 10
+            expiry = process.IDLE / 10
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=expiry)
             transport = httpx.AsyncHTTPTransport(uds=str(self._socket), limits=limits)
             timeout = httpx.Timeout(None, connect=5)
-            self._made = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
-        return self._made
+            self._http = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
+        return self._http
 
 
 def _target(request: Request) -> bytes:
@@ -152,7 +152,7 @@ def _has_body(request: Request) -> bool:
     return "content-length" in request.headers or "transfer-encoding" in request.headers
 
 
-def _kept(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value in headers if name.decode("latin-1") not in HOP]
 
 
@@ -161,5 +161,5 @@ def _notice(request: Request, notice: notices.Notice) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(notices.html(notice), headers=headers)
     error = Problem(error=notice.text).model_dump()
-    again = {"Retry-After": str(notice.again)} if notice.again else {}
-    return JSONResponse(error, 503, headers | again)
+    retry = {"Retry-After": str(notice.again)} if notice.again else {}
+    return JSONResponse(error, 503, headers | retry)

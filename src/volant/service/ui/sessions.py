@@ -9,7 +9,7 @@ from volant.service.errors import RefusedError
 PER_CLIENT = 50  # maximum sessions of one client
 MOST = 1000  # maximum sessions of all clients; their states take at most 150 MiB
 CLIENTS = 1000
-WAITING = 60  # maximum unread messages of one client; a click makes about three, of up to some MB
+WAITING = 60  # maximum unread messages of one client; a click makes about three, of up to a few MB
 
 
 class Sessions:
@@ -23,7 +23,7 @@ class Sessions:
     def __init__(self, states: tuple[dict[str, Any], dict[str, Any]], messages: dict[str, Any]) -> None:
         self._states = states
         self._messages = messages
-        self._known = OrderedDict[str, OrderedDict[str, None]]()
+        self._clients = OrderedDict[str, OrderedDict[str, None]]()
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the sessions."""
@@ -37,25 +37,25 @@ class Sessions:
             session: Name of the session.
 
         Raises:
-            RefusedError: 429 if the client sends further requests without fetching the answers.
+            RefusedError: 429 if the client sends further requests without fetching the responses.
         """
-        pages = self._known.setdefault(client, OrderedDict())
-        pages[session] = None
-        pages.move_to_end(session)
-        self._known.move_to_end(client)
-        if len(pages) > PER_CLIENT:
-            self._drop(pages)
-        if len(self._known) > CLIENTS:
-            _, last = self._known.popitem(last=False)
-            while last:
-                self._drop(last)
-        if sum(self._messages[one].qsize() for one in pages if one in self._messages) > WAITING:
-            raise RefusedError("Answers to earlier requests of this page were not fetched. Load it again.", 429, 10)
+        sessions = self._clients.setdefault(client, OrderedDict())
+        sessions[session] = None
+        sessions.move_to_end(session)
+        self._clients.move_to_end(client)
+        if len(sessions) > PER_CLIENT:
+            self._drop(sessions)
+        if len(self._clients) > CLIENTS:
+            _, oldest = self._clients.popitem(last=False)
+            while oldest:
+                self._drop(oldest)
+        if sum(self._messages[name].qsize() for name in sessions if name in self._messages) > WAITING:
+            raise RefusedError("Responses to earlier requests of this page were not fetched. Reload it.", 429, 10)
 
-    def _drop(self, pages: OrderedDict[str, None]) -> None:
-        session, _ = pages.popitem(last=False)
-        for kept in self._states:
-            kept.pop(session, None)
+    def _drop(self, sessions: OrderedDict[str, None]) -> None:
+        session, _ = sessions.popitem(last=False)
+        for states in self._states:
+            states.pop(session, None)
         messages = self._messages.get(session)
-        while messages and not messages.empty():  # the queue stays, as running functions still put their answers there
+        while messages and not messages.empty():  # the queue stays, as running functions still put their results there
             messages.get_nowait()

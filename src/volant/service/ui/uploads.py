@@ -30,7 +30,7 @@ class Upload:
 
     client: str
     size: int
-    begun: float
+    started: float
     files: list[Path] | None = None
 
     @property
@@ -38,11 +38,11 @@ class Upload:
         """The maximum number of its files."""
         return PARTS if self.files is None else len(self.files)
 
-    def lies(self, now: float) -> bool:
+    def may_exist(self, now: float) -> bool:
         """Return True if any of its files may still exist: not passed to the API yet, and not expired."""
         if self.files is None:
-            return now - self.begun < DEAD
-        return now - self.begun < HOUR and any(path.exists() for path in self.files)
+            return now - self.started < DEAD
+        return now - self.started < HOUR and any(path.exists() for path in self.files)
 
 
 @dataclass
@@ -56,52 +56,49 @@ class Uploads:
 
     largest: int
     clock: Callable[[], float] = time.monotonic
-    _known: list[Upload] = field(default_factory=list)
+    _uploads: list[Upload] = field(default_factory=list)
     _swept: float = 0
 
     def begin(self, client: str, size: int | None) -> Upload:
-        """Reserve room for an upload, before any of it is read.
+        """Reserve room for an upload, before any of it is read; without room it is refused with 429 or 503.
 
         Args:
             client: Network address of the client.
             size: Size in bytes, if known.
-
-        Raises:
-            RefusedError: 429 or 503 if there is no room.
         """
-        made = Upload(client, self.largest if size is None else min(size, self.largest), self.clock())
-        if self._lacks(made):
-            self._known = [one for one in self._known if one.lies(made.begun)]
-        if lack := self._lacks(made):
-            raise lack
-        self._known.append(made)
-        return made
+        new = Upload(client, self.largest if size is None else min(size, self.largest), self.clock())
+        try:
+            self._require_room(new)
+        except RefusedError:
+            self._uploads = [upload for upload in self._uploads if upload.may_exist(new.started)]
+            self._require_room(new)
+        self._uploads.append(new)
+        return new
 
-    def end(self, upload: Upload, answer: bytes) -> None:
-        """Record the files of an upload, from Gradio's answer; an aborted upload has none.
+    def end(self, upload: Upload, response: bytes) -> None:
+        """Record the files of an upload, from Gradio's response; an aborted upload has none.
 
         Args:
             upload: Upload from `begin`.
-            answer: Body of Gradio's answer.
+            response: Body of Gradio's response.
         """
-        found: Any = None
+        paths: Any = None
         with suppress(ValueError):
-            found = json.loads(answer)
-        if isinstance(found, list):
-            upload.files = [Path(path) for path in found]
+            paths = json.loads(response)
+        if isinstance(paths, list):
+            upload.files = [Path(path) for path in paths]
             upload.size = sum(_size(path) for path in upload.files)
         if self.clock() - self._swept > SWEEP:
             self._swept = self.clock()
             files.sweep()
 
-    def _lacks(self, new: Upload) -> RefusedError | None:
-        own = [one for one in self._known if one.client == new.client]
-        if _over([*own, new], OF_ONE, SHARE * self.largest):
-            told = f"Too many of your files wait here: at most {OF_ONE}, and {SHARE * self.largest} bytes, in an hour."
-            return RefusedError(f"{told} Start their jobs, or try again later.", 429, 600)
-        if _over([*self._known, new], OF_ALL, ROOM * self.largest):
-            return RefusedError("Too many files wait here. Try again later.", 503, 600)
-        return None
+    def _require_room(self, new: Upload) -> None:
+        own = [upload for upload in self._uploads if upload.client == new.client]
+        if _exceeds([*own, new], OF_ONE, SHARE * self.largest):
+            limit = f"at most {OF_ONE} files, and {SHARE * self.largest} bytes, in an hour"
+            raise RefusedError(f"Too many uploads: {limit}. Start their jobs, or try again later.", 429, 600)
+        if _exceeds([*self._uploads, new], OF_ALL, ROOM * self.largest):
+            raise RefusedError("Too many uploads of all clients. Try again later.", 503, 600)
 
 
 def _size(path: Path) -> int:
@@ -110,5 +107,5 @@ def _size(path: Path) -> int:
     return 0
 
 
-def _over(uploads: Sequence[Upload], files: int, size: int) -> bool:
-    return sum(one.count for one in uploads) > files or sum(one.size for one in uploads) > size
+def _exceeds(uploads: Sequence[Upload], files: int, size: int) -> bool:
+    return sum(upload.count for upload in uploads) > files or sum(upload.size for upload in uploads) > size

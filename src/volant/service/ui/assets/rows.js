@@ -1,39 +1,39 @@
-// Rows with something to say about each: thumbs and right labels of answers, a word on feedback.
-// A button with data-send sends at once; one with data-ask asks first which label is right.
-// `element` and `server` are Gradio's. Texts from outside go in as text, never as HTML.
+// Rows with buttons: feedback on predictions, decisions on feedback.
+// A button with data-send sends at once; one with data-ask first shows a form for the correct label.
+// `element` and `server` are Gradio's. Texts from outside are inserted as text, never as HTML.
 const make = (tag, properties = {}, ...children) => {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
 };
 
 const send = async (row, say, labels) => {
   const list = row.closest("[data-about]");
-  const told = row.querySelector(".told");
+  const reply = row.querySelector(".reply");
   const token = document.querySelector("#token input");
   row.setAttribute("aria-busy", "true");
-  told.textContent = "Sending…";
+  reply.textContent = "Sending…";
   try {
     const text = row.querySelector(".text").textContent;
-    const said = { id: row.dataset.id, about: list.dataset.about, text, say, labels };
-    const answer = await server.tell({ ...said, token: token ? token.value : "" });
-    told.className = answer.good ? "told good" : "told bad";
-    told.textContent = answer.text;
+    const message = { id: row.dataset.id, about: list.dataset.about, text, say, labels };
+    const answer = await server.submit({ ...message, token: token ? token.value : "" });
+    reply.className = answer.good ? "reply good" : "reply bad";
+    reply.textContent = answer.text;
     if (answer.good) {
       row.querySelectorAll("button").forEach((button) => (button.disabled = true));
       row.querySelector("form")?.remove();
     }
   } catch (error) {
-    told.className = "told bad";
-    told.textContent = "It was not sent: the page can't be reached. Try again.";
+    reply.className = "reply bad";
+    reply.textContent = "Not sent: the service can't be reached. Try again.";
   }
   row.removeAttribute("aria-busy");
 };
 
-const choice = (labels, several, name, said) => {
+const choice = (labels, several, name, predicted) => {
   if (!several) {
     const options = labels.map((label) => make("option", { value: label, textContent: label }));
-    const other = labels.findIndex((label) => !said.includes(label)); // what was said is wrong
+    const other = labels.findIndex((label) => !predicted.includes(label)); // the prediction is wrong
     if (other > 0) options[other].selected = true;
     return make("label", {}, name, " ", make("select", {}, ...options));
   }
@@ -51,9 +51,9 @@ const ask = (button, row) => {
   const list = row.closest("[data-about]");
   const several = list.dataset.several === "1";
   const submit = make("button", { type: "submit", textContent: "Send label" });
-  const said = JSON.parse(row.querySelector("[data-send='right']")?.dataset.labels || "[]");
-  const name = several ? "Right labels" : "Right label";
-  const field = choice(JSON.parse(list.dataset.labels), several, name, said);
+  const predicted = JSON.parse(row.querySelector("[data-send='right']")?.dataset.labels || "[]");
+  const name = several ? "Correct labels" : "Correct label";
+  const field = choice(JSON.parse(list.dataset.labels), several, name, predicted);
   const form = make("form", {}, field, submit);
   if (button.dataset.unsure) {
     const unsure = make("button", { type: "button", textContent: "I don't know" });
@@ -62,10 +62,10 @@ const ask = (button, row) => {
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const picked = several ? [...form.querySelectorAll("input:checked")] : [form.querySelector("select")];
-    send(row, button.dataset.ask, picked.map((one) => one.value));
+    const inputs = several ? [...form.querySelectorAll("input:checked")] : [form.querySelector("select")];
+    send(row, button.dataset.ask, inputs.map((input) => input.value));
   });
-  row.querySelector(".told").before(form);
+  row.querySelector(".reply").before(form);
   button.setAttribute("aria-expanded", "true");
   form.querySelector("select, input, button").focus();
 };

@@ -9,7 +9,7 @@ from volant.errors import VolantError
 from volant.service.ui import files
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import note, table
-from volant.service.ui.page import PRIVATE, Page, explained
+from volant.service.ui.page import PRIVATE, Page, showing_errors
 
 FORMS = [".csv", ".tsv", ".jsonl", ".txt"]
 RUNNING = ("SUBMITTED", "IN_PROGRESS")
@@ -21,20 +21,21 @@ def add(page: Page, tab: gr.Tab) -> None:
     with gr.Row():
         with gr.Column():
             model = page.model()
-            file = gr.File(label="File: CSV, TSV, JSON Lines, or one document a line", file_types=FORMS)
-            column = gr.Textbox("text", label="Column", info="That holds the text, in CSV and JSON Lines.", max_lines=1)
+            file = gr.File(label="File: CSV, TSV, JSON Lines, or one document per line", file_types=FORMS)
+            column = gr.Textbox("text", label="Column", info="Column or key of the text.", max_lines=1)
             start = gr.Button("Start", variant="primary")
         with gr.Column():
             jobs = Jobs(page)
-    place = jobs.said
+    place = jobs.message
     token = page.token
-    start.click(explained(jobs.submit, place), [model, file, column, token], [*jobs.seen, file], **PRIVATE).success(
-        lambda: None, None, file, **PRIVATE
-    )
-    jobs.cancel.click(explained(jobs.stop, place), [jobs.one, token], jobs.seen, **PRIVATE)
-    jobs.fetch.click(explained(jobs.get, place), [jobs.one, token], [jobs.result, place], **PRIVATE)
-    looking = [jobs.timer.tick, tab.select, jobs.refresh.click]
-    gr.on(looking, explained(jobs.watch, place), [jobs.one, token], jobs.seen, show_progress="hidden", **PRIVATE)
+    start.click(
+        showing_errors(jobs.submit, place), [model, file, column, token], [*jobs.parts, file], **PRIVATE
+    ).success(lambda: None, None, file, **PRIVATE)
+    jobs.cancel.click(showing_errors(jobs.stop, place), [jobs.job, token], jobs.parts, **PRIVATE)
+    jobs.fetch.click(showing_errors(jobs.get, place), [jobs.job, token], [jobs.result, place], **PRIVATE)
+    events = [jobs.timer.tick, tab.select, jobs.refresh.click]
+    watch = showing_errors(jobs.watch, place)
+    gr.on(events, watch, [jobs.job, token], jobs.parts, show_progress="hidden", **PRIVATE)
 
 
 class Jobs:
@@ -46,9 +47,9 @@ class Jobs:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self.said = gr.HTML("", elem_id="batch-said")
-        self.listed = gr.HTML("", elem_id="jobs")
-        self.one = gr.Dropdown([], label="Job", interactive=True)
+        self.message = gr.HTML("", elem_id="batch-message")
+        self.table = gr.HTML("", elem_id="jobs")
+        self.job = gr.Dropdown([], label="Job", interactive=True)
         with gr.Row():
             self.cancel = gr.Button("Cancel", min_width=80)
             self.fetch = gr.Button("Get the result", min_width=80)
@@ -57,9 +58,9 @@ class Jobs:
         self.timer = gr.Timer(POLL, active=False)
 
     @property
-    def seen(self) -> list[Any]:
+    def parts(self) -> list[Any]:
         """The components that show the progress of jobs."""
-        return [self.said, self.listed, self.one, self.timer]
+        return [self.message, self.table, self.job, self.timer]
 
     def submit(self, name: str | None, path: str | None, by: str, token: str, request: gr.Request) -> Any:
         """Submit a file to the service.
@@ -77,12 +78,12 @@ class Jobs:
         if not path or not name:
             raise VolantError("Choose a file." if name else "Choose a model.")
         who = self._page.who(token, request)
-        given = Path(path)
-        with given.open("rb") as stream:
+        upload = Path(path)
+        with upload.open("rb") as stream:
             fields = {"model": name, "column": by or "text"}
-            job = self._page.api.ask(who, "POST", "/jobs", data=fields, files={"file": (given.name, stream)})
-        given.unlink(missing_ok=True)  # passed to the service already
-        return {self.said: note(f"{given.name} is being answered."), **self._listing(who, job["id"])}
+            job = self._page.api.ask(who, "POST", "/jobs", data=fields, files={"file": (upload.name, stream)})
+        upload.unlink(missing_ok=True)  # passed to the service already
+        return {self.message: note(f"{upload.name} is being processed."), **self._listing(who, job["id"])}
 
     def stop(self, it: str | None, token: str, request: gr.Request) -> Any:
         """Stop a job.
@@ -94,7 +95,7 @@ class Jobs:
         """
         who = self._page.who(token, request)
         job = self._page.api.ask(who, "POST", f"/jobs/{_chosen(it)}/stop")
-        return {self.said: note(f"The job is {_state(job)}."), **self._listing(who, it)}
+        return {self.message: note(f"The job is {_state(job)}."), **self._listing(who, it)}
 
     def get(self, it: str | None, token: str, request: gr.Request) -> Any:
         """Fetch a result, so that it can be saved.
@@ -107,8 +108,8 @@ class Jobs:
         files.sweep()
         target = files.place(_chosen(it)) / "result.jsonl"
         self._page.api.fetch(self._page.who(token, request), f"/jobs/{it}/result", target)
-        told = note("The result is there: click on its name to save it.")
-        return {self.result: gr.File(str(target), visible=True), self.said: told}
+        ready = note("The result is ready: click on its name to save it.")
+        return {self.result: gr.File(str(target), visible=True), self.message: ready}
 
     def watch(self, it: str | None, token: str, request: gr.Request) -> Any:
         """Update the list of jobs.
@@ -121,13 +122,13 @@ class Jobs:
         return self._listing(self._page.who(token, request), it)
 
     def _listing(self, who: Caller, now: str | None) -> dict[Any, Any]:
-        found = self._page.api.ask(who, "GET", "/jobs")
-        names = [(f"{job['created'][11:19]} {job['model']}, {_state(job)}", job["id"]) for job in found]
-        known = [job["id"] for job in found]
-        busy = any(job["state"] in RUNNING for job in found)
+        jobs = self._page.api.ask(who, "GET", "/jobs")
+        names = [(f"{job['created'][11:19]} {job['model']}, {_state(job)}", job["id"]) for job in jobs]
+        ids = [job["id"] for job in jobs]
+        busy = any(job["state"] in RUNNING for job in jobs)
         return {
-            self.listed: _table(found),
-            self.one: gr.Dropdown(choices=names, value=now if now in known else next(iter(known), None)),
+            self.table: _table(jobs),
+            self.job: gr.Dropdown(choices=names, value=now if now in ids else next(iter(ids), None)),
             self.timer: gr.Timer(POLL, active=busy),
         }
 
@@ -147,7 +148,7 @@ def _state(job: dict[str, Any]) -> str:
     return job["state"].lower().replace("_", " ")
 
 
-def _table(found: list[dict[str, Any]]) -> str:
+def _table(jobs: list[dict[str, Any]]) -> str:
     rows = [
         [
             job["created"][:19].replace("T", " "),
@@ -157,7 +158,7 @@ def _table(found: list[dict[str, Any]]) -> str:
             f"{job['done']:,}" + (f" of {job['total']:,}" if job["total"] is not None else ""),
             job["error"],
         ]
-        for job in found[:20]
+        for job in jobs[:20]
     ]
     heads = ["Sent (UTC)", "Model", "State", "Done", "Documents", "Error"]
     return table("Your jobs", heads, rows, "No jobs yet.")

@@ -2,16 +2,17 @@
 
 import json
 from html import escape
+from itertools import chain
 from typing import Any
 
 import gradio as gr
 
 from volant.errors import VolantError
-from volant.service.ui import look
+from volant.service.ui import style
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import bars, note
-from volant.service.ui.page import Page, explained
-from volant.service.ui.tabs.row_actions import Word, teller
+from volant.service.ui.page import PRIVATE, Page, showing_errors
+from volant.service.ui.tabs.row_actions import RowMessage, submitter
 
 SCORES = 5  # number of labels with scores for each prediction
 # SVG, as not every machine has a font for them
@@ -26,70 +27,71 @@ def add(page: Page, _: gr.Tab) -> None:
         with gr.Column(scale=2):
             model = page.model()
             # full height from the start: Gradio lays out a growing field in quadratic time, 40 s for 500 lines
-            texts = gr.Textbox(label="Texts, one a line", lines=8, max_lines=8, elem_id="texts")
+            texts = gr.Textbox(label="Texts, one per line", lines=8, max_lines=8, elem_id="texts")
             button = gr.Button("Predict", variant="primary")
         with gr.Column(scale=3):
-            said = gr.HTML(note(f"Up to {page.settings.limits.texts_per_request:,} texts at a time."), elem_id="said")
-            answers = gr.HTML("", elem_id="answers", js_on_load=look.rows_js(), server_functions=[_teller(page)])
+            limit = f"Up to {page.settings.limits.texts_per_request:,} texts at a time."
+            message = gr.HTML(note(limit), elem_id="message")
+            answers = gr.HTML("", elem_id="answers", js_on_load=style.rows_js(), server_functions=[_submitter(page)])
 
-    def predict(name: str | None, lines: str, known: dict[str, Any], token: str, request: gr.Request) -> Any:
-        given = [line for line in lines.splitlines() if line.strip()]
-        if not name or not given:
-            missing = "Choose a model." if not name else "Write at least one text, each on a line of its own."
-            raise VolantError(missing)
-        asked = {"texts": given, "model": name, "top_k": SCORES}
-        found = page.api.ask(page.who(token, request), "POST", "/predict", json=asked)
-        told = (
-            f"{len(given):,} {'text' if len(given) == 1 else 'texts'}, answered by {name}, version {found['version']}."
-        )
-        return {said: note(told), answers: shown(given, found, known.get(name) or {})}
+    def predict(name: str | None, lines: str, models: dict[str, Any], token: str, request: gr.Request) -> Any:
+        inputs = [line for line in lines.splitlines() if line.strip()]
+        if not name or not inputs:
+            raise VolantError("Enter at least one text, each on its own line." if name else "Choose a model.")
+        body = {"texts": inputs, "model": name, "top_k": SCORES}
+        response = page.api.ask(page.who(token, request), "POST", "/predict", json=body)
+        count = f"{len(inputs):,} {'text' if len(inputs) == 1 else 'texts'}"
+        done = note(f"{count}, predicted by {name}, version {response['version']}.")
+        return {message: done, answers: rows(inputs, response, models.get(name) or {})}
 
-    told: Any = {
-        "inputs": [model, texts, page.known, page.token],
-        "outputs": [said, answers],
-        "api_visibility": "private",
-    }
-    gr.on([button.click, texts.submit], explained(predict, said), **told)
+    gr.on(
+        [button.click, texts.submit],
+        showing_errors(predict, message),
+        [model, texts, page.deployments, page.token],
+        [message, answers],
+        **PRIVATE,
+    )
 
 
-def shown(texts: list[str], found: dict[str, Any], model: dict[str, Any]) -> str:
+def rows(texts: list[str], response: dict[str, Any], model: dict[str, Any]) -> str:
     """Return the predictions as HTML, with buttons for feedback.
 
     Args:
         texts: Texts (N).
-        found: Answer of POST /predict, with N predictions.
+        response: Response of POST /predict, with N predictions.
         model: Deployed model, as GET /models shows it.
     """
-    labels = model.get("labels") or sorted({label for row in found["predictions"] for label in row["scores"]})
-    several = any("labels" in row for row in found["predictions"])
-    rows = [
-        _row(n, text, row, labels) for n, (text, row) in enumerate(zip(texts, found["predictions"], strict=True), 1)
-    ]
-    about = f'data-about="{escape(found["model"])}" data-several="{int(several)}"'
+    predictions = response["predictions"]
+    labels = model.get("labels") or sorted(set(chain.from_iterable(row["scores"] for row in predictions)))
+    several = any("labels" in row for row in predictions)
+    pairs = enumerate(zip(texts, predictions, strict=True), 1)
+    items = [_row(number, text, row, labels) for number, (text, row) in pairs]
+    data = f'data-about="{escape(response["model"])}" data-several="{int(several)}"'
     choice = f'data-labels="{escape(json.dumps(labels))}"'
-    return f'<ol class="rows" aria-label="Answers" {about} {choice}>{"".join(rows)}</ol>'
+    return f'<ol class="rows" aria-label="Predictions" {data} {choice}>{"".join(items)}</ol>'
 
 
 def _row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
     chosen = row["labels"] if "labels" in row else [row["label"]]
-    none = "" if chosen else '<p class="facts">No label holds.</p>'
+    none = "" if chosen else '<p class="facts">No label.</p>'
     scores = bars(row["scores"], labels, chosen)
     return (
         f'<li data-id="{escape(row["id"])}"><p class="text">{escape(text)}</p>{none}{scores}'
         f'<div class="say"><button type="button" data-send="right" data-labels="{escape(json.dumps(chosen))}" '
-        f'aria-label="Right: answer {number}">{UP} Right</button>'
+        f'aria-label="Correct: text {number}">{UP} Correct</button>'
         f'<button type="button" data-ask="wrong" data-unsure="1" aria-expanded="false" '
-        f'aria-label="Wrong: answer {number}">{DOWN} Wrong</button></div><p class="told" role="status"></p></li>'
+        f'aria-label="Wrong: text {number}">{DOWN} Wrong</button></div><p class="reply" role="status"></p></li>'
     )
 
 
-def _teller(page: Page) -> Any:
-    def send(who: Caller, word: Word) -> str:
-        # with the text, as another worker than the one that answered may receive it
-        body: dict[str, Any] = {"id": word.id, "model": word.about, "text": word.text, "correct": word.say == "right"}
-        if word.labels is not None:
-            body["labels"] = word.labels
+def _submitter(page: Page) -> Any:
+    def send(who: Caller, message: RowMessage) -> str:
+        # with the text, as another worker than the one that predicted may receive it
+        body: dict[str, Any] = {"id": message.id, "model": message.about, "text": message.text}
+        body["correct"] = message.say == "right"
+        if message.labels is not None:
+            body["labels"] = message.labels
         page.api.ask(who, "POST", "/feedback", json=body)
-        return "Thank you: your feedback is kept, and will be reviewed."
+        return "Thank you: your feedback is stored, and will be reviewed."
 
-    return teller(page, send)
+    return submitter(page, send)

@@ -1,4 +1,4 @@
-"""The buttons in rows: a person's feedback on a prediction, or decision on feedback."""
+"""The buttons in rows: feedback on a prediction, or a decision on feedback."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from volant.service.ui.api import Caller
 from volant.service.ui.page import Page
 
 
-class Word(BaseModel):
+class RowMessage(BaseModel):
     """The message of a button, from `rows.js`.
 
     Attributes:
@@ -32,21 +32,21 @@ class Word(BaseModel):
     token: str = ""
 
 
-def teller(page: Page, send: Callable[[Caller, Word], str]) -> Any:
+def submitter(page: Page, send: Callable[[Caller, RowMessage], str]) -> Any:
     """Return the function that the buttons call.
 
     Args:
         page: The page.
-        send: Sends the message to the API, and returns the reply for the person.
+        send: Sends the message to the API, and returns the reply for the user.
     """
 
-    def tell(said: Any, request: gr.Request) -> dict[str, Any]:
+    def submit(data: Any, request: gr.Request) -> dict[str, Any]:
         try:
-            word = Word.model_validate(said)
-            return {"good": True, "text": send(page.who(word.token, request), word)}
+            message = RowMessage.model_validate(data)
+            return {"good": True, "text": send(page.who(message.token, request), message)}
         except ValidationError:
-            return {"good": False, "text": "This is not what the page sends. Load the page again."}
+            return {"good": False, "text": "The message is not valid. Reload the page."}
         except VolantError as error:
             return {"good": False, "text": str(error)}
 
-    return tell
+    return submit

@@ -12,42 +12,43 @@ if TYPE_CHECKING:
 METRICS = 3  # maximum number of metric columns
 
 
-def versions(found: "list[Version]") -> str:
+def versions(all_versions: "list[Version]") -> str:
     """Return a table with one row per version."""
-    names = flywheels.metrics(found)[:METRICS]
-    heads = ["Version", "Status", *names, "Family", "Size", "Data", "Registered (UTC)", "Now"]
-    rows = [
-        [
-            version.number,
-            version.status,
-            *(_figure(version, name) for name in names),
-            f"{version.family} {version.precision}",
-            _size(version.size_bytes),
-            ", ".join(version.datasets) or "source",
-            version.created.strftime("%Y-%m-%d %H:%M"),
-            ", ".join(version.aliases),
-        ]
-        for version in found
+    names = flywheels.metrics(all_versions)[:METRICS]
+    heads = ["Version", "Status", *names, "Family", "Size", "Data", "Registered (UTC)", "Aliases"]
+    rows = [_row(version, names) for version in all_versions]
+    return table(f"Versions of {all_versions[0].flywheel}", heads, rows)
+
+
+def _row(version: "Version", names: list[str]) -> list[Any]:
+    return [
+        version.number,
+        version.status,
+        *(_figure(version, name) for name in names),
+        f"{version.family} {version.precision}",
+        _size(version.size_bytes),
+        ", ".join(version.datasets) or "source",
+        version.created.strftime("%Y-%m-%d %H:%M"),
+        ", ".join(version.aliases),
     ]
-    return table(f"Versions of {found[0].flywheel}", heads, rows)
 
 
-def difference(found: "Difference") -> str:
+def difference(changes: "Difference") -> str:
     """Return the differences in metrics, config, data and predictions."""
-    heads = ["", *(f"Version {one}" for one in found.versions)]
+    heads = ["", *(f"Version {number}" for number in changes.versions)]
     rows = [
         [name, number(before), number(after), "" if None in (before, after) else f"{after - before:+.4f}"]
-        for name, (before, after) in found.metrics.items()
+        for name, (before, after) in changes.metrics.items()
     ]
     parts = [table("Metrics", [*heads, "Change"], rows)]
-    for caption, pairs in (("Config", found.config), ("Data", found.data)):
-        unlike = [[name, *(_short(value) for value in pair)] for name, pair in pairs.items()]
-        parts.append(table(f"{caption} that differs", heads, unlike, f"{caption}: the same."))
-    if not found.rows:
-        return "".join([*parts, note("Texts are compared with the admin token, where test rows are at hand.")])
-    parts.append(note(f"{found.changed:,} of {found.rows:,} test rows are answered differently."))
-    texts = [[row.text[:200], row.gold, row.first, row.second] for row in found.texts]
-    return "".join([*parts, table("Texts answered differently", ["Text", "Right", *heads[1:]], texts, "")])
+    for caption, pairs in (("Config", changes.config), ("Data", changes.data)):
+        unequal = [[name, *map(_short, pair)] for name, pair in pairs.items()]
+        parts.append(table(f"{caption} differences", heads, unequal, f"{caption}: no differences."))
+    if not changes.rows:
+        return "".join([*parts, note("Texts are compared only with the admin token, and if test rows are available.")])
+    parts.append(note(f"{changes.changed:,} of {changes.rows:,} test rows are predicted differently."))
+    texts = [[row.text[:200], row.gold, row.first, row.second] for row in changes.texts]
+    return "".join([*parts, table("Texts predicted differently", ["Text", "Correct", *heads[1:]], texts, "")])
 
 
 def _figure(version: "Version", name: str) -> str:
@@ -60,5 +61,7 @@ def _size(count: int) -> str:
 
 
 def _short(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:16]}..."  # a hash, mostly
+    if value is None:
+        return ""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else f"{text[:16]}..."  # usually a hash

@@ -10,19 +10,19 @@ from volant.service.ui.page import Page
 
 
 @dataclass(frozen=True)
-class Desk:
+class TabContext:
     """Shared state of the parts of the tab.
 
     Attributes:
         page: The page.
         actions: Log of actions.
-        who: Field with the person's name.
-        opened: True once the tab was opened: the registry is asked only then.
-        looking: Events after which the registry is asked again.
+        who: Field with the user's name.
+        opened: True once the tab was opened: the registry is queried only then.
+        refreshes: Events after which the registry is queried again.
     """
 
     page: Page
     actions: Actions
     who: gr.Textbox
     opened: gr.State
-    looking: list[Any]
+    refreshes: list[Any]

@@ -1,6 +1,6 @@
-"""The watcher: a process beside the service that asks the registry for the wanted versions, and fetches them.
+"""The watcher: a process beside the service that queries the registry, and fetches the requested versions.
 
-    python -m volant.service.deployments.watching
+    python -m volant.service.deployments.watcher
 
 The service itself never imports MLflow, and never waits for a registry: this process writes its results to
 `.volant/service/versions.json`, which the workers read. It ends with the worker that started it.
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("volant.service")
 FILE = SERVICE / "versions.json"
 LOCK = SERVICE / "watch.lock"
-AGAIN = 30  # seconds until a failed fetch is retried
-POKE = 0.2  # seconds until a new deployment is noticed
+RETRY_AFTER = 30  # seconds until a failed fetch is retried
+POLL = 0.2  # seconds until a new deployment is noticed
 
 
 class Watcher:
@@ -43,60 +43,60 @@ class Watcher:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / FILE
-        self._failed: dict[str, float] = {}
-        self.found: dict[str, Any] = read(root)
+        self._failures: dict[str, float] = {}  # time of the last one, by version
+        self.result: dict[str, Any] = read(root)
 
-    def look(self, wanted: set[str]) -> None:
-        """Ask the registry for all wanted versions, and write the result if it changed."""
-        before = json.dumps(self.found, sort_keys=True)
-        versions = {name: entry for name, entry in self.found.get("versions", {}).items() if name in wanted}
+    def update(self, targets: set[str]) -> None:
+        """Query the registry for all requested versions, and write the result if it changed."""
+        before = json.dumps(self.result, sort_keys=True)
+        versions = {name: entry for name, entry in self.result.get("versions", {}).items() if name in targets}
         error = None
         try:
             with registry(self._root) as opened:
-                for name in sorted(wanted):
+                for name in sorted(targets):
                     versions[name] = self._entry(opened, name, versions.get(name))
         except VolantError as problem:  # the registry is down: the known versions stay
             error = str(problem)
         except ModuleNotFoundError as problem:
-            error = f"The registry needs '{problem.name}'. Get it with `pip install 'volant-nlp[train]'`."
+            error = f"The registry needs '{problem.name}'. Install it with `pip install 'volant-nlp[train]'`."
         if error:
-            versions |= {name: found for name in wanted - set(versions) if (found := self._fetched(name))}
-        self.found = {"registry": {"error": error}, "asked": sorted(wanted), "versions": versions}
-        if json.dumps(self.found, sort_keys=True) != before or not self._path.exists():
-            write_text(json.dumps(self.found, indent=2) + "\n", self._path)
+            versions |= {name: entry for name in targets - set(versions) if (entry := self._local_entry(name))}
+        self.result = {"registry": {"error": error}, "asked": sorted(targets), "versions": versions}
+        if json.dumps(self.result, sort_keys=True) != before or not self._path.exists():
+            write_text(json.dumps(self.result, indent=2) + "\n", self._path)
 
-    def _entry(self, opened: "Registry", name: str, known: dict[str, Any] | None) -> dict[str, Any]:
-        flywheel, _, given = name.rpartition("/")
+    def _entry(self, opened: "Registry", name: str, before: dict[str, Any] | None) -> dict[str, Any]:
+        flywheel, _, selector = name.rpartition("/")
         number: int | None = None
         try:
-            number = opened.number(flywheel, given)
-            if known and known["version"] == number and self._settled(name, known):
-                return known
+            number = opened.number(flywheel, selector)
+            if before and before["version"] == number and self._is_current(name, before):
+                return before
             version = opened.get(flywheel, number)
             folder = opened.fetch(flywheel, number)
         except VolantError as problem:
-            self._failed[name] = time.monotonic()
+            self._failures[name] = time.monotonic()
             return {"version": number, "digest": None, "folder": None, "error": str(problem)}
-        self._failed.pop(name, None)
-        where = os.path.relpath(folder, self._root)
-        return {"version": number, "digest": version.digest, "folder": where, "error": None}
+        self._failures.pop(name, None)
+        path = os.path.relpath(folder, self._root)
+        return {"version": number, "digest": version.digest, "folder": path, "error": None}
 
-    def _fetched(self, name: str) -> dict[str, Any] | None:
+    def _local_entry(self, name: str) -> dict[str, Any] | None:
         """Return a pinned version that was fetched before, without the registry; it is checked later."""
-        flywheel, _, given = name.rpartition("/")
+        flywheel, _, number = name.rpartition("/")
         try:
-            folder = VERSIONS / flywheel / given
+            folder = VERSIONS / flywheel / number
             digest = json.loads((self._root / folder / "manifest.json").read_text(encoding="utf-8"))["digest"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return {"version": int(given), "digest": digest, "folder": str(folder), "error": None, "unasked": True}
+        return {"version": int(number), "digest": digest, "folder": str(folder), "error": None, "unasked": True}
 
-    def _settled(self, name: str, known: dict[str, Any]) -> bool:
-        if known.get("unasked"):
+    def _is_current(self, name: str, entry: dict[str, Any]) -> bool:
+        if entry.get("unasked"):
             return False
-        if known["error"]:
-            return time.monotonic() - self._failed.get(name, -AGAIN) < AGAIN
-        return (self._root / known["folder"]).is_dir()
+        if entry["error"]:
+            return time.monotonic() - self._failures.get(name, -RETRY_AFTER) < RETRY_AFTER
+        return (self._root / entry["folder"]).is_dir()
 
 
 def read(root: Path) -> dict[str, Any]:
@@ -108,11 +108,11 @@ def read(root: Path) -> dict[str, Any]:
 
 
 def watch(root: Path, seconds: float) -> None:
-    """Look every few seconds, and at once when the deployments change; only one process at a time does.
+    """Update every few seconds, and at once when the deployments change; only one process at a time does so.
 
     Args:
         root: The project's root.
-        seconds: Seconds between two looks.
+        seconds: Seconds between two updates.
     """
     import fcntl
 
@@ -122,21 +122,21 @@ def watch(root: Path, seconds: float) -> None:
     with (root / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         while True:
-            seen = stamp(deployments.path)
+            before = stamp(deployments.path)
             try:
-                wanted = {deployment.wanted for deployment in deployments.all()}
+                targets = {deployment.target for deployment in deployments.all()}
                 watcher = watcher or Watcher(root)
-                if wanted:
-                    watcher.look(wanted)
+                if targets:
+                    watcher.update(targets)
             except Exception as error:  # no error, such as a full disk, may end the watcher
-                log.warning("The registry could not be asked: %s", error)
-            _wait(deployments.path, seen, seconds)
+                log.warning("The registry could not be queried: %s", error)
+            _wait(deployments.path, before, seconds)
 
 
-def _wait(path: Path, seen: tuple[int, int], seconds: float) -> None:
+def _wait(path: Path, before: tuple[int, int], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and stamp(path) == seen:
-        time.sleep(min(POKE, seconds))
+    while time.monotonic() < deadline and stamp(path) == before:
+        time.sleep(min(POLL, seconds))
 
 
 def end_with_parent() -> None:

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 
-class Ending:
+class StopListener:
     """A guard that ends streams of events when this process is asked to stop; for use in the event loop."""
 
     def __init__(self) -> None:
-        self._told = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -23,27 +23,27 @@ class Ending:
     def _listen(self, number: int) -> None:
         before = signal.getsignal(number)
 
-        def told(*about: Any) -> None:
-            self._loop.call_soon_threadsafe(self._told.set)
+        def handle(*arguments: Any) -> None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
             if callable(before):
-                before(*about)
+                before(*arguments)
 
         if callable(before):
-            signal.signal(number, told)
+            signal.signal(number, handle)
 
     async def until(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the chunks that come before this process is asked to stop."""
-        told = asyncio.ensure_future(self._told.wait())
+        stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            while not told.done():
+            while not stopping.done():
                 chunk = asyncio.ensure_future(anext(chunks, None))
                 try:
-                    await asyncio.wait({chunk, told}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({chunk, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     if not chunk.done():
                         chunk.cancel()
-                if chunk.cancelled() or not chunk.done() or (found := chunk.result()) is None:
+                if chunk.cancelled() or not chunk.done() or (content := chunk.result()) is None:
                     return
-                yield found
+                yield content
         finally:
-            told.cancel()
+            stopping.cancel()

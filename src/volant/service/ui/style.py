@@ -15,8 +15,8 @@ MONO = ("ui-monospace", "monospace")
 
 def theme() -> gr.themes.Base:
     """Return Gradio's theme without fonts to download, and with the contrast that WCAG 2.2 requires (4.5:1)."""
-    made = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO)
-    return made.set(
+    default = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO)
+    return default.set(
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_dark="*primary_600",

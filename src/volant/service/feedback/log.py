@@ -1,4 +1,4 @@
-"""The feedback of each flywheel of a project, from its journal."""
+"""The log of feedback: a journal for each flywheel of a project."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ HOME = SERVICE / "feedback"
 Write = Callable[[Sequence[Entry]], None]
 
 
-class Book:
+class FeedbackLog:
     """Journals by flywheel, shared by all processes and threads.
 
     Args:
@@ -48,7 +48,7 @@ class Book:
             RefusedError: 422 if the status is unknown.
         """
         if status not in (None, *STATUSES):
-            raise RefusedError(f"No feedback is '{status}'. Allowed: {', '.join(STATUSES)}.")
+            raise RefusedError(f"'{status}' is not a valid status. Allowed: {', '.join(STATUSES)}.")
         if not self._path(flywheel).exists():
             return []
         with self.opened(flywheel) as (items, _):

@@ -40,9 +40,8 @@ RANK = {"html": 0, "unicode": 1, "control": 2, "urls": 3, "emails": 4, "users": 
 def parse_steps(config: Sequence[str | Mapping[str, Any] | Step]) -> list[Step]:
     """Return the steps of a config list: each item a name, or a name with its arguments.
 
-    Raises:
-        VolantError: If a step or an argument is unknown or of the wrong type, a step is named twice, or the
-            order would leave a step without effect.
+    Fails with `VolantError` if a step or an argument is unknown or of the wrong type, a step is named twice, or the
+    order would leave a step without effect.
 
     Example:
         >>> [step.name for step in parse_steps(["html", {"emoji": {"mode": "name"}}, "drop_empty"])]

@@ -122,8 +122,7 @@ def remove(
 def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] | None:
     """Map each dataset to the versions that were trained or tested on it; None without a registry.
 
-    Raises:
-        VolantError: If there is one, and it can't be read.
+    Fails with `VolantError` if there is one, and it can't be read.
     """
     from volant.tracking.stores import known
 

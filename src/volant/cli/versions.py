@@ -25,8 +25,7 @@ Note = Annotated[str, typer.Option(help="Why; stored in the ledger.")]
 def opened(*names: str) -> "Iterator[Registry]":
     """Open the registry for flywheels that it or the config has: one that is not live any more keeps its versions.
 
-    Raises:
-        VolantError: If there is no such flywheel, or the registry is down.
+    Fails with `VolantError` if there is no such flywheel, or the registry is down.
     """
     from volant.tracking.registry import registry
 
@@ -40,8 +39,7 @@ def opened(*names: str) -> "Iterator[Registry]":
 def read(name: str) -> "Iterator[Reader]":
     """The registry to read from, for a flywheel that it or the config knows.
 
-    Raises:
-        VolantError: If there is no such flywheel, or the registry is down.
+    Fails with `VolantError` if there is no such flywheel, or the registry is down.
     """
     from volant.tracking.existing import reading
 

@@ -54,8 +54,7 @@ class Card:
 def cards(flywheel: str, root: Path = Path()) -> list[Card]:
     """Return every dataset of a flywheel, of both sides, the oldest first, unused ones too.
 
-    Raises:
-        VolantError: If a card is broken, or belongs elsewhere.
+    Fails with `VolantError` if a card is broken, or belongs elsewhere.
     """
     lake = paths.lake(checked(flywheel, "flywheel"), root)  # looked at, not made
     found = [_read(path) for side in SIDES for path in (lake / side).glob("*.json")]
@@ -76,8 +75,7 @@ def rows_path(card: Card, root: Path = Path()) -> Path:
 def tables(flywheel: str, split: str, root: Path = Path()) -> list[tuple[Card, pa.Table]]:
     """The used datasets of one side with their rows, the oldest first.
 
-    Raises:
-        VolantError: If rows are not here, or are not those that the card was written for.
+    Fails with `VolantError` if rows are not here, or are not those that the card was written for.
     """
     used = [card for card in cards(flywheel, root) if card.split == split and not card.unused]
     return [(card, rows(card, root)) for card in used]

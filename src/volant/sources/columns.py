@@ -80,8 +80,7 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
 def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple[list[tuple[str, ...] | None], str]:
     """The labels of each row as the source has them (None: no value), and what their column is, for messages.
 
-    Raises:
-        VolantError: If a column is missing, or can't hold labels of this kind.
+    Fails with `VolantError` if a column is missing, or can't hold labels of this kind.
     """
     if mapping.label_columns:
         names = [pick(table, name, where) for name in mapping.label_columns]
@@ -114,8 +113,7 @@ def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
 def chosen_rows(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
     """Return whether each row has the values that `columns.where` requires.
 
-    Raises:
-        VolantError: If a column that it names is missing.
+    Fails with `VolantError` if a column that it names is missing.
     """
     chosen = np.ones(table.num_rows, dtype=bool)
     for name, wanted in mapping.where.items():

@@ -51,8 +51,7 @@ class Files:
     def read(self, kind: str) -> dict[str, pa.Table]:
         """Read each file that is named.
 
-        Raises:
-            VolantError: If a file can't be found or read, or its columns or labels aren't as configured.
+        Fails with `VolantError` if a file can't be found or read, or its columns or labels aren't as configured.
         """
         form = Format(self.delimiter, self.quote, None, self.header, self.max_line, self.escape, fallback=self.encoding)
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -66,8 +65,7 @@ class Files:
 def read_file(path: str, form: Format | None = None) -> pa.Table:
     """Read one local or remote file as a table.
 
-    Raises:
-        VolantError: If it can't be found or read.
+    Fails with `VolantError` if it can't be found or read.
     """
     return read_sheet_of(path, form or Format()).table
 
@@ -75,14 +73,13 @@ def read_file(path: str, form: Format | None = None) -> pa.Table:
 def read_sheet_of(path: str, form: Format, labels: Sequence[str] = (), kind: str | None = None) -> Sheet:
     """Read one local or remote file as a table, with its lines and what it was found to be.
 
+    Fails with `VolantError` if it can't be found or read.
+
     Args:
         path: Local, or any address that fsspec opens.
         form: What is known of the file.
         labels: Label attributes of a manifest, by preference.
         kind: Of the flywheel, if that is known.
-
-    Raises:
-        VolantError: If it can't be found or read.
     """
     with opened(path) as raw:
         # a remote file is read several times, and fetched once

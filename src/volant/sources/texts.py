@@ -56,13 +56,12 @@ class Reading:
 def read_texts(path: str, reading: Reading, tell: Callable[[str], object] = lambda _: None) -> Iterator[str]:
     """The texts of a file: CSV and the like, JSON, Parquet, manifests, or one text a line; compressed or not.
 
+    Fails with `VolantError` if its type isn't known, the column is missing, or a line is broken; names the line.
+
     Args:
         path: The file.
         reading: How it is read; what is not given is found.
         tell: Called with a sentence on what was found, where that is not plain.
-
-    Raises:
-        VolantError: If its type isn't known, the column is missing, or a line is broken; names the line.
     """
     _refuse_type(path)
     return (text for _, text in numbered_texts(path, path, reading, tell))

@@ -54,6 +54,9 @@ def apply(
 ) -> Applied:
     """Write a trial's settings into `conf/flywheel/<name>.yaml`; comments and all other keys stay unchanged.
 
+    Fails with `VolantError` if there is no such study or trial, no trial is the best, the file would not be valid, or
+    the current model did better on validation.
+
     Args:
         name: Name of the flywheel.
         study: Name of the study; needed only if several studies of the flywheel can't be compared.
@@ -61,10 +64,6 @@ def apply(
         trial: Number of the trial; the best one by default.
         storage: URL of the studies' database; from `conf/sweep.yaml` by default.
         force: True to write it even if the current model did better on validation.
-
-    Raises:
-        VolantError: If there is no such study or trial, no trial is the best, the file would not be valid, or the
-            current model did better on validation.
     """
     root = root.resolve()
     path = root / config.CONF / "flywheel" / f"{name}.yaml"

@@ -48,8 +48,7 @@ class Plan:
 def plan(arguments: Sequence[str], root: Path) -> Plan:
     """Compose the sweep once, without the swept keys, and check it.
 
-    Raises:
-        VolantError: If the flywheel, its data, the objectives or the study's database can't be used.
+    Fails with `VolantError` if the flywheel, its data, the objectives or the study's database can't be used.
     """
     given = _parsed(arguments)
     fixed = [str(one.input_line) for one in given if not one.is_sweep_override()]

@@ -72,13 +72,12 @@ def database(url: str) -> Iterator[None]:
 def open_study(name: str, url: str, goal: Goal) -> "Study":
     """Return the study of that name; create it if there is none.
 
+    Fails with `VolantError` if the database can't be used, or the study has other objectives.
+
     Args:
         name: Name of the study.
         url: URL of the studies' database.
         goal: Goal of the study.
-
-    Raises:
-        VolantError: If the database can't be used, or the study has other objectives.
     """
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

@@ -32,11 +32,10 @@ SECONDS = 3.0  # for measuring the latency
 def run(settings: "DictConfig") -> float | tuple[float, ...]:
     """Return the value of each objective, for Optuna.
 
+    Fails with `Exception` if anything fails: it is written to the trial's folder, and the sweeper continues.
+
     Args:
         settings: `conf/sweep.yaml` as composed for this trial.
-
-    Raises:
-        Exception: If anything fails: it is written to the trial's folder, and the sweeper continues.
     """
     from hydra.core.hydra_config import HydraConfig
 

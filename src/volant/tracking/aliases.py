@@ -38,8 +38,7 @@ def adopt(client: "MlflowClient", flywheel: str) -> list[int]:
 
     MLflow numbers a version before the ledger can record it.
 
-    Raises:
-        LedgerError: If there was a decision about such a version, as then the ledger has lost its entries.
+    Fails with `LedgerError` if there was a decision about such a version, as then the ledger has lost its entries.
     """
     known = state(ledger_store.read(client, flywheel)).statuses
     missing = [version for version in made(client, flywheel) if int(version.version) not in known]

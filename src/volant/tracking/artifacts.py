@@ -37,15 +37,14 @@ PYFUNC = Path(__file__).with_name("pyfunc.py")
 def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[str, Any], record: Record) -> "Run":
     """Copy a bundle and its record into the run that trained it, else into a new one, and return the run.
 
+    Fails with `VolantError` if the files can't be stored; no version exists then, and the same call can be repeated.
+
     Args:
         client: Client of the store.
         store: The store.
         folder: Folder of the bundle.
         manifest: Manifest of the bundle.
         record: Record of the version.
-
-    Raises:
-        VolantError: If the files can't be stored; no version exists then, and the same call can be repeated.
     """
     with TemporaryDirectory(prefix="volant-") as work, _told(f"keep the files of {folder}"):
         model = _model(folder, Path(work))
@@ -58,13 +57,12 @@ def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[s
 def put_gate(client: "MlflowClient", run: str, gate: Mapping[str, Any]) -> None:
     """Store the gate's result beside the files of a version.
 
+    Fails with `VolantError` if the file can't be stored.
+
     Args:
         client: Client of the store.
         run: Id of the run with the files.
         gate: Result of the gate.
-
-    Raises:
-        VolantError: If the file can't be stored.
     """
     with TemporaryDirectory(prefix="volant-") as work, _told("keep what the gate found"):
         path = Path(work) / GATE
@@ -87,14 +85,13 @@ def get_record(client: "MlflowClient", run: str) -> Record:
 def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> None:
     """Download a version's bundle to `folder`, verified, completely or not at all.
 
+    Fails with `VolantError` if it can't be downloaded, or is not the registered bundle.
+
     Args:
         client: Client of the store.
         run: Id of the run with the files.
         digest: Digest of the bundle.
         folder: Folder to write to; replaced if it exists.
-
-    Raises:
-        VolantError: If it can't be downloaded, or is not the registered bundle.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(folder)

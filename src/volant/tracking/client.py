@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def client(store: Store) -> "MlflowClient":
     """Return a client of the store.
 
-    Raises:
-        Exception: Whatever MLflow or the socket raises if the store can't be reached.
+    Fails with `Exception` whatever MLflow or the socket raises if the store can't be reached.
     """
     knock(store.uri)
     make_tables(store.uri)
@@ -44,13 +43,12 @@ def make_tables(uri: str) -> None:
 def experiment(client: "MlflowClient", store: Store, flywheel: str) -> str:
     """Return the id of a flywheel's experiment, whose new runs store their files in the current lake.
 
+    Fails with `Exception` whatever MLflow raises if the experiment can't be created.
+
     Args:
         client: Client of the store.
         store: The store.
         flywheel: Name of the flywheel.
-
-    Raises:
-        Exception: Whatever MLflow raises if the experiment can't be created.
     """
     location = f"{lake.artifacts_url(store.place)}/{flywheel}" if store.place else None
     found = client.get_experiment_by_name(flywheel)

@@ -57,15 +57,14 @@ class Difference:
 def difference(registry: Registry, flywheel: str, numbers: tuple[int, int], texts: int, root: Path) -> Difference:
     """Compare two versions.
 
+    Fails with `VolantError` if there is no such version, or a bundle can't be downloaded.
+
     Args:
         registry: Registry with both versions.
         flywheel: Name of the flywheel.
         numbers: Numbers of the first and the second version.
         texts: Largest number of texts with different predictions to return.
         root: Root of the project, with `data/<flywheel>/prepared/test.parquet`.
-
-    Raises:
-        VolantError: If there is no such version, or a bundle can't be downloaded.
     """
     first, second = (registry.get(flywheel, number) for number in numbers)
     configs = [flatten(registry.record(flywheel, number).config) for number in numbers]

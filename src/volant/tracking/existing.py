@@ -32,8 +32,7 @@ def registry(root: Path) -> "AbstractContextManager[Registry]":
 def reading(root: Path = Path()) -> Iterator[Reader]:
     """Open the registry of a project, to read from: its own database without MLflow, any other through it.
 
-    Raises:
-        VolantError: If it is down, or fails while it is read.
+    Fails with `VolantError` if it is down, or fails while it is read.
     """
     uri = address(root)
     tables = database(uri)

@@ -52,8 +52,7 @@ Decide = Callable[[list[Entry]], Decision | None]
 def read(client: Source, flywheel: str) -> list[Entry]:
     """Return the valid entries of a flywheel, oldest first.
 
-    Raises:
-        LedgerError: If the ledger was changed after it was written.
+    Fails with `LedgerError` if the ledger was changed after it was written.
     """
     # the head first: an entry that is appended meanwhile makes the ledger longer than the head, never shorter
     home = find(client, flywheel + SUFFIX)
@@ -67,6 +66,8 @@ def read(client: Source, flywheel: str) -> list[Entry]:
 def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]:
     """Append a decision that is made on the current entries, and return all entries.
 
+    Fails with `MlflowException` if the store fails in another way, and doesn't have the entry.
+
     Args:
         client: Client of the registry.
         flywheel: Name of the flywheel.
@@ -75,7 +76,6 @@ def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]
 
     Raises:
         VolantError: If `decide` refuses, the ledger was tampered with, or other writers are always first.
-        MlflowException: If the store fails in another way, and doesn't have the entry.
     """
     name = flywheel + SUFFIX
     entry = None

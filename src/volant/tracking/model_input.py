@@ -18,13 +18,12 @@ def texts_of(model_input: Any) -> list[str]:
 
     In a table, these are the column `text`; without it, the only column with texts.
 
+    Fails with `MlflowException` with the code INVALID_PARAMETER_VALUE (HTTP 400), if no column or several columns
+    qualify, or a row has no text.
+
     Args:
         model_input: A text, a list of texts or of records, a pandas DataFrame or Series, a numpy array, or a mapping
             of column names to values.
-
-    Raises:
-        MlflowException: With the code INVALID_PARAMETER_VALUE (HTTP 400), if no column or several columns qualify, or
-            a row has no text.
 
     Example:
         >>> texts_of([{"id": "7", "text": "a fine film"}])

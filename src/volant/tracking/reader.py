@@ -101,8 +101,7 @@ class Reader:
     def history(self, flywheel: str, at: datetime | None = None) -> list[Entry]:
         """What was decided, oldest first; up to `at`.
 
-        Raises:
-            LedgerError: If the ledger was tampered with; says where.
+        Fails with `LedgerError` if the ledger was tampered with; says where.
         """
         return until(self._entries(flywheel), at)
 

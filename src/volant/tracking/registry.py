@@ -37,8 +37,7 @@ PATIENCE = 120  # seconds that a verb waits for another one on this machine
 def registry(root: Path = Path()) -> Iterator["Registry"]:
     """The registry at `MLFLOW_TRACKING_URI`, else in the project's `mlflow.db`.
 
-    Raises:
-        VolantError: If it is down, or fails while it is used; nothing is lost then.
+    Fails with `VolantError` if it is down, or fails while it is used; nothing is lost then.
     """
     with session(root) as stores:
         store = stores[0]
@@ -69,14 +68,13 @@ class Registry(Reader):
     def register(self, flywheel: str, bundle: Path, record: Record, by: str | None = None) -> Version:
         """Make a bundle a version, which then waits for approval; the same bundle is always the same version.
 
+        Fails with `VolantError` if it is no sound bundle of this flywheel, or its files can't be kept.
+
         Args:
             flywheel: Whose version.
             bundle: The bundle's folder.
             record: What is kept with it.
             by: Who registers it; the user of this machine if left out.
-
-        Raises:
-            VolantError: If it is no sound bundle of this flywheel, or its files can't be kept.
         """
         named(flywheel)
         manifest = versions.checked(bundle, flywheel)
@@ -99,8 +97,7 @@ class Registry(Reader):
     ) -> Version:
         """Record that a version was compared with the champion.
 
-        Raises:
-            StaleError: If the ledger no longer says what was seen.
+        Fails with `StaleError` if the ledger no longer says what was seen.
         """
         rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.compare(now, number, verdict, test, note))
@@ -110,8 +107,7 @@ class Registry(Reader):
     ) -> Version:
         """Let a version become the active one; also one that the gate rejected, as a person may know better.
 
-        Raises:
-            StaleError: If the ledger no longer says what was seen.
+        Fails with `StaleError` if the ledger no longer says what was seen.
         """
         rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.approve(now, number, note))
@@ -127,9 +123,8 @@ class Registry(Reader):
     ) -> Version:
         """Keep a version from becoming the active one.
 
-        Raises:
-            VolantError: If it is active now.
-            StaleError: If the ledger no longer says what was seen.
+        Fails with `VolantError` if it is active now. Fails with `StaleError` if the ledger no longer says what was
+        seen.
         """
         rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.reject(now, number, note, tuple(reasons)))
@@ -137,9 +132,8 @@ class Registry(Reader):
     def promote(self, flywheel: str, number: int, by: str | None = None, seen: Seen | None = None) -> Version:
         """Make an approved version the active one.
 
-        Raises:
-            VolantError: If it isn't approved.
-            StaleError: If the ledger no longer says what was seen.
+        Fails with `VolantError` if it isn't approved. Fails with `StaleError` if the ledger no longer says what was
+        seen.
         """
         rules = Rules(flywheel, by or person(), seen)
         return self._decide(flywheel, number, lambda now: rules.promote(now, number))
@@ -147,8 +141,7 @@ class Registry(Reader):
     def rollback(self, flywheel: str, by: str | None = None) -> Version:
         """Make the champion before this one active again; a rollback that was cut off is finished, not done twice.
 
-        Raises:
-            VolantError: If no version that is still approved was active before.
+        Fails with `VolantError` if no version that is still approved was active before.
         """
         rules = Rules(flywheel, by or person())
         with self._turn(flywheel) as cut_off:
@@ -160,8 +153,7 @@ class Registry(Reader):
     def best(self, flywheel: str, metric: str) -> Best:
         """The best version by any logged metric; and the best run, where one that became no version is better.
 
-        Raises:
-            VolantError: If nothing has the metric; says which there are.
+        Fails with `VolantError` if nothing has the metric; says which there are.
         """
         return best(self._client, flywheel, metric, self.versions(flywheel))
 
@@ -181,8 +173,7 @@ class Registry(Reader):
     def fetch(self, flywheel: str, number: int) -> Path:
         """The folder of a version's bundle on this machine, checked file by file; downloaded if it isn't there.
 
-        Raises:
-            VolantError: If it can't be had, or isn't what was registered.
+        Fails with `VolantError` if it can't be had, or isn't what was registered.
         """
         version = self.get(flywheel, number)
         folder = self._root / VERSIONS / flywheel / str(number)
@@ -196,8 +187,7 @@ class Registry(Reader):
     def weights(self, flywheel: str, number: int) -> Path:
         """The folder of a version's weights on this machine, from which training can start.
 
-        Raises:
-            VolantError: If its training kept none, or they can't be had.
+        Fails with `VolantError` if its training kept none, or they can't be had.
         """
         folder = self._root / WEIGHTS / flywheel / str(number)
         with self._locked(f"{flywheel}.fetch"):

@@ -39,15 +39,14 @@ class Rules:
     def compare(self, now: State, number: int, verdict: str, test: str, note: str) -> Decision:
         """Return the entry of a comparison with the champion, to be recorded before it has effect.
 
+        Fails with `StaleError` if the state has changed.
+
         Args:
             now: State of the ledger.
             number: Number of the version.
             verdict: Result of the comparison.
             test: Digest of the test rows.
             note: Note of the entry.
-
-        Raises:
-            StaleError: If the state has changed.
         """
         self._require_seen(now, number)
         return Decision("compare", number, self.by, note, previous=now.champion, test=test, verdict=verdict)
@@ -55,13 +54,12 @@ class Rules:
     def approve(self, now: State, number: int, note: str) -> Decision | None:
         """Return the entry that approves a version, with or without the gate; None if it is approved already.
 
+        Fails with `StaleError` if the state has changed.
+
         Args:
             now: State of the ledger.
             number: Number of the version.
             note: Reason in the person's words.
-
-        Raises:
-            StaleError: If the state has changed.
         """
         self._require_seen(now, number)
         if now.statuses[number] == "approved":
@@ -71,6 +69,8 @@ class Rules:
     def reject(self, now: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
         """Return the entry that rejects a version; None if it is rejected already for the same reasons.
 
+        Fails with `StaleError` if the state has changed.
+
         Args:
             now: State of the ledger.
             number: Number of the version.
@@ -79,7 +79,6 @@ class Rules:
 
         Raises:
             VolantError: If the version is the champion.
-            StaleError: If the state has changed.
         """
         self._require_seen(now, number)
         if now.champion == number:
@@ -95,9 +94,10 @@ class Rules:
     def promote(self, now: State, number: int) -> Decision | None:
         """Return the entry that makes an approved version the champion; None if it is already.
 
+        Fails with `StaleError` if the state has changed.
+
         Raises:
             VolantError: If the version is not approved.
-            StaleError: If the state has changed.
         """
         self._require_seen(now, number)
         if now.statuses[number] != "approved":

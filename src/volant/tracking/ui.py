@@ -11,8 +11,7 @@ from volant.workspace import servers
 def ui(root: Path = Path(), port: int = 5000) -> None:
     """Serve MLflow's web UI of the project on this machine, until Ctrl-C.
 
-    Raises:
-        VolantError: If the server can't start.
+    Fails with `VolantError` if the server can't start.
     """
     from volant.workspace.terminal import Console
 

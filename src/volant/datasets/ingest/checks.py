@@ -59,8 +59,7 @@ def labels_of(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
 def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     """Turn the columns of a file into rows; those without a label are bad, not an error.
 
-    Raises:
-        VolantError: If a column is missing, or can't hold text or labels.
+    Fails with `VolantError` if a column is missing, or can't hold text or labels.
     """
     columns = raw.columns
     pick(raw.table, columns.text, raw.origin)

@@ -30,8 +30,7 @@ class Batch:
 def collect(raws: Sequence[Raw], flywheel: Flywheel, there: Known, split: str, form: Form, new_labels: bool) -> Batch:
     """Turn files into rows, check each, and remove those that exist already.
 
-    Raises:
-        VolantError: If the columns of a file can't hold text or labels.
+    Fails with `VolantError` if the columns of a file can't hold text or labels.
     """
     seen = set(there.rows)
     bad = []

@@ -44,8 +44,7 @@ class Known:
 def known(flywheel: str, kind: str, group: str | None, side: str, root: Path = Path()) -> Known:
     """Look at the used datasets of the lake, and at the prepared rows where there are any.
 
-    Raises:
-        VolantError: If the rows of a dataset aren't on this machine.
+    Fails with `VolantError` if the rows of a dataset aren't on this machine.
     """
     columns = ["text", KINDS[kind].column, *([group] if group else [])]
     same = _tables(flywheel, side, columns, root)

@@ -50,8 +50,7 @@ def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path())
 def settle(flywheel: str, root: Path = Path()) -> None:
     """End a widening: where it was cut off before the card came, conf is what it was, unless a person changed it.
 
-    Raises:
-        VolantError: If an iteration runs for long, as the labels must not change under it.
+    Fails with `VolantError` if an iteration runs for long, as the labels must not change under it.
     """
     from volant.config.compose import write_params
 

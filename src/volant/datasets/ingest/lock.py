@@ -18,8 +18,7 @@ OWN = re.compile(r".+-[0-9a-f]{8}\.parquet(\.dvc)?|\.+(rows\.parquet|.+\.json)(\
 def locked(flywheel: str, root: Path = Path(), patience: float = PATIENCE) -> AbstractContextManager[None]:
     """Hold the lake of a flywheel while a `with` runs.
 
-    Raises:
-        VolantError: If another process still holds it after `patience` seconds; says which.
+    Fails with `VolantError` if another process still holds it after `patience` seconds; says which.
     """
     refused = (
         f"The lake of {flywheel} is held by {{holder}} for more than {patience:.0f} seconds. "

@@ -85,8 +85,7 @@ def form_of(
 def read(path: str, form: Form) -> Raw:
     """Read one file, local or remote, whatever it is.
 
-    Raises:
-        VolantError: If it can't be read, or its columns are not clear.
+    Fails with `VolantError` if it can't be read, or its columns are not clear.
     """
     with opened(path) as stream:
         data = cast(BinaryIO, BytesIO(stream.read()))

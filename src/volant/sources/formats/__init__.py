@@ -51,6 +51,8 @@ def read_sheet(
 ) -> Sheet:
     """Read a whole file as a table.
 
+    Fails with `VolantError` if the file is empty, binary, broken, in another encoding, or has a row that is too long.
+
     Args:
         raw: Seekable bytes, compressed or not.
         name: Path or address, for the extension and for messages.
@@ -58,9 +60,6 @@ def read_sheet(
         opener: Opens what a manifest names.
         labels: Label attributes of a manifest, by preference.
         kind: Of the flywheel, if that is known.
-
-    Raises:
-        VolantError: If the file is empty, binary, broken, in another encoding, or has a row that is too long.
     """
     with to_the_end(name):
         found = detect(raw, name, form)
@@ -83,8 +82,7 @@ def read_sheet(
 def read_stream(raw: BinaryIO, name: str, form: Format) -> pa.Table:
     """Read a whole file as a table; one that names other files is refused.
 
-    Raises:
-        VolantError: As `read_sheet`.
+    Fails with `VolantError` as `read_sheet`.
     """
     return read_sheet(raw, name, form, refuse).table
 

@@ -41,8 +41,8 @@ def read_csv(data: BinaryIO, name: str, form: Format) -> tuple[pa.Table, Sequenc
 def named_rows(data: BinaryIO, name: str, form: Format) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The names of the columns, and the rows with their lines one after the other, each with a cell for every name.
 
-    Raises:
-        VolantError: If a name is there twice, or, when its turn comes, a row is broken or has too few or many cells.
+    Fails with `VolantError` if a name is there twice, or, when its turn comes, a row is broken or has too few or many
+    cells.
     """
     delimiter = form.delimiter or ","
     rows = records(read_lines(data, name, form), name, delimiter, form)

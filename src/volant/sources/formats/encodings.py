@@ -27,13 +27,12 @@ class Encoding:
 def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
     """The encoding of a file: an order, its byte-order mark, UTF-8 if every byte is, its source's, western.
 
+    Fails with `VolantError` if none fits; names the line with the byte that UTF-8 can't read.
+
     Args:
         raw: Seekable bytes, compressed or not; rewound.
         name: Path or address, for messages.
         form: What is known of the file.
-
-    Raises:
-        VolantError: If none fits; names the line with the byte that UTF-8 can't read.
     """
     head = decompressed(raw).read(HEAD)
     raw.seek(0)

@@ -59,15 +59,14 @@ def is_manifest(head: str) -> bool:
 def read(rows: Rows, origin: str, kind: str | None, attributes: Sequence[str], opener: Opener) -> Labelled:
     """Texts and labels of a manifest; texts that it only names are fetched.
 
+    Fails with `VolantError` if it isn't clear which attribute is the label, or labels have numbers and no names.
+
     Args:
         rows: Its objects with their lines.
         origin: Where it is; what it names must be on S3 or beside it.
         kind: Of the flywheel; None: several labels a text where the manifest says so.
         attributes: Label attributes by preference: the first that a row has counts. Needed where there are several.
         opener: Opens a path or address.
-
-    Raises:
-        VolantError: If it isn't clear which attribute is the label, or labels have numbers and no names.
     """
     chosen = _choose({name: None for _, row in rows for name in _attributes(row)}, attributes, origin)
     held = [(number, row, next((name for name in chosen if name in row), chosen[0])) for number, row in rows]

@@ -20,14 +20,13 @@ HINT = "If the file is one JSON list or spread over lines, write one object a li
 def read_objects(data: BinaryIO, name: str, form: Format, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Objects with the line where each begins, or in a list with the number of each; a tool's tasks as flat rows.
 
+    Fails with `VolantError` if a line or an item of the list is broken, no object, or too long; names the line.
+
     Args:
         data: Decompressed bytes.
         name: Of the file, for messages.
         form: How it is written.
         kind: `array`, or `jsonl`: one object a line.
-
-    Raises:
-        VolantError: If a line or an item of the list is broken, no object, or too long; names the line.
     """
     if kind == "array":  # all of a list may stand on one line
         return enumerate((row for _, value in _items(data, name, form) for row in rows_of(value)), 1)
@@ -90,8 +89,7 @@ class Scanner:
     def items(self, block: str) -> Iterator[tuple[int, str]]:
         """The objects that end in a block, with the line where each begins.
 
-        Raises:
-            VolantError: If an object is too long, or something else stands between them.
+        Fails with `VolantError` if an object is too long, or something else stands between them.
         """
         begin = 0
         for found in SIGNS.finditer(block):

@@ -34,13 +34,12 @@ class Loaded:
 def load(path: str, form: Format, labels: Sequence[str] = ()) -> Loaded:
     """Read a file.
 
+    Fails with `VolantError` if it can't be read, or its encoding is neither given, marked, UTF-8 nor plainly western.
+
     Args:
         path: Local or remote.
         form: What is known of it.
         labels: Columns of the label that are given, which a manifest has as attributes.
-
-    Raises:
-        VolantError: If it can't be read, or its encoding is neither given, marked, UTF-8 nor plainly western.
     """
     known = replace(form, western=True)
     notes: tuple[str, ...] = ()

@@ -124,9 +124,9 @@ def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] |
 
     Fails with `VolantError` if there is one, and it can't be read.
     """
-    from volant.tracking.stores import known
+    from volant.tracking.stores import has_registry
 
-    if not known(root):
+    if not has_registry(root):
         return None
     from volant.tracking.existing import reading
 

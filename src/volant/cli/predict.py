@@ -88,9 +88,9 @@ def _registered(name: str, version: str) -> tuple[Path, int]:
 def _champion(name: str) -> tuple[Path, int] | None:
     """Return the champion of a flywheel, as a job of the service does; None where there is none."""
     from volant.tracking.existing import registry
-    from volant.tracking.stores import known
+    from volant.tracking.stores import has_registry
 
-    if "/" in name or (Path(name) / "manifest.json").is_file() or not known():
+    if "/" in name or (Path(name) / "manifest.json").is_file() or not has_registry():
         return None
     try:
         with registry(Path()) as found:

@@ -176,7 +176,7 @@ def history(
     moment = None if at is None else _time(at)
     with read(name) as found:
         entries = found.history(name, moment)
-        active = found.active(name, moment or datetime.now(UTC))
+        active = found.promotion(name, moment or datetime.now(UTC))
         approved = [e for e in entries if active and (e.event, e.version) == ("approve", active.version)]
     if as_json:
         by = {"approved": asdict(approved[-1]) if approved else None}

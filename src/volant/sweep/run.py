@@ -13,7 +13,7 @@ from volant.sweep import study as studies
 from volant.sweep.plan import Plan, plan
 from volant.sweep.study import FOLDER
 from volant.sweep.trial import run
-from volant.tracking.stores import shown
+from volant.tracking.stores import without_password
 from volant.workspace.terminal import Console
 
 
@@ -97,5 +97,5 @@ def _hydra(arguments: Sequence[str], root: Path) -> None:
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
-    record.msg = shown(str(record.msg))  # the sweeper logs the database's address as it is
+    record.msg = without_password(str(record.msg))  # the sweeper logs the database's address as it is
     return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from volant import config
 from volant.errors import VolantError
 from volant.evaluation.report import LOSSES
-from volant.tracking.stores import shown
+from volant.tracking.stores import without_password
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -62,9 +62,9 @@ def database(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ImportError) as error:
-        reason = shown(str(error).strip().splitlines()[0])
+        reason = without_password(str(error).strip().splitlines()[0])
         raise VolantError(
-            f"The study's database {shown(url)} can't be used: {reason} Allowed: sqlite:///FILE, or the URL "
+            f"The study's database {without_password(url)} can't be used: {reason} Allowed: sqlite:///FILE, or the URL "
             "of a PostgreSQL or MySQL server whose driver is installed (psycopg[binary], pymysql)."
         ) from error
 

@@ -70,7 +70,7 @@ def _tracked(name: str, settings: "DictConfig", title: str, folder: Path) -> dic
     with tracking.run(name, params, tags, parent=settings.parent, name=title) as run:
         trained, costs = train(name, flywheel, settings.train_subset_size, folder)
         for step, figures in enumerate(trained.fitted.history, 1):
-            run.log_epoch(step, figures)
+            run.log_metrics(figures, step)
         figures = {f"val_{metric}": value for metric, value in trained.validation.items()}
         run.log_metrics({**figures, **costs}, len(trained.fitted.history) + 1)
         return pick(settings.objectives or [f"val_{flywheel.metric}"], {**figures, **costs})

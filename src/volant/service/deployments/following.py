@@ -11,7 +11,7 @@ from typing import Any
 from volant.service.deployments import watching
 from volant.service.deployments.deployments import Deployment, Deployments
 from volant.service.deployments.loaded import Models, Slot, Target
-from volant.tracking.stores import known
+from volant.tracking.stores import has_registry
 
 log = logging.getLogger("volant.service")
 PATIENCE = 60  # seconds that a start waits for versions that are not known yet
@@ -128,7 +128,7 @@ class Following:
         return target if deployment.version and self._models.loaded(target) else None
 
     def _none_yet(self, entry: dict[str, Any] | None) -> bool:
-        return entry["version"] is None if entry else not known(self._root)
+        return entry["version"] is None if entry else not has_registry(self._root)
 
     def _unknown(self, deployment: Deployment, found: dict[str, Any]) -> None:
         """Record the registry's error for a version that the registry was not asked for yet."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from volant import config
 from volant.config import model_choice
+from volant.config.edit import save
 from volant.config.rewrite import rewrite
 from volant.errors import VolantError, did_you_mean
 from volant.sweep.study import MODEL, done, overrides, short, storage_url, studies
 from volant.workspace import paths
-from volant.workspace.files import write_text
 from volant.workspace.terminal import Console
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def apply(
         storage: URL of the studies' database; from `conf/sweep.yaml` by default.
         force: True to write it even if the current model did better on validation.
     """
+    from volant.config.compose import compose
+
     root = root.resolve()
     path = root / config.CONF / "flywheel" / f"{name}.yaml"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -77,8 +79,10 @@ def apply(
     option = str(given.get(MODEL, own))
     settings = {key.removeprefix(PREFIX): value for key, value in given.items() if key.startswith(PREFIX)}
     settings = whole_lists(settings, _model_of(root, name, option, own))
-    write_text(rewrite(before, settings, None if option == own else option), path)
-    _check(root, path, before)
+    try:
+        save({path: rewrite(before, settings, None if option == own else option)}, then=lambda: compose(root))
+    except VolantError as error:
+        raise VolantError(f"{path} stays as it was, as this trial's settings no longer fit it: {error}") from error
     values = dict(zip(found.user_attrs["objectives"], best.values, strict=True))
     changes = ({f"/{model_choice.GROUP}": option} if option != own else {}) | settings
     return Applied(path, found.study_name, best.number, values, changes, _differs(root, name, given))
@@ -193,21 +197,6 @@ def whole_lists(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[s
             now = now[part]
         whole[key] = [value if k == int(place) else old for k, old in enumerate(whole.get(key, now))]
     return whole
-
-
-def _check(root: Path, path: Path, before: str) -> None:
-    """Restore the file if it can't be composed.
-
-    Raises:
-        VolantError: If it can't be composed.
-    """
-    from volant.config.compose import compose
-
-    try:
-        compose(root)
-    except VolantError as error:
-        write_text(before, path)
-        raise VolantError(f"{path} stays as it was, as this trial's settings don't fit it any more: {error}") from error
 
 
 def _differs(root: Path, name: str, given: Mapping[str, Any]) -> str | None:

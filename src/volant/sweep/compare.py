@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -14,9 +13,10 @@ from typing import Any
 from volant import config
 from volant.config import model_choice
 from volant.errors import VolantError
-from volant.kinds.rates import LOSSES
+from volant.kinds.rates import lower_is_better
 from volant.rendering.markdown import table
 from volant.workspace import paths
+from volant.workspace.dvc import environment
 from volant.workspace.files import write_text
 from volant.workspace.terminal import Console
 
@@ -96,8 +96,8 @@ def best(results: Sequence[Result]) -> Result | None:
     """Return the best result on validation, since nothing is chosen by test rows; None if not all have a score."""
     if any(result.validation is None for result in results):
         return None
-    loss = results[0].details["metric"] in LOSSES
-    return (min if loss else max)(results, key=lambda result: result.validation or 0.0)
+    choose = min if lower_is_better(results[0].details["metric"]) else max
+    return choose(results, key=lambda result: result.validation or 0.0)
 
 
 def markdown(name: str, results: Sequence[Result]) -> str:
@@ -190,11 +190,8 @@ def _dvc(root: Path, arguments: Sequence[str]) -> int:
             f"{root.resolve()} is no git and DVC project, which experiments need. "
             "Make it one: `git init && dvc init`, and commit."
         )
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    quiet = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}  # DVC's own use of it
-    environment = {**quiet, **os.environ, "PATH": path}
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=root, env=environment, check=False).returncode  # noqa: S603
+    return subprocess.run(command, cwd=root, env=environment(), check=False).returncode  # noqa: S603
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

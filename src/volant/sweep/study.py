@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from volant import config
 from volant.errors import VolantError
-from volant.evaluation.report import LOSSES
+from volant.kinds.rates import lower_is_better
 from volant.tracking.stores import without_password
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(".cache/sweeps")
 MODEL = "model@flywheel.model"  # Hydra's name for the choice of a sweep's model
-COSTS = {"size": "bytes of the bundle", "latency": "ms a text"}
+COSTS = ("size", "latency")  # bytes of the bundle; ms per text
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def direction(objective: str) -> str:
         >>> direction("val_macro_f1"), direction("val_hamming_loss"), direction("size")
         ('maximize', 'minimize', 'minimize')
     """
-    return "minimize" if objective in COSTS or objective.removeprefix("val_") in LOSSES else "maximize"
+    return "minimize" if lower_is_better(objective) else "maximize"
 
 
 def storage_url(root: Path, given: str | None = None) -> str:

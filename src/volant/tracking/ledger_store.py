@@ -132,7 +132,11 @@ def names(client: Source) -> list[str]:
 
 
 def find(client: Source, name: str) -> "RegisteredModel | StoredModel | None":
-    """Return a registered model; None if there is none of that name."""
+    """Return a registered model; None if there is none of that name.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
     if isinstance(client, Database):
         return client.find(name)
     from mlflow.exceptions import MlflowException

@@ -6,6 +6,7 @@ from math import isnan
 from typing import Any
 
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 COLUMN = "text"
 ACCEPTED = (
@@ -56,7 +57,7 @@ def _column(table: Mapping[str, Any]) -> list[Any]:
         return []
     listed = ", ".join(f"'{name}'" for name in list(table)[:20])
     problem = "none of them contains texts" if not names else f"{len(names)} of them contain texts"
-    raise _refused(f"The columns are {listed}, and {problem}.")
+    raise MlflowException(f"The columns are {listed}, and {problem}. {ACCEPTED}", INVALID_PARAMETER_VALUE)
 
 
 def _has_text(values: list[Any]) -> bool:
@@ -64,7 +65,11 @@ def _has_text(values: list[Any]) -> bool:
 
 
 def _values(column: Any) -> list[Any]:
-    """Return the values of a list, an array (N,) or (N, 1), or a series."""
+    """Return the values of a list, an array (N,) or (N, 1), or a series.
+
+    Raises:
+        MlflowException: If it is another type, or an array of another shape.
+    """
     if isinstance(column, str):
         return [column]
     if hasattr(column, "to_list"):
@@ -73,12 +78,12 @@ def _values(column: Any) -> list[Any]:
         if column.ndim == 2 and column.shape[1] == 1:
             return column[:, 0].tolist()
         if column.ndim > 1:
-            raise _refused(f"An array of the shape {column.shape} is given.")
+            raise MlflowException(f"An array of the shape {column.shape} is given. {ACCEPTED}", INVALID_PARAMETER_VALUE)
         values = column.tolist()
         return values if isinstance(values, list) else [values]
     if isinstance(column, Iterable) and not isinstance(column, bytes):
         return list(column)
-    raise _refused(f"A value of the type {type(column).__name__} is given.")
+    raise MlflowException(f"A value of the type {type(column).__name__} is given. {ACCEPTED}", INVALID_PARAMETER_VALUE)
 
 
 def _checked(values: list[Any]) -> list[str]:
@@ -86,9 +91,5 @@ def _checked(values: list[Any]) -> list[str]:
         if not isinstance(value, str):
             missing = value is None or (isinstance(value, float) and isnan(value))  # pandas' empty cells are NaN
             problem = "is empty" if missing else f"is a value of the type {type(value).__name__}, not a text"
-            raise _refused(f"Row {row} of {len(values)} {problem}.")
+            raise MlflowException(f"Row {row} of {len(values)} {problem}. {ACCEPTED}", INVALID_PARAMETER_VALUE)
     return values
-
-
-def _refused(problem: str) -> MlflowException:
-    return MlflowException.invalid_parameter_value(f"{problem} {ACCEPTED}")

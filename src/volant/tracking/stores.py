@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from volant.errors import VolantError
@@ -48,6 +48,11 @@ class Store:
 def has_registry(root: Path = Path()) -> bool:
     """Return True if a project has a registry, reachable or not."""
     return "MLFLOW_TRACKING_URI" in os.environ or (root / "mlflow.db").exists()
+
+
+def setting(root: Path = Path()) -> list[Any]:
+    """Return the values that change if a project gets another registry; they may contain a password."""
+    return [os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]
 
 
 def address(root: Path = Path()) -> str:

@@ -1,5 +1,7 @@
-"""Patience with DVC's locks: DVC itself gives up after seconds."""
+"""The environment in which DVC runs, and patience with its locks: DVC itself gives up after seconds."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +11,15 @@ from volant.errors import VolantError
 from volant.workspace.terminal import Console
 
 T = TypeVar("T")
+QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}  # of DVC's own call of Hydra
 PATIENCE = 600  # seconds: a large dataset is added, a stage reads the lake
 PAUSE = 0.5
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for DVC, in which its stages find the Python that runs this."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**QUIET, **os.environ, "PATH": path}
 
 
 def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATIENCE) -> T:

@@ -1,14 +1,14 @@
 """A file of JSON lines that only grows: what was acknowledged is on the disk, whatever dies after it."""
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from volant.workspace.files import private
+from volant.workspace.locks import exclusive
 
 Entry = dict[str, Any]
 
@@ -21,12 +21,9 @@ class Journal:
         self._read = 0
         private(path.parent)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the file against every other process and thread; the lock of a process that was killed is free."""
-        with self.path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return exclusive(self.path.with_suffix(".lock"))
 
     def new(self) -> list[Entry]:
         """The entries that were added since the last call, by whomever."""

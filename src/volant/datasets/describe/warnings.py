@@ -6,7 +6,7 @@ from typing import Any
 from volant.datasets.describe.survey import SHOWN_LABELS, Survey
 from volant.rendering.markdown import cell
 
-IMBALANCE = 10  # times as many rows as the rarest label from which accuracy misleads
+IMBALANCE = 5  # times as many rows as the rarest label from which accuracy misleads
 # Amazon Comprehend advises 50 rows a class:
 # https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
 FEW = 50
@@ -52,12 +52,24 @@ def alike(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def error_margin(rows: int) -> int:
+    """Return by how many points a score on that many test rows may be off.
+
+    95 % of the shares measured on n rows lie within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case.
+
+    Example:
+        >>> error_margin(100), error_margin(0)
+        (10, 50)
+    """
+    return min(50, round(98 / max(rows, 1) ** 0.5))
+
+
 def _imbalance(found: Survey) -> list[str]:
     counts = {label: n for label, n in found.sides["train"].labels.items() if n}
     if not counts:
         return []
     least, most = (end(counts, key=lambda label: (counts[label], label)) for end in (min, max))
-    if counts[most] <= IMBALANCE * counts[least]:
+    if counts[most] < IMBALANCE * counts[least]:
         return []
     return [
         f"Imbalance: {cell(most)} has {counts[most]:,} rows in train, {cell(least)} {counts[least]:,} "
@@ -72,12 +84,11 @@ def _few(found: Survey) -> list[str]:
     if not few:
         return []
     tested = min(found.sides["test"].labels[label] for label in few) if "test" in found.sides else 0
-    # 95 % of a share measured on n rows lies within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case
-    points = min(50, round(98 / max(tested, 1) ** 0.5))
+
     return [
         f"Fewer than {FEW} rows in train for {_listed([f'{label} ({counts[label]})' for label in few])}. "
         "Expect it to be missed often and its scores to change with the seed: the rarest in test is "
-        f"tested on {tested}, so its recall may be off by {points} points."
+        f"tested on {tested}, so its recall may be off by {error_margin(tested)} points."
     ]
 
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from volant import config
-from volant.config.edit import with_labels
+from volant.config.edit import save, with_labels
 from volant.config.listing import live_flywheels
-from volant.errors import VolantError
 from volant.workspace.dvc import PATIENCE
 from volant.workspace.files import write_text
 from volant.workspace.locks import iteration_lock
@@ -38,12 +37,7 @@ def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path())
         return None
     note = {"conf": str(path.relative_to(root)), "before": before, "after": text}
     write_text(json.dumps({**note, "card": str(rows.relative_to(root).with_suffix(".json"))}), _note(flywheel, root))
-    write_text(text, path)
-    try:
-        write_params(root)
-    except VolantError:
-        write_text(before, path)
-        raise
+    save({path: text}, then=lambda: write_params(root))
     return path
 
 

@@ -56,7 +56,7 @@ def draw(table: pa.Table, kind: Kind, units: Units, share: float, slack: float =
         rows = np.bincount(units.numbers)
         side = _balanced(hstack([held, csr_array(rows[:, None])], format="csr"), units.positions, share)
     else:
-        strata = _pooled(_rarest(labels, kind.count(gold), units.numbers), share)
+        strata = _pooled(_rarest_of_units(labels, kind.count(gold), units.numbers), share)
         side = _proportional(strata, units.positions, share, slack)
     held.data[:] = 1
     return spread(side, held, rank)[units.numbers]
@@ -198,9 +198,14 @@ def _pooled(strata: np.ndarray, share: float) -> np.ndarray:
     return np.array([label if label in common else pool for label in strata])
 
 
-def _rarest(labels: Sequence[Sequence[str]], counts: Mapping[str, int], units: np.ndarray) -> np.ndarray:
-    """One label a unit (U,): its rarest, so that rare labels are spread too."""
-    rows = [min(row, key=lambda label: (counts[label], label)) for row in labels]
+def rarest(labels: Sequence[Sequence[str]], counts: Mapping[str, int]) -> list[str]:
+    """Return the rarest label of each row; of equally rare ones, the first by name."""
+    return [min(row, key=lambda label: (counts[label], label)) for row in labels]
+
+
+def _rarest_of_units(labels: Sequence[Sequence[str]], counts: Mapping[str, int], units: np.ndarray) -> np.ndarray:
+    """Return the rarest label of each unit (U,), so that rare labels are spread too."""
+    rows = rarest(labels, counts)
     ranked = sorted(set(rows), key=lambda label: (counts[label], label))
     numbers = {label: number for number, label in enumerate(ranked)}
     lowest = np.full(units.max() + 1, len(ranked))

@@ -22,7 +22,7 @@ def registry(root: Path) -> "AbstractContextManager[Registry]":
         VolantError: If the project has no registry yet, or it can't be reached.
     """
     if not has_registry(root):
-        raise VolantError("This project has no registry yet. `volant iterate` makes the first version of a flywheel.")
+        raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
     from volant.tracking import registry as with_mlflow
 
     return with_mlflow.registry(root)

@@ -7,17 +7,17 @@ from volant.datasets.describe.survey import SHOWN_LABELS, Survey
 from volant.rendering.markdown import cell
 
 IMBALANCE = 5  # times as many rows as the rarest label from which accuracy misleads
-# Amazon Comprehend advises 50 rows a class:
+# Amazon Comprehend recommends 50 rows per class:
 # https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
 FEW = 50
-CHAINED = 1 / 3  # of all rows in one near-duplicate cluster, from which the cut follows it and not the shares
+CHAINED = 1 / 3  # share of the rows in one near-duplicate cluster from which it determines the split
 
 
-def warnings(found: Survey) -> list[str]:
-    """Return warnings on what may spoil training or evaluation, a sentence or two each."""
-    lines = [*_imbalance(found), *_few(found)]
-    for split, side in found.sides.items():
-        absent = [label for label in found.labels if not side.labels[label]]
+def warnings(facts: Survey) -> list[str]:
+    """Return warnings on rows that may spoil training or evaluation, a sentence or two each."""
+    lines = [*_imbalance(facts), *_few(facts)]
+    for split, side in facts.sides.items():
+        absent = [label for label in facts.labels if not side.labels[label]]
         cost = "it can't be learned" if split == "train" else f"its score on {split} is undefined"
         if absent:
             lines.append(f"No row in {split} for {_listed(absent)}: {cost}.")
@@ -35,18 +35,18 @@ def alike(report: Mapping[str, Any]) -> list[str]:
     """Warn if so many rows are near-duplicates of each other that they decide the split.
 
     Args:
-        report: What `volant.datasets.splits.split.cut` says of the splits.
+        report: Report of `volant.datasets.splits.split.split_rows`.
 
     Example:
         >>> alike({"alike": {"rows": 40, "of": 100, "near_duplicates": 0.8}})[0][:52]
         '40 of 100 rows with text are near-duplicates of each'
     """
-    found = report.get("alike", {"rows": 0, "of": 0})
-    if found["rows"] <= CHAINED * found["of"]:
+    largest = report.get("alike", {"rows": 0, "of": 0})
+    if largest["rows"] <= CHAINED * largest["of"]:
         return []
     return [
-        f"{found['rows']:,} of {found['of']:,} rows with text are near-duplicates of each other, or of one in between, "
-        f"at split.near_duplicates={found['near_duplicates']:g}. They are in one split, or dropped from the "
+        f"{largest['rows']:,} of {largest['of']:,} rows with text are near-duplicates of each other, or of one in "
+        f"between, at split.near_duplicates={largest['near_duplicates']:g}. They are in one split, or dropped from the "
         "others: sizes may differ from the shares in `split`. If they differ in meaning, raise "
         "split.near_duplicates towards 1; if not, add more of the other texts."
     ]
@@ -64,8 +64,8 @@ def error_margin(rows: int) -> int:
     return min(50, round(98 / max(rows, 1) ** 0.5))
 
 
-def _imbalance(found: Survey) -> list[str]:
-    counts = {label: n for label, n in found.sides["train"].labels.items() if n}
+def _imbalance(facts: Survey) -> list[str]:
+    counts = {label: n for label, n in facts.sides["train"].labels.items() if n}
     if not counts:
         return []
     least, most = (end(counts, key=lambda label: (counts[label], label)) for end in (min, max))
@@ -78,12 +78,12 @@ def _imbalance(found: Survey) -> list[str]:
     ]
 
 
-def _few(found: Survey) -> list[str]:
-    counts = found.sides["train"].labels
-    few = sorted((label for label in found.labels if 0 < counts[label] < FEW), key=lambda x: (counts[x], x))
+def _few(facts: Survey) -> list[str]:
+    counts = facts.sides["train"].labels
+    few = sorted((label for label in facts.labels if 0 < counts[label] < FEW), key=lambda x: (counts[x], x))
     if not few:
         return []
-    tested = min(found.sides["test"].labels[label] for label in few) if "test" in found.sides else 0
+    tested = min(facts.sides["test"].labels[label] for label in few) if "test" in facts.sides else 0
 
     return [
         f"Fewer than {FEW} rows in train for {_listed([f'{label} ({counts[label]})' for label in few])}. "

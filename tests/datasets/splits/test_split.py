@@ -186,7 +186,7 @@ def test_texts_that_are_all_alike_cannot_be_cut_and_the_way_out_is_named() -> No
         split_rows({"train": table}, CLASSIFY, Split(seed=1))
     assert len(split_rows({"train": table}, CLASSIFY, Split(near_duplicates=1, seed=1)).splits["test"]) == 8
     same = told_apart(["a", "b"] * 20, ["The same.", "the same"] * 20)
-    with pytest.raises(VolantError, match=r"=1: .*while another is in train\. Give other texts\.$"):
+    with pytest.raises(VolantError, match=r"=1: .*while another is in train\. Add other texts\.$"):
         split_rows({"train": same}, CLASSIFY, Split(near_duplicates=1, seed=1))
     with pytest.raises(VolantError, match="only one text"):
         split_rows({"train": told_apart(["a", "b"], ["x", "x"])}, CLASSIFY, Split(seed=1))

@@ -10,8 +10,8 @@ import pyarrow as pa
 from volant.datasets.ingest.reading import LINE, Raw
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
-from volant.sources.columns import chosen_rows, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
+from volant.sources.columns import matching_rows, pick, to_rows
 from volant.sources.unmatched import unmatched_values
 
 MAX_TEXT = 100_000  # characters; these models read no longer texts
@@ -72,7 +72,7 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     """
     columns = raw.columns
     pick(raw.table, columns.text, raw.origin)
-    table = raw.table.filter(pa.array(chosen_rows(raw.table, columns, raw.origin)))
+    table = raw.table.filter(pa.array(matching_rows(raw.table, columns, raw.origin)))
     labels, _ = read_columns(table, columns, kind, raw.origin)
     lines = table[LINE].to_pylist()
     unlabelled = [] if "" in columns.drop_labels else [line for line, v in zip(lines, labels, strict=True) if v is None]

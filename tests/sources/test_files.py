@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from support.tables import read_file
 from volant.errors import VolantError
 from volant.sources.columns import Columns
-from volant.sources.files import Files, read_file
+from volant.sources.files import Files
 from volant.sources.formats import Format
 
 TEXTS = ["good film", 'a "quoted", two\nlines', "schön 好", "tab\tand | pipe; end"]

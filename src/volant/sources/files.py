@@ -60,14 +60,6 @@ class Files:
         return to_rows(sheet.table, self.columns, kind, path)
 
 
-def read_file(path: str, form: Format | None = None) -> pa.Table:
-    """Read one local or remote file as a table.
-
-    Fails with `VolantError` if it can't be found or read.
-    """
-    return read_sheet_of(path, form or Format()).table
-
-
 def read_sheet_of(path: str, form: Format, labels: Sequence[str] = (), kind: str | None = None) -> Sheet:
     """Read one local or remote file as a table, with its lines and its detected format.
 

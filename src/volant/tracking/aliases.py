@@ -21,8 +21,8 @@ ALIASES = ("champion", "challenger")
 FOLLOWED = "followed"  # tag of the ledger: hash of the last entry that aliases and tags follow
 
 
-def made(client: "Source", flywheel: str) -> list[Any]:
-    """Return the versions that Volant made, oldest first; a bundle registered by two machines at once appears once.
+def registered_versions(client: "Source", flywheel: str) -> list[Any]:
+    """Return the versions that Volant registered, oldest first; each bundle once, even if two machines registered it.
 
     They are MLflow's own `ModelVersion`, or a `StoredVersion` by the same names.
     """
@@ -41,7 +41,7 @@ def adopt(client: "MlflowClient", flywheel: str) -> list[int]:
     Fails with `LedgerError` if there was a decision about such a version, as then the ledger has lost its entries.
     """
     recorded = replay(ledger_store.read(client, flywheel)).statuses
-    missing = [version for version in made(client, flywheel) if int(version.version) not in recorded]
+    missing = [version for version in registered_versions(client, flywheel) if int(version.version) not in recorded]
     for version in missing:
         ledger_store.append(client, flywheel, partial(_registered, flywheel, version))
     return [int(version.version) for version in missing]
@@ -79,7 +79,7 @@ def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
     while True:
         newest = ledger_store.latest(client, flywheel)
         entries = ledger_store.read(client, flywheel)
-        versions = made(client, flywheel)
+        versions = registered_versions(client, flywheel)
         state = replay(entries)
         changed = {**_set_aliases(client, flywheel, state, versions), **changed}
         for version in versions:

@@ -35,7 +35,7 @@ class Reader:
     def versions(self, flywheel: str) -> list[Version]:
         """Return all versions of a flywheel, newest first."""
         state = self.state(flywheel)
-        registered = aliases.made(self._source, checked_name(flywheel))
+        registered = aliases.registered_versions(self._source, checked_name(flywheel))
         return [versions.read(version, state) for version in reversed(registered)]
 
     def get(self, flywheel: str, number: int) -> Version:

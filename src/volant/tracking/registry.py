@@ -249,7 +249,7 @@ class Registry(Reader):
 
     def _same(self, flywheel: str, tags: Mapping[str, str]) -> int:
         """Return the number of the version with the same bundle; 0 if there is none."""
-        same = [v for v in aliases.made(self._client, flywheel) if v.tags["bundle"] == tags["bundle"]]
+        same = [v for v in aliases.registered_versions(self._client, flywheel) if v.tags["bundle"] == tags["bundle"]]
         return int(same[0].version) if same else 0
 
     def _locked(self, name: str) -> AbstractContextManager[None]:

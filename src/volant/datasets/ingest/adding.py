@@ -29,7 +29,7 @@ def add(report: Report, table: pa.Table, name: str, files: Sequence[str], root: 
         root: Root of the project.
 
     Raises:
-        VolantError: If DVC can't track them, or a dataset of this name was marked unused.
+        VolantError: If DVC can't track them, or a dataset of this name is marked unused.
     """
     folder = catalogue.home(report.flywheel, report.split, root)
     draft = part_path(folder / "rows.parquet")
@@ -44,7 +44,7 @@ def add(report: Report, table: pa.Table, name: str, files: Sequence[str], root: 
         format="; ".join(dict.fromkeys(report.formats.values())),
         rows=len(table),
         labels=report.labels,
-        # never before another's, whatever the clock says: which came first decides what is cut for test
+        # never before that of another dataset, whatever the clock says: the order decides which rows are split for test
         time=max([now(), *(other.time for other in others)]),
         number=1 + max([0, *(other.number for other in others)]),
         sha256=digest,

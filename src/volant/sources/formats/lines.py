@@ -53,7 +53,7 @@ def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:
     try:
         yield from _bounded(text, name, encoding, max_line)
     finally:
-        with suppress(ValueError):  # whoever opened the bytes closes them
+        with suppress(ValueError):  # the caller closes the bytes
             text.detach()
 
 

@@ -72,7 +72,7 @@ def _items(data: BinaryIO, name: str, form: Format) -> Iterator[tuple[int, dict[
                 yield number, json_object(item, name, number)
         scanner.end()
     finally:
-        with suppress(ValueError):  # whoever opened the bytes closes them
+        with suppress(ValueError):  # the caller closes the bytes
             text.detach()
 
 

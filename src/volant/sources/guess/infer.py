@@ -104,7 +104,7 @@ def _hold_several(table: pa.Table, label: str, cells: Cells) -> bool:
     """Return whether the label's cells are lists that don't all hold one label."""
     if not any(isinstance(cell, tuple) for cell in cells[label]):
         return False
-    every = cells_of(table.select([label]), {label})[label]  # a list of two may stand in one row of a million
+    every = cells_of(table.select([label]), {label})[label]  # one row of a million may have a list of two
     return any(len(cell) != 1 for cell in every if isinstance(cell, tuple))
 
 
@@ -172,7 +172,7 @@ def _label_column(cells: Cells, separator: str | None, where: str) -> str:
         )
     options = ", ".join(f"{n} ({len(possible[n])} values: {', '.join(sorted(possible[n])[:4])})" for n in candidates)
     marks = [n for n in candidates if set(possible[n]) <= {"0", "1"}]
-    several = f" If each is a label that holds where it is 1: --label {','.join(marks)}." if len(marks) > 1 else ""
+    several = f" If each is a label that applies if it is 1: --label {','.join(marks)}." if len(marks) > 1 else ""
     raise VolantError(f"{where}: which column is the label? Choose with --label: {options}.{several}")
 
 

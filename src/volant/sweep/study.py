@@ -46,9 +46,9 @@ def storage_url(root: Path, url: str | None = None) -> str:
     """
     from omegaconf import OmegaConf
 
-    url = url or OmegaConf.load(root / config.CONF / "sweep.yaml").hydra.sweeper.storage
-    path = Path(url.removeprefix("sqlite:///"))
-    return f"sqlite:///{root / path}" if url.startswith("sqlite:///") and not path.is_absolute() else url
+    address = str(url or OmegaConf.load(root / config.CONF / "sweep.yaml").hydra.sweeper.storage)
+    path = Path(address.removeprefix("sqlite:///"))
+    return f"sqlite:///{root / path}" if address.startswith("sqlite:///") and not path.is_absolute() else address
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def test_labels_in_another_order_do_not_conflict() -> None:
 def test_a_dead_step_is_a_warning_in_the_report_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         _, report = clean_tables(splits(("Kept", "x")), ["lower", "emails"])
-    assert report["warnings"] == ["The cleaning step 'emails' changed no row: take it out, or move it up."]
+    assert report["warnings"] == ["The cleaning step 'emails' changed no row: remove it, or move it up."]
     assert caplog.messages == report["warnings"]
 
 

@@ -65,7 +65,7 @@ def test_flywheels_are_listed() -> None:
     ("arguments", "message"),
     [
         (["predict", "nothing", "a text"], "no bundle for 'nothing'"),
-        (["predict", "reviews", "a text", "--out", "o.csv"], "--out o.csv needs --file"),
+        (["predict", "reviews", "a text", "--out", "o.csv"], "--out o.csv requires --file"),
         (["predict", "reviews", "a text", "--file", "in.csv"], "--file in.csv can't be combined with texts"),
         (["predict", "reviews", "--json", "--file", "in.csv"], "--file in.csv can't be combined with texts"),
         (["results", "reviews"], "no evaluation yet"),

@@ -36,7 +36,7 @@ def test_missing_rows_say_dvc_pull_and_changed_rows_are_refused(tmp_path: Path) 
     path = catalogue.rows_path(card, tmp_path)
     content = path.read_bytes()
     path.write_bytes(content + b"x")
-    with pytest.raises(VolantError, match=r"changed since.*dvc checkout"):
+    with pytest.raises(VolantError, match=r"changed after.*dvc checkout"):
         catalogue.tables("mine", "test", tmp_path)
     path.unlink()
     with pytest.raises(VolantError, match="dvc pull"):

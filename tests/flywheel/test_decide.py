@@ -97,7 +97,7 @@ def test_an_outage_of_the_registry_is_no_pass_of_the_gate(root: Path) -> None:
     (files,) = root.glob(".lake/**/artifacts/model")
     files.rename(files.with_name("gone"))
     flywheel = made(root, opinions(200, 2))
-    with pytest.raises(VolantError, match=r"could not fetch the bundle .*Nothing is lost"):
+    with pytest.raises(VolantError, match=r"could not download the bundle .*Nothing is lost"):
         decided(root, flywheel, "train")
     with registry(root) as opened:
         assert events(opened)[3:] == [("register", 2)]

@@ -148,7 +148,7 @@ def test_the_client_shows_what_the_service_predicts(server: Server, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x", "--url", "http://127.0.0.1:9"], "No service answers at http://127.0.0.1:9/predict"),
+        (["x", "--url", "http://127.0.0.1:9"], "No service responds at http://127.0.0.1:9/predict"),
         (["x", "--url", "ftp://a"], "--url ftp://a is not a valid address"),
         ([], "Nothing to send"),
         (["x", "--model", "revews"], "No model is deployed as 'revews'. Deployed: reviews, topics."),

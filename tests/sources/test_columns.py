@@ -3,7 +3,7 @@ import pytest
 
 from volant.errors import VolantError
 from volant.sources.columns import Columns, check_rows, to_rows
-from volant.sources.labels import listed
+from volant.sources.labels import parse_list
 
 
 def test_integers_and_names_both_map_and_dropped_labels_go() -> None:
@@ -179,5 +179,5 @@ def test_rare_and_misspelt_labels_are_warned_of() -> None:
 
 def test_a_cell_as_long_as_a_text_is_no_list() -> None:
     """Matching one of a megabyte would take minutes."""
-    assert listed("[" + "1, " * 1000 + "1]") == [1] * 1001
-    assert listed("[" + "1, " * 2000 + "1]") is None
+    assert parse_list("[" + "1, " * 1000 + "1]") == [1] * 1001
+    assert parse_list("[" + "1, " * 2000 + "1]") is None

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.tables import read_file
 from volant.bundle.batch.predicting import read_texts
 from volant.bundle.batch.reading import documents
 from volant.config import read_params
@@ -16,7 +17,7 @@ from volant.datasets.ingest.checks import rows_of
 from volant.datasets.ingest.reading import Raw, form_of, read
 from volant.errors import VolantError
 from volant.sources.columns import Columns, to_rows
-from volant.sources.files import Files, read_file, require_plain
+from volant.sources.files import Files, require_plain
 from volant.sources.formats import Format
 from volant.sources.formats.options import Options, parse_where
 from volant.sources.guess.infer import infer

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from support.tables import read_file
 from volant.errors import VolantError
 from volant.sources.columns import Columns
-from volant.sources.files import Files, read_file
+from volant.sources.files import Files
 from volant.sources.formats import Format
 
 TEXTS = ["good film", 'a "quoted", two\nlines', "schön 好", "tab\tand | pipe; end"]
@@ -126,18 +127,18 @@ def test_unnamed_columns_and_rows_without_a_key(tmp_path: Path) -> None:
         ("wide.csv", "text,label\na,x\n".encode("utf-16-le"), "UTF-16 without a byte-order mark"),
         ("long.csv", b"text,label\na,x\n" + b"b" * 5000 + b",y\n", "line 3: longer than 2,048 characters"),
         ("long.jsonl", b'{"text": "a"}\n{"text": "' + b"b" * 5000 + b'"}\n', "line 2: longer than 2,048"),
-        ("late.csv", b"text,label\n" + b"a,x\n" * 20000 + b"b\0,y\n", "line 20002: holds a NUL"),
+        ("late.csv", b"text,label\n" + b"a,x\n" * 20000 + b"b\0,y\n", "line 20002: contains a NUL"),
         ("image.csv", b"\x89PNG\r\n\x1a\n\0\0", "is an image"),
         ("book.csv", b"PK\x03\x04whatever", "a zip archive or an Office workbook"),
         ("model.bin", b"\x80\x04\x95\0\0\0", "is binary"),
-        ("not.parquet", CSV.encode(), "is called Parquet, but is not"),
+        ("not.parquet", CSV.encode(), "has the extension of Parquet, but is not"),
         ("broken.parquet", b"PAR1" + b"x" * 50, "broken Parquet"),
         ("cut.csv.gz", gzip.compress(CSV.encode() * 100)[:-30], "can't be read to its end"),
         ("bad.csv.bz2", bz2.compress(CSV.encode())[:20] + b"damaged" * 9, "can't be read to its end"),
         ("broken.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: broken JSON"),
         ("list.json", b'[{"text": "a"},\n"b", {"text": "c"}]', "line 2: '\"b\"' in a list of objects"),
         ("cut.json", b'[{"text": "a"},\n{"text": "b"}', "line 2: the JSON list does not end"),
-        ("list.jsonl", b'["a"]\n', "line 1: list, .*write one object a line"),
+        ("list.jsonl", b'["a"]\n', "line 1: list, .*write one object per line"),
         ("pretty.json", b'{\n "text": "a"\n}\n', "line 1: broken JSON"),
     ],
 )  # fmt: skip
@@ -154,7 +155,7 @@ def test_a_missing_file_a_folder_and_an_unknown_encoding(tmp_path: Path) -> None
         read_file(str(tmp_path / "review.csv"))
     with pytest.raises(VolantError, match="is a folder"):
         read_file(str(tmp_path))
-    with pytest.raises(VolantError, match="encoding 'klingon' is not known"):
+    with pytest.raises(VolantError, match="encoding 'klingon' is unknown"):
         read_file(str(tmp_path / "reviews.csv"), Format(encoding="klingon"))
     with pytest.raises(VolantError, match=r"byte 0xc3 .*tried: ascii"):
         read_file(str(tmp_path / "reviews.csv"), Format(encoding="ascii"))

@@ -123,7 +123,7 @@ def test_a_flywheel_must_be_live(tmp_path: Path) -> None:
         compare("tweets", root=root)
     with pytest.raises(VolantError, match=r"No model is called 'liner'.*Did you mean 'linear'"):
         compare("toy", ["liner"], root)
-    with pytest.raises(VolantError, match="no git and DVC project"):
+    with pytest.raises(VolantError, match="not a git and DVC project"):
         compare("toy", ["linear"], root)
 
 

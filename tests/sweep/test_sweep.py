@@ -21,7 +21,8 @@ from volant.config.compose import compose
 from volant.config.rewrite import rewrite
 from volant.errors import VolantError
 from volant.kinds import KINDS
-from volant.sweep.apply import apply, choose, pick, require_gain
+from volant.sweep.apply import apply, require_gain
+from volant.sweep.choose import choose, pick
 from volant.sweep.plan import plan
 from volant.sweep.sampling import sampling
 from volant.sweep.study import Goal, done, open_study, overrides, storage_url
@@ -136,14 +137,14 @@ BAD = {
     "sweep=liner": "Could not find 'sweep/liner'",
     "flywheel=tyo": "Could not find 'flywheel/tyo'",
     "objectives=[val_acuracy]": "Did you mean 'val_accuracy'",
-    "flywheel.metric=f1": "'val_f1' is not among what a trial of kind classify returns: val_accuracy",
-    "flywheel.model.cc=choice(1,2)": "flywheel.model.cc is swept, but is no key",
+    "flywheel.metric=f1": "'val_f1' is not a result of a trial of kind classify. Allowed: val_accuracy",
+    "flywheel.model.cc=choice(1,2)": "The swept key flywheel.model.cc is not a key",
     "flywheel.model.c=strong": r"flywheels\.toy\.model\.c \(given: 'strong'\)",
     "hydra.sweeper.direction=[maximize,minimize]": "maximize or minimize for each of val_accuracy",
     "hydra.sweeper.storage=mysql+nothing://u:secret@h/x": "mysql\\+nothing://h/x can't be used",
-    "hydra/sweeper/sampler=grid": r"these have none: flywheel\.model\.c\. Give each a choice",
+    "hydra/sweeper/sampler=grid": r"these keys have intervals: flywheel\.model\.c\. Give each a choice",
     "flywheel=news": r"dvc repro clean@news",
-    "seed": "Not understood",
+    "seed": "Invalid argument",
 }
 
 
@@ -175,7 +176,7 @@ def test_a_grid_has_the_cells_that_are_left(project: Path) -> None:
 def test_a_study_keeps_its_objectives(project: Path) -> None:
     url = storage_url(project)
     open_study("s", url, Goal("toy", ("val_accuracy",), ("maximize",)))
-    with pytest.raises(VolantError, match=r"maximize val_accuracy; asked for is toy: minimize size.*study=s-2"):
+    with pytest.raises(VolantError, match=r"maximize val_accuracy\) than this sweep \(toy: minimize size.*study=s-2"):
         open_study("s", url, Goal("toy", ("size",), ("minimize",)))
 
 
@@ -239,7 +240,7 @@ def test_a_sample_has_every_label_and_the_seed_decides() -> None:
 
 
 def test_an_objective_that_a_trial_does_not_return_is_named_with_those_that_it_does() -> None:
-    with pytest.raises(VolantError, match=r"'val_roc_auc' is not among .*: val_accuracy, size"):
+    with pytest.raises(VolantError, match=r"'val_roc_auc' is not a result of .*: val_accuracy, size"):
         pick_objectives(["val_roc_auc"], {"val_accuracy": 0.5, "size": 1.0})
 
 
@@ -288,7 +289,7 @@ def test_the_best_of_several_studies_is_taken_where_they_compare(project: Path) 
     assert overrides(pick(studies[0], 1))["flywheel.model.c"] == 2.0
     with pytest.raises(VolantError, match=r"no trial 7 with a result. The best: 0, 1"):
         pick(studies[0], 7)
-    with pytest.raises(VolantError, match=r"'c' is no study of toy with results"):
+    with pytest.raises(VolantError, match=r"'c' is not a study of toy with results"):
         choose(studies, "toy", "c")
 
 
@@ -322,7 +323,7 @@ def test_a_study_of_somebody_else_is_not_taken_over(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/studies.db"
     foreign = optuna.create_study(storage=url, study_name="toy", direction="maximize")
     foreign.tell(foreign.ask(), 0.5)
-    with pytest.raises(VolantError, match=r"The study 'toy' is of \?.*Begin another one"):
+    with pytest.raises(VolantError, match=r"The study 'toy' has another goal \(\?.*Use a new study"):
         open_study("toy", url, Goal("toy", ("val_accuracy",), ("maximize",)))
     assert optuna.load_study(study_name="toy", storage=url).user_attrs == {}
 

@@ -62,7 +62,7 @@ def test_it_reads_what_mlflow_reads(lived: Registry, root: Path) -> None:
 def test_versions_and_decisions_are_the_same(lived: Registry, root: Path) -> None:
     with reading(root) as reader:
         assert type(reader) is Reader
-        for call in ("versions", "history", "state", "champion", "challenger", "lost", "line", "knows"):
+        for call in ("versions", "history", "state", "champion", "lost", "knows"):
             assert getattr(reader, call)("reviews") == getattr(lived, call)("reviews"), call
         assert reader.flywheels() == lived.flywheels() == ["other", "reviews"]
         assert reader.get("reviews", 2) == lived.get("reviews", 2)

@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 from support.projects import ROOT
 from support.versions import record
 from volant.tracking import aliases, ledger_store
-from volant.tracking.ledger import Entry, LedgerError, chain, now, sealed, state
+from volant.tracking.ledger import Entry, LedgerError, chain, next_time, replay, sealed
 from volant.tracking.registry import Registry, registry
 from volant.tracking.rules import Rules, Seen, StaleError
 from volant.workspace.provenance import digest
@@ -57,10 +57,10 @@ def test_a_lost_race_counts_for_nothing() -> None:
     ("changed", "said"),
     [
         (lambda a, b, c: stored(a, replace(b, by="eve"), c), "entry 2 was changed"),
-        (lambda a, b, c: stored(a, sealed(replace(b, by="eve"), "f"), c), "entry 3 follows on an entry that is not"),
+        (lambda a, b, c: stored(a, sealed(replace(b, by="eve"), "f"), c), "entry 3 follows an entry that does not"),
         (lambda a, b, c: [s for s in stored(a, b, c) if s[0] != 2], "entry 2 is missing"),
         (lambda a, b, c: [s for s in stored(a, b, c) if s[0] != 1], "entry 1 is missing"),
-        (lambda a, _, c: stored(a, c), "entry 2 follows on an entry that is not"),
+        (lambda a, _, c: stored(a, c), "entry 2 follows an entry that does not"),
         (lambda a, b, _: [*stored(a, b), (3, None)], "entry 3 was changed"),
         (lambda a, b, c: stored(a, b, sealed(replace(c, event="crown"), "f")), "entry 3 was changed"),  # pyright: ignore[reportArgumentType]
         (lambda a, b, c: stored(a, b, sealed(c, "other")), "entry 3 was changed"),
@@ -81,11 +81,11 @@ def test_comparisons_are_counted_until_a_version_that_was_shown_to_be_better_is_
 
     moves = [entry(1, "", version=v) for v in (1, 2, 3, 4)]
     moves += [promoted(1, None), compared(2, "not_worse", 1), promoted(2, 1), compared(3, "unclear", 2, "other")]
-    assert (state(moves).looks, dict(state(moves).tests)) == (2, {"t": 1, "other": 1})
+    assert (replay(moves).looks, dict(replay(moves).tests)) == (2, {"t": 1, "other": 1})
     better = [*moves, compared(4, "better", 2)]
-    assert state(better).looks == 3
-    assert state([*better, promoted(4, 2)]).looks == 0
-    assert state([*better, promoted(3, 2), promoted(4, 3)]).looks == 3  # not shown over the one that it replaces
+    assert replay(better).looks == 3
+    assert replay([*better, promoted(4, 2)]).looks == 0
+    assert replay([*better, promoted(3, 2), promoted(4, 3)]).looks == 3  # not shown over the one that it replaces
 
 
 def test_entries_from_before_comparisons_were_counted_keep_their_hashes() -> None:
@@ -96,7 +96,7 @@ def test_entries_from_before_comparisons_were_counted_keep_their_hashes() -> Non
 
 @pytest.mark.parametrize("changed", [{"champion": 2}, {"status": "rejected"}, {"looks": 4}])
 def test_a_decision_is_refused_once_the_ledger_says_something_else(changed: dict[str, Any]) -> None:
-    now = state([*(entry(1, "", version=v) for v in (1, 2)), entry(1, "", event="promote"), compared(2, "better", 1)])
+    now = replay([*(entry(1, "", version=v) for v in (1, 2)), entry(1, "", event="promote"), compared(2, "better", 1)])
     right = Seen(1, "pending", 1)
     rules, stale = Rules("f", "gate", right), Rules("f", "gate", replace(right, **changed))
     assert rules.compare(now, 2, "better", "t", "").previous == 1
@@ -110,7 +110,7 @@ def test_a_decision_is_refused_once_the_ledger_says_something_else(changed: dict
 
 def test_time_never_runs_backwards() -> None:
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="milliseconds")
-    assert now([entry(1, "", time=ahead)]) == ahead
+    assert next_time([entry(1, "", time=ahead)]) == ahead
 
 
 def test_rollbacks_go_back_one_after_the_other() -> None:
@@ -121,11 +121,11 @@ def test_rollbacks_go_back_one_after_the_other() -> None:
         return [*ready, *(entry(9, "", event=event, version=version) for event, version in moves)]
 
     ups = [("promote", 1), ("promote", 2), ("promote", 3)]
-    assert (state(moved(*ups)).champion, state(moved(*ups)).fallback) == (3, 2)
-    back = state(moved(*ups, ("rollback", 2)))
+    assert (replay(moved(*ups)).champion, replay(moved(*ups)).fallback) == (3, 2)
+    back = replay(moved(*ups, ("rollback", 2)))
     assert (back.champion, back.fallback) == (2, 1)
-    assert state(moved(*ups, ("rollback", 2), ("promote", 3))).champions == (1, 2, 3)
-    assert state(moved(*ups, ("reject", 2))).fallback == 1
+    assert replay(moved(*ups, ("rollback", 2), ("promote", 3))).champions == (1, 2, 3)
+    assert replay(moved(*ups, ("reject", 2))).fallback == 1
 
 
 def change(root: Path, statement: str) -> None:
@@ -141,8 +141,8 @@ TAGS = "model_version_tags SET value = replace(value, '\"ann\"', '\"eve\"') WHER
     [
         (f"UPDATE {TAGS} AND version = 2", "entry 2 was changed"),
         ("DELETE FROM model_versions WHERE name = 'reviews.ledger' AND version = 2", "entry 2 is missing"),
-        ("DELETE FROM model_versions WHERE name = 'reviews.ledger' AND version = 4", "noted to reach '4'"),
-        ("DELETE FROM registered_model_tags WHERE name = 'reviews.ledger'", "noted to reach ''"),
+        ("DELETE FROM model_versions WHERE name = 'reviews.ledger' AND version = 4", "recorded end is '4'"),
+        ("DELETE FROM registered_model_tags WHERE name = 'reviews.ledger'", "recorded end is ''"),
     ],
 )
 def test_a_hand_in_the_database_is_noticed(statement: str, said: str, filled: Registry, root: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_hand_in_the_database_is_noticed(statement: str, said: str, filled: Re
 def test_a_ledger_that_is_gone_is_noticed(filled: Registry, root: Path) -> None:
     filled.approve("reviews", 1)
     MlflowClient(f"sqlite:///{root / 'mlflow.db'}").delete_registered_model("reviews.ledger")
-    with pytest.raises(LedgerError, match="does not know version 1, which was decided about"):
+    with pytest.raises(LedgerError, match="version 1 has a decision, but no entry in the ledger"):
         filled.promote("reviews", 1)
 
 
@@ -185,7 +185,7 @@ def test_a_promotion_cut_off_is_finished_by_the_next_verb(
     assert client.get_model_version_by_alias("reviews", "champion").version in (2, "2")
     assert filled.rollback("reviews").number == 1  # finished, and not done twice
     assert client.get_model_version_by_alias("reviews", "champion").version in (1, "1")
-    assert "reviews: champion was 2, and is 1 by the ledger: put right." in caplog.text
+    assert "reviews: the alias champion was 2, but the ledger says 1: corrected." in caplog.text
     assert [e.event for e in filled.history("reviews")].count("rollback") == 1
 
 
@@ -203,7 +203,7 @@ def test_a_registration_cut_off_is_finished_by_the_next_verb(
     assert [entry.version for entry in opened.history("reviews")] == [1]
     assert [(v.number, v.status) for v in opened.versions("reviews")] == [(2, "pending"), (1, "pending")]
     assert opened.approve("reviews", 2).status == "approved"
-    assert "the registration of version 2 was cut off; now it is complete" in caplog.text
+    assert "the registration of version 2 was interrupted; now it is complete" in caplog.text
     assert [(e.event, e.version, e.by) for e in opened.history("reviews")][1] == ("register", 2, "ann")
     with monkeypatch.context() as cut:
         cut.setattr(MlflowClient, "create_model_version", crash)

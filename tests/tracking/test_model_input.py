@@ -40,12 +40,12 @@ def test_texts_are_found(given: Any, texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (pd.DataFrame({"id": ["x"], "review": ["a"]}), "'id', 'review', and 2 of them hold texts.*column 'text'"),
-        (pd.DataFrame({"id": [1], "stars": [2]}), "none of them holds texts"),
+        (pd.DataFrame({"id": ["x"], "review": ["a"]}), "'id', 'review', and 2 of them contain texts.*column 'text'"),
+        (pd.DataFrame({"id": [1], "stars": [2]}), "none of them contains texts"),
         (pd.DataFrame({"text": ["a", None]}), "Row 2 of 2 is empty"),
         (pd.DataFrame({"text": ["a", float("nan")]}), "Row 2 of 2 is empty"),
         (pd.Series(["a", None]), "Row 2 of 2 is empty"),
-        (pd.DataFrame({"text": [7, 8]}), "Row 1 of 2 holds a value of the type int, not a text"),
+        (pd.DataFrame({"text": [7, 8]}), "Row 1 of 2 is a value of the type int, not a text"),
         ([{"text": "a"}, {"id": "b"}], "Row 2 of 2 is empty"),
         (np.array([["a", "b"]]), r"the shape \(1, 2\)"),
         (7, "A value of the type int is given"),

@@ -12,7 +12,7 @@ import pytest
 
 from volant.errors import VolantError
 from volant.stages import run_stage
-from volant.workspace.locks import held
+from volant.workspace.locks import exclusive, held, try_lock
 
 HOLD = "import sys\nfrom pathlib import Path\nfrom volant.workspace.locks import held\n"
 HOLD += "with held(Path(sys.argv[1]), 'long work', 0, '', ''):\n print(flush=True)\n sys.stdin.readline()"
@@ -49,6 +49,15 @@ def test_who_waits_is_told_for_whom_and_goes_on(tmp_path: Path, capsys: pytest.C
         with subprocess.Popen([sys.executable, "-c", after, str(holder.pid)]), waiting:
             assert holder.wait() == -9
     assert f"Waiting for process {holder.pid} (long work)" in capsys.readouterr().err
+
+
+def test_a_lock_without_messages_ends_with_its_context(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("a") as other:
+        with exclusive(tmp_path / "lock"):
+            assert not try_lock(other)
+        assert try_lock(other)
+    with exclusive(tmp_path / "lock"):  # closing the file has released it
+        pass
 
 
 def test_a_stage_of_torchrun_is_held_by_its_first_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

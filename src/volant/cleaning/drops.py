@@ -1,6 +1,6 @@
 """The drop steps, which remove rows of a split before training. They never run at prediction.
 
-No row of test is dropped, except for empty texts: the published test set stays the one that is measured.
+No row of test is dropped, except for empty texts: the published test set stays the one for evaluation.
 """
 
 from collections import Counter, defaultdict
@@ -10,13 +10,13 @@ from itertools import chain
 
 from volant.errors import VolantError
 
-# A split loses texts that a later one in this order also has; test is last, and loses none.
-KEPT_FROM = {"train": ("validation", "test"), "validation": ("test",)}
+# Split → splits whose texts it must not have; test is last, and loses none.
+HELD_OUT = {"train": ("validation", "test"), "validation": ("test",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A split as drop steps see it: cleaned texts, and the gold of each row as a comparable value."""
+    """A split for drop steps: cleaned texts, and the gold of each row as a comparable value."""
 
     texts: Sequence[str]
     targets: Sequence[Hashable]
@@ -36,7 +36,7 @@ class DropStep:
 
 
 def drop_empty() -> DropStep:
-    """Drop rows without text, of test too: they have nothing to predict from.
+    """Drop rows without text, also of test, as nothing can be predicted from them.
 
     Example:
         >>> drop_empty().choose("train", {"train": Rows(["a", " "], ["x", "x"])})
@@ -70,9 +70,9 @@ def drop_duplicates() -> DropStep:
         targets = splits[split].targets
         for group in groups.values():
             if len(group) > 1:
-                same = _majority(group, targets)
-                dropped["duplicate"] += same[1:]
-                dropped["conflicting"] += [at for at in group if at not in set(same)]
+                majority = _majority(group, targets)
+                dropped["duplicate"] += majority[1:]
+                dropped["conflicting"] += [at for at in group if at not in set(majority)]
         return {reason: sorted(rows) for reason, rows in dropped.items()}
 
     return DropStep("drop_duplicates", choose)
@@ -108,9 +108,9 @@ def drop_leaks() -> DropStep:
     """
 
     def choose(split: str, splits: Mapping[str, Rows]) -> dict[str, list[int]]:
-        others = [splits[name].texts for name in KEPT_FROM.get(split, ()) if name in splits]
-        seen = set(chain.from_iterable(others))
-        return {"leak": [at for at, text in enumerate(splits[split].texts) if text in seen]}
+        others = [splits[name].texts for name in HELD_OUT.get(split, ()) if name in splits]
+        held_out = set(chain.from_iterable(others))
+        return {"leak": [at for at, text in enumerate(splits[split].texts) if text in held_out]}
 
     return DropStep("drop_leaks", choose)
 

@@ -16,7 +16,7 @@ LARGEST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edit: characters `start` up to `end` of the old text became `length` ones."""
+    """One edit: characters `start` up to `end` of the old text are replaced by `length` characters."""
 
     start: int
     end: int
@@ -24,9 +24,9 @@ class Edit:
 
 
 def move(spans: Iterable[Span], edits: Sequence[Edit]) -> list[Span]:
-    """Return spans of the old text as spans of the new one; a span whose text was removed is left out.
+    """Return spans of the old text as spans of the new one, without spans whose text was removed.
 
-    A span that overlaps a replacement is extended to all of it: half a placeholder has no meaning.
+    A span that overlaps a replacement is extended to all of it: a part of a placeholder has no meaning.
 
     Args:
         spans: Spans of the old text.
@@ -69,20 +69,24 @@ def align(old: str, new: str) -> list[Edit]:
         [Edit(start=2, end=3, length=0), Edit(start=6, end=8, length=1)]
     """
     edits: list[Edit] = []
-    left = right = 0  # end of the last pair of words
-    for word, twin in _pairs(list(WORD.finditer(old)), list(WORD.finditer(new))):
-        edits += _characters(old[left : word.start()], new[right : twin.start()], left)
-        edits += _characters(word[0], twin[0], word.start())
-        left = word.end()
-        right = twin.end()
-    return edits + _characters(old[left:], new[right:], left)
+    old_end = 0  # of the last pair of words
+    new_end = 0
+    for old_word, new_word in _pairs(list(WORD.finditer(old)), list(WORD.finditer(new))):
+        edits += _characters(old[old_end : old_word.start()], new[new_end : new_word.start()], old_end)
+        edits += _characters(old_word[0], new_word[0], old_word.start())
+        old_end = old_word.end()
+        new_end = new_word.end()
+    return edits + _characters(old[old_end:], new[new_end:], old_end)
 
 
 def _pairs(first: list[Word], second: list[Word]) -> list[tuple[Word, Word]]:
     if len(first) == len(second):  # each word became one word: safer than a search for the longest common stretch
         return list(zip(first, second, strict=True))
-    words = SequenceMatcher(None, [w[0] for w in first], [w[0] for w in second], autojunk=False)
-    return [(first[a + k], second[b + k]) for a, b, size in words.get_matching_blocks() for k in range(size)]
+    words = SequenceMatcher(None, [word[0] for word in first], [word[0] for word in second], autojunk=False)
+    pairs: list[tuple[Word, Word]] = []
+    for a, b, size in words.get_matching_blocks():
+        pairs += zip(first[a : a + size], second[b : b + size], strict=True)
+    return pairs
 
 
 def _characters(old: str, new: str, offset: int) -> list[Edit]:

@@ -36,8 +36,8 @@ BREAK = re.compile(r"<br\s*/?>", re.I)
 SWALLOWING = [(re.compile(re.escape(start), re.I), end) for start, end in
               (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"))]  # fmt: skip
 
-# The parser would drop or change these, which are not markup; noncharacters stand in for them.
-KEPT = [("\0", "\ufdd0"), ("\r", "\ufdd1")]
+# The parser would drop or change these, which are not markup; noncharacters replace them meanwhile.
+STAND_INS = [("\0", "\ufdd0"), ("\r", "\ufdd1")]
 # The parser takes quadratic time on tags that are never closed: 0.2 s for these, 26 s for ten times as many.
 DEEP = 10_000
 
@@ -66,20 +66,24 @@ def edits(old: str, new: str) -> list[Edit]:
         >>> edits("<b>b</b>&amp;", "b&")
         [Edit(start=0, end=3, length=0), Edit(start=4, end=8, length=0), Edit(start=8, end=13, length=1)]
     """
-    found: list[Edit] = []
-    done = at = 0  # positions in old and new
+    edits: list[Edit] = []
+    done = 0  # position in old
+    at = 0  # position in new
     for start, end, text in _pieces(old):
         begin = at
         while not new.startswith(text, at) and new.startswith("\n", at):
             at += 1
         if not new.startswith(text, at):  # the parser moved text, as it does in broken tables
             return _compare(old, new)
-        found += [Edit(done, start, at - begin)] if start > done or at > begin else []
-        found += [Edit(start, end, len(text))] if text != old[start:end] else []
+        if start > done or at > begin:
+            edits.append(Edit(done, start, at - begin))
+        if text != old[start:end]:
+            edits.append(Edit(start, end, len(text)))
         done = end
         at = at + len(text)
-    rest = [Edit(done, len(old), len(new) - at)] if done < len(old) or at < len(new) else []
-    return found + rest if not new[at:].strip("\n") else _compare(old, new)
+    if done < len(old) or at < len(new):
+        edits.append(Edit(done, len(old), len(new) - at))
+    return edits if not new[at:].strip("\n") else _compare(old, new)
 
 
 def _decode(match: re.Match[str]) -> str:
@@ -95,13 +99,13 @@ def _shield(text: str) -> str:
 
 
 def _parse(text: str) -> str:
-    for character, stand_in in KEPT:
+    for character, stand_in in STAND_INS:
         text = text.replace(character, stand_in)
     try:
         tree = LexborHTMLParser(text, is_fragment=True)
     except (SelectolaxError, ValueError) as error:
         raise VolantError(
-            f"A text of {len(text)} characters can't be parsed as HTML ({error}). Cut it at the source."
+            f"A text of {len(text)} characters can't be parsed as HTML ({error}). Shorten it in the source."
         ) from error
     for node in tree.css("script,style"):
         node.decompose()
@@ -111,7 +115,7 @@ def _parse(text: str) -> str:
         node.insert_before("\n")
         node.insert_after("\n")
     text = tree.text()
-    for character, stand_in in KEPT:
+    for character, stand_in in STAND_INS:
         text = text.replace(stand_in, character)
     return text
 
@@ -126,8 +130,10 @@ def _pieces(old: str) -> Iterator[tuple[int, int, str]]:
     at = 0
     for start, end in ends:
         for entity in ENTITY.finditer(old, at, start):
-            yield from [(at, entity.start(), old[at : entity.start()])] if entity.start() > at else []
+            if entity.start() > at:
+                yield at, entity.start(), old[at : entity.start()]
             yield entity.start(), entity.end(), _decode(entity)
             at = entity.end()
-        yield from [(at, start, old[at:start])] if start > at else []
+        if start > at:
+            yield at, start, old[at:start]
         at = end

@@ -15,18 +15,18 @@ class Cleaned:
 
     Attributes:
         text: The text after all steps.
-        edits: Edits of each step, the first step first.
+        edits: Edits of each step, in the order of the steps.
     """
 
     text: str
     edits: tuple[Sequence[Edit], ...]
 
     def raw(self, spans: Iterable[Span]) -> list[Span]:
-        """Return spans of the cleaned text as spans of the raw one, without what cleaning had removed around them."""
-        found = list(spans)
+        """Return spans of the cleaned text as spans of the raw one, without removed characters around them."""
+        moved = list(spans)
         for edits in reversed(self.edits):
-            found = move(found, inverse(edits))
-        return found
+            moved = move(moved, inverse(edits))
+        return moved
 
 
 def clean_text(raw: str, steps: Config) -> Cleaned:

@@ -31,8 +31,8 @@ STEPS: dict[str, Callable[..., Step]] = {
     "drop_long": drops.drop_long,
     "drop_leaks": drops.drop_leaks,
 }
-# A step has no effect after one of a higher rank has removed what it looks for: a URL without its slashes
-# is not a URL. Steps without a rank may stand anywhere before the drop steps, which compare clean texts.
+# A step has no effect after one of a higher rank has removed what it matches: a URL without its slashes
+# is not a URL. Steps without a rank may be anywhere before the drop steps, which compare clean texts.
 RANK = {"html": 0, "unicode": 1, "control": 2, "urls": 3, "emails": 4, "users": 5, "emoji": 5, "numbers": 6,
         "special": 7, "stem": 8, "whitespace": 8}  # fmt: skip
 
@@ -40,9 +40,8 @@ RANK = {"html": 0, "unicode": 1, "control": 2, "urls": 3, "emails": 4, "users": 
 def parse_steps(config: Sequence[str | Mapping[str, Any] | Step]) -> list[Step]:
     """Return the steps of a config list: each item a name, or a name with its arguments.
 
-    Raises:
-        VolantError: If a step or an argument is unknown or of the wrong type, a step is named twice, or the
-            order would leave a step without effect.
+    Fails with `VolantError` if a step or an argument is unknown or of the wrong type, a step is named twice, or the
+    order would leave a step without effect.
 
     Example:
         >>> [step.name for step in parse_steps(["html", {"emoji": {"mode": "name"}}, "drop_empty"])]
@@ -67,7 +66,7 @@ def _step(line: object) -> Step:
     if isinstance(line, str):
         line = {line: {}}
     if not isinstance(line, Mapping) or len(line) != 1:
-        raise VolantError(f"cleaning: {line!r} is no step. Write a name, or one name with its arguments: "
+        raise VolantError(f"cleaning: {line!r} is not a step. Write a name, or one name with its arguments: "
                           "`- urls: {placeholder: http}`.")  # fmt: skip
     [(name, arguments)] = line.items()
     if name not in STEPS:
@@ -79,7 +78,7 @@ def _call(name: str, arguments: object) -> Step:
     parameters = inspect.signature(STEPS[name]).parameters
     allowed = f"It takes {', '.join(parameters)}." if parameters else "It takes no arguments."
     if not isinstance(arguments, Mapping):
-        raise VolantError(f"cleaning: {name}: {arguments!r} is no mapping of arguments. {allowed}")
+        raise VolantError(f"cleaning: {name}: {arguments!r} is not a mapping of arguments. {allowed}")
     for key, value in arguments.items():
         if key not in parameters:
             raise VolantError(f"cleaning: {name}: unknown argument '{key}'.{did_you_mean(key, parameters)} {allowed}")
@@ -91,7 +90,7 @@ def _call(name: str, arguments: object) -> Step:
     missing = [key for key, p in parameters.items() if p.default is p.empty and key not in arguments]
     if missing:
         raise VolantError(
-            f"cleaning: {name} needs a value for {', '.join(missing)}: `- {name}: {{{missing[0]}: ...}}`."
+            f"cleaning: {name} requires a value for {', '.join(missing)}: `- {name}: {{{missing[0]}: ...}}`."
         )
     return STEPS[name](**arguments)
 
@@ -102,8 +101,8 @@ def _check_order(step: Step, later: Step) -> None:
     drops_first = isinstance(step, DropStep) and isinstance(later, TextStep)
     if not drops_first and RANK.get(step.name, -1) <= RANK.get(later.name, len(RANK)):
         return
-    reason = "which compares clean texts" if drops_first else "which would leave it nothing to find"
+    reason = "which compares clean texts" if drops_first else "which removes what it matches"
     raise VolantError(
         f"cleaning: '{later.name}' comes after '{step.name}', {reason}. Put '{later.name}' before it. "
-        f"The order: {', '.join(RANK)}, then drop steps; 'lower' may stand anywhere before those."
+        f"The order: {', '.join(RANK)}, then drop steps; 'lower' may be anywhere before those."
     )

@@ -1,4 +1,4 @@
-"""The text steps that replace what no vocabulary can cover by placeholders; an empty placeholder removes it."""
+"""The text steps that replace texts beyond any vocabulary by placeholders; an empty placeholder removes them."""
 
 import re
 import unicodedata

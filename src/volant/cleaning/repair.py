@@ -1,7 +1,7 @@
 """Repair of wrongly decoded text by ftfy, limited to the parts of a text that it can change.
 
 ftfy takes a millisecond for a page of text with one "é" in it. Yet it never changes ASCII, and its patterns are only a
-few characters wide: long stretches of ASCII are cut out first, and put back. The result is the same.
+few characters wide: long stretches of ASCII are removed before it, and inserted again. The result is the same.
 
 Source: https://ftfy.readthedocs.io
 """
@@ -19,11 +19,11 @@ from ftfy.chardata import LIGATURES, WIDTH_MAP
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
-AROUND = 10  # ASCII characters left beside others; the widest pattern of ftfy looks six ahead
+AROUND = 10  # ASCII characters that stay beside others; the widest pattern of ftfy has a lookahead of six
 LONG = re.compile(rf"[\x01-\x7f]{{{3 * AROUND},}}")
-CUT = "\0"
+MARK = "\0"
 # Characters that ftfy replaces one by one: odd widths, ligatures, curly quotes, C1 controls, surrogates; Ã and Â may
-# count at the start of any line. A superfluous one costs time only.
+# matter at the start of any line. A superfluous one costs time only.
 SUSPECTS = re.compile(f"[{''.join(map(chr, [*LIGATURES, *WIDTH_MAP]))}\u02bc\u2018-\u201f\x80-\x9f\ud800-\udfffÃÂ]")
 
 
@@ -34,7 +34,7 @@ def repair(text: str, form: Form) -> str:
         >>> repair("voilÃ\xa0 the cafe\u0301", "NFC")
         'voilà the café'
     """
-    if text.isascii() or not _suspect(_cut(text)[0], form):
+    if text.isascii() or not _suspect(_shorten(text)[0], form):
         return text
     lines = LINE.findall(text)
     repaired = {line: _repair_line(line, form) for line in dict.fromkeys(lines)}  # ftfy is slow for each
@@ -44,26 +44,26 @@ def repair(text: str, form: Form) -> str:
 def _repair_line(line: str, form: Form) -> str:
     if line.isascii():
         return line
-    short, gaps = _cut(line)
+    short, gaps = _shorten(line)
     if not _suspect(short, form):
         return line
     fixed = ftfy.fix_text(short, _config(form))
     if not gaps:
         return fixed
-    return "".join(piece + gap for piece, gap in zip_longest(fixed.split(CUT), gaps, fillvalue=""))
+    return "".join(piece + gap for piece, gap in zip_longest(fixed.split(MARK), gaps, fillvalue=""))
 
 
-def _cut(text: str) -> tuple[str, list[str]]:
-    """Return the text with a mark in place of the middle of each long stretch of ASCII, and those middles."""
+def _shorten(text: str) -> tuple[str, list[str]]:
+    """Return the text with a mark instead of the middle of each long stretch of ASCII, and those middles."""
     gaps: list[str] = []
-    if CUT in text:
+    if MARK in text:
         return text, gaps
 
-    def cut(match: re.Match[str]) -> str:
+    def shorten(match: re.Match[str]) -> str:
         gaps.append(match[0][AROUND:-AROUND])
-        return match[0][:AROUND] + CUT + match[0][-AROUND:]
+        return match[0][:AROUND] + MARK + match[0][-AROUND:]
 
-    return LONG.sub(cut, text), gaps
+    return LONG.sub(shorten, text), gaps
 
 
 def _suspect(short: str, form: Form) -> bool:

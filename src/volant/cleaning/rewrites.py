@@ -1,7 +1,7 @@
 """The text steps: a factory takes the arguments of a config and returns one pure `str -> str` step.
 
-A step reports its edits as well, so that spans can follow. It skips a text that can't match, which a cheap check
-shows for most texts.
+A step reports its edits as well, so that spans can be moved. It skips a text that can't match, which a cheap check
+detects for most texts.
 """
 
 import re
@@ -85,14 +85,14 @@ def control() -> TextStep:
 
 
 def special(keep: str = ".,!?'@-") -> TextStep:
-    """Replace characters by a space that are no letter (of any script), mark, number or space, and not in `keep`.
+    """Replace each character by a space that is not a letter (of any script), mark, number or space, nor in `keep`.
 
     Example:
         >>> special().apply("*wow* naïve #1, isn't it?")
         " wow  naïve  1, isn't it?"
     """
-    kept = "".join(regex.escape(character) for character in keep)
-    return rewrite("special", regex.compile(rf"(?V0)[^\p{{L}}\p{{M}}\p{{N}}\s{kept}]\p{{M}}*"), " ")
+    allowed = "".join(regex.escape(character) for character in keep)
+    return rewrite("special", regex.compile(rf"(?V0)[^\p{{L}}\p{{M}}\p{{N}}\s{allowed}]\p{{M}}*"), " ")
 
 
 def lower() -> TextStep:
@@ -130,7 +130,7 @@ def whitespace() -> TextStep:
 
 
 def stem(language: str = "english") -> TextStep:
-    """Replace words by their Snowball stems, for the linear family; encoders need whole words. Needs nltk.
+    """Replace words by their Snowball stems, for the linear family; encoders require whole words. Requires nltk.
 
     Source: https://snowballstem.org
 
@@ -144,11 +144,12 @@ def stem(language: str = "english") -> TextStep:
     try:
         from nltk.stem.snowball import SnowballStemmer
     except ImportError as error:
-        raise VolantError("The cleaning step 'stem' needs nltk. Install it: pip install nltk.") from error
-    known = SnowballStemmer.languages
-    if language not in known:
-        hint = did_you_mean(language, known)
-        raise VolantError(f"cleaning: stem: language '{language}' has no stemmer.{hint} Allowed: {', '.join(known)}.")
+        raise VolantError("The cleaning step 'stem' requires nltk. Install it: pip install nltk.") from error
+    languages = SnowballStemmer.languages
+    if language not in languages:
+        hint = did_you_mean(language, languages)
+        allowed = ", ".join(languages)
+        raise VolantError(f"cleaning: stem: language '{language}' has no stemmer.{hint} Allowed: {allowed}.")
     cached = lru_cache(maxsize=100_000)(SnowballStemmer(language).stem)
     return rewrite("stem", WORD, lambda match: cached(match[0]))
 

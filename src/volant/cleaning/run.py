@@ -66,7 +66,7 @@ def clean_batch(batch: pa.RecordBatch, steps: Config) -> tuple[pa.RecordBatch, C
         texts = cleaned
     columns: dict[str, list[Any]] = {"text": texts}
     if spans is not None:
-        columns["spans"] = [None if row is None else [asdict(span) for span in row] for row in spans]
+        columns["spans"] = [None if row is None else list(map(asdict, row)) for row in spans]
     return _with(batch, columns), counts
 
 
@@ -89,10 +89,8 @@ def clean_tables(splits: Mapping[str, pa.Table], steps: Config) -> tuple[dict[st
     for name, table in cleaned.items():
         report[name]["rows_out"] = table.num_rows
     if "train" in cleaned and not cleaned["train"].num_rows:
-        raise VolantError(
-            f"Cleaning left no row of train. Take out a drop step, or mend the source: {report['train']}."
-        )
-    warnings = _dead(parsed, report)
+        raise VolantError(f"Cleaning left no row of train. Remove a drop step, or fix the source: {report['train']}.")
+    warnings = _without_effect(parsed, report)
     for warning in warnings:
         log.warning(warning)
     return cleaned, {"splits": report, "warnings": warnings}
@@ -115,12 +113,12 @@ def _drop(splits: dict[str, pa.Table], steps: list[DropStep], report: dict[str, 
     for step, name in product(steps, order):
         reasons = step.choose(name, rows)
         dropped = set().union(*reasons.values())
-        counts = {reason: len(found) for reason, found in reasons.items()} if len(reasons) > 1 else {}
+        counts = {reason: len(at) for reason, at in reasons.items()} if len(reasons) > 1 else {}
         report[name]["steps"][step.name] = {"dropped": len(dropped), **counts}
         if dropped:
-            kept = [at for at in range(splits[name].num_rows) if at not in dropped]
-            splits[name] = splits[name].take(pa.array(kept, pa.int64()))
-            rows[name] = Rows([rows[name].texts[at] for at in kept], [rows[name].targets[at] for at in kept])
+            remaining = [at for at in range(splits[name].num_rows) if at not in dropped]
+            splits[name] = splits[name].take(pa.array(remaining, pa.int64()))
+            rows[name] = Rows([rows[name].texts[at] for at in remaining], [rows[name].targets[at] for at in remaining])
 
 
 def _targets(table: pa.Table) -> list[Hashable]:
@@ -133,25 +131,29 @@ def _comparable(value: str | list[Any] | None) -> Hashable:
     return tuple(sorted(map(repr, value))) if isinstance(value, list) else value
 
 
-def _dead(steps: list[Step], report: dict[str, Any]) -> list[str]:
-    return [
-        f"The cleaning step '{step.name}' changed no row: take it out, or move it up."
-        for step in steps
-        if isinstance(step, TextStep) and not any(s["steps"][step.name]["changed"] for s in report.values())
-    ]
+def _without_effect(steps: list[Step], report: dict[str, Any]) -> list[str]:
+    warnings = []
+    for step in steps:
+        if isinstance(step, TextStep) and not any(split["steps"][step.name]["changed"] for split in report.values()):
+            warnings.append(f"The cleaning step '{step.name}' changed no row: remove it, or move it up.")
+    return warnings
 
 
 def _spans(batch: pa.RecordBatch, texts: list[str]) -> list[list[Span] | None]:
-    spans = [None if row is None else [Span(**span) for span in row] for row in batch["spans"].to_pylist()]
+    spans = list(map(_parsed, batch["spans"].to_pylist()))
     for at, (text, row) in enumerate(zip(texts, spans, strict=True)):
         for span in row or ():
             if not 0 <= span.start < span.end <= len(text):
-                which = batch["id"][at].as_py() if "id" in batch.schema.names else at
+                row_id = batch["id"][at].as_py() if "id" in batch.schema.names else at
                 raise VolantError(
-                    f"Row {which}: {span} lies outside its text of {len(text)} characters, or is empty. "
-                    "Spans are 0 <= start < end <= length, end exclusive. Mend the source."
+                    f"Row {row_id}: {span} lies outside its text of {len(text)} characters, or is empty. "
+                    "Spans are 0 <= start < end <= length, end exclusive. Fix the source."
                 )
     return spans
+
+
+def _parsed(row: list[dict[str, Any]] | None) -> list[Span] | None:
+    return None if row is None else [Span(**span) for span in row]
 
 
 def _follow(spans: list[list[Span] | None], step: TextStep, old: list[str], new: list[str]) -> int:
@@ -174,7 +176,7 @@ def _with(batch: pa.RecordBatch, columns: dict[str, list[Any]]) -> pa.RecordBatc
 
 
 def _column(data: pa.Table | pa.RecordBatch, name: str) -> pa.ChunkedArray | pa.Array:
-    known = data.schema.names
-    if name not in known:
-        raise VolantError(f"There is no column '{name}'. Columns: {', '.join(known)}. Map it in the source.")
+    names = data.schema.names
+    if name not in names:
+        raise VolantError(f"There is no column '{name}'. Columns: {', '.join(names)}. Map it in the source.")
     return data.column(name)

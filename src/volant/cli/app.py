@@ -16,10 +16,15 @@ from volant.workspace.terminal import Console
 
 
 class Verbs(TyperGroup):
-    """The group of commands: errors of the user are messages (exit code 2), and so are those of a full disk (1)."""
+    """The group of commands: user errors are messages (exit code 2), and so are errors of a full disk (exit code 1)."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command.
+
+        Raises:
+            Exit: If the user or a full disk caused an error, after its message.
+            OSError: Any other error of the system.
+        """
         try:
             return super().invoke(ctx)
         except (VolantError, FileNotFoundError, ModuleNotFoundError) as error:
@@ -27,21 +32,24 @@ class Verbs(TyperGroup):
             Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from error
         except OSError as error:
-            if (told := disk_trouble(error)) is None:
+            message = disk_trouble(error)
+            if message is None:
                 raise
-            Console(stderr=True).print(told, style="red", markup=False, highlight=False, soft_wrap=True)
+            Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(1) from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the commands by panel: typer uses rich, whose Markdown alone takes as long to import as all the rest."""
+        """List the commands by panel; typer's own listing imports rich's Markdown, as slow as everything else."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
-            verb: Any = self.get_command(ctx, name)
-            told = (name, verb.get_short_help_str(formatter.width * 2))
-            panels.setdefault(str(verb.rich_help_panel), []).extend([] if verb.hidden else [told])
-        for panel, verbs in panels.items():
+            command: Any = self.get_command(ctx, name)
+            entry = (name, command.get_short_help_str(formatter.width * 2))
+            entries = panels.setdefault(str(command.rich_help_panel), [])
+            if not command.hidden:
+                entries.append(entry)
+        for panel, entries in panels.items():
             with formatter.section(panel):
-                formatter.write_dl(verbs)
+                formatter.write_dl(entries)
 
 
 class Listing(TyperGroup):
@@ -56,16 +64,16 @@ def require_known(name: str, others: Iterable[str] = ()) -> None:
     """Refuse the name of a flywheel that is neither live nor in `others`.
 
     Raises:
-        VolantError: With the nearest name, and those that there are.
+        VolantError: If it is unknown; the message has the nearest name, and all names.
     """
     from volant.config.listing import live_flywheels
     from volant.errors import did_you_mean
 
     live = live_flywheels(Path())
-    known = sorted({*live, *others})
-    if name not in known:
+    names = sorted({*live, *others})
+    if name not in names:
         raise VolantError(
-            f"There is no flywheel '{name}'.{did_you_mean(name, known)} Known: {', '.join(known) or 'none'}. "
+            f"There is no flywheel '{name}'.{did_you_mean(name, names)} Known: {', '.join(names) or 'none'}. "
             "`volant flywheels` lists those of conf/."
         )
 
@@ -74,8 +82,8 @@ def _advice(error: ModuleNotFoundError) -> str:
     extras = {"boto3": "s3", "s3fs": "s3", "bentoml": "serve", "fastapi": "serve", "prometheus_client": "serve"}
     extra = extras.get(str(error.name), "train")
     return (
-        f"This needs the package '{error.name}', which the base install leaves out: it only predicts. "
-        f"Get it with `pip install 'volant-nlp[{extra}]'`."
+        f"This command requires the package '{error.name}', which is not part of the base install. "
+        f"Install it with `pip install 'volant-nlp[{extra}]'`."
     )
 
 
@@ -87,6 +95,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-gc.set_threshold(50_000)  # most of what a short verb makes are modules, which stay: looking for garbage takes a tenth
+gc.set_threshold(50_000)  # a short command creates mostly modules, which stay; collecting takes a tenth of its time
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

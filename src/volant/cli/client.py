@@ -1,4 +1,4 @@
-"""A client of a running service, with nothing but the standard library."""
+"""A client of a running service, with the standard library only."""
 
 import json
 import urllib.error
@@ -13,44 +13,47 @@ from volant.errors import VolantError
 if TYPE_CHECKING:
     from volant.workspace.terminal import Console
 
-TEXTS = 100  # in a request, if the service takes as many
-PATIENCE = 120
+TEXTS = 100  # per request, if the service accepts as many
+PATIENCE = 120  # seconds
 LIMIT = "limits.texts_per_request"
 
 
 class TooMuchError(VolantError):
-    """A request holds more than this service takes in one."""
+    """An error for a request that is larger than the service accepts."""
 
 
 def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | None = None) -> Iterator[dict[str, Any]]:
-    """Send texts, a hundred at a time, and yield the prediction of each with its text, model and version, in order.
+    """Send texts, 100 per request, and yield the prediction of each with its text, model and version, in order.
 
-    A service that takes fewer in a request gets half as many, and so on.
+    If the service accepts fewer per request, half as many are sent, and so on.
 
     Args:
-        url: Where the service runs, such as http://localhost:3000.
-        texts: Any number of them; never all in memory.
-        model: A deployed name; may be left out if there is only one.
-        token: If the service asks for one.
+        url: URL of the service, such as http://localhost:3000.
+        texts: Any number of texts; they are never all in memory.
+        model: Name of a deployment; not needed if there is only one.
+        token: Access token, if the service requires one.
 
     Raises:
-        VolantError: If there is no service, or it refuses; says why.
+        VolantError: If the URL is not valid, no service responds, or it refuses; the message has its reason.
+        TooMuchError: If it refuses a single text as too large.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise VolantError(f"--url {url} is not a valid address. Give one such as http://localhost:3000.")
     waiting = iter(texts)
     size = TEXTS
-    while some := list(islice(waiting, size)):
+    while batch := list(islice(waiting, size)):
         try:
-            found = _post(f"{url.rstrip('/')}/predict", {"texts": some} | ({"model": model} if model else {}), token)
+            response = _post(
+                f"{url.rstrip('/')}/predict", {"texts": batch} | ({"model": model} if model else {}), token
+            )
         except TooMuchError:
-            if len(some) == 1:
+            if len(batch) == 1:
                 raise
-            waiting = chain(some, waiting)
-            size = len(some) // 2
+            waiting = chain(batch, waiting)
+            size = len(batch) // 2
             continue
-        for text, answer in zip(some, found["predictions"], strict=True):
-            yield {"text": text, **answer, "model": found["model"], "version": found["version"]}
+        for text, answer in zip(batch, response["predictions"], strict=True):
+            yield {"text": text, **answer, "model": response["model"], "version": response["version"]}
 
 
 def show(answers: Iterable[dict[str, Any]], console: "Console") -> None:
@@ -64,9 +67,9 @@ def show(answers: Iterable[dict[str, Any]], console: "Console") -> None:
     for answer in answers:
         score = answer["score"]
         scores = score.values() if isinstance(score, dict) else [score]
-        shown = ", ".join(f"{score:.3f}" for score in scores)
+        figures = ", ".join(f"{score:.3f}" for score in scores)
         prediction = words(answer[kind_of_row(answer).column])
-        table.add_row(answer["text"], prediction, shown, answer["model"], answer["version"])
+        table.add_row(answer["text"], prediction, figures, answer["model"], answer["version"])
     table.show(console)
 
 
@@ -77,17 +80,17 @@ def _post(url: str, body: Any, token: str | None) -> Any:
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
             return json.load(response)
     except urllib.error.HTTPError as error:
-        why = _why(error)
-        much = error.code == 413 or (error.code == 422 and LIMIT in why)
-        raise (TooMuchError if much else VolantError)(f"{url} refuses: {why}") from error
+        reason = _reason(error)
+        too_much = error.code == 413 or (error.code == 422 and LIMIT in reason)
+        raise (TooMuchError if too_much else VolantError)(f"{url} refuses: {reason}") from error
     except (OSError, ValueError) as error:
         if isinstance(getattr(error, "reason", error), BrokenPipeError | ConnectionResetError):
-            # it need not read all of what is too large before it ends the connection
-            raise TooMuchError(f"{url} ended the connection ({error}). Send less at a time, or try again.") from error
-        raise VolantError(f"No service answers at {url} ({error}). Start one with `make serve`.") from error
+            # a service may close the connection before it has read a request that is too large
+            raise TooMuchError(f"{url} closed the connection ({error}). Send fewer texts, or try again.") from error
+        raise VolantError(f"No service responds at {url} ({error}). Start one with `make serve`.") from error
 
 
-def _why(error: urllib.error.HTTPError) -> str:
+def _reason(error: urllib.error.HTTPError) -> str:
     try:
         return json.load(error)["error"]
     except (ValueError, KeyError, TypeError):

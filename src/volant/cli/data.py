@@ -1,4 +1,4 @@
-"""The commands of datasets and feedback: add, list, take out of use."""
+"""The commands of datasets and feedback: add, list, accept, reject, mark as unused."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -13,7 +13,7 @@ from volant.workspace.terminal import Console, json_line
 
 datasets = typer.Typer(
     cls=Listing,
-    help="List the datasets of a flywheel (volant datasets NAME), or take one out of use.",
+    help="List the datasets of a flywheel (volant datasets NAME), or mark one as unused.",
     no_args_is_help=True,
 )
 app.add_typer(datasets, name="datasets", rich_help_panel="Data")
@@ -32,15 +32,17 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         ),
     ],
     split: Annotated[str, typer.Option(help="Side of the rows: train or test.")],
-    called: Annotated[str | None, typer.Option("--name", help="Name of the dataset; the file's if left out.")] = None,
+    called: Annotated[str | None, typer.Option("--name", help="Name of the dataset; the file's by default.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; change nothing.")] = False,
     max_bad: Annotated[int, typer.Option(min=0, help="Bad rows that are skipped without refusing the file.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Write bad rows beside the file, add the rest.")] = False,
     new_labels: Annotated[
         bool, typer.Option("--new-labels", help="Accept labels that the flywheel doesn't have yet.")
     ] = False,
-    text: Annotated[str | None, typer.Option(help="Column that holds the text; detected if left out.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column or manifest attribute of the label; detected.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; detected by default.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column or manifest attribute of the label; detected by default.")
+    ] = None,
     separator: Annotated[str | None, typer.Option(help="Separator of the labels in a cell, such as '|'.")] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -56,12 +58,12 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.datasets.ingest.ingest import Options
     from volant.datasets.ingest.ingest import ingest as bring
     from volant.datasets.ingest.report import show
-    from volant.sources.formats.options import Options as Written
+    from volant.sources.formats.options import Options as Reading
     from volant.sources.formats.options import parse_where
 
-    written = Written(encoding, delimiter, quote, escape, header)
+    reading = Reading(encoding, delimiter, quote, escape, header)
     options = Options(
-        called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding, written,
+        called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding, reading,
         parse_where(where or []),
     )  # fmt: skip
     report = bring(name, files, split, options)
@@ -73,34 +75,34 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
 
 @datasets.command("list", hidden=True)
 def list_datasets(name: Name, as_json: AsJson = False) -> None:
-    """List the datasets of a flywheel, the oldest first."""
+    """List the datasets of a flywheel, oldest first."""
     from dataclasses import asdict
 
     from volant.datasets import catalogue, overview
     from volant.workspace.paths import lake
 
-    found = catalogue.cards(name)
-    used = None
-    if not lake(name).exists():  # one that is live no more keeps its datasets
+    cards = catalogue.cards(name)
+    versions = None
+    if not lake(name).exists():  # one that is no longer live still has its datasets
         require_known(name)
     try:
-        used = versions_using(name)
-    except VolantError as error:  # a registry that is down hides nothing of the lake
-        said = f"The versions that used them are not available: {error}"
-        Console(stderr=True).print(said, style="yellow", markup=False, highlight=False)
+        versions = versions_using(name)
+    except VolantError as error:  # the lake is listed even if the registry is down
+        message = f"The versions that used them are not available: {error}"
+        Console(stderr=True).print(message, style="yellow", markup=False, highlight=False)
     if as_json:
-        versions = [None if used is None else used.get(card.name, []) for card in found]
-        listed = [asdict(card) | {"versions": some} for card, some in zip(found, versions, strict=True)]
-        print(json_line(listed))  # noqa: T201
+        numbers = [None if versions is None else versions.get(card.name, []) for card in cards]
+        listing = [asdict(card) | {"versions": some} for card, some in zip(cards, numbers, strict=True)]
+        print(json_line(listing))  # noqa: T201
     else:
-        overview.show(found, used, Console())
+        overview.show(cards, versions, Console())
 
 
 @datasets.command()
 def remove(
     name: Name,
     dataset: Annotated[str, typer.Argument(help="Name of the dataset, as `volant datasets FLYWHEEL` lists it.")],
-    reason: Annotated[str, typer.Option(help="Why it must not be used any more.")],
+    reason: Annotated[str, typer.Option(help="Reason why it must not be used any more.")],
     as_json: AsJson = False,
 ) -> None:
     """Mark a dataset unused: the next iteration excludes it; its rows and history stay."""
@@ -122,12 +124,11 @@ def remove(
 def versions_using(flywheel: str, root: Path = Path()) -> dict[str, list[int]] | None:
     """Map each dataset to the versions that were trained or tested on it; None without a registry.
 
-    Raises:
-        VolantError: If there is one, and it can't be read.
+    Fails with `VolantError` if there is a registry that can't be read.
     """
-    from volant.tracking.stores import known
+    from volant.tracking.stores import has_registry
 
-    if not known(root):
+    if not has_registry(root):
         return None
     from volant.tracking.existing import reading
 
@@ -153,14 +154,14 @@ def list_feedback(
     status: Annotated[str | None, typer.Option(help="Only quarantined, accepted or rejected.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the feedback of a flywheel, the oldest first."""
+    """List the feedback of a flywheel, oldest first."""
     from dataclasses import asdict
 
     from volant.service.feedback import table
     from volant.service.feedback.log import FeedbackLog
 
     items = FeedbackLog().items(name, status)
-    if not items and not FeedbackLog().items(name):  # one that is live no more keeps what was said of it
+    if not items and not FeedbackLog().items(name):  # one that is no longer live still has its feedback
         require_known(name)
     if as_json:
         print(json_line([asdict(item) for item in items]))  # noqa: T201
@@ -188,15 +189,15 @@ def accept(
     from volant.service.feedback.training import ingest_accepted
 
     config.flywheel(name)
-    book = FeedbackLog()
+    log = FeedbackLog()
     if ids:
-        review.accept(book, name, ids, table.reviewer(), label)
-    brought = ingest_accepted(book, name)
-    truth.publish(book, name)
+        review.accept(log, name, ids, table.reviewer(), label)
+    report = ingest_accepted(log, name)
+    truth.publish(log, name)
     if as_json:
-        print(json_line(asdict(brought)))  # noqa: T201
+        print(json_line(asdict(report)))  # noqa: T201
     else:
-        table.show_ingest(name, brought, Console())
+        table.show_ingest(name, report, Console())
 
 
 @feedback.command()

@@ -1,4 +1,4 @@
-"""The commands of an iteration: iterate, what would help next, which texts to label next."""
+"""The commands of an iteration: run one, show what would help next, and select texts to label next."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,8 +39,8 @@ def suggest(
     name: Annotated[str, typer.Argument(help="A flywheel.")],
     pool: Annotated[str, typer.Option(help="Texts without labels: CSV, TSV, JSON Lines, Parquet, text; also s3://")],
     out: Annotated[Path, typer.Option(help="CSV to fill in and ingest.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many rows to choose.")] = 100,
-    column: Annotated[str, typer.Option(help="Column of --pool that holds the text.")] = "text",
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of rows to choose.")] = 100,
+    column: Annotated[str, typer.Option(help="Column of --pool with the text.")] = "text",
     as_json: AsJson = False,
 ) -> None:
     """Choose the texts of a pool that are most worth labelling next."""
@@ -51,15 +51,15 @@ def suggest(
     refuse_existing(out)
     flywheel = config.flywheel(name)
     with Console(stderr=True).status(f"predicting {pool}"):
-        found = learning.suggest(name, flywheel, pool, count, column)
-    write_suggested(found, out)
+        suggestion = learning.suggest(name, flywheel, pool, count, column)
+    write_suggested(suggestion, out)
     if as_json:
-        print(json_line({**found.to_json(), "out": str(out)}))  # noqa: T201
+        print(json_line({**suggestion.to_json(), "out": str(out)}))  # noqa: T201
         return
-    removed = f"{found.known:,} already known, {found.twins:,} near-duplicates removed"
+    removed = f"{suggestion.known:,} already known, {suggestion.twins:,} near-duplicates removed"
     lines = [
-        f"{pool}: {found.pool:,} rows; {found.answered:,} of its texts predicted, {removed}.",
-        f"{out}: {len(found.rows):,} texts to label. Fill in the column `label`, then:",
+        f"{pool}: {suggestion.pool:,} rows; {suggestion.answered:,} of its texts predicted, {removed}.",
+        f"{out}: {len(suggestion.rows):,} texts to label. Fill in the column `label`, then:",
         f"  volant ingest {name} {out} --split train",
     ]
     Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
@@ -85,20 +85,28 @@ def iterate(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.flywheel.show import show_plan
 
     console = Console(stderr=as_json)
-    given = model_choice.expand(overrides or [])
-    if dry_run and from_version is not None:
-        raise VolantError("--dry-run changes nothing, and --from-version is written into conf/. Leave out one of them.")
+    expanded = model_choice.expand(overrides or [])
     if dry_run:
-        iteration = flywheel.plan(name, given)
+        _refuse_start(from_version)
+        iteration = flywheel.plan(name, expanded)
         show_plan(iteration, console)
     else:
-        if first and flywheel.needs_first(name, given):
-            _run(name, [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *given], None, console)
-        iteration = _run(name, given, from_version, console, advice)
+        if first and flywheel.needs_first(name, expanded):
+            _run(name, [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *expanded], None, console)
+        iteration = _run(name, expanded, from_version, console, advice)
     if as_json:
         print(json_line(iteration.to_json()))  # noqa: T201
     if iteration.outcome == "rejected":
-        raise typer.Exit(3)
+        _exit_as_failed()
+
+
+def _refuse_start(from_version: int | None) -> None:
+    if from_version is not None:
+        raise VolantError("--dry-run changes nothing, but --from-version is written into conf/. Omit one of them.")
+
+
+def _exit_as_failed() -> None:
+    raise typer.Exit(3)
 
 
 def _run(
@@ -121,7 +129,7 @@ def _run(
 
 
 def _advise(name: str, console: Console) -> None:
-    """Write what would help next; the iteration is complete whether or not this succeeds."""
+    """Write the advice; the iteration is complete whether or not this succeeds."""
     from volant import config
     from volant.flywheel.advice import learn
 
@@ -129,5 +137,5 @@ def _advise(name: str, console: Console) -> None:
         with console.status("looking for what would help next"):
             learn(name, config.flywheel(name))
         console.print(f"What would help next: reports/{name}/next.md", highlight=False)
-    except Exception as error:  # whatever becomes of it, the iteration is complete and is to be reported
+    except Exception as error:  # the iteration is complete in any case, and is reported
         console.print(f"Advice is not available: {error}", style="yellow", markup=False, highlight=False)

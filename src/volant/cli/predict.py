@@ -1,5 +1,6 @@
 """The commands of prediction: texts, files, and the last evaluation."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,7 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     file: Annotated[str, typer.Argument(help=f"CSV, TSV, JSON, Parquet or one text per line. {PLACE}")],
     out: Annotated[str, typer.Option(help=f"Where predictions go: JSON Lines, in order, with line numbers. {PLACE}")],
     column: Annotated[
-        str | None, typer.Option(help="Column or key that holds the text; the flywheel's own, or text, if left out.")
+        str | None, typer.Option(help="Column or key of the text; the flywheel's own, or text, by default.")
     ] = None,
     form: FileFormat = None,
     encoding: Encoding = None,
@@ -36,12 +37,12 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     escape: Escape = None,
     header: Header = None,
     version: Annotated[
-        str | None, typer.Option(help="A registered version; the champion, else models/NAME, if left out.")
+        str | None, typer.Option(help="A registered version; the champion, else models/NAME, by default.")
     ] = None,
     all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict every document of a file, as a batch job of the service does; run again, it resumes where it stopped."""
+    """Predict every document of a file, as a batch job of the service does; a rerun resumes where it stopped."""
     from dataclasses import asdict
 
     from volant.bundle.batch.predicting import tell
@@ -50,23 +51,23 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.sources.formats.options import Options
 
     longest = settings.load().limits.characters_per_text
-    bundle, number, which = _found(name, version)
+    bundle, number, description = _bundle(name, version)
     console = Console(stderr=True)
-    shown = file.rpartition("/")[2]
-    console.print(which, highlight=False, markup=False, soft_wrap=True)
-    with console.status(f"{shown}: …") as status:
-        written = Options(encoding, delimiter, quote, escape, header, form)
-        asked = Asked(file, out, column, written, all_scores, number, longest)
-        done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"), tell)
+    title = file.rpartition("/")[2]
+    console.print(description, highlight=False, markup=False, soft_wrap=True)
+    with console.status(f"{title}: …") as status:
+        reading = Options(encoding, delimiter, quote, escape, header, form)
+        request = Asked(file, out, column, reading, all_scores, number, longest)
+        result = answer_file(bundle, request, lambda rows: status.update(f"{title}: {rows:,}"), tell)
     if as_json:
-        print(json_line(asdict(done)))  # noqa: T201
+        print(json_line(asdict(result)))  # noqa: T201
     else:
-        resumed = f" ({done.resumed:,} by an earlier run)" if done.resumed else ""
-        Console().print(f"{done.rows:,} documents predicted{resumed}: {done.out}", highlight=False)
+        resumed = f" ({result.resumed:,} by an earlier run)" if result.resumed else ""
+        Console().print(f"{result.rows:,} documents predicted{resumed}: {result.out}", highlight=False)
 
 
-def _found(name: str, version: str | None) -> "tuple[Bundle, str | None, str]":
-    """Return the bundle to predict with, its version if it is registered, and a sentence on which it is."""
+def _bundle(name: str, version: str | None) -> "tuple[Bundle, str | None, str]":
+    """Return the bundle to predict with, its version if it is registered, and a sentence that names it."""
     from volant.bundle.batch.predicting import load
     from volant.bundle.bundle import Bundle
 
@@ -75,27 +76,31 @@ def _found(name: str, version: str | None) -> "tuple[Bundle, str | None, str]":
         bundle = load(name)
         return bundle, None, f"Predictions by the bundle in {bundle.folder}, which is not a registered version."
     folder, number = registered
-    what = "the champion" if version in (None, "champion") else "as requested"
-    return Bundle.load(folder), str(number), f"Predictions by {name} version {number}, {what}."
+    origin = "the champion" if version in (None, "champion") else "as requested"
+    return Bundle.load(folder), str(number), f"Predictions by {name} version {number}, {origin}."
 
 
 def _registered(name: str, version: str) -> tuple[Path, int]:
-    with opened(name) as found:
-        number = found.number(name, version)
-        return found.fetch(name, number), number
+    with opened(name) as registry:
+        number = registry.number(name, version)
+        return registry.fetch(name, number), number
 
 
 def _champion(name: str) -> tuple[Path, int] | None:
-    """Return the champion of a flywheel, as a job of the service does; None where there is none."""
-    from volant.tracking.existing import registry
-    from volant.tracking.stores import known
+    """Return the folder and number of a flywheel's champion, as a job of the service does; None if there is none.
 
-    if "/" in name or (Path(name) / "manifest.json").is_file() or not known():
+    Raises:
+        VolantError: If the registry or the champion can't be read.
+    """
+    from volant.tracking.existing import registry
+    from volant.tracking.stores import has_registry
+
+    if "/" in name or (Path(name) / "manifest.json").is_file() or not has_registry():
         return None
     try:
-        with registry(Path()) as found:
-            champion = found.champion(name) if found.knows(name) else None
-            return champion and (found.fetch(name, champion.number), champion.number)
+        with registry(Path()) as versions:
+            champion = versions.champion(name) if versions.knows(name) else None
+            return champion and (versions.fetch(name, champion.number), champion.number)
     except ModuleNotFoundError:  # a service alone has no MLflow
         return None
     except VolantError as error:
@@ -111,7 +116,7 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the predictions go: .jsonl, .csv or .parquet")] = None,
     column: Annotated[
-        str | None, typer.Option(help="Column of --file that holds the text; the flywheel's own, or text, if left out.")
+        str | None, typer.Option(help="Column of --file with the text; the flywheel's own, or text, by default.")
     ] = None,
     form: FileFormat = None,
     encoding: Encoding = None,
@@ -126,24 +131,35 @@ def predict(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.bundle.batch import predicting
     from volant.sources.formats.options import Options
 
-    if file is None and not texts:
+    reading = Options(encoding, delimiter, quote, escape, header, form)
+    if file is None:
+        of_file = {f"--{name}": value for name, value in asdict(reading).items()}
+        _check_texts(texts, {"--out": out, "--column": column} | of_file)
+    else:
+        _check_file(file, texts, as_json)
+    bundle = predicting.load(name)
+    if file is not None:
+        predicting.predict_file(bundle, file, out, predicting.reading_of(bundle, column, written=reading), all_scores)
+    else:
+        predicting.predict_texts(bundle, texts or (), all_scores=all_scores, as_json=as_json)
+
+
+def _check_texts(texts: list[str] | None, of_file: Mapping[str, object]) -> None:
+    if not texts:
         raise VolantError('Nothing to predict. Give texts (volant predict NAME "a text") or --file FILE --out FILE.')
-    if file is not None and (texts or as_json):
+    for option, value in of_file.items():
+        if value is not None:
+            raise VolantError(
+                f"{option} {value} requires --file. Put the texts into a file (.txt: one per line), or omit the option."
+            )
+
+
+def _check_file(file: Path, texts: list[str] | None, as_json: bool) -> None:
+    if texts or as_json:
         raise VolantError(
             f"--file {file} can't be combined with texts or --json. Put the texts into the file; --out FILE.jsonl "
             "writes JSON."
         )
-    written = Options(encoding, delimiter, quote, escape, header, form)
-    of_file = {"--out": out, "--column": column} | {f"--{name}": value for name, value in asdict(written).items()}
-    if file is None and (given := [f"{option} {value}" for option, value in of_file.items() if value is not None]):
-        raise VolantError(
-            f"{given[0]} needs --file. Put the texts into a file (.txt: one per line), or leave the option out."
-        )
-    bundle = predicting.load(name)
-    if file is not None:
-        predicting.predict_file(bundle, file, out, predicting.reading_of(bundle, column, written=written), all_scores)
-    else:
-        predicting.predict_texts(bundle, texts or (), all_scores=all_scores, as_json=as_json)
 
 
 @app.command(rich_help_panel="Iterate")
@@ -153,9 +169,9 @@ def results(name: Annotated[str, typer.Argument(help="A flywheel.")], as_json: A
 
     if not paths.reports(name).exists():
         require_known(name)
-    found = read_results(name)
+    evaluation = read_results(name)
     if as_json:
-        print(json_line(found))  # noqa: T201
+        print(json_line(evaluation))  # noqa: T201
     else:
-        show_results(name, found, Console())
+        show_results(name, evaluation, Console())
         show_next(name, Console())

@@ -21,12 +21,7 @@ def params(
     from volant.config import compose
 
     if check:
-        try:
-            compose.check_params()
-        except compose.StaleError as error:  # 1, as a comparison that finds a difference; 2 is an error
-            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from error
-        print("params.yaml is up to date.")  # noqa: T201
+        _check_params()
         return
     from volant.config import model_choice
 
@@ -34,18 +29,29 @@ def params(
     print("params.yaml written." if changed else "params.yaml is up to date.")  # noqa: T201
 
 
+def _check_params() -> None:
+    from volant.config import compose
+
+    try:
+        compose.check_params()
+    except compose.StaleError as error:  # 1, as a comparison that finds a difference; 2 is an error
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    print("params.yaml is up to date.")  # noqa: T201
+
+
 @app.command(rich_help_panel="Project")
 def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     name: Annotated[str, typer.Argument(help="Name of the flywheel: letters, digits, - and _")],
     data: Annotated[str, typer.Option(help="Labelled rows: CSV, TSV, JSON Lines or Parquet, also .gz or s3://")],
-    text: Annotated[str | None, typer.Option(help="Column that holds the text; detected if left out.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; detected by default.")] = None,
     label: Annotated[
         str | None,
-        typer.Option(help="Column that holds the label; or several of 0 and 1, such as toxic,rude; detected."),
+        typer.Option(help="Column of the label, or several of 0 and 1, such as toxic,rude; detected by default."),
     ] = None,
     separator: Annotated[str | None, typer.Option(help="Separator of the labels in a cell, such as '|'")] = None,
     test: Annotated[
-        str | None, typer.Option(help="A test file of the same form; split from --data if left out.")
+        str | None, typer.Option(help="A test file of the same form; split from --data by default.")
     ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -89,17 +95,17 @@ def flywheels(as_json: AsJson = False) -> None:
 
     from volant.config import listing
 
-    listed = listing.flywheels()
+    entries = listing.flywheels()
     if as_json:
-        print(json_line([asdict(entry) for entry in listed]))  # noqa: T201
+        print(json_line([asdict(entry) for entry in entries]))  # noqa: T201
     else:
-        listing.show_flywheels(listed)
+        listing.show_flywheels(entries)
 
 
 @app.command(rich_help_panel="Project")
 def lake(
     target: Annotated[
-        str | None, typer.Argument(help="s3://bucket/prefix, or a folder; left out: show and check.")
+        str | None, typer.Argument(help="s3://bucket/prefix, or a folder; show and check the lake by default.")
     ] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Address of an S3 server that isn't Amazon's.")] = None,
 ) -> None:
@@ -115,10 +121,11 @@ def sweep_apply(
     study: Annotated[str | None, typer.Option(help="This study instead of the flywheel's newest.")] = None,
     trial: Annotated[int | None, typer.Option(help="This trial instead of the best.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Even if the present model has a better validation score.")
+        bool, typer.Option("--force", help="Even if the current model has a better validation score.")
     ] = False,
 ) -> None:
     """Write the best trial of the last sweep back into conf/, so that `make repro` trains it."""
-    from volant.sweep.apply import apply, show_applied
+    from volant.sweep.apply import apply
+    from volant.sweep.show import show_applied
 
     show_applied(apply(name, study=study, trial=trial, force=force))

@@ -1,4 +1,4 @@
-"""The commands of the service: package it, send it requests."""
+"""The commands of the service: package it, and send it requests."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -26,9 +26,9 @@ def package(
     """Build a BentoML service of flywheels that runs anywhere: `bentoml serve volant:latest`."""
     from volant.service.package import pack
 
-    with opened(*names) as found:
-        numbers = {name: found.number(name, version) for name in names}
-        bundles = {name: (found.fetch(name, number), str(number)) for name, number in numbers.items()}
+    with opened(*names) as registry:
+        numbers = {name: registry.number(name, version) for name in names}
+        bundles = {name: (registry.fetch(name, number), str(number)) for name, number in numbers.items()}
     packed = pack(bundles, extras=[*(["ui"] if ui else []), *(extras or [])])
     if as_json:
         print(json_line(asdict(packed)))  # noqa: T201
@@ -61,19 +61,23 @@ def request(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     """Send texts to a running service, and show its predictions."""
     from volant.cli.client import ask, show
 
-    if csv is None and not texts:
-        raise VolantError('Nothing to send. Give texts (volant request "a text") or --csv FILE.')
-    if csv is not None and texts:
-        raise VolantError(f"Both texts and --csv {csv} are given. Send one of them, then the other.")
-    given = iter(texts or [])
+    _check_sources(texts, csv)
+    source = iter(texts or [])
     if csv:
         from volant.bundle.batch.predicting import read_texts  # it can load models, which costs half a second
         from volant.sources.formats.options import Options
 
-        given = read_texts(csv, column, Options(encoding, delimiter, quote, escape, header))
-    answers = ask(url, given, model, token)
+        source = read_texts(csv, column, Options(encoding, delimiter, quote, escape, header))
+    answers = ask(url, source, model, token)
     if as_json:
         for answer in answers:
             print(json_line(answer))  # noqa: T201
     else:
         show(answers, Console(markup=False))
+
+
+def _check_sources(texts: list[str] | None, csv: Path | None) -> None:
+    if csv is None and not texts:
+        raise VolantError('Nothing to send. Give texts (volant request "a text") or --csv FILE.')
+    if csv is not None and texts:
+        raise VolantError(f"Both texts and --csv {csv} are given. Send one of them, then the other.")

@@ -18,92 +18,91 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="A flywheel.")]
 Number = Annotated[str, typer.Argument(help="A version's number, or champion or challenger.")]
-Note = Annotated[str, typer.Option(help="Why; stored in the ledger.")]
+Note = Annotated[str, typer.Option(help="Reason; stored in the ledger.")]
 
 
 @contextmanager
 def opened(*names: str) -> "Iterator[Registry]":
-    """Open the registry for flywheels that it or the config has: one that is not live any more keeps its versions.
+    """Open the registry for flywheels, for the context; one that is no longer live still has its versions.
 
-    Raises:
-        VolantError: If there is no such flywheel, or the registry is down.
+    Fails with `VolantError` if neither the registry nor the config has such a flywheel, or the registry is down.
     """
     from volant.tracking.registry import registry
 
-    with registry() as found:
+    with registry() as opened:
         for name in names:
-            _require_held(name, found)
-        yield found
+            _check_name(name, opened)
+        yield opened
 
 
 @contextmanager
 def read(name: str) -> "Iterator[Reader]":
-    """The registry to read from, for a flywheel that it or the config knows.
+    """Open the registry for reading, for the context.
 
-    Raises:
-        VolantError: If there is no such flywheel, or the registry is down.
+    Fails with `VolantError` if neither the registry nor the config has such a flywheel, or the registry is down.
     """
     from volant.tracking.existing import reading
 
-    with reading() as found:
-        _require_held(name, found)
-        yield found
+    with reading() as opened:
+        _check_name(name, opened)
+        yield opened
 
 
-def _require_held(name: str, registry: "Reader") -> None:
+def _check_name(name: str, registry: "Reader") -> None:
     if not registry.knows(name):
         require_known(name, registry.flywheels())
 
 
 @app.command(rich_help_panel="Versions")
 def versions(name: Name, as_json: AsJson = False) -> None:
-    """List the versions of a flywheel, the newest first."""
+    """List the versions of a flywheel, newest first."""
     from volant.tracking.tables import show_versions
 
-    with read(name) as found:
-        every = found.versions(name)
-        lost = found.lost(name)
+    with read(name) as reader:
+        registered = reader.versions(name)
+        deleted_champion = reader.lost(name)
     if as_json:
-        _print([version.to_json() for version in every])
-    elif every:
-        show_versions(every, Console())
-    if lost:
+        _print([version.to_json() for version in registered])
+    elif registered:
+        show_versions(registered, Console())
+    if deleted_champion:
         from volant.flywheel.lost import deleted
 
-        Console(stderr=True).print(deleted(name, *lost), style="yellow", markup=False, highlight=False, soft_wrap=True)
-    elif not every and not as_json:
+        message = deleted(name, *deleted_champion)
+        Console(stderr=True).print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    elif not registered and not as_json:
         print(f"{name} has no versions yet: `volant iterate {name}` makes the first.")  # noqa: T201
 
 
 @app.command(rich_help_panel="Versions")
 def approve(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
     """Approve a version, so that it may become the champion."""
-    with opened(name) as found:
-        version = found.approve(name, found.number(name, number), note)
+    with opened(name) as registry:
+        version = registry.approve(name, registry.number(name, number), note)
     _decided(version, f"Promote it with `volant promote {name} {version.number}`.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
 def reject(name: Name, number: Number, note: Note = "", as_json: AsJson = False) -> None:
     """Reject a version, so that it can't become the champion."""
-    with opened(name) as found:
-        version = found.reject(name, found.number(name, number), note)
+    with opened(name) as registry:
+        version = registry.reject(name, registry.number(name, number), note)
     _decided(version, f"`volant approve {name} {version.number}` reverses that.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
 def promote(name: Name, number: Number, as_json: AsJson = False) -> None:
     """Make an approved version the champion."""
-    with opened(name) as found:
-        version = found.promote(name, found.number(name, number))
+    with opened(name) as registry:
+        version = registry.promote(name, registry.number(name, number))
     _decided(version, f"`volant rollback {name}` restores the champion before it.", as_json)
 
 
 @app.command(rich_help_panel="Versions")
 def rollback(name: Name, as_json: AsJson = False) -> None:
-    """Restore the champion before the present one."""
-    with opened(name) as found:
-        version = found.rollback(name)
+    """Restore the previous champion."""
+    with opened(name) as registry:
+        version = registry.rollback(name)
     _decided(version, f"`volant history {name}` shows the champion at each time.", as_json)
 
 
@@ -116,12 +115,12 @@ def best(
     """Show the best version by a metric, and a better run, if one became no version."""
     from volant.tracking.tables import show_best
 
-    with opened(name) as registered:
-        found = registered.best(name, metric)
+    with opened(name) as registry:
+        best_by_metric = registry.best(name, metric)
     if as_json:
-        _print(found.to_json())
+        _print(best_by_metric.to_json())
     else:
-        show_best(found, name, Console())
+        show_best(best_by_metric, name, Console())
 
 
 @app.command(rich_help_panel="Versions")
@@ -131,14 +130,14 @@ def show(name: Name, number: Number, as_json: AsJson = False) -> None:
 
     from volant.tracking.tables import show_version
 
-    with opened(name) as found:
-        version = found.get(name, found.number(name, number))
-        record = found.record(name, version.number)
-        decided = [entry for entry in found.history(name) if entry.version == version.number]
+    with opened(name) as registry:
+        version = registry.get(name, registry.number(name, number))
+        record = registry.record(name, version.number)
+        decisions = [entry for entry in registry.history(name) if entry.version == version.number]
     if as_json:
-        _print({**version.to_json(), "record": asdict(record), "decided": [asdict(entry) for entry in decided]})
+        _print({**version.to_json(), "record": asdict(record), "decided": [asdict(entry) for entry in decisions]})
     else:
-        show_version(version, record.config, decided, Console())
+        show_version(version, record.config, decisions, Console())
 
 
 @app.command(rich_help_panel="Versions")
@@ -153,13 +152,13 @@ def diff(
     from volant.tracking.difference import difference
     from volant.tracking.tables import show_difference
 
-    with opened(name) as registered:
-        numbers = (registered.number(name, first), registered.number(name, second))
-        found = difference(registered, name, numbers, texts, Path())
+    with opened(name) as registry:
+        numbers = (registry.number(name, first), registry.number(name, second))
+        result = difference(registry, name, numbers, texts, Path())
     if as_json:
-        _print(found.to_json())
+        _print(result.to_json())
     else:
-        show_difference(found, Console())
+        show_difference(result, Console())
 
 
 @app.command(rich_help_panel="Versions")
@@ -176,30 +175,30 @@ def history(
     from volant.tracking.tables import show_history
 
     moment = None if at is None else _time(at)
-    with read(name) as found:
-        entries = found.history(name, moment)
-        active = found.active(name, moment or datetime.now(UTC))
+    with read(name) as reader:
+        entries = reader.history(name, moment)
+        active = reader.promotion(name, moment or datetime.now(UTC))
         approved = [e for e in entries if active and (e.event, e.version) == ("approve", active.version)]
     if as_json:
         by = {"approved": asdict(approved[-1]) if approved else None}
         _print({"entries": [asdict(e) for e in entries], "active": {**asdict(active), **by} if active else None})
         return
     show_history(entries, Console())
-    then = "now" if moment is None else f"at {moment.isoformat(timespec='seconds')}"
+    period = "now" if moment is None else f"at {moment.isoformat(timespec='seconds')}"
     if active is None:
-        print(f"There is no champion {then}." if moment is None else f"There was no champion {then}.")  # noqa: T201
+        print(f"There is no champion {period}." if moment is None else f"There was no champion {period}.")  # noqa: T201
         return
-    who = f"approved by {approved[-1].by}, " if approved else ""
+    approval = f"approved by {approved[-1].by}, " if approved else ""
     origin = f"trained on data {active.data[:8]} by commit {active.commit[:8]}"
-    print(f"Champion {then}: version {active.version}, {who}{origin}.")  # noqa: T201
+    print(f"Champion {period}: version {active.version}, {approval}{origin}.")  # noqa: T201
 
 
 def _decided(version: "Version", hint: str, as_json: bool) -> None:
     if as_json:
         _print(version.to_json())
         return
-    now = ", ".join([version.status, *version.aliases])
-    print(f"{version.flywheel} version {version.number}: {now}. {hint}")  # noqa: T201
+    status = ", ".join([version.status, *version.aliases])
+    print(f"{version.flywheel} version {version.number}: {status}. {hint}")  # noqa: T201
 
 
 def _print(tree: Any) -> None:

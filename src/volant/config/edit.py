@@ -56,7 +56,7 @@ def _end(lines: Sequence[str], start: int) -> int:
 
 
 def save(texts: Mapping[Path, str], then: Callable[[], object]) -> None:
-    """Write the files and call `then`; if any of it fails, the files are as they were before."""
+    """Write the files and call `then`; if any of it fails, restore the files."""
     before = {path: path.read_text(encoding="utf-8") if path.exists() else None for path in texts}
     try:
         for path, text in texts.items():

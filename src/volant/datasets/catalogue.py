@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,17 +21,17 @@ class Card:
     """The card of one dataset, stored as JSON beside its rows.
 
     Attributes:
-        name: The given name, `-`, and the first 8 digits of `sha256`.
-        flywheel: Whose it is.
-        split: The side that its rows are on.
-        origin: The files or addresses that it came from, as given.
-        format: What they were found to be.
-        rows: How many.
-        labels: Rows that hold each label.
-        time: When it was ingested, ISO 8601 in UTC.
-        number: Counts the datasets of this flywheel from 1, so that their order is theirs alone.
-        sha256: Of the Parquet file.
-        unused: Why no iteration uses it any more.
+        name: The user's name for it, `-`, and the first 8 digits of `sha256`.
+        flywheel: Name of the flywheel.
+        split: Side of its rows.
+        origin: Files or addresses of its rows, as the user wrote them.
+        format: Detected format of these.
+        rows: Number of rows.
+        labels: Number of rows with each label.
+        time: Time of the ingest, ISO 8601 in UTC.
+        number: Number among the datasets of this flywheel, from 1, which makes their order unique.
+        sha256: Hash of the Parquet file.
+        unused: Reason why no iteration uses it any more; None if it is used.
     """
 
     name: str
@@ -47,23 +48,22 @@ class Card:
 
     @property
     def order(self) -> tuple[str, int, str]:
-        """Return the sort key of datasets, the oldest first."""
+        """Return the sort key of datasets, oldest first."""
         return self.time, self.number, self.name
 
 
 def cards(flywheel: str, root: Path = Path()) -> list[Card]:
-    """Return every dataset of a flywheel, of both sides, the oldest first, unused ones too.
+    """Return every dataset of a flywheel, of both sides, oldest first, unused ones too.
 
-    Raises:
-        VolantError: If a card is broken, or belongs elsewhere.
+    Fails with `VolantError` if a card is broken, or belongs elsewhere.
     """
-    lake = paths.lake(checked(flywheel, "flywheel"), root)  # looked at, not made
-    found = [_read(path) for side in SIDES for path in (lake / side).glob("*.json")]
-    return sorted(found, key=lambda card: card.order)
+    lake = paths.lake(checked(flywheel, "flywheel"), root)  # without creating it
+    files = chain.from_iterable((lake / side).glob("*.json") for side in SIDES)
+    return sorted(map(_read, files), key=lambda card: card.order)
 
 
 def write(card: Card, root: Path = Path()) -> None:
-    """Write a card, whole or not at all: this makes the dataset exist."""
+    """Write a card, completely or not at all: this creates the dataset."""
     text = json.dumps(asdict(card), indent=2, ensure_ascii=False)
     write_text(text + "\n", home(card.flywheel, card.split, root) / f"{card.name}.json")
 
@@ -74,34 +74,38 @@ def rows_path(card: Card, root: Path = Path()) -> Path:
 
 
 def tables(flywheel: str, split: str, root: Path = Path()) -> list[tuple[Card, pa.Table]]:
-    """The used datasets of one side with their rows, the oldest first.
+    """Return the used datasets of one side with their rows, oldest first.
 
-    Raises:
-        VolantError: If rows are not here, or are not those that the card was written for.
+    Fails with `VolantError` if rows are missing, or are not those that the card was written for.
+
+    Args:
+        flywheel: Name of the flywheel.
+        split: Side, `train` or `test`.
+        root: Root of the project.
     """
     used = [card for card in cards(flywheel, root) if card.split == split and not card.unused]
     return [(card, rows(card, root)) for card in used]
 
 
 def rows(card: Card, root: Path = Path()) -> pa.Table:
-    """The rows of a dataset, after checking that they are the very bytes that were ingested.
+    """Return the rows of a dataset, after a check that their bytes are those that were ingested.
 
     Raises:
-        VolantError: If they are not here, or not those.
+        VolantError: If they are not on this machine, or were changed.
     """
     path = rows_path(card, root)
     if not path.exists():
         raise VolantError(f"{path} is not on this machine. Fetch it from the lake with `dvc pull {path}.dvc`.")
     if sha256(path) != card.sha256:
         raise VolantError(
-            f"{path} was changed since it was ingested: its sha256 is not that of its card. "
+            f"{path} was changed after it was ingested: its sha256 differs from that of its card. "
             f"A dataset never changes; restore it with `dvc checkout --force {path}.dvc`."
         )
     return read_table(path)
 
 
 def prepared(flywheel: str, root: Path = Path()) -> list[str]:
-    """Names of the datasets that the last `prepare` read, whatever came since."""
+    """Return the names of the datasets that the last `prepare` read, without later ones."""
     import pyarrow.parquet as pq
 
     names: set[str] = set()
@@ -109,8 +113,7 @@ def prepared(flywheel: str, root: Path = Path()) -> list[str]:
         with pq.ParquetFile(path) as file:  # pq.read_table would import pandas, where it is installed
             if "dataset" in file.schema_arrow.names:
                 names |= set(file.read(["dataset"])["dataset"].unique().to_pylist())
-    known = [card.name for card in cards(flywheel, root)]
-    return [name for name in known if name in names]
+    return [card.name for card in cards(flywheel, root) if card.name in names]
 
 
 def _read(path: Path) -> Card:
@@ -124,6 +127,6 @@ def _read(path: Path) -> Card:
         ) from error
     if (card.name, card.split, card.flywheel) != (path.stem, path.parent.name, path.parts[-4]):
         raise VolantError(
-            f"{path} is the card of {card.flywheel}/{card.split}/{card.name}. Put it back there, with its rows."
+            f"{path} is the card of {card.flywheel}/{card.split}/{card.name}. Move it back there, with its rows."
         )
     return card

@@ -1,7 +1,8 @@
-"""Rows of the source and of the lake side by side, each saying which dataset it comes from."""
+"""The merge of the source's rows with those of the lake; a column names the dataset of each row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,11 +17,11 @@ SOURCE = "source"
 
 @dataclass(frozen=True)
 class Gathered:
-    """All rows of a flywheel before they are cut.
+    """All rows of a flywheel before they are split.
 
     Attributes:
-        source: By split, as the source gave them; of a flywheel without one, its oldest TRAIN dataset.
-        lake: `train` and `test` rows of the datasets, with the rider `dataset`; a side without any is left out.
+        source: Rows of the source by split; of a flywheel without one, its oldest TRAIN dataset.
+        lake: `train` and `test` rows of the datasets, with the extra column `dataset`; a side without rows is missing.
     """
 
     source: dict[str, pa.Table]
@@ -33,49 +34,54 @@ class Gathered:
 
 
 def gather(flywheel: str, source: dict[str, pa.Table], root: Path = Path()) -> Gathered:
-    """Add the used datasets of the lake to what the source gave.
+    """Return the rows of the source with the used datasets of the lake.
 
-    Without a source, the oldest TRAIN dataset takes its place, and test rows are cut from it only if no TEST dataset
-    was there before: so a dataset that comes later never moves a row from one side to the other.
+    Without a source, the oldest TRAIN dataset takes its place, and test rows are split from it only if no TEST dataset
+    is older: so a later dataset never moves a row from one side to the other.
+
+    Args:
+        flywheel: Name of the flywheel.
+        source: Rows of the source by split.
+        root: Root of the project.
 
     Raises:
         VolantError: If there are no rows at all, or rows of a dataset can't be read.
     """
-    found = {side: tables(flywheel, side, root) for side in SIDES}
+    used = {side: tables(flywheel, side, root) for side in SIDES}
     if not source:
-        if not found["train"]:
+        if not used["train"]:
             raise VolantError(
                 f"{flywheel} has no train rows: its source is the lake, which has no TRAIN dataset. "
-                f"Bring one: `volant ingest {flywheel} FILE --split train`."
+                f"Add one: `volant ingest {flywheel} FILE --split train`."
             )
-        first, *found["train"] = found["train"]
-        source = {"train": _named(*first)}
-        # the oldest TRAIN dataset counts even if it is unused by now: the next one was learned from as a whole
-        oldest = next(card for card in cards(flywheel, root) if card.split == "train")
-        if oldest.unused or any(card.order < first[0].order for card, _ in found["test"]):
+        oldest_used, *used["train"] = used["train"]
+        source = {"train": _named(*oldest_used)}
+        # the oldest TRAIN dataset counts even if it is unused by now: versions were trained on all rows of the next one
+        oldest_card = next(card for card in cards(flywheel, root) if card.split == "train")
+        if oldest_card.unused or any(card.order < oldest_used[0].order for card, _ in used["test"]):
             source["test"] = source["train"].slice(0, 0)
-    return Gathered(source, {side: join([_named(*one) for one in some]) for side, some in found.items() if some})
+    return Gathered(source, {side: join(list(starmap(_named, used[side]))) for side in SIDES if used[side]})
 
 
 def added(source: pa.Table, lake: pa.Table | None) -> pa.Table:
-    """The source's rows, then the lake's; the very same table if the lake has none."""
+    """Return the source's rows, then the lake's; the same table if the lake has none."""
     if lake is None:
         return source
     return join([source if COLUMN in source.column_names else _marked(source, SOURCE), lake])
 
 
 def join(parts: Sequence[pa.Table]) -> pa.Table:
-    """Rows of several datasets; an id that is taken gets its dataset's name as well: ids stay unique on a side."""
+    """Return the rows of several datasets, with unique ids: a repeated one gets its dataset's name as well."""
     return _unique_ids(concat(parts))
 
 
 def concat(parts: Sequence[pa.Table]) -> pa.Table:
-    """Tables one after the other; a column that one lacks is empty there, one of several types becomes text."""
+    """Return tables one after the other; a column that one lacks is empty there, one of several types becomes text."""
     types: dict[str, set[pa.DataType]] = {}
     for part in parts:
         for column in part.schema:
             types.setdefault(column.name, set()).add(column.type)
-    texts = {name for name, found in types.items() if len(found - {pa.null()}) > 1}
+    texts = {name for name, column_types in types.items() if len(column_types - {pa.null()}) > 1}
     return pa.concat_tables([_as_text(part, texts) for part in parts], promote_options="default").combine_chunks()
 
 
@@ -97,9 +103,9 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
 
 
 def _unique_ids(table: pa.Table) -> pa.Table:
-    seen: set[str] = set()
+    taken_ids: set[str] = set()
     ids = []
     for row, dataset in zip(table["id"].to_pylist(), table[COLUMN].to_pylist(), strict=True):
-        ids.append(f"{row}-{dataset}" if row in seen else row)
-        seen.add(row)
+        ids.append(f"{row}-{dataset}" if row in taken_ids else row)
+        taken_ids.add(row)
     return table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from volant.kinds.rates import LOSSES, Tallies, measure
+from volant.kinds.rates import Tallies, lower_is_better, measure
 from volant.kinds.rows import group_names
 
 FEW_UNITS = 10  # below, what differs between whole groups can't be told from so few draws of them
@@ -58,7 +58,7 @@ def intervals(
     below, above = _wilson(tallies, units)
     intervals = {}
     for name, values in drawn.items():
-        slack = (above, below) if name in LOSSES else (below, above)
+        slack = (above, below) if lower_is_better(name) else (below, above)
         if ends := _ends(values, whole[name].item(), count, slack):
             intervals[name] = ends
     return intervals

@@ -1,7 +1,8 @@
 """The Markdown report: metrics with their baselines, weak slices, and the most confident errors."""
 
-from volant.evaluation.report import LOSSES, Report
+from volant.evaluation.report import Report
 from volant.evaluation.slices import ENOUGH, Slices
+from volant.kinds.rates import lower_is_better
 from volant.rendering.canvas import legend
 from volant.rendering.markdown import cell, table
 
@@ -33,7 +34,7 @@ def score_rows(report: Report) -> list[tuple[str, float, str, float | None, floa
 def _head(report: Report) -> str:
     task = report.task
     rows = report.predictions.num_rows
-    less = " (less is better)" if task.metric in LOSSES else ""
+    less = " (less is better)" if lower_is_better(task.metric) else ""
     drawn = f" of the {report.groups} groups of `{task.group}`, as another test set has others" if report.groups else ""
     return "\n\n".join(
         [

@@ -13,7 +13,7 @@ from volant.evaluation.reliability import Reliability, floor, proper_scores, rel
 from volant.evaluation.slices import Slices, cut, measure_parts, summarise, with_intervals
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import AVERAGED, LOSSES, by_label, measure, roc_auc
+from volant.kinds.rates import AVERAGED, by_label, lower_is_better, measure, roc_auc
 from volant.kinds.record import Annotation
 from volant.rendering.markdown import NOTHING
 
@@ -90,7 +90,7 @@ class Report:
     def lift(self) -> float:
         """Position of the flywheel's metric between chance (0) and perfect (1)."""
         chance = self.baselines["chance"].get(self.task.metric, 0.0)
-        return lift(self.scores[self.task.metric], chance, 0.0 if self.task.metric in LOSSES else 1.0)
+        return lift(self.scores[self.task.metric], chance, 0.0 if lower_is_better(self.task.metric) else 1.0)
 
 
 def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predicted: Sequence[Annotation]) -> Report:
@@ -153,7 +153,7 @@ def _sliced(
     judged: tuple[Tallies, np.ndarray],
 ) -> Slices:
     """Return the slices of one column, with intervals of the listed ones."""
-    slices = summarise(column, measure_parts(part, names, *judged), task.metric, task.metric in LOSSES)
+    slices = summarise(column, measure_parts(part, names, *judged), task.metric, lower_is_better(task.metric))
     return with_intervals(slices, part, task.metric, judged, task.seed)
 
 

@@ -13,9 +13,7 @@ import yaml
 
 from volant.errors import VolantError
 from volant.workspace import paths
-from volant.workspace.dvc import patiently
-
-QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}
+from volant.workspace.dvc import environment, patiently
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,8 @@ def _repo(root: Path) -> Iterator[Any]:
     from dvc.repo import Repo
 
     _require_lock(root)
-    # the stages find the Python that runs this
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     before = dict(os.environ)
-    os.environ.update({**QUIET, **os.environ, "PATH": path})
+    os.environ.update(environment())
     try:
         with Repo(str(root)) as repo:
             yield repo

@@ -18,7 +18,7 @@ from volant.flywheel.lost import lost_champion
 from volant.flywheel.record import Iteration
 from volant.flywheel.warm_start import start_from
 from volant.tracking.existing import reading
-from volant.tracking.stores import known
+from volant.tracking.stores import has_registry
 from volant.workspace import paths
 from volant.workspace.files import write_text
 from volant.workspace.locks import iteration_lock
@@ -116,7 +116,7 @@ def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -
     _require_live(name, root)
     if last_iteration.read(name, root) is not None:
         return False
-    if known(root):
+    if has_registry(root):
         with reading(root) as opened:
             if opened.knows(name):
                 return False

@@ -1,7 +1,6 @@
 """The state after the last complete iteration, so that the next one knows whether anything is left to do."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from volant import config
 from volant.bundle.bundle import MANIFEST
 from volant.datasets import catalogue
+from volant.tracking import stores
 from volant.workspace import paths
 from volant.workspace.files import sha256, write_text
 from volant.workspace.paths import STATE
@@ -24,7 +24,7 @@ def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, 
         return None
     return {
         # hashed: an address may hold a password
-        "registry": digest([os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]),
+        "registry": digest(stores.setting(root)),
         "bundle": manifest["digest"],
         "test": test,
         "gate": digest([asdict(flywheel.gate), flywheel.approval]),

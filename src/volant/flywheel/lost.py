@@ -25,9 +25,9 @@ def lost_champion(name: str, root: Path = Path()) -> bool:
         VolantError: If there is a version to go back to, which is for a person to decide.
     """
     from volant.tracking.existing import reading
-    from volant.tracking.stores import known
+    from volant.tracking.stores import has_registry
 
-    if not known(root):
+    if not has_registry(root):
         return False
     with reading(root) as found:
         lost = found.lost(name) if found.knows(name) else None

@@ -12,6 +12,7 @@ import yaml
 
 import volant
 from volant import config
+from volant.tracking import stores
 from volant.workspace.files import write_text
 from volant.workspace.paths import STATE, lake
 from volant.workspace.provenance import digest
@@ -35,8 +36,7 @@ def mark(name: str, root: Path = Path()) -> str | None:
         str(Path(volant.__file__).parent),
     ]
     files = {str(file): state for path in seen for file, state in _states(root / path)}
-    registry = [os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]
-    return digest([files, registry])
+    return digest([files, stores.setting(root)])
 
 
 def read(name: str, root: Path = Path()) -> str | None:

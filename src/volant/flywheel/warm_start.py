@@ -4,9 +4,9 @@ from pathlib import Path
 
 from volant import config
 from volant.config import compose
+from volant.config.edit import save
 from volant.config.listing import live_flywheels
 from volant.errors import VolantError
-from volant.workspace.files import write_text
 
 
 def start_from(name: str, number: int, root: Path = Path()) -> str | None:
@@ -32,11 +32,6 @@ def start_from(name: str, number: int, root: Path = Path()) -> str | None:
     if number:
         with registry(root) as versions:
             folder = versions.weights(name, number).relative_to(root).as_posix()
-    before = path.read_text(encoding="utf-8")
-    write_text(rewrite(before, {"model.start": folder}), path)
-    try:
-        compose.write_params(root)
-    except VolantError:
-        write_text(before, path)
-        raise
+    text = rewrite(path.read_text(encoding="utf-8"), {"model.start": folder})
+    save({path: text}, then=lambda: compose.write_params(root))
     return folder

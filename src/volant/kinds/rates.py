@@ -3,13 +3,30 @@
 A kind defines only its hits; every metric and its bootstrap interval follow from the same few sums.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-LOSSES = frozenset({"hamming_loss"})  # metrics where lower is better and 0 is perfect
+# words in the names of metrics and costs where lower is better
+LOWER_IS_BETTER = frozenset({"loss", "ece", "error", "brier", "latency", "size", "bytes", "seconds"})
 AVERAGED = ("precision", "recall", "f1")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Return True if lower values of a metric are better, as the words in its name say.
+
+    Example:
+        >>> [lower_is_better(name) for name in ("hamming_loss", "latency_p50_ms", "val_f1_weighted")]
+        [True, True, False]
+    """
+    return not LOWER_IS_BETTER.isdisjoint(re.split(r"[_\W]+", metric))
+
+
+def gain_sign(metric: str) -> int:
+    """Return 1 if higher values of a metric are better, -1 if lower ones are: a gain times this is positive."""
+    return -1 if lower_is_better(metric) else 1
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from volant.cleaning import clean_texts, parse_steps
 from volant.config import Flywheel
 from volant.errors import VolantError
 from volant.kinds import Calibration, Outputs
-from volant.kinds.rates import LOSSES
+from volant.kinds.rates import gain_sign
 from volant.models import Examples, Fitted, Task
 from volant.models.card import model_card
 from volant.workspace.files import sha256
@@ -129,7 +129,7 @@ def choose(scores: list[float], metric: str) -> int:
         >>> choose([0.020, 0.024], "hamming_loss"), choose([0.020, 0.030], "hamming_loss")
         (1, 0)
     """
-    sign = -1 if metric in LOSSES else 1
+    sign = gain_sign(metric)
     return max(index for index, score in enumerate(scores) if sign * (score - scores[0]) >= -INT8_LOSS)
 
 

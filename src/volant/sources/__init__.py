@@ -19,7 +19,7 @@ class Source(Protocol):
         ...
 
     def read(self, kind: str) -> dict[str, pa.Table]:
-        """Rows by split: `train`, and `validation` and `test` where the source publishes them.
+        """Return rows by split: `train`, and `validation` and `test` if the source publishes them.
 
         Raises:
             VolantError: If something that the user named is missing or can't be read.

@@ -15,7 +15,7 @@ from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
 from volant.kinds.record import TARGETS, Annotation
 from volant.sources.formats.jsonl import MIXED
-from volant.sources.labels import held, marked, plain, read_labels, rename_labels
+from volant.sources.labels import plain, read_indicators, read_labels, rename_labels, values_of
 from volant.sources.parts import identity, new_names, read_parts
 from volant.sources.unmatched import note, unmatched_values
 
@@ -27,13 +27,15 @@ class Columns:
     """The columns of a source to read, and the names of their labels (see `conf/source/files.yaml`).
 
     Attributes:
-        label: One name, or several of which the first present counts (a mirror may name it otherwise).
-        label_columns: Columns of 0 and 1, one for each label, in place of `label`.
-        separator: What stands between several labels of one cell; a list written as text needs none.
-        label_map: Value in the source to label; a value that already is one of the labels stays.
-        drop_labels: Labels, as in the source or as mapped, whose rows are left out; "" stands for no value at all.
-        where: Column to the value or values that a row must have to be read.
-        keep: Columns to carry along; all that hold plain values by default.
+        text: Column of the text.
+        label: Column of the label, or several of which the first that exists counts (a mirror may have another name).
+        label_columns: Columns of 0 and 1, one for each label, instead of `label`.
+        id: Column of the id; by default, ids are hashes of text and labels.
+        separator: Separator of several labels in one cell; a list written as text needs none.
+        label_map: Value in the source → label; a value that is one of the labels already stays.
+        drop_labels: Labels, as in the source or as mapped, whose rows are excluded; "" means no value at all.
+        where: Column → value or values that a row must have.
+        keep: Extra columns to keep; by default all with plain values.
     """
 
     text: str = "text"
@@ -48,7 +50,7 @@ class Columns:
 
     @property
     def attributes(self) -> list[str]:
-        """The label attributes of a manifest by preference; none where `label` is left at what it usually is."""
+        """Label attributes of a manifest by preference; none if `label` has its default."""
         names = [self.label] if isinstance(self.label, str) else self.label
         return [] if names in (["label"], ["labels"]) else names
 
@@ -58,9 +60,9 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
 
     Args:
         table: Columns as the source has them.
-        mapping: Which of them to read, and how.
+        mapping: Columns to read.
         kind: Name of the kind.
-        where: What the table is, for messages: a file, or a dataset and its split.
+        where: Name of the table for messages: a file, or a dataset and its split.
 
     Raises:
         VolantError: If a column is missing, a label is missing or unknown, or an id is not unique.
@@ -69,69 +71,84 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
         near = did_you_mean(kind, KINDS)
         raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(KINDS)}.")
     pick(table, mapping.text, where)
-    rows = np.flatnonzero(chosen_rows(table, mapping, where))
-    found, place = labels_of(table.take(rows), mapping, kind, where)
+    rows = np.flatnonzero(matching_rows(table, mapping, where))
+    labels, origin = labels_of(table.take(rows), mapping, kind, where)
     names = {str(old): new for old, new in mapping.label_map.items()}
-    named = rename_labels(found, rows, names, {str(label) for label in mapping.drop_labels}, place)
-    kept = [i for i, labels in enumerate(named) if labels is not None]
-    gold = [KINDS[kind].annotate(named[i] or ()) for i in kept]
+    names_of_rows = rename_labels(labels, rows, names, {str(label) for label in mapping.drop_labels}, origin)
+    selected = [i for i, row_labels in enumerate(names_of_rows) if row_labels is not None]
+    gold = [KINDS[kind].annotate(names_of_rows[i] or ()) for i in selected]
     if KINDS[kind].head == "tokens":  # labels of parts of the text: the rest of a part stays as it is
-        parts = read_parts(table.take(rows[kept])[pick(table, mapping.label, where)], kind, where)
+        parts = read_parts(table.take(rows[selected])[pick(table, mapping.label, where)], kind, where)
         gold = [KINDS[kind].renamed(a, new_names(a, kind, names, mapping.drop_labels)) for a in parts]
-    made = _assemble(table.take(rows[kept]), mapping, kind, gold, where)
-    return note(made, unmatched_values(table, found, mapping.where, names, mapping.drop_labels))
+    result = _assemble(table.take(rows[selected]), mapping, kind, gold, where)
+    return note(result, unmatched_values(table, labels, mapping.where, names, mapping.drop_labels))
 
 
 def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple[list[tuple[str, ...] | None], str]:
-    """The labels of each row as the source has them (None: no value), and what their column is, for messages.
+    """Return the labels of each row as in the source (None: no value), and the name of their column for messages.
 
-    Raises:
-        VolantError: If a column is missing, or can't hold labels of this kind.
+    Fails with `VolantError` if a column is missing, or can't contain labels of this kind.
+
+    Args:
+        table: Columns as the source has them.
+        mapping: Columns to read.
+        kind: Name of the kind.
+        where: Name of the table for messages.
     """
     if mapping.label_columns:
         names = [pick(table, name, where) for name in mapping.label_columns]
-        place = f"{where}, columns {', '.join(names[:10])}"
-        return marked({name: table[name] for name in names}, kind, where), place
+        origin = f"{where}, columns {', '.join(names[:10])}"
+        return read_indicators({name: table[name] for name in names}, kind, where), origin
     label = pick(table, mapping.label, where)
-    place = f"{where}, column '{label}'"
+    origin = f"{where}, column '{label}'"
     if KINDS[kind].head == "tokens":
-        return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, place)], place
-    return read_labels(table[label], kind, mapping.separator, place), place
+        return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, origin)], origin
+    return read_labels(table[label], kind, mapping.separator, origin), origin
 
 
 def pick(table: pa.Table, names: str | Sequence[str], where: str) -> str:
-    """The first of `names` that is a column.
+    """Return the first of `names` that is a column.
+
+    Args:
+        table: Columns as the source has them.
+        names: One name, or several by preference.
+        where: Name of the table for messages.
 
     Raises:
-        VolantError: If none is; lists the columns, and the nearest, or says why the file's one can't be read.
+        VolantError: If none is; the message has the columns and the nearest name, or the reason why the column can't
+            be read.
     """
-    wanted = [names] if isinstance(names, str) else list(names)
-    for name in wanted:
+    candidates = [names] if isinstance(names, str) else list(names)
+    for name in candidates:
         if name in table.column_names:
             return name
-        if told := (table.schema.metadata or {}).get(f"{MIXED}{name}".encode()):
-            raise VolantError(told.decode())
-    near = did_you_mean(wanted[0], table.column_names) if wanted else ""
+        if problem := (table.schema.metadata or {}).get(f"{MIXED}{name}".encode()):
+            raise VolantError(problem.decode())
+    near = did_you_mean(candidates[0], table.column_names) if candidates else ""
     raise VolantError(
-        f"{where}: no column {' or '.join(map(repr, wanted))}.{near} "
+        f"{where}: no column {' or '.join(map(repr, candidates))}.{near} "
         f"Its columns: {', '.join(table.column_names)}. Name the right one under `columns`."
     )
 
 
-def chosen_rows(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
-    """Return whether each row has the values that `columns.where` requires.
+def matching_rows(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
+    """Return True for each row with the values that `columns.where` requires, (N,).
 
-    Raises:
-        VolantError: If a column that it names is missing.
+    Fails with `VolantError` if one of its columns is missing.
+
+    Args:
+        table: Columns as the source has them, N rows.
+        mapping: Columns to read.
+        where: Name of the table for messages.
     """
-    chosen = np.ones(table.num_rows, dtype=bool)
-    for name, wanted in mapping.where.items():
+    matches = np.ones(table.num_rows, dtype=bool)
+    for name, allowed in mapping.where.items():
         pick(table, name, f"{where}, columns.where")
-        values = {plain(v) for v in (wanted if isinstance(wanted, list) else [wanted])}
-        cells = map(held, table[name].to_pylist())
-        # a list, as of the states of several annotators, counts where all of it does
-        chosen &= np.fromiter((bool(cell) and cell <= values for cell in cells), dtype=bool, count=len(chosen))
-    return chosen
+        values = {plain(v) for v in (allowed if isinstance(allowed, list) else [allowed])}
+        cells = map(values_of, table[name].to_pylist())
+        # a list, such as the states of several annotators, matches if all its values do
+        matches &= np.fromiter((bool(cell) and cell <= values for cell in cells), dtype=bool, count=len(matches))
+    return matches
 
 
 def _assemble(table: pa.Table, mapping: Columns, kind: str, gold: list[Annotation], where: str) -> pa.Table:
@@ -142,46 +159,46 @@ def _assemble(table: pa.Table, mapping: Columns, kind: str, gold: list[Annotatio
         )
     texts = ["" if value is None else str(value) for value in text.to_pylist()]
     target = [KINDS[kind].cell(annotation) for annotation in gold]
-    ids = _given_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, gold, kind)
+    ids = _column_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, gold, kind)
     columns = {
         "id": pa.array(ids, pa.string()),
         "text": pa.array(texts, pa.string()),
         KINDS[kind].column: pa.array(target, KINDS[kind].types[0]),
     }
-    return pa.table(columns | _riders(table, mapping, where))
+    return pa.table(columns | _extra_columns(table, mapping, where))
 
 
-def _given_ids(table: pa.Table, name: str, where: str) -> list[str]:
+def _column_ids(table: pa.Table, name: str, where: str) -> list[str]:
     pick(table, name, f"{where}, columns.id")
     ids = [plain(value) for value in table[name].to_pylist()]
-    wrong = next((value or "" for value, count in Counter(ids).items() if count > 1 or not value), None)
-    if wrong is not None:
-        what = f"has '{wrong}' more than once" if wrong else "is empty in a row"
+    invalid = next((value or "" for value, count in Counter(ids).items() if count > 1 or not value), None)
+    if invalid is not None:
+        problem = f"has '{invalid}' more than once" if invalid else "is empty in a row"
         raise VolantError(
-            f"{where}: columns.id '{name}' must be unique and filled in, but {what}. "
+            f"{where}: columns.id '{name}' must be unique and filled in, but {problem}. "
             "Set `id: null` to take a hash of text and label."
         )
     return [value for value in ids if value]
 
 
 def _hashed_ids(texts: list[str], gold: list[Annotation], kind: str) -> list[str]:
-    """16 hex digits of text and gold, so that an id survives new rows before it; repeats are numbered."""
-    seen: Counter[str] = Counter()
+    """Return hashes of text and gold, 16 hex digits, which new rows don't change; repeats are numbered."""
+    counts: Counter[str] = Counter()
     ids = []
     for text, annotation in zip(texts, gold, strict=True):
         names = identity(annotation, kind)
         digest = hashlib.sha256("\x1f".join([text, *names]).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        seen[digest] += 1
-        ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
+        counts[digest] += 1
+        ids.append(digest if counts[digest] == 1 else f"{digest}-{counts[digest]}")
     return ids
 
 
-def _riders(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
-    """Return the extra columns; one with a name of ours becomes `source_<name>`."""
+def _extra_columns(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
+    """Return the extra columns; one with a reserved name becomes `source_<name>`."""
     target = mapping.label_columns or [pick(table, mapping.label, where)]
-    used = {mapping.text, mapping.id, *target}
-    names = [name for name in table.column_names if name not in used] if mapping.keep is None else mapping.keep
-    riders = {}
+    roles = {mapping.text, mapping.id, *target}
+    names = [name for name in table.column_names if name not in roles] if mapping.keep is None else mapping.keep
+    extra = {}
     for name in names:
         column = table[pick(table, name, f"{where}, columns.keep")]
         if pa.types.is_dictionary(column.type):
@@ -191,17 +208,17 @@ def _riders(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.Chunk
         if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
             column = column.cast(pa.string())
         # One chunk, so that the bytes of the Parquet file don't depend on how the source was read.
-        riders[f"source_{name}" if name in RESERVED else name] = column.combine_chunks()
-    return riders
+        extra[f"source_{name}" if name in RESERVED else name] = column.combine_chunks()
+    return extra
 
 
 def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
-    """Refuse rows that no model can be trained on; warn of oddities in others.
+    """Refuse rows that no model can be trained on, and return warnings on others.
 
     Args:
-        table: Rows, all that training gets to see.
+        table: All rows for training.
         kind: Name of the kind.
-        where: What they are, for messages.
+        where: Name of the table for messages.
 
     Returns:
         Warnings, a sentence each.
@@ -212,17 +229,16 @@ def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
     counts = KINDS[kind].count(KINDS[kind].gold(table))
     blank = sum(not text.strip() for text in table["text"].to_pylist())
     if table.num_rows in (0, blank):
-        what = "every text is empty" if table.num_rows else "no labelled rows"
-        raise VolantError(f"{where}: {what}. Check the file, and columns.text, columns.where and columns.drop_labels.")
-    if len(counts) < (2 if KINDS[kind].head == "text" else 1):  # one sort of part is told from the rest of the text
-        only = f"one class only ('{next(iter(counts))}')" if counts else "no label at all"
-        raise VolantError(
-            f"{where}: {only} in {table.num_rows} rows. A model needs two or more labels to choose between."
-        )
+        problem = "every text is empty" if table.num_rows else "no labelled rows"
+        settings = "columns.text, columns.where and columns.drop_labels"
+        raise VolantError(f"{where}: {problem}. Check the file, and {settings}.")
+    if len(counts) < (2 if KINDS[kind].head == "text" else 1):  # one label of parts is told from the rest of the text
+        problem = f"one class only ('{next(iter(counts))}')" if counts else "no label at all"
+        raise VolantError(f"{where}: {problem} in {table.num_rows} rows. At least two labels are required.")
     if len(counts) > 10 and counts.total() < 2 * len(counts):
-        some = ", ".join(f"'{label[:30]}'" for label in list(counts)[:3])
+        examples = ", ".join(f"'{label[:30]}'" for label in list(counts)[:3])
         raise VolantError(
-            f"{where}: {len(counts)} different labels in {table.num_rows} rows ({some} …). "
+            f"{where}: {len(counts)} different labels in {table.num_rows} rows ({examples} …). "
             "Is columns.label the right column?"
         )
     return _warnings(counts, blank, where)
@@ -233,12 +249,12 @@ def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:
     rare = sorted(label for label, count in counts.items() if count < 2)
     if rare:
         warnings.append(f"{where}: only one row each for {', '.join(rare[:10])}: they can't be in train and in test.")
-    spelt = {label: re.sub(r"^(-?\d+)\.0*$", r"\1", label.casefold()) for label in counts}
-    common = Counter(spelt.values())
-    twins = sorted(label for label in counts if common[spelt[label]] > 1)
-    if twins:
-        some = f"{where}: {', '.join(twins[:10])}"
-        warnings.append(f"{some} differ only in case or by `.0`: join them with columns.label_map.")
+    normalised = {label: re.sub(r"^(-?\d+)\.0*$", r"\1", label.casefold()) for label in counts}
+    common = Counter(normalised.values())
+    variants = sorted(label for label in counts if common[normalised[label]] > 1)
+    if variants:
+        listed = f"{where}: {', '.join(variants[:10])}"
+        warnings.append(f"{listed} differ only in case or by `.0`: merge them with columns.label_map.")
     if blank:
         warnings.append(f"{where}: {blank} rows have an empty text.")
     return warnings

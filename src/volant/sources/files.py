@@ -1,4 +1,4 @@
-"""Your own files: CSV, TSV, JSON Lines or Parquet, on this disk or at any address that fsspec opens (s3://…)."""
+"""The user's own files: CSV, TSV, JSON Lines or Parquet, on this disk or at any address that fsspec opens (s3://…)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +15,10 @@ from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats import MAX_LINE, Format, Sheet, read_sheet
 
-CODE = "src/volant/sources/files.py"
-
 
 @dataclass(frozen=True, config=STRICT)
 class Files:
-    """Rows of one file a split; `conf/source/files.yaml` says what each field is."""
+    """A source with one file per split; `conf/source/files.yaml` describes each field."""
 
     train: str
     validation: str | None = None
@@ -35,7 +33,7 @@ class Files:
     watch: dict[str, str] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a file that DVC would not see change: its rows would silently stay the old ones.
+        """Refuse a file whose changes DVC would not detect, as its old rows would silently stay in use.
 
         Raises:
             ValueError: If a split's file is neither watched nor under a folder that is; pydantic reports it.
@@ -45,14 +43,13 @@ class Files:
             if path and self.watch and not any(_covers(watched, path) for watched in self.watch.values()):
                 raise ValueError(
                     f"{split} file '{path}' is not watched: set watch.{split} to `${{..{split}}}`, "
-                    "or a watch to a folder that holds it"
+                    "or a watch to a folder that contains it"
                 )
 
     def read(self, kind: str) -> dict[str, pa.Table]:
-        """Read each file that is named.
+        """Read each file.
 
-        Raises:
-            VolantError: If a file can't be found or read, or its columns or labels aren't as configured.
+        Fails with `VolantError` if a file can't be found or read, or its columns or labels aren't as configured.
         """
         form = Format(self.delimiter, self.quote, None, self.header, self.max_line, self.escape, fallback=self.encoding)
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -63,29 +60,19 @@ class Files:
         return to_rows(sheet.table, self.columns, kind, path)
 
 
-def read_file(path: str, form: Format | None = None) -> pa.Table:
-    """Read one local or remote file as a table.
-
-    Raises:
-        VolantError: If it can't be found or read.
-    """
-    return read_sheet_of(path, form or Format()).table
-
-
 def read_sheet_of(path: str, form: Format, labels: Sequence[str] = (), kind: str | None = None) -> Sheet:
-    """Read one local or remote file as a table, with its lines and what it was found to be.
+    """Read one local or remote file as a table, with its lines and its detected format.
+
+    Fails with `VolantError` if it can't be found or read.
 
     Args:
-        path: Local, or any address that fsspec opens.
-        form: What is known of the file.
+        path: Local path, or any address that fsspec opens.
+        form: Format of the file; what it leaves open is detected.
         labels: Label attributes of a manifest, by preference.
-        kind: Of the flywheel, if that is known.
-
-    Raises:
-        VolantError: If it can't be found or read.
+        kind: Kind of the flywheel, if there is one.
     """
     with opened(path) as raw:
-        # a remote file is read several times, and fetched once
+        # a remote file is read several times, but downloaded once
         data = cast(BinaryIO, BytesIO(raw.read())) if "://" in path else raw
         return read_sheet(data, path, form, opened, labels, kind)
 
@@ -95,17 +82,17 @@ def opened(path: str) -> Iterator[BinaryIO]:
     """Open a local path or a URL for reading bytes.
 
     Raises:
-        VolantError: If it is not there, is a folder, may not be read, or its protocol lacks an extra.
+        VolantError: If it does not exist, is a folder, can't be read, or its protocol requires an extra.
     """
     try:
         file = _remote(path) if "://" in path else Path(path).expanduser().open("rb")
     except FileNotFoundError as error:
-        local = "" if "://" in path else f"{_nearby(path)} Paths count from the project's root."
+        local = "" if "://" in path else f"{_nearby(path)} Paths are relative to the project's root."
         raise VolantError(f"{path} does not exist.{local}") from error
     except IsADirectoryError as error:
         raise VolantError(f"{path} is a folder; name one file in it.") from error
     except ImportError as error:
-        raise VolantError(f"{path} needs an extra: pip install 'volant-nlp[s3]' ({error}).") from error
+        raise VolantError(f"{path} requires an extra: pip install 'volant-nlp[s3]' ({error}).") from error
     except Exception as error:
         # Each storage has its own exceptions for credentials, permission and network.
         raise VolantError(
@@ -117,10 +104,10 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 
 def require_plain(path: str) -> None:
-    """Refuse an address that storage takes for a pattern or a query: DVC would look for another object.
+    """Refuse an address that storage reads as a pattern or a query, as DVC would watch another object.
 
     Raises:
-        VolantError: If it holds `?`, `*`, `[` or `#`.
+        VolantError: If it contains `?`, `*`, `[`, `]` or `#`.
     """
     if "://" in path and (sign := next((sign for sign in "?*[]#" if sign in path), None)):
         raise VolantError(

@@ -1,4 +1,4 @@
-"""A dataset of the Hugging Face hub, or its copy in a local mirror, which is looked at first."""
+"""A dataset of the Hugging Face hub, or its copy in a local mirror, which comes first."""
 
 import os
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ MIRROR = "VOLANT_MIRROR"
 
 @dataclass(frozen=True, config=STRICT)
 class Splits:
-    """The dataset's own name of each split; None: don't read it."""
+    """The dataset's own name of each split; None for a split that is not read."""
 
     train: str = "train"
     validation: str | None = "validation"
@@ -35,7 +35,7 @@ class Splits:
 
 @dataclass(frozen=True, config=STRICT)
 class Hub:
-    """Rows of a hub dataset; `conf/source/hub.yaml` says what each field is."""
+    """A source with the rows of a hub dataset; `conf/source/hub.yaml` describes each field."""
 
     path: str
     name: str | None = None
@@ -48,17 +48,16 @@ class Hub:
     def read(self, kind: str) -> dict[str, pa.Table]:
         """Read the splits from the mirror, else from the hub.
 
-        Raises:
-            VolantError: If neither has the dataset, or it lacks a split, column or label that config names.
+        Fails with `VolantError` if neither has the dataset, or it lacks a split, column or label that config names.
         """
         folder = mirrored(self.path, self.mirror)
         published = _from_mirror(folder) if folder else _from_hub(self.path, self.name, self.revision)
         where = str(folder) if folder else self.path
-        wanted = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
+        names = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
         tables = {}
-        for role, split in wanted.items():
-            if split is not None and _is_there(role, split, published, where):
-                table = _named(published[split])
+        for role, split in names.items():
+            if split is not None and _is_published(role, split, published, where):
+                table = _with_label_names(published[split])
                 if role != "train":
                     _require_labels(table, self.columns, role, f"{where}, split {split}")
                 tables[role] = to_rows(table, self.columns, kind, f"{where}, split {split}")
@@ -66,19 +65,19 @@ class Hub:
 
 
 def mirrored(path: str, folder: str | None = None) -> Path | None:
-    """The folder of a dataset in the mirror, if there is a mirror and it has the dataset.
+    """Return the folder of a dataset in the mirror; None if there is no mirror, or it lacks the dataset.
 
     Raises:
-        VolantError: If the setting names no folder: that is a typing error, not a wish to use the hub.
+        VolantError: If the setting is not a folder, as that is a typing error.
     """
     root = os.environ.get(MIRROR)
     if not root:
         return None
     if not Path(root).is_dir():
-        raise VolantError(f"{MIRROR}={root} is not a folder. Name one that holds datasets, or unset it to use the hub.")
+        raise VolantError(f"{MIRROR}={root} is not a folder. Name a folder with datasets, or unset it to use the hub.")
     names = [folder, path, path.rsplit("/", 1)[-1]]
-    found = (Path(root) / name for name in names if name and not Path(name).is_absolute())
-    return next((candidate for candidate in found if any(candidate.glob("*.parquet"))), None)
+    candidates = (Path(root) / name for name in names if name and not Path(name).is_absolute())
+    return next((candidate for candidate in candidates if any(candidate.glob("*.parquet"))), None)
 
 
 def _from_mirror(folder: Path) -> "dict[str, Split]":
@@ -89,7 +88,7 @@ def _from_hub(path: str, name: str | None, revision: str | None) -> "dict[str, S
     try:
         import datasets
     except ImportError as error:
-        raise VolantError(f"'{path}' needs an extra: pip install 'volant-nlp[train]' ({error}).") from error
+        raise VolantError(f"'{path}' requires an extra: pip install 'volant-nlp[train]' ({error}).") from error
     try:
         return {str(split): rows for split, rows in datasets.load_dataset(path, name, revision=revision).items()}
     except Exception as error:
@@ -101,8 +100,12 @@ def _from_hub(path: str, name: str | None, revision: str | None) -> "dict[str, S
         ) from error
 
 
-def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: str) -> bool:
-    """Return whether a split is published; one with an unusual name was typed by the user, so it must be."""
+def _is_published(role: str, split: str, published: "Mapping[str, Split]", where: str) -> bool:
+    """Return True if a split is published.
+
+    Raises:
+        VolantError: If it is not, and is the train split or one that the user named.
+    """
     if split in published:
         return True
     if role != "train" and split == role:
@@ -112,7 +115,7 @@ def _is_there(role: str, split: str, published: "Mapping[str, Split]", where: st
 
 
 def _require_labels(table: pa.Table, columns: Columns, role: str, where: str) -> None:
-    """Refuse a split whose labels the publisher keeps secret.
+    """Refuse a split whose labels the publisher withholds.
 
     Raises:
         VolantError: If no row has a label, or all have -1.
@@ -121,13 +124,13 @@ def _require_labels(table: pa.Table, columns: Columns, role: str, where: str) ->
     column = next((name for name in names if name in table.column_names), None)
     if column and table.num_rows and {plain(value) for value in table[column].to_pylist()} <= {None, "-1", "-1.0"}:
         raise VolantError(
-            f"{where}: no row has a label (all are empty or -1), as where a publisher withholds them. Set "
-            f"`splits.{role}: null` under `source`: {role} rows are then taken from train."
+            f"{where}: no row has a label (all are empty or -1): the publisher withholds them. Set "
+            f"`splits.{role}: null` under `source`: {role} rows are then split from train."
         )
 
 
-def _named(split: "Split") -> pa.Table:
-    """A split as a table, with the names of its class labels instead of their numbers."""
+def _with_label_names(split: "Split") -> pa.Table:
+    """Return a split as a table, with the names of its class labels instead of their numbers."""
     if isinstance(split, Path):
         return with_class_names(pq.read_table(split))
     table = cast(pa.Table, split.with_format("arrow")[:])

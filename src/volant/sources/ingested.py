@@ -1,4 +1,4 @@
-"""No source of its own: every row comes from the datasets that `volant ingest` brought into the lake."""
+"""A source without rows of its own: every row comes from the datasets that `volant ingest` added to the lake."""
 
 import pyarrow as pa
 from pydantic import Field
@@ -9,10 +9,10 @@ from volant.config import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class Ingested:
-    """Reads nothing; `prepare` adds the rows of the lake, as it does for every source."""
+    """A source that reads nothing; `prepare` adds the rows of the lake, as for every source."""
 
     watch: dict[str, str] = Field(default_factory=dict)
 
     def read(self, kind: str) -> dict[str, pa.Table]:  # noqa: ARG002
-        """No split at all."""
+        """Return no split."""
         return {}

@@ -1,4 +1,4 @@
-"""The labels in a source's column: read from whatever type it has, then given their own names."""
+"""The labels in a source's column: read from a column of any type, then renamed."""
 
 import ast
 import json
@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
+from math import isnan
 
 import numpy as np
 import pyarrow as pa
@@ -23,13 +24,19 @@ LIST = re.compile(rf"\[\s*(?:{VALUE}(?:(?:\s*,\s*|\s+){VALUE})*\s*,?)?\s*\]", re
 
 
 def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where: str) -> list[tuple[str, ...] | None]:
-    """The labels of each row as the source has them; None where it has no value at all.
+    """Return the labels of each row as in the source; None for a row without a value.
 
-    A cell that holds a list as text (see `listed`) counts as that list, whatever the separator is. Lists that all
-    hold one label are one label a text.
+    A cell with a list as text (see `parse_list`) is that list, with any separator. Lists of one label each are one
+    label per text.
+
+    Args:
+        column: Column of the labels.
+        kind: Name of the kind.
+        separator: Separator of several labels in one cell; None if a cell has one label.
+        where: Name of the column for messages.
 
     Raises:
-        VolantError: If the column can't hold labels of this kind.
+        VolantError: If the column can't contain labels of this kind.
     """
     lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
     if KINDS[kind].exclusive and separator:
@@ -41,37 +48,42 @@ def read_labels(column: pa.ChunkedArray, kind: str, separator: str | None, where
         raise VolantError(f"{where} holds {column.type}; labels are text, numbers, or lists of them.")
     cells = column.to_pylist()
     if lists:
-        found = [None if cell is None else _unique(cell) for cell in cells]
+        labels = [None if cell is None else _unique(cell) for cell in cells]
     else:
         texts = [plain(cell) for cell in cells]
-        found = [None if text is None else _unique(_parts(text, separator)) for text in texts]
-    return _single(found, kind, where) if KINDS[kind].exclusive else found
+        labels = [None if text is None else _unique(_parts(text, separator)) for text in texts]
+    return _single(labels, kind, where) if KINDS[kind].exclusive else labels
 
 
-def _single(found: list[tuple[str, ...] | None], kind: str, where: str) -> list[tuple[str, ...] | None]:
-    """The labels of rows that may have one each; an empty list is no value.
+def _single(labels: list[tuple[str, ...] | None], kind: str, where: str) -> list[tuple[str, ...] | None]:
+    """Return the labels of rows that may have one each; an empty list is no value.
 
     Raises:
         VolantError: If a row has several.
     """
-    for row, labels in enumerate(found, 1):
-        if len(labels or ()) > 1:
+    for row, row_labels in enumerate(labels, 1):
+        if len(row_labels or ()) > 1:
             raise VolantError(
-                f"{where}, row {row} holds lists of labels ({', '.join(labels or ())}), but kind {kind} has one "
+                f"{where}, row {row} holds lists of labels ({', '.join(row_labels or ())}), but kind {kind} has one "
                 f"label per text. Set `kind: {kind_of_labels(exclusive=False)}`."
             )
-    return [labels or None for labels in found]
+    return [row_labels or None for row_labels in labels]
 
 
-def marked(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[tuple[str, ...] | None]:
-    """The labels of each row, from a column for each label that holds 1 where it applies and 0 where it doesn't.
+def read_indicators(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[tuple[str, ...] | None]:
+    """Return the labels of each row, from indicator columns: one for each label, 1 if it applies and 0 if not.
+
+    Args:
+        columns: Label → its column.
+        kind: Name of the kind.
+        where: Name of the table for messages.
 
     Raises:
-        VolantError: If a cell is neither 0 nor 1, or a row has several labels where its kind has one.
+        VolantError: If a cell is neither 0 nor 1, or a row has several labels and its kind allows one.
 
     Example:
-        >>> several = kind_of_labels(exclusive=False)
-        >>> marked({"toxic": pa.chunked_array([["1", "0"]]), "rude": pa.chunked_array([[1, 0]])}, several, "here")
+        >>> columns = {"toxic": pa.chunked_array([["1", "0"]]), "rude": pa.chunked_array([[1, 0]])}
+        >>> read_indicators(columns, kind_of_labels(exclusive=False), "a table")
         [('toxic', 'rude'), ()]
     """
     applied = []
@@ -80,44 +92,47 @@ def marked(columns: dict[str, pa.ChunkedArray], kind: str, where: str) -> list[t
         if None in cells:
             row = cells.index(None)
             raise VolantError(
-                f"{where}, column '{name}', row {row + 1}: '{column[row].as_py()}' is neither 0 nor 1. Columns of "
-                "labels hold 1 where the label applies, 0 where it doesn't. Remove this column from the list."
+                f"{where}, column '{name}', row {row + 1}: '{column[row].as_py()}' is neither 0 nor 1. In a column of "
+                "a label, 1 means that it applies, 0 that it doesn't. Remove this column from the list."
             )
         applied.append([name if cell else None for cell in cells])
-    found: list[tuple[str, ...] | None] = [tuple(filter(None, row)) for row in zip(*applied, strict=True)]
-    return _single(found, kind, where) if KINDS[kind].exclusive else found
+    labels: list[tuple[str, ...] | None] = [tuple(filter(None, row)) for row in zip(*applied, strict=True)]
+    return _single(labels, kind, where) if KINDS[kind].exclusive else labels
 
 
 def rename_labels(
-    found: list[tuple[str, ...] | None], rows: np.ndarray, names: dict[str, str], drop: set[str], where: str
+    labels: list[tuple[str, ...] | None], rows: np.ndarray, names: dict[str, str], drop: set[str], where: str
 ) -> list[tuple[str, ...] | None]:
-    """The labels of each row under their own names; None for a row to leave out.
+    """Return the labels of each row under their new names; None for a row to exclude.
 
     Args:
-        found: What `read_labels` gave.
-        rows: The number of each row in the source, from 0.
-        names: Value in the source to label; empty: they stay as they are.
-        drop: Labels to leave out, under either name; "" stands for a row that has no value (an empty list is one).
-        where: What the column is, for messages.
+        labels: Labels of each row, from `read_labels` or `read_indicators`.
+        rows: Number of each row in the source, from 0, (N,).
+        names: Value in the source → label; empty to keep all values.
+        drop: Labels to exclude, under either name; "" means a row without a value (an empty list is one).
+        where: Name of the column for messages.
 
     Raises:
-        VolantError: If a row has no value, or one that `names` lacks; says which row.
+        VolantError: If a row has no value, or one that `names` lacks; the message names the row.
     """
-    first: dict[str, int] = {}
-    for row, values in zip(rows + 1, found, strict=True):
+    first_row: dict[str, int] = {}
+    for row, values in zip(rows + 1, labels, strict=True):
         if values is None and "" not in drop:
             raise VolantError(
                 f'{where}, row {row}: no label. Fill it in, or exclude such rows with `drop_labels: [""]`.'
             )
         for value in values or ():
-            first.setdefault(value, row)
-    new = {value: _name(value, names, drop, f"{where}, row {row}") for value, row in first.items()}
-    named = [tuple(dict.fromkeys(n for v in values or () if (n := new[v]) is not None)) for values in found]
-    return [labels if labels or values == () else None for labels, values in zip(named, found, strict=True)]
+            first_row.setdefault(value, row)
+    renamed = {value: _name(value, names, drop, f"{where}, row {row}") for value, row in first_row.items()}
+    result = []
+    for values in labels:
+        row_labels = tuple(dict.fromkeys(renamed[value] for value in values or () if renamed[value] is not None))
+        result.append(row_labels if row_labels or values == () else None)
+    return result
 
 
 def plain(value: object) -> str | None:
-    """A cell as the text that config names it by; whole floats lose the `.0` that a missing value brought in.
+    """Return a cell as the text that config uses for it; a whole float has no `.0`, which missing values cause.
 
     Example:
         >>> [plain(v) for v in (4, 4.0, " neg ", True, None)]
@@ -126,43 +141,46 @@ def plain(value: object) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return None if value != value else str(int(value)) if value.is_integer() else str(value)  # noqa: PLR0124
+        value = int(value) if value.is_integer() else value
+        return None if isnan(value) else str(value)
     return None if value is None else str(value).strip()
 
 
-def held(value: object) -> set[str | None]:
-    """The values of a cell as config names them: one, or those of a list.
+def values_of(value: object) -> set[str | None]:
+    """Return the values of a cell, one or those of a list, as the texts that config uses for them.
 
     Example:
-        >>> held(4.0), sorted(held(["a", "b"])), held(None)
+        >>> values_of(4.0), sorted(values_of(["a", "b"])), values_of(None)
         ({'4'}, ['a', 'b'], {None})
     """
     return set(map(plain, value)) if isinstance(value, list) else {plain(value)}
 
 
-def listed(cell: str) -> list[object] | None:
-    """The values of a list that stands as text in a cell, as JSON, Python and NumPy write it; None if it is none.
+def parse_list(cell: str) -> list[object] | None:
+    """Return the values of a list written as text, as JSON, Python and NumPy do; None if it is not such a list.
 
-    pandas writes such cells into CSV, Label Studio `{"choices": [...]}`. NumPy leaves the commas out, and Python would
-    join texts without one.
+    pandas writes such cells into CSV, Label Studio `{"choices": [...]}`. NumPy omits the commas, without which Python
+    would join texts.
 
     Example:
-        >>> [listed(cell) for cell in ('["a", "b"]', "['a', 'b']", "['a' 'b']", "[1 2]", "[]", "[a]", "a|b")]
+        >>> [parse_list(cell) for cell in ('["a", "b"]', "['a', 'b']", "['a' 'b']", "[1 2]", "[]", "[a]", "a|b")]
         [['a', 'b'], ['a', 'b'], ['a', 'b'], [1, 2], [], None, None]
     """
-    # a cell of a megabyte is a text, and matching it would take minutes
+    # a cell of a megabyte is a text, and a match of it would take minutes
     if len(cell) <= LONGEST_LIST and cell[:1] == "[" and cell[-1:] == "]" and LIST.fullmatch(cell):
         with suppress(ValueError):
             return json.loads(cell)
-        # Python warns of a backslash that escapes nothing
+        # Python warns about a backslash that escapes nothing
         with suppress(ValueError, SyntaxError), warnings.catch_warnings(action="ignore"):
             return [ast.literal_eval(value) for value in re.findall(VALUE, cell) if value not in NONE.split("|")]
     return choices(cell) if len(cell) <= LONGEST_LIST else None
 
 
 def _parts(cell: str, separator: str | None) -> list[object]:
-    values = listed(cell)
-    return values if values is not None else [*cell.split(separator)] if separator else [cell]
+    values = parse_list(cell)
+    if values is not None:
+        return values
+    return [*cell.split(separator)] if separator else [cell]
 
 
 def _unique(values: Iterable[object]) -> tuple[str, ...]:
@@ -173,7 +191,7 @@ def _name(value: str, names: dict[str, str], drop: set[str], where: str) -> str 
     label = names.get(value, value)
     if {value, label} & drop:
         return None
-    # A mirror may hold names where the hub holds numbers: a value that is one of the names stays.
+    # A mirror may have names and the hub numbers: a value that is one of the names stays.
     if names and value not in names and value not in names.values():
         raise VolantError(
             f"{where}: label '{value}' is not in columns.label_map.{did_you_mean(value, names)} "

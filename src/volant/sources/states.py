@@ -1,4 +1,4 @@
-"""States of annotation beside a label: rows that annotators rejected or skipped hold no gold label.
+"""States of annotation beside a label: rows that annotators rejected or skipped have no gold label.
 
 Sources: https://prodi.gy/docs/api-interfaces (answer), https://docs.argilla.io (status),
 https://labelstud.io/guide/export (was_cancelled)
@@ -11,7 +11,7 @@ from collections.abc import Collection
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.sources.labels import held
+from volant.sources.labels import values_of
 
 PRODIGY = {"accept", "reject", "ignore"}
 GOOD = {
@@ -31,34 +31,34 @@ NO = {"false", "0", "no"}
 
 
 def require_answered(table: pa.Table, answered: Collection[str], where: str) -> None:
-    """Refuse a table with a column of states that nobody has said how to read.
+    """Refuse a table with a column of states that config doesn't mention.
 
     Args:
         table: Columns as the file has them.
-        answered: Columns that are something else: text, label, those of `columns.where`.
-        where: The file, for messages.
+        answered: Columns with another role: text, label, those of `columns.where`.
+        where: Name of the file for messages.
 
     Raises:
-        VolantError: If a column says that rows were rejected, skipped or not finished; names the line that answers it.
+        VolantError: If rows were rejected, skipped or not finished by a column; the message has the line to add.
     """
     for name, counts in states(table).items():
         if name in answered:
             continue
-        kept = [value for value in counts if not _is_bad(name, value)]
-        shown = ", ".join(f"{value} ({count})" for value, count in sorted(counts.items()))
-        one = ",".join(kept) or "VALUE"
-        line = kept[0] if len(kept) == 1 else f"[{', '.join(kept)}]"
-        line = f'"{line}"' if line in YES | NO else line
+        accepted = [value for value in counts if not _is_bad(name, value)]
+        listed = ", ".join(f"{value} ({count})" for value, count in sorted(counts.items()))
+        values = ",".join(accepted) or "VALUE"
+        setting = accepted[0] if len(accepted) == 1 else f"[{', '.join(accepted)}]"
+        setting = f'"{setting}"' if setting in YES | NO else setting
         raise VolantError(
-            f"{where}: column '{name}' holds the state of each annotation: {shown}. A row that was not accepted has "
-            f"no true label. Keep the others: `where: {{{name}: {line}}}` under `columns` (--where {name}={one}). "
+            f"{where}: column '{name}' holds the state of each annotation: {listed}. A row that was not accepted has "
+            f"no label. Keep the others: `where: {{{name}: {setting}}}` under `columns` (--where {name}={values}). "
             f"To keep all rows: --where {name}={','.join(sorted(counts))}."
         )
 
 
 def states(table: pa.Table) -> dict[str, Counter[str]]:
-    """The columns of states in which some row was not accepted, with the rows of each value."""
-    found = {}
+    """Return the columns of states in which some row was not accepted, with the number of rows of each value."""
+    result = {}
     for name in table.column_names:
         kind = table.schema.field(name).type
         inner = kind.value_type if pa.types.is_list(kind) else kind
@@ -66,15 +66,15 @@ def states(table: pa.Table) -> dict[str, Counter[str]]:
         flag = pa.types.is_integer(inner) and bool(_words(name) & (REFUSED | ACCEPTED))
         counts = _counts(table[name]) if text or flag else Counter()
         if counts and _are_states(name, counts) and any(_is_bad(name, value) for value in counts):
-            found[name] = counts
-    return found
+            result[name] = counts
+    return result
 
 
 def _counts(column: pa.ChunkedArray) -> Counter[str]:
-    """Rows of each value; none where there are too many values for states."""
+    """Return the number of rows of each value; empty if there are too many values for states."""
     counts: Counter[str] = Counter()
     for cell in column.to_pylist():
-        counts.update(value for value in held(cell) if value)
+        counts.update(value for value in values_of(cell) if value)
         if len(counts) > len(GOOD | BAD):
             return Counter()
     return counts

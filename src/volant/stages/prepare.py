@@ -7,7 +7,7 @@ from volant import config
 from volant.datasets.describe.card import write_card
 from volant.datasets.describe.warnings import alike
 from volant.datasets.merge import added, gather
-from volant.datasets.splits.split import Cut, cut
+from volant.datasets.splits.split import Splits, split_rows
 from volant.kinds import KINDS
 from volant.sources.columns import check_rows
 from volant.sources.unmatched import take_notes
@@ -17,7 +17,7 @@ from volant.workspace.files import write_table
 from volant.workspace.terminal import Console
 
 
-def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Cut, list[str]]:
+def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Splits, list[str]]:
     """Read the rows of the source and of the lake, and return their splits and warnings.
 
     Args:
@@ -37,7 +37,7 @@ def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[
         for table in found.all:
             kind.targets(kind.gold(table), flywheel.labels)  # raises for a label that is not in the config
         warnings += _without_rows(flywheel.labels, [kind.count(kind.gold(table)) for table in found.all])
-    done = cut(found.source, kind, flywheel.split, found.lake)
+    done = split_rows(found.source, kind, flywheel.split, found.lake)
     return done, warnings + alike(done.report)
 
 

@@ -143,7 +143,7 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
     tags |= {"bundle": manifest["digest"], "config": manifest["config"], "precision": manifest["precision"]}
     with tracking.run(name, asdict(flywheel), tags) as run:
         for step, epoch in enumerate(trained.fitted.history, 1):
-            run.log_epoch(step, epoch)
+            run.log_metrics(epoch, step)
         best = trained.fitted.best
         scores = trained.validation
         kept = {f"val_{key}": value for key, value in scores.items()}

@@ -2,21 +2,23 @@
 
 import argparse
 import json
-import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from volant import config
 from volant.config import model_choice
 from volant.errors import VolantError
-from volant.kinds.rates import LOSSES
+from volant.kinds.rates import lower_is_better
 from volant.rendering.markdown import table
 from volant.workspace import paths
+from volant.workspace.dvc import environment
 from volant.workspace.files import write_text
 from volant.workspace.terminal import Console
 
@@ -93,71 +95,80 @@ def read(reports: Path, model: str, experiment: str) -> Result:
 
 
 def best(results: Sequence[Result]) -> Result | None:
-    """Return the best result on validation, since nothing is chosen by test rows; None if not all have a score."""
+    """Return the best result on validation, as test rows never select a model; None if not all have a score."""
     if any(result.validation is None for result in results):
         return None
-    loss = results[0].details["metric"] in LOSSES
-    return (min if loss else max)(results, key=lambda result: result.validation or 0.0)
+    choose = min if lower_is_better(results[0].details["metric"]) else max
+    return choose(results, key=lambda result: result.validation or 0.0)
 
 
 def markdown(name: str, results: Sequence[Result]) -> str:
     """Return the comparison as Markdown."""
     labels = [row["label"] for row in results[0].details["labels"]]
     metric = results[0].details["metric"]
-    columns = [_binary(r) if len(labels) == 2 else _whole(r) for r in results]
-    shared = [key for key in columns[0] if all(key in column for column in columns)]
-    rows = [[key, *(column[key] for column in columns)] for key in shared]
     note = f" − is `{labels[0]}`, + is `{labels[1]}`." if len(labels) == 2 else ""
-    listed = "\n".join(f"- {r.model}: `dvc exp apply {r.experiment}`" for r in results)
-    chosen = best(results)
+    listed = "\n".join(f"- {result.model}: `dvc exp apply {result.experiment}`" for result in results)
+    winner = best(results)
     advice = (
-        f"Best on validation: **{chosen.model}** ({metric} {chosen.validation:.3f}). "
-        f"To use it: `dvc exp apply {chosen.experiment}`"
-        if chosen
+        f"Best on validation: **{winner.model}** ({metric} {winner.validation:.3f}). "
+        f"To use it: `dvc exp apply {winner.experiment}`"
+        if winner
         else "Not every model has a validation score here, so none is recommended."
     )
     return (
         f"# {name}: models side by side\n\n"
-        f"The first row is on the validation rows; choose by it. All others are on the test rows, which no model has "
-        f"seen: they report, and a model chosen by them would look better than it is. The flywheel's metric is "
-        f"`{metric}`.{note}\n\n{table(['', *(r.model for r in results)], rows)}\n\n"
+        f"The first row is on the validation rows: select by it. All others are on the test rows, which no model has "
+        f"seen: they report only, as a model selected by them would look better than it is. The flywheel's metric is "
+        f"`{metric}`.{note}\n\n{_scores(results)}\n\n"
         "Interval: 95 %, percentile bootstrap. Latency: median, one text at a time, on the same machine.\n\n"
         f"{advice}\n\nAll experiments:\n\n{listed}\n"
     )
 
 
+def _scores(results: Sequence[Result]) -> str:
+    """Return a table of the metrics that all results have, a column for each result."""
+    binary = len(results[0].details["labels"]) == 2
+    columns = [_binary(result) if binary else _multiclass(result) for result in results]
+    shared = [key for key in columns[0] if key in set.intersection(*map(set, columns))]
+    rows = [[key, *map(itemgetter(key), columns)] for key in shared]
+    return table(["", *(result.model for result in results)], rows)
+
+
 def _binary(result: Result) -> dict[str, object]:
     """Return name → value for two labels: the first is −, the second +."""
-    scores, (minus, plus) = result.details["scores"], result.details["labels"]
-    by_label = {
-        f"{title}{sign}": row[key]
-        for title, key in (("F1", "f1"), ("precision", "precision"), ("recall", "recall"))
-        for sign, row in (("−", minus), ("+", plus))
-    }
-    figures = {
-        "accuracy": scores.get("accuracy", scores.get("subset_accuracy")),
-        **by_label,
-        "ROC-AUC": scores.get("roc_auc"),
-    }
-    asked = ("accuracy", "F1−", "F1+", "precision−", "precision+", "ROC-AUC", "recall−", "recall+")
+    scores = result.details["scores"]
     metric = result.details["metric"]
-    first = {} if metric == "accuracy" else {metric: scores[metric]}
-    return {**_validation(result), **first, **{key: figures[key] for key in asked}, **_rest(result)}
+    minus, plus = result.details["labels"]
+    own = {} if metric == "accuracy" else {metric: scores[metric]}
+    return {
+        **_validation(result),
+        **own,
+        "accuracy": scores.get("accuracy", scores.get("subset_accuracy")),
+        "F1−": minus["f1"],
+        "F1+": plus["f1"],
+        "precision−": minus["precision"],
+        "precision+": plus["precision"],
+        "ROC-AUC": scores.get("roc_auc"),
+        "recall−": minus["recall"],
+        "recall+": plus["recall"],
+        **_costs(result),
+    }
 
 
 def _validation(result: Result) -> dict[str, object]:
     return {f"validation {result.details['metric']}": result.validation}
 
 
-def _whole(result: Result) -> dict[str, object]:
+def _multiclass(result: Result) -> dict[str, object]:
     """Return name → value for more than two labels."""
     scores = result.details["scores"]
     metric = result.details["metric"]
     figures = {key: scores[key] for key in dict.fromkeys((metric, *MAIN)) if key in scores}
-    return _validation(result) | figures | _rest(result)
+    return _validation(result) | figures | _costs(result)
 
 
-def _rest(result: Result) -> dict[str, object]:
+def _costs(result: Result) -> dict[str, object]:
+    """Return the interval of the flywheel's metric, and size and latency."""
     metric = result.details["metric"]
     ends = result.details["intervals"].get(metric)
     return {
@@ -168,7 +179,7 @@ def _rest(result: Result) -> dict[str, object]:
 
 
 def _sets(overrides: Sequence[str]) -> list[str]:
-    return [part for override in overrides for part in ("-S", override)]
+    return list(chain.from_iterable(("-S", override) for override in overrides))
 
 
 def _restore(root: Path, name: str) -> None:
@@ -187,29 +198,27 @@ def _dvc(root: Path, arguments: Sequence[str]) -> int:
     """
     if not (root / ".dvc").is_dir() or not (root / ".git").exists():
         raise VolantError(
-            f"{root.resolve()} is no git and DVC project, which experiments need. "
+            f"{root.resolve()} is not a git and DVC project, which experiments require. "
             "Make it one: `git init && dvc init`, and commit."
         )
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    quiet = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}  # DVC's own use of it
-    environment = {**quiet, **os.environ, "PATH": path}
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=root, env=environment, check=False).returncode  # noqa: S603
+    return subprocess.run(command, cwd=root, env=environment(), check=False).returncode  # noqa: S603
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the comparison from the command line; return 2 for an error of the user's, 1 if an experiment failed."""
+    """Run the comparison from the command line; return 2 for a user error, 1 if an experiment failed."""
     parser = argparse.ArgumentParser(prog="volant.sweep.compare", description="Models side by side on one flywheel.")
     parser.add_argument("flywheel", help="a live flywheel")
-    parser.add_argument("--models", default=",".join(FAMILIES), help="files of conf/model/, with commas between")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--models", default=",".join(FAMILIES), help="files of conf/model/, separated by commas")
+    options = parser.parse_args(arguments)
     try:
-        text, failed = compare(given.flywheel, [m.strip() for m in given.models.split(",") if m.strip()])
+        text, failed = compare(options.flywheel, [m.strip() for m in options.models.split(",") if m.strip()])
     except (VolantError, FileNotFoundError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
-    Console().print(f"Written: reports/{given.flywheel}/compare.md. More: dvc exp show --only-changed", highlight=False)
+    written = f"Written: reports/{options.flywheel}/compare.md. More: dvc exp show --only-changed"
+    Console().print(written, highlight=False)
     for experiment in failed:
         Console(stderr=True).print(f"{experiment} failed (see the errors above).", style="red", highlight=False)
     return 1 if failed else 0

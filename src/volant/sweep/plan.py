@@ -10,7 +10,7 @@ from volant.config import model_choice
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
 from volant.sweep import study as studies
-from volant.sweep.sampling import first, grid, sampling
+from volant.sweep.sampling import current_values, grid, sampling
 from volant.sweep.study import COSTS, MODEL, Goal, direction
 from volant.sweep.trial import TRAINED_ON, flywheel_of
 from volant.workspace import paths
@@ -48,35 +48,34 @@ class Plan:
 def plan(arguments: Sequence[str], root: Path) -> Plan:
     """Compose the sweep once, without the swept keys, and check it.
 
-    Raises:
-        VolantError: If the flywheel, its data, the objectives or the study's database can't be used.
+    Fails with `VolantError` if the flywheel, its data, the objectives or the study's database can't be used.
     """
-    given = _parsed(arguments)
-    fixed = [str(one.input_line) for one in given if not one.is_sweep_override()]
+    overrides = _parsed(arguments)
+    fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
     hydra = _compose(root, fixed).hydra
     name = hydra.runtime.choices["flywheel"]
     space = dict(hydra.sweeper.params or {})
-    keys = {one.get_key_element().lstrip("+~") for one in given}
+    keys = {override.get_key_element().lstrip("+~") for override in overrides}
     model = _model(root, name, hydra.runtime.choices[MODEL], keys | set(space))
     settings = _compose(root, [*fixed, *model])
-    _known(settings, [*space, *(one.get_key_element() for one in given if one.is_sweep_override())])
+    _check_keys(settings, [*space, *(each.get_key_element() for each in overrides if each.is_sweep_override())])
     goal = _goal(name, settings, "hydra.sweeper.direction" in keys)
     storage = studies.storage_url(root, settings.hydra.sweeper.storage)
-    there = studies.open_study(settings.study, storage, goal).trials
+    trials = studies.open_study(settings.study, storage, goal).trials
     added = {
         "train_subset_size": settings.train_subset_size or "null",
         "data": data_digest(root, name),
         "hydra.sweeper.direction": f"[{','.join(goal.directions)}]",
-        **sampling(settings.hydra.sweeper, len(there)),
+        **sampling(settings.hydra.sweeper, len(trials)),
     }
-    whole = [*arguments, *model, *(f"{key}={value}" for key, value in added.items() if key not in keys)]
-    searched = {**_space(space), **{one.get_key_element(): one for one in given}}
-    begin = {}
+    complete = [*arguments, *model, *(f"{key}={value}" for key, value in added.items() if key not in keys)]
+    searched = {**_space(space), **{override.get_key_element(): override for override in overrides}}
+    initial = {}
     if settings.hydra.sweeper.sampler._target_.endswith("GridSampler"):
-        whole += grid(searched, list(space), there)
-    elif not there:
-        begin = first(settings, searched)
-    return Plan(name, settings.study, storage, goal, tuple(whole), begin)
+        complete += grid(searched, list(space), trials)
+    elif not trials:
+        initial = current_values(settings, searched)
+    return Plan(name, settings.study, storage, goal, tuple(complete), initial)
 
 
 def _parsed(arguments: Sequence[str]) -> "list[Override]":
@@ -87,12 +86,13 @@ def _parsed(arguments: Sequence[str]) -> "list[Override]":
         return OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
     except HydraException as error:
         raise VolantError(
-            f"Not understood: {error} Write `key=value`, such as flywheel=reviews sweep=linear."
+            f"Invalid argument: {error} Write `key=value`, such as flywheel=reviews sweep=linear."
         ) from error
 
 
 def _space(params: Mapping[str, Any]) -> "dict[str, Override]":
-    return {one.get_key_element(): one for one in _parsed([f"{key}={value}" for key, value in params.items()])}
+    overrides = _parsed([f"{key}={value}" for key, value in params.items()])
+    return {override.get_key_element(): override for override in overrides}
 
 
 def _compose(root: Path, overrides: Sequence[str]) -> "DictConfig":
@@ -111,9 +111,9 @@ def _compose(root: Path, overrides: Sequence[str]) -> "DictConfig":
         raise VolantError(f"{folder / 'sweep.yaml'} does not exist. Run this in the project's root.")
     try:
         with initialize_config_dir(str(folder)):
-            whole = compose("sweep", overrides=list(overrides), return_hydra_config=True)
-        HydraConfig.instance().set_config(whole)
-        return whole
+            settings = compose("sweep", overrides=list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(settings)
+        return settings
     except (HydraException, OmegaConfBaseException) as error:
         raise VolantError(
             f"This sweep can't be composed: {error}\n"
@@ -123,28 +123,27 @@ def _compose(root: Path, overrides: Sequence[str]) -> "DictConfig":
 
 def _model(root: Path, name: str, option: str, keys: set[str]) -> list[str]:
     """Return overrides that choose the flywheel's own model of this family, and reset keys of another family."""
-    given = MODEL in keys
-    option = option if given else model_choice.option_for(root, name, option)
+    by_user = MODEL in keys
+    option = option if by_user else model_choice.option_for(root, name, option)
     resets = model_choice.switch(root, name, option, "flywheel")[1:]
-    kept = [text for text in resets if text.lstrip("~").partition("=")[0] not in keys]
-    return [*([] if given else [f"{MODEL}={option}"]), *kept]
+    unset = [text for text in resets if text.lstrip("~").partition("=")[0] not in keys]
+    return unset if by_user else [f"{MODEL}={option}", *unset]
 
 
-def _known(settings: "DictConfig", swept: Sequence[str]) -> None:
+def _check_keys(settings: "DictConfig", swept: Sequence[str]) -> None:
     from omegaconf import OmegaConf
 
     for key in swept:
         parent, _, last = key.rpartition(".")
         if OmegaConf.select(settings, key, default=MISSING) is MISSING:
-            there = OmegaConf.select(settings, parent) or {}
-            names = [str(name) for name in there]
+            names = [str(name) for name in OmegaConf.select(settings, parent) or {}]
             raise VolantError(
-                f"{key} is swept, but is no key of the flywheel.{did_you_mean(last, names)} "
+                f"The swept key {key} is not a key of the flywheel.{did_you_mean(last, names)} "
                 f"{parent} has: {', '.join(names) or 'none'}."
             )
 
 
-def _goal(name: str, settings: "DictConfig", given: bool) -> Goal:
+def _goal(name: str, settings: "DictConfig", with_directions: bool) -> Goal:
     """Return the objectives, each with its direction, after a check of the config.
 
     Raises:
@@ -157,14 +156,14 @@ def _goal(name: str, settings: "DictConfig", given: bool) -> Goal:
     for objective in objectives:
         if objective not in allowed:
             raise VolantError(
-                f"The objective '{objective}' is not among what a trial of kind {flywheel.kind} returns: "
+                f"The objective '{objective}' is not a result of a trial of kind {flywheel.kind}. Allowed: "
                 f"{', '.join(allowed)}.{did_you_mean(objective, allowed)} "
                 f"Change `objectives`, or `metric` in conf/flywheel/{name}.yaml."
             )
-    if not given:
+    if not with_directions:
         return Goal(name, objectives, tuple(direction(objective) for objective in objectives))
-    said = settings.hydra.sweeper.direction
-    directions = tuple(str(d) for d in ([said] if isinstance(said, str) else said))
+    setting = settings.hydra.sweeper.direction
+    directions = tuple(str(value) for value in ([setting] if isinstance(setting, str) else setting))
     if len(directions) != len(objectives) or not set(directions) <= {"maximize", "minimize"}:
         raise VolantError(
             f"hydra.sweeper.direction is {list(directions)}: give maximize or minimize for each of "

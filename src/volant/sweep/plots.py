@@ -32,7 +32,7 @@ def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from matplotlib import pyplot as plt
 
-    drawn = []
+    paths = []
     small = _renamed(study)
     for name, plot in _plots(objectives).items():
         with warnings.catch_warnings():
@@ -40,12 +40,12 @@ def draw(study: "Study", objectives: Sequence[str], folder: Path) -> list[Path]:
             try:
                 axes = plot(small)
             except (ValueError, RuntimeError, ZeroDivisionError) as error:
-                log.info("%s is left out: %s", name, error)
+                log.info("The plot %s is skipped: %s", name, error)
                 continue
-            drawn.append(folder / f"{name}.png")
-            _save(axes, drawn[-1])
+            paths.append(folder / f"{name}.png")
+            _save(axes, paths[-1])
         plt.close("all")
-    return drawn
+    return paths
 
 
 def _plots(objectives: Sequence[str]) -> dict[str, Callable[..., Any]]:
@@ -53,20 +53,20 @@ def _plots(objectives: Sequence[str]) -> dict[str, Callable[..., Any]]:
     from optuna.visualization import matplotlib as optuna_plots
 
     if len(objectives) == 1:
-        one = {"target_name": objectives[0]}
+        target = {"target_name": objectives[0]}
         return {
-            "history": partial(optuna_plots.plot_optimization_history, **one),
-            "importances": partial(optuna_plots.plot_param_importances, **one),
-            "parallel": partial(optuna_plots.plot_parallel_coordinate, **one),
-            "slices": partial(optuna_plots.plot_slice, **one),
+            "history": partial(optuna_plots.plot_optimization_history, **target),
+            "importances": partial(optuna_plots.plot_param_importances, **target),
+            "parallel": partial(optuna_plots.plot_parallel_coordinate, **target),
+            "slices": partial(optuna_plots.plot_slice, **target),
         }
     plots: dict[str, Callable[..., Any]] = {}
     if len(objectives) <= 3:
         plots["pareto"] = partial(optuna_plots.plot_pareto_front, target_names=list(objectives))
     for place, name in enumerate(objectives):
-        one = {"target": lambda trial, place=place: trial.values[place], "target_name": name}
-        plots[f"importances_{name}"] = partial(optuna_plots.plot_param_importances, **one)
-        plots[f"slices_{name}"] = partial(optuna_plots.plot_slice, **one)
+        target = {"target": lambda trial, place=place: trial.values[place], "target_name": name}
+        plots[f"importances_{name}"] = partial(optuna_plots.plot_param_importances, **target)
+        plots[f"slices_{name}"] = partial(optuna_plots.plot_slice, **target)
     return plots
 
 

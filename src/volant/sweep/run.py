@@ -13,7 +13,7 @@ from volant.sweep import study as studies
 from volant.sweep.plan import Plan, plan
 from volant.sweep.study import FOLDER
 from volant.sweep.trial import run
-from volant.tracking.stores import shown
+from volant.tracking.stores import without_password
 from volant.workspace.terminal import Console
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str], root: Path | None = None) -> int:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. The same command goes on with the study.", style="yellow")
+        Console(stderr=True).print("Stopped. Run the same command again: it continues the study.", style="yellow")
         return 130
     return 0
 
@@ -55,36 +55,36 @@ def sweep(arguments: Sequence[str], root: Path) -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else it prints an error without advice and exits
             _hydra([*planned.arguments, f"parent={parent.id or 'null'}"], root)
         except HydraException as error:
-            raise VolantError(f"The sweep can't go on: {error}") from error
+            raise VolantError(f"The sweep can't continue: {error}") from error
         except ValueError as error:  # at its end, the sweeper requires a best trial
-            raise VolantError(_why(planned, root, error)) from error
+            raise VolantError(_reason(planned, root, error)) from error
         finally:
             os.environ.pop("HYDRA_FULL_ERROR")
             _finish(planned, root, parent)
 
 
-def _why(planned: Plan, root: Path, error: ValueError) -> str:
+def _reason(planned: Plan, root: Path, error: ValueError) -> str:
     if studies.done(studies.open_study(planned.study, planned.storage, planned.goal)):
-        return f"{planned.study} can't go on: {error} If what is swept has changed, begin another: `study=NAME`."
+        return f"{planned.study} can't continue: {error} If the swept keys have changed, use a new study: `study=NAME`."
     place = root / FOLDER / planned.study
-    return f"No trial of {planned.study} returned a result. Why: error.txt of each trial under {place}."
+    return f"No trial of {planned.study} returned a result. See error.txt of each trial in {place}."
 
 
 def _finish(planned: Plan, root: Path, parent: Any) -> None:
     from volant.sweep.plots import draw
     from volant.sweep.show import show
 
-    opened = studies.open_study(planned.study, planned.storage, planned.goal)
-    if best := studies.done(opened):
+    study = studies.open_study(planned.study, planned.storage, planned.goal)
+    if best := studies.done(study):
         folder = root / FOLDER / planned.study / "plots"
-        draw(opened, planned.goal.objectives, folder)
+        draw(study, planned.goal.objectives, folder)
         parent.log_file(folder, "plots")
         parent.log_metrics(dict(zip(planned.goal.objectives, best[0].values, strict=True)))
-        show(opened, planned.goal, folder, Console())
+        show(study, planned.goal, folder, Console())
 
 
 def _hydra(arguments: Sequence[str], root: Path) -> None:
-    """Hand over to Hydra, which reads its command line from `sys.argv`."""
+    """Call Hydra, which reads its command line from `sys.argv`."""
     import hydra
 
     logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").addFilter(_without_secrets)
@@ -97,5 +97,5 @@ def _hydra(arguments: Sequence[str], root: Path) -> None:
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
-    record.msg = shown(str(record.msg))  # the sweeper logs the database's address as it is
+    record.msg = without_password(str(record.msg))  # the sweeper logs the database's address as it is
     return True

@@ -1,4 +1,4 @@
-"""Studies: their storage, their goal, and their trials, the best first."""
+"""Studies: their storage, their goal, and their trials, best first."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from volant import config
 from volant.errors import VolantError
-from volant.evaluation.report import LOSSES
-from volant.tracking.stores import shown
+from volant.kinds.rates import lower_is_better
+from volant.tracking.stores import without_password
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(".cache/sweeps")
 MODEL = "model@flywheel.model"  # Hydra's name for the choice of a sweep's model
-COSTS = {"size": "bytes of the bundle", "latency": "ms a text"}
+COSTS = ("size", "latency")  # bytes of the bundle; ms per text
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,24 @@ def direction(objective: str) -> str:
         >>> direction("val_macro_f1"), direction("val_hamming_loss"), direction("size")
         ('maximize', 'minimize', 'minimize')
     """
-    return "minimize" if objective in COSTS or objective.removeprefix("val_") in LOSSES else "maximize"
+    return "minimize" if lower_is_better(objective) else "maximize"
 
 
-def storage_url(root: Path, given: str | None = None) -> str:
-    """Return the URL of the studies' database, by `conf/sweep.yaml`; a relative SQLite path starts at the root."""
+def storage_url(root: Path, url: str | None = None) -> str:
+    """Return the URL of the studies' database, by default that of `conf/sweep.yaml`.
+
+    A relative SQLite path starts at the root.
+    """
     from omegaconf import OmegaConf
 
-    url = given or OmegaConf.load(root / config.CONF / "sweep.yaml").hydra.sweeper.storage
-    path = Path(url.removeprefix("sqlite:///"))
-    return f"sqlite:///{root / path}" if url.startswith("sqlite:///") and not path.is_absolute() else url
+    address = str(url or OmegaConf.load(root / config.CONF / "sweep.yaml").hydra.sweeper.storage)
+    path = Path(address.removeprefix("sqlite:///"))
+    return f"sqlite:///{root / path}" if address.startswith("sqlite:///") and not path.is_absolute() else address
 
 
 @contextmanager
 def database(url: str) -> Iterator[None]:
-    """Turn errors of an unusable database into errors of the user's, within the context.
+    """Turn errors of an unusable database into user errors, within the context.
 
     Raises:
         VolantError: If the database can't be used.
@@ -62,9 +65,9 @@ def database(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ImportError) as error:
-        reason = shown(str(error).strip().splitlines()[0])
+        reason = without_password(str(error).strip().splitlines()[0])
         raise VolantError(
-            f"The study's database {shown(url)} can't be used: {reason} Allowed: sqlite:///FILE, or the URL "
+            f"The study's database {without_password(url)} can't be used: {reason} Allowed: sqlite:///FILE, or the URL "
             "of a PostgreSQL or MySQL server whose driver is installed (psycopg[binary], pymysql)."
         ) from error
 
@@ -72,13 +75,12 @@ def database(url: str) -> Iterator[None]:
 def open_study(name: str, url: str, goal: Goal) -> "Study":
     """Return the study of that name; create it if there is none.
 
+    Fails with `VolantError` if the database can't be used, or the study has another goal.
+
     Args:
         name: Name of the study.
         url: URL of the studies' database.
         goal: Goal of the study.
-
-    Raises:
-        VolantError: If the database can't be used, or the study has other objectives.
     """
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
@@ -107,21 +109,21 @@ def _begin(name: str, url: str, goal: Goal, tries: int = 5) -> "Study":
 
 
 def _check_goal(study: "Study", goal: Goal) -> None:
-    found = _goal(study)
-    if found != goal:
+    existing = _goal(study)
+    if existing != goal:
         raise VolantError(
-            f"The study '{study.study_name}' is of {_said(found)}; asked for is {_said(goal)}. "
-            f"Begin another one: `study={study.study_name}-2`."
+            f"The study '{study.study_name}' has another goal ({_text(existing)}) than this sweep ({_text(goal)}). "
+            f"Use a new study: `study={study.study_name}-2`."
         )
 
 
 def _goal(study: "Study") -> Goal:
-    said = study.user_attrs
-    directions = tuple(d.name.lower() for d in study.directions)
-    return Goal(said.get("flywheel", "?"), tuple(said.get("objectives", ())), directions)
+    attributes = study.user_attrs
+    directions = tuple(direction.name.lower() for direction in study.directions)
+    return Goal(attributes.get("flywheel", "?"), tuple(attributes.get("objectives", ())), directions)
 
 
-def _said(goal: Goal) -> str:
+def _text(goal: Goal) -> str:
     pairs = zip(goal.objectives, goal.directions, strict=False)
     return f"{goal.flywheel}: {', '.join(f'{direction} {name}' for name, direction in pairs)}"
 
@@ -133,12 +135,12 @@ def studies(url: str, flywheel: str) -> list["Study"]:
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         return []
     with database(url):
-        found = [optuna.load_study(study_name=name, storage=url) for name in optuna.get_all_study_names(url)]
-        return [study for study in found if study.user_attrs.get("flywheel") == flywheel and done(study)]
+        stored = [optuna.load_study(study_name=name, storage=url) for name in optuna.get_all_study_names(url)]
+        return [study for study in stored if study.user_attrs.get("flywheel") == flywheel and done(study)]
 
 
 def done(study: "Study") -> list["FrozenTrial"]:
-    """Return the trials with a result, the best first; with several objectives, only the Pareto front."""
+    """Return the trials with a result, best first; with several objectives, only the Pareto front."""
     from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
@@ -155,8 +157,8 @@ def overrides(trial: "FrozenTrial") -> dict[str, Any]:
     """Return the overrides of a trial, swept or from the command line: key → Python value."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    given = {**trial.user_attrs, **trial.params}
-    parsed = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in given.items()])
+    texts = [f"{key}={value}" for key, value in {**trial.user_attrs, **trial.params}.items()]
+    parsed = OverridesParser.create().parse_overrides(texts)
     return {override.get_key_element().lstrip("+"): override.value() for override in parsed}
 
 

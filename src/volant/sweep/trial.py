@@ -32,18 +32,17 @@ SECONDS = 3.0  # for measuring the latency
 def run(settings: "DictConfig") -> float | tuple[float, ...]:
     """Return the value of each objective, for Optuna.
 
+    Any error is written to the trial's folder and raised again; the sweeper continues with the next trial.
+
     Args:
         settings: `conf/sweep.yaml` as composed for this trial.
-
-    Raises:
-        Exception: If anything fails: it is written to the trial's folder, and the sweeper continues.
     """
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
     name = hydra.runtime.choices["flywheel"]
     folder = Path(hydra.runtime.output_dir)
-    swept = {key: value for key, value in _given(hydra.overrides.task).items() if key in hydra.sweeper.params}
+    swept = {key: value for key, value in _values(hydra.overrides.task).items() if key in hydra.sweeper.params}
     try:
         values = _tracked(name, settings, short(swept), folder)
     except Exception as error:
@@ -54,7 +53,7 @@ def run(settings: "DictConfig") -> float | tuple[float, ...]:
     return tuple(values.values()) if len(values) > 1 else next(iter(values.values()))
 
 
-def _given(overrides: Sequence[str]) -> dict[str, Any]:
+def _values(overrides: Sequence[str]) -> dict[str, Any]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parsed = OverridesParser.create().parse_overrides([text for text in overrides if not text.startswith("~")])
@@ -71,7 +70,7 @@ def _tracked(name: str, settings: "DictConfig", title: str, folder: Path) -> dic
     with tracking.run(name, params, tags, parent=settings.parent, name=title) as run:
         trained, costs = train(name, flywheel, settings.train_subset_size, folder)
         for step, figures in enumerate(trained.fitted.history, 1):
-            run.log_epoch(step, figures)
+            run.log_metrics(figures, step)
         figures = {f"val_{metric}": value for metric, value in trained.validation.items()}
         run.log_metrics({**figures, **costs}, len(trained.fitted.history) + 1)
         return pick(settings.objectives or [f"val_{flywheel.metric}"], {**figures, **costs})
@@ -137,12 +136,13 @@ def sample(table: pa.Table, kind: Kind, size: int, seed: int) -> pa.Table:
     """
     order = np.random.default_rng(seed).permutation(len(table)).tolist()
     gold = kind.gold(table)
-    first: dict[str, int] = {}
+    by_label: dict[str, int] = {}
     for row in order:
         for label in kind.count([gold[row]]):
-            first.setdefault(label, row)
-    chosen = list(dict.fromkeys([*first.values(), *order]))[: max(size, len(set(first.values())))]
-    return table.take(sorted(chosen))
+            by_label.setdefault(label, row)
+    required = list(dict.fromkeys(by_label.values()))
+    rows = list(dict.fromkeys([*required, *order]))[: max(size, len(required))]
+    return table.take(sorted(rows))
 
 
 def pick(objectives: Sequence[str], figures: dict[str, float]) -> dict[str, float]:
@@ -158,7 +158,7 @@ def pick(objectives: Sequence[str], figures: dict[str, float]) -> dict[str, floa
     for name in objectives:
         if name not in figures:
             raise VolantError(
-                f"The objective '{name}' is not among what this trial returned: {', '.join(figures)}."
+                f"The objective '{name}' is not a result of this trial. Allowed: {', '.join(figures)}."
                 f"{did_you_mean(name, figures)} Costs are {', '.join(COSTS)}."
             )
     return {name: figures[name] for name in objectives}

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from volant.tracking import ledger_store
-from volant.tracking import version as versions
-from volant.tracking.ledger import Entry, LedgerError, State, state, tampered
+from volant.tracking.ledger import Entry, LedgerError, State, replay, tampered
 from volant.tracking.ledger_store import Decision
+from volant.tracking.version import facts
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -21,16 +21,16 @@ ALIASES = ("champion", "challenger")
 FOLLOWED = "followed"  # tag of the ledger: hash of the last entry that aliases and tags follow
 
 
-def made(client: "Source", flywheel: str) -> list[Any]:
-    """Return the versions that Volant made, oldest first; a bundle registered by two machines at once appears once.
+def registered_versions(client: "Source", flywheel: str) -> list[Any]:
+    """Return the versions that Volant registered, oldest first; each bundle once, even if two machines registered it.
 
     They are MLflow's own `ModelVersion`, or a `StoredVersion` by the same names.
     """
-    first: dict[str, Any] = {}
+    by_bundle: dict[str, Any] = {}
     for version in ledger_store.everything(client, flywheel):
         if "bundle" in version.tags:
-            first.setdefault(version.tags["bundle"], version)
-    return list(first.values())
+            by_bundle.setdefault(version.tags["bundle"], version)
+    return list(by_bundle.values())
 
 
 def adopt(client: "MlflowClient", flywheel: str) -> list[int]:
@@ -38,23 +38,22 @@ def adopt(client: "MlflowClient", flywheel: str) -> list[int]:
 
     MLflow numbers a version before the ledger can record it.
 
-    Raises:
-        LedgerError: If there was a decision about such a version, as then the ledger has lost its entries.
+    Fails with `LedgerError` if there was a decision about such a version, as then the ledger has lost its entries.
     """
-    known = state(ledger_store.read(client, flywheel)).statuses
-    missing = [version for version in made(client, flywheel) if int(version.version) not in known]
+    recorded = replay(ledger_store.read(client, flywheel)).statuses
+    missing = [version for version in registered_versions(client, flywheel) if int(version.version) not in recorded]
     for version in missing:
         ledger_store.append(client, flywheel, partial(_registered, flywheel, version))
     return [int(version.version) for version in missing]
 
 
-def _registered(flywheel: str, version: "ModelVersion", found: list[Entry]) -> Decision | None:
+def _registered(flywheel: str, version: "ModelVersion", entries: list[Entry]) -> Decision | None:
     number = int(version.version)
-    if number in state(found).statuses:  # another machine was first
+    if number in replay(entries).statuses:  # another machine was first
         return None
     if version.tags.get("validation_status", "pending") != "pending":
-        raise LedgerError(tampered(flywheel, f"it does not know version {number}, which was decided about"))
-    return Decision("register", number, version.tags["by"], facts=versions.facts(version.tags))
+        raise LedgerError(tampered(flywheel, f"version {number} has a decision, but no entry in the ledger"))
+    return Decision("register", number, version.tags["by"], facts=facts(version.tags))
 
 
 def heal(client: "MlflowClient", flywheel: str) -> bool:
@@ -64,12 +63,13 @@ def heal(client: "MlflowClient", flywheel: str) -> bool:
         True if a decision was incomplete.
     """
     for number in adopt(client, flywheel):
-        log.warning("%s: the registration of version %d was cut off; now it is complete.", flywheel, number)
+        log.warning("%s: the registration of version %d was interrupted; now it is complete.", flywheel, number)
     changed = follow(client, flywheel)
     behind = changed.pop(FOLLOWED, None)
-    for name, was in changed.items():
-        now = getattr(state(ledger_store.read(client, flywheel)), name)
-        log.warning("%s: %s was %s, and is %s by the ledger: put right.", flywheel, name, was or "none", now or "none")
+    for name, former in changed.items():
+        number = getattr(replay(ledger_store.read(client, flywheel)), name)
+        text = "%s: the alias %s was %s, but the ledger says %s: corrected."
+        log.warning(text, flywheel, name, former or "none", number or "none")
     return behind is not None
 
 
@@ -77,60 +77,62 @@ def follow(client: "MlflowClient", flywheel: str) -> dict[str, str | None]:
     """Set aliases and tags by the ledger, and return the former values of those that differed."""
     changed: dict[str, str | None] = {}
     while True:
-        seen = ledger_store.latest(client, flywheel)
-        found = ledger_store.read(client, flywheel)
-        every = made(client, flywheel)
-        now = state(found)
-        changed = {**_aliases(client, flywheel, now, every), **changed}
-        for version in every:
-            _tags(client, version, now)
-        changed = {**_noted(client, flywheel, found), **changed}
-        if ledger_store.latest(client, flywheel) == seen:  # else another machine has appended meanwhile
+        newest = ledger_store.latest(client, flywheel)
+        entries = ledger_store.read(client, flywheel)
+        versions = registered_versions(client, flywheel)
+        state = replay(entries)
+        changed = {**_set_aliases(client, flywheel, state, versions), **changed}
+        for version in versions:
+            _set_tags(client, version, state)
+        changed = {**_set_followed(client, flywheel, entries), **changed}
+        if ledger_store.latest(client, flywheel) == newest:  # else another machine has appended meanwhile
             return changed
 
 
-def _noted(client: "MlflowClient", flywheel: str, found: list[Entry]) -> dict[str, str | None]:
+def _set_followed(client: "MlflowClient", flywheel: str, entries: list[Entry]) -> dict[str, str | None]:
     """Record that all has followed the last entry; a missing record shows an incomplete decision."""
-    home = ledger_store.find(client, flywheel + ledger_store.SUFFIX)
-    have = home.tags.get(FOLLOWED) if home else None
-    if not found or have == found[-1].hash:
+    ledger = ledger_store.find(client, flywheel + ledger_store.SUFFIX)
+    former = ledger.tags.get(FOLLOWED) if ledger else None
+    if not entries or former == entries[-1].hash:
         return {}
-    client.set_registered_model_tag(flywheel + ledger_store.SUFFIX, FOLLOWED, found[-1].hash)
-    return {FOLLOWED: have}
+    client.set_registered_model_tag(flywheel + ledger_store.SUFFIX, FOLLOWED, entries[-1].hash)
+    return {FOLLOWED: former}
 
 
-def _aliases(client: "MlflowClient", flywheel: str, now: State, every: "list[ModelVersion]") -> dict[str, str | None]:
-    home = ledger_store.find(client, flywheel)
-    known = {int(version.version) for version in every}
-    have = {name: str(number) for name, number in (home.aliases if home else {}).items()}
+def _set_aliases(
+    client: "MlflowClient", flywheel: str, state: State, versions: "list[ModelVersion]"
+) -> dict[str, str | None]:
+    model = ledger_store.find(client, flywheel)
+    existing = {int(version.version) for version in versions}
+    former = {name: str(number) for name, number in (model.aliases if model else {}).items()}
     changed = {}
     for name in ALIASES:
-        number = getattr(now, name)
-        wanted = str(number) if number in known else None  # it may have been deleted in MLflow's UI
-        if wanted == have.get(name):
+        number = getattr(state, name)
+        target = str(number) if number in existing else None  # it may have been deleted in MLflow's UI
+        if target == former.get(name):
             continue
-        if wanted:
-            client.set_registered_model_alias(flywheel, name, wanted)
+        if target:
+            client.set_registered_model_alias(flywheel, name, target)
         else:
             client.delete_registered_model_alias(flywheel, name)
-        changed[name] = have.get(name)
+        changed[name] = former.get(name)
     return changed
 
 
-def _tags(client: "MlflowClient", version: "ModelVersion", now: State) -> None:
+def _set_tags(client: "MlflowClient", version: "ModelVersion", state: State) -> None:
     number = int(version.version)
-    last = now.last.get(number)
+    last = state.last.get(number)
     if last is None:
         return
     approved = last.event == "approve"
-    wanted = {
-        "validation_status": now.statuses[number],
+    tags = {
+        "validation_status": state.statuses[number],
         "note": last.note or None,
         "reasons": json.dumps(last.reasons, ensure_ascii=False) if last.reasons else None,
         "approved_by": last.by if approved else None,
         "approved_at": last.time if approved else None,
     }
-    for name, value in wanted.items():
+    for name, value in tags.items():
         if value is None and name in version.tags:
             client.delete_model_version_tag(version.name, version.version, name)
         elif value is not None and version.tags.get(name) != value:

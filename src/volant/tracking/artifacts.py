@@ -37,17 +37,16 @@ PYFUNC = Path(__file__).with_name("pyfunc.py")
 def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[str, Any], record: Record) -> "Run":
     """Copy a bundle and its record into the run that trained it, else into a new one, and return the run.
 
+    Fails with `VolantError` if the files can't be stored; no version exists then, and the same call can be repeated.
+
     Args:
         client: Client of the store.
         store: The store.
         folder: Folder of the bundle.
         manifest: Manifest of the bundle.
         record: Record of the version.
-
-    Raises:
-        VolantError: If the files can't be stored; no version exists then, and the same call can be repeated.
     """
-    with TemporaryDirectory(prefix="volant-") as work, _told(f"keep the files of {folder}"):
+    with TemporaryDirectory(prefix="volant-") as work, _readable_errors(f"store the files of {folder}"):
         model = _model(folder, Path(work))
         (model / RECORD).write_text(_json(asdict(record)), encoding="utf-8")
         run = _home(client, store, manifest)
@@ -58,15 +57,14 @@ def keep(client: "MlflowClient", store: Store, folder: Path, manifest: Mapping[s
 def put_gate(client: "MlflowClient", run: str, gate: Mapping[str, Any]) -> None:
     """Store the gate's result beside the files of a version.
 
+    Fails with `VolantError` if the file can't be stored.
+
     Args:
         client: Client of the store.
         run: Id of the run with the files.
         gate: Result of the gate.
-
-    Raises:
-        VolantError: If the file can't be stored.
     """
-    with TemporaryDirectory(prefix="volant-") as work, _told("keep what the gate found"):
+    with TemporaryDirectory(prefix="volant-") as work, _readable_errors("store the gate's result"):
         path = Path(work) / GATE
         path.write_text(_json(gate), encoding="utf-8")
         client.log_artifact(run, str(path), FOLDER)
@@ -74,7 +72,7 @@ def put_gate(client: "MlflowClient", run: str, gate: Mapping[str, Any]) -> None:
 
 def get_record(client: "MlflowClient", run: str) -> Record:
     """Return the record of a version, with the gate's last result."""
-    with TemporaryDirectory(prefix="volant-") as work, _told("read what is noted with the version"):
+    with TemporaryDirectory(prefix="volant-") as work, _readable_errors("read the record of the version"):
         names = {Path(entry.path).name for entry in client.list_artifacts(run, FOLDER)}
         record = _read(client, run, RECORD, work)
         try:
@@ -87,24 +85,23 @@ def get_record(client: "MlflowClient", run: str) -> Record:
 def get_bundle(client: "MlflowClient", run: str, digest: str, folder: Path) -> None:
     """Download a version's bundle to `folder`, verified, completely or not at all.
 
+    Fails with `VolantError` if it can't be downloaded, or is not the registered bundle.
+
     Args:
         client: Client of the store.
         run: Id of the run with the files.
         digest: Digest of the bundle.
         folder: Folder to write to; replaced if it exists.
-
-    Raises:
-        VolantError: If it can't be downloaded, or is not the registered bundle.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(folder)
     try:
         part.mkdir()
-        with _told(f"fetch the bundle {digest[:8]}"):
-            found = Path(client.download_artifacts(run, f"{FOLDER}/artifacts/bundle", str(part)))
-        require(found, digest)
+        with _readable_errors(f"download the bundle {digest[:8]}"):
+            downloaded = Path(client.download_artifacts(run, f"{FOLDER}/artifacts/bundle", str(part)))
+        require(downloaded, digest)
         shutil.rmtree(folder, ignore_errors=True)
-        found.rename(folder)
+        downloaded.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -124,14 +121,14 @@ def get_weights(client: "MlflowClient", run: str, folder: Path) -> None:
     part = part_path(folder)
     try:
         part.mkdir()
-        with _told("fetch the weights"):
+        with _readable_errors("download the weights"):
             if not client.list_artifacts(run, "weights"):
                 raise VolantError(
-                    "This version kept no weights to start from: only transformer and recurrent do, and only where "
-                    "its training could reach MLflow's files. Start anew with --from-version 0."
+                    "This version has no weights to start from: only transformer and recurrent store them, and only "
+                    "if the training could reach MLflow's files. Start without them: --from-version 0."
                 )
-            found = Path(client.download_artifacts(run, "weights", str(part)))
-        found.rename(folder)
+            downloaded = Path(client.download_artifacts(run, "weights", str(part)))
+        downloaded.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -142,9 +139,9 @@ def require(folder: Path, digest: str) -> None:
     Raises:
         BundleError: If it doesn't.
     """
-    found = bundle.verify(folder)["digest"]
-    if found != digest:
-        raise bundle.BundleError(f"{folder} holds the bundle {found[:8]}, and {digest[:8]} was registered.")
+    actual = bundle.verify(folder)["digest"]
+    if actual != digest:
+        raise bundle.BundleError(f"{folder} contains the bundle {actual[:8]}, but {digest[:8]} was registered.")
 
 
 def _model(folder: Path, work: Path) -> Path:
@@ -187,13 +184,13 @@ def _home(client: "MlflowClient", store: Store, manifest: Mapping[str, Any]) -> 
     if store.place:
         lake.check(store.place)
     place = f"{lake.artifacts_url(store.place)}/{manifest['flywheel']}/" if store.place else ""
-    wanted = f"tags.bundle = '{manifest['digest']}'"
-    for run in client.search_runs([home], wanted, order_by=["start_time DESC"]):
+    terms = f"tags.bundle = '{manifest['digest']}'"
+    for run in client.search_runs([home], terms, order_by=["start_time DESC"]):
         if (run.info.artifact_uri or "").startswith(place):
             return run
-    made = client.create_run(home, tags={"bundle": manifest["digest"], "git_commit": manifest["commit"]})
-    client.set_terminated(made.info.run_id)
-    return made
+    run = client.create_run(home, tags={"bundle": manifest["digest"], "git_commit": manifest["commit"]})
+    client.set_terminated(run.info.run_id)
+    return run
 
 
 def _read(client: "MlflowClient", run: str, name: str, work: str) -> Any:
@@ -206,7 +203,7 @@ def _json(tree: Any) -> str:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _readable_errors(action: str) -> Iterator[None]:
     """Turn any error of a file store into a readable one, within the context.
 
     Raises:
@@ -218,6 +215,6 @@ def _told(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # each kind of store has its own errors
         raise VolantError(
-            f"Volant could not {what}: MLflow's files can't be reached ({reason(error)}). Nothing is lost: "
+            f"Volant could not {action}: MLflow's files can't be reached ({reason(error)}). Nothing is lost: "
             "check the lake with `volant lake`, then run the same command again."
         ) from error

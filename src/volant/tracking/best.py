@@ -1,18 +1,16 @@
 """The best version, and the best run, by any logged metric."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from volant.errors import VolantError, did_you_mean
+from volant.kinds.rates import gain_sign
 from volant.tracking.version import Version
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
-
-SMALLER = {"loss", "ece", "error", "brier", "latency", "bytes", "seconds"}  # words in names where lower is better
 
 
 @dataclass(frozen=True)
@@ -53,45 +51,35 @@ def best(client: "MlflowClient", flywheel: str, metric: str, versions: Sequence[
         VolantError: If no run and no version has the metric; the message lists those there are.
     """
     runs = _runs(client, flywheel)
-    sign = -1.0 if smaller(metric) else 1.0
+    sign = gain_sign(metric)
     own = [(value, v) for v in versions if (value := _of_version(v, metric, runs)) is not None]
-    taken = {version.digest for version in versions} | {version.run_id for version in versions}
-    others = [run for run in runs if not taken & {run.info.run_id, run.data.tags.get("bundle")}]
-    free = [(run.data.metrics[metric], run) for run in others if metric in run.data.metrics]
-    if not own and not free:
-        known = sorted({name for run in runs for name in run.data.metrics} | {n for v in versions for n in v.metrics})
-        hint = did_you_mean(metric, known)
+    registered = {version.digest for version in versions} | {version.run_id for version in versions}
+    others = [run for run in runs if registered.isdisjoint((run.info.run_id, run.data.tags.get("bundle")))]
+    rest = [(run.data.metrics[metric], run) for run in others if metric in run.data.metrics]
+    if not own and not rest:
+        names = sorted(set().union(*(run.data.metrics for run in runs), *(version.metrics for version in versions)))
+        hint = did_you_mean(metric, names)
         raise VolantError(
-            f"Nothing of {flywheel} has the metric '{metric}'.{hint} There are: {', '.join(known) or '-'}."
+            f"Nothing of {flywheel} has the metric '{metric}'.{hint} There are: {', '.join(names) or '-'}."
         )
     value, version = max(own, key=lambda pair: sign * pair[0], default=(None, None))
-    found, run = max(free, key=lambda pair: sign * pair[0], default=(None, None))
-    if run is None or found is None or (value is not None and sign * value >= sign * found):
+    run_value, run = max(rest, key=lambda pair: sign * pair[0], default=(None, None))
+    if run is None or run_value is None or (value is not None and sign * value >= sign * run_value):
         return Best(metric, version, value)
-    return Best(metric, version, value, run.info.run_id, run.info.run_name, found)
-
-
-def smaller(metric: str) -> bool:
-    """Return True if lower values of a metric are better.
-
-    Example:
-        >>> smaller("val_loss"), smaller("latency_p50_ms"), smaller("val_f1_weighted")
-        (True, True, False)
-    """
-    return bool(SMALLER & set(re.split(r"[_\W]+", metric)))
+    return Best(metric, version, value, run.info.run_id, run.info.run_name, run_value)
 
 
 def _runs(client: "MlflowClient", flywheel: str) -> "list[Run]":
     experiment = client.get_experiment_by_name(flywheel)
-    found = []
+    runs = []
     token = None
     while experiment:
         page = client.search_runs([experiment.experiment_id], max_results=1000, page_token=token)
-        found += page
+        runs += page
         token = page.token
         if not token:
             break
-    return found
+    return runs
 
 
 def _of_version(version: Version, metric: str, runs: "Sequence[Run]") -> float | None:

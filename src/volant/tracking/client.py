@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from volant.tracking.stores import Store, knock, relocate, sqlite_file
+from volant.tracking.stores import Store, check_port, relocate, sqlite_file
 from volant.workspace import lake
 from volant.workspace.files import part_path
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 def client(store: Store) -> "MlflowClient":
     """Return a client of the store.
 
-    Raises:
-        Exception: Whatever MLflow or the socket raises if the store can't be reached.
+    If the store can't be reached, the error is MLflow's or the socket's own.
     """
-    knock(store.uri)
+    check_port(store.uri)
     make_tables(store.uri)
     from mlflow.tracking import MlflowClient
 
@@ -44,25 +43,24 @@ def make_tables(uri: str) -> None:
 def experiment(client: "MlflowClient", store: Store, flywheel: str) -> str:
     """Return the id of a flywheel's experiment, whose new runs store their files in the current lake.
 
+    If the experiment can't be created, the error is MLflow's own.
+
     Args:
         client: Client of the store.
         store: The store.
         flywheel: Name of the flywheel.
-
-    Raises:
-        Exception: Whatever MLflow raises if the experiment can't be created.
     """
     location = f"{lake.artifacts_url(store.place)}/{flywheel}" if store.place else None
-    found = client.get_experiment_by_name(flywheel)
-    if found is None:
+    existing = client.get_experiment_by_name(flywheel)
+    if existing is None:
         try:
             return client.create_experiment(flywheel, location)
         except Exception:  # another process may have created it meanwhile
-            found = client.get_experiment_by_name(flywheel)
-            if found is None:
+            existing = client.get_experiment_by_name(flywheel)
+            if existing is None:
                 raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    if location and found.artifact_location != location:
-        relocate(store.uri, found.experiment_id, location)
-    return found.experiment_id
+    if existing.lifecycle_stage == "deleted":
+        client.restore_experiment(existing.experiment_id)
+    if location and existing.artifact_location != location:
+        relocate(store.uri, existing.experiment_id, location)
+    return existing.experiment_id

@@ -1,6 +1,6 @@
 """MLflow's tables of versions in a SQLite file, read by the standard library: MLflow takes seconds to import.
 
-Only tables that are known to mean what is read here are read so; any other store goes through MLflow's client.
+Only tables of a known schema are read so; any other store goes through MLflow's client.
 """
 
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from volant.tracking.stores import sqlite_file
 
-# Revisions of MLflow's schema; a test holds what is read here against MLflow's own client.
+# Revisions of MLflow's schema; a test compares the results of this module with those of MLflow's own client.
 SCHEMAS = frozenset({"dc11669786a5"})
-# Settings by which MLflow looks elsewhere, or at a part of the tables only.
+# Settings with which MLflow reads another store, or only a part of the tables.
 SETTINGS = ("MLFLOW_REGISTRY_URI", "MLFLOW_ENABLE_WORKSPACES", "MLFLOW_WORKSPACE")
 TIMEOUT = 5  # seconds that a reader waits for a writer
 
-PROMPT = "mlflow.prompt.is_prompt"  # tag of what MLflow keeps in the same tables and doesn't count as a model
+PROMPT = "mlflow.prompt.is_prompt"  # tag of prompts: MLflow stores them in the same tables, and they are no models
 NAMES = """
 SELECT name FROM registered_models WHERE workspace = 'default' AND name NOT IN (
     SELECT name FROM registered_model_tags WHERE workspace = 'default' AND "key" = :prompt AND value = 'true'
@@ -82,15 +82,15 @@ class Database:
         return [name for (name,) in self._rows(NAMES)]
 
     def find(self, name: str) -> StoredModel | None:
-        """Return a registered model, None where there is none of that name."""
+        """Return a registered model; None if there is none of that name."""
         rows = self._rows(MODEL, name)
         tags = {key: value for sort, key, value in rows if sort == "tag"}
         aliases = {key: value for sort, key, value in rows if sort == "alias"}
-        there = any(sort == "model" for sort, _, _ in rows) and tags.get(PROMPT) != "true"
-        return StoredModel(name, tags, aliases) if there else None
+        exists = any(sort == "model" for sort, _, _ in rows) and tags.get(PROMPT) != "true"
+        return StoredModel(name, tags, aliases) if exists else None
 
     def versions(self, name: str) -> list[StoredVersion]:
-        """Return all versions of a registered model, the oldest first."""
+        """Return all versions of a registered model, oldest first."""
         versions: dict[int, StoredVersion] = {}
         for number, created, run_id, source, key, value in self._rows(VERSIONS, name):
             version = versions.setdefault(number, StoredVersion(name, number, created, run_id, source))
@@ -104,12 +104,12 @@ class Database:
 
 
 def database(uri: str) -> Database | None:
-    """Return the database at an address of MLflow's; None where only MLflow itself can be sure to read it."""
+    """Return the database at an address of MLflow's; None if only MLflow itself can read it reliably."""
     path = sqlite_file(uri)
     if path is None or any(os.environ.get(name) for name in SETTINGS):
         return None
-    found = Database(path)
+    tables = Database(path)
     try:
-        return found if found.schema() in SCHEMAS else None
-    except (sqlite3.Error, IndexError):  # whatever it is, MLflow mends it or says what is wrong
+        return tables if tables.schema() in SCHEMAS else None
+    except (sqlite3.Error, IndexError):  # MLflow repairs it or names the problem
         return None

@@ -1,11 +1,14 @@
 """Differences between two versions: metrics, config, data, and predictions."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from volant.bundle.bundle import Bundle
+from volant.kinds import Kind
 from volant.kinds.answers import text
+from volant.kinds.record import Annotation
 from volant.tracking.registry import Registry
 from volant.workspace import paths
 from volant.workspace.files import read_table
@@ -57,15 +60,14 @@ class Difference:
 def difference(registry: Registry, flywheel: str, numbers: tuple[int, int], texts: int, root: Path) -> Difference:
     """Compare two versions.
 
+    Fails with `VolantError` if there is no such version, or a bundle can't be downloaded.
+
     Args:
         registry: Registry with both versions.
         flywheel: Name of the flywheel.
         numbers: Numbers of the first and the second version.
         texts: Largest number of texts with different predictions to return.
         root: Root of the project, with `data/<flywheel>/prepared/test.parquet`.
-
-    Raises:
-        VolantError: If there is no such version, or a bundle can't be downloaded.
     """
     first, second = (registry.get(flywheel, number) for number in numbers)
     configs = [flatten(registry.record(flywheel, number).config) for number in numbers]
@@ -91,6 +93,7 @@ def _unlike(pairs: dict[str, Pair]) -> dict[str, Pair]:
 
 
 def _answers(registry: Registry, flywheel: str, numbers: tuple[int, int], root: Path) -> tuple[int, list[Changed]]:
+    """Return the number of test rows that both versions predicted, and those rows that they predict differently."""
     path = paths.prepared(flywheel, root) / "test.parquet"
     if not path.exists():
         return 0, []
@@ -98,7 +101,11 @@ def _answers(registry: Registry, flywheel: str, numbers: tuple[int, int], root: 
     loaded = [Bundle.load(registry.fetch(flywheel, number)) for number in numbers]
     texts = test["text"].to_pylist()
     kind = loaded[0].kind
-    said = [[text(kind, a) for a in bundle.predict(texts)] for bundle in loaded]
-    columns = (test["id"].to_pylist(), texts, [text(kind, a) for a in kind.gold(test)], *said)
-    every = [Changed(*row) for row in zip(*columns, strict=True)]
-    return len(every), [row for row in every if row.first != row.second]
+    answers = [kind.gold(test), *(bundle.predict(texts) for bundle in loaded)]
+    columns = [_texts(kind, annotations) for annotations in answers]
+    rows = [Changed(*row) for row in zip(test["id"].to_pylist(), texts, *columns, strict=True)]
+    return len(rows), [row for row in rows if row.first != row.second]
+
+
+def _texts(kind: Kind, annotations: Sequence[Annotation]) -> list[str]:
+    return [text(kind, annotation) for annotation in annotations]

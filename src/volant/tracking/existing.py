@@ -1,4 +1,4 @@
-"""The registry with MLflow imported only where it is needed: once there is one, and to write or fetch files."""
+"""The registry, with MLflow imported only if it is needed: if a registry exists, and to write or download files."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from volant.errors import VolantError
 from volant.tracking.database import database
 from volant.tracking.reader import Reader
-from volant.tracking.stores import address, down, known
+from volant.tracking.stores import address, failure, has_registry
 
 if TYPE_CHECKING:
     from volant.tracking.registry import Registry
@@ -21,29 +21,29 @@ def registry(root: Path) -> "AbstractContextManager[Registry]":
     Raises:
         VolantError: If the project has no registry yet, or it can't be reached.
     """
-    if not known(root):
+    if not has_registry(root):
         raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
-    from volant.tracking import registry as tracked
+    from volant.tracking import registry as with_mlflow
 
-    return tracked.registry(root)
+    return with_mlflow.registry(root)
 
 
 @contextmanager
 def reading(root: Path = Path()) -> Iterator[Reader]:
-    """Open the registry of a project, to read from: its own database without MLflow, any other through it.
+    """Open the registry of a project for reading: its own database without MLflow, any other through MLflow.
 
     Raises:
-        VolantError: If it is down, or fails while it is read.
+        VolantError: If it is down, or fails during the context.
     """
     uri = address(root)
     tables = database(uri)
     if tables is None:
-        from volant.tracking import registry as tracked
+        from volant.tracking import registry as with_mlflow
 
-        with tracked.registry(root) as registry:
-            yield registry
+        with with_mlflow.registry(root) as opened:
+            yield opened
         return
     try:
         yield Reader(tables)
     except sqlite3.Error as error:
-        raise down(uri, error, "failed") from error
+        raise VolantError(failure(uri, "failed", error)) from error

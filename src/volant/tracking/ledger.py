@@ -72,8 +72,8 @@ def sealed(entry: Entry, flywheel: str) -> Entry:
     """Return the entry with its hash."""
     tree = {**asdict(entry), "hash": ""}
     # entries from before comparisons were recorded lack these two; their hashes must not change
-    told = {name: value for name, value in tree.items() if value or name not in ("test", "verdict")}
-    return replace(entry, hash=digest([flywheel, told]))
+    content = {name: value for name, value in tree.items() if value or name not in ("test", "verdict")}
+    return replace(entry, hash=digest([flywheel, content]))
 
 
 def parse(tree: Any) -> Entry | None:
@@ -99,7 +99,7 @@ def chain(flywheel: str, stored: Sequence[tuple[int, Any]]) -> list[Entry]:
         stored: The store's number of each entry (from 1, without a gap) and the entry as a tree, in order.
 
     Raises:
-        LedgerError: If an entry is missing, was changed or does not follow on one that exists.
+        LedgerError: If an entry is missing, was changed or does not follow an existing one.
     """
     valid: list[Entry] = []
     for position, (number, tree) in enumerate(stored, 1):
@@ -110,15 +110,15 @@ def chain(flywheel: str, stored: Sequence[tuple[int, Any]]) -> list[Entry]:
             raise LedgerError(tampered(flywheel, f"entry {number} was changed after it was written"))
         if entry.prev == (valid[-1].hash if valid else "") and entry.seq == len(valid) + 1:
             valid.append(entry)
-        elif entry.prev not in {"", *(before.hash for before in valid)}:
-            raise LedgerError(tampered(flywheel, f"entry {number} follows on an entry that is not there"))
+        elif entry.prev not in {"", *(earlier.hash for earlier in valid)}:
+            raise LedgerError(tampered(flywheel, f"entry {number} follows an entry that does not exist"))
     return valid
 
 
-def tampered(flywheel: str, what: str) -> str:
+def tampered(flywheel: str, problem: str) -> str:
     """Return the error message for a person who has to investigate."""
     return (
-        f"The ledger of {flywheel} was tampered with: {what}. Nothing was changed now. "
+        f"The ledger of {flywheel} was tampered with: {problem}. Nothing was changed now. "
         f"Find out who wrote to the store of `{flywheel}.ledger`, and restore it from its backup."
     )
 
@@ -154,11 +154,11 @@ class State:
     @property
     def fallback(self) -> int | None:
         """Target of a rollback: the newest earlier champion that is still approved; None if there is none."""
-        before = [n for n in self.champions[:-1] if self.statuses.get(n) == "approved" and n != self.champion]
-        return before[-1] if before else None
+        earlier = [n for n in self.champions[:-1] if self.statuses.get(n) == "approved" and n != self.champion]
+        return earlier[-1] if earlier else None
 
 
-def state(entries: Sequence[Entry]) -> State:
+def replay(entries: Sequence[Entry]) -> State:
     """Replay a ledger and return its state."""
     statuses: dict[int, Status] = {}
     last: dict[int, Entry] = {}
@@ -169,7 +169,8 @@ def state(entries: Sequence[Entry]) -> State:
     looks = 0
     for entry in entries:
         if entry.event in status:
-            statuses[entry.version], last[entry.version] = status[entry.event], entry
+            statuses[entry.version] = status[entry.event]
+            last[entry.version] = entry
         elif entry.event == "compare":
             compared[entry.version] = entry
             tests[entry.test] = tests.get(entry.test, 0) + 1
@@ -193,7 +194,7 @@ def until(entries: Sequence[Entry], at: datetime | None) -> list[Entry]:
     return [entry for entry in entries if at is None or entry.when <= at]
 
 
-def now(entries: Sequence[Entry]) -> str:
+def next_time(entries: Sequence[Entry]) -> str:
     """Return the time of the next entry, never before the last: another machine's clock may be ahead."""
     ours = datetime.now(UTC)
     return (max(ours, entries[-1].when) if entries else ours).isoformat(timespec="milliseconds")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from volant.errors import VolantError
 from volant.tracking.database import Database, StoredModel
-from volant.tracking.ledger import Entry, Event, LedgerError, chain, now, sealed, tampered
+from volant.tracking.ledger import Entry, Event, LedgerError, chain, next_time, sealed, tampered
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import RegisteredModel
@@ -52,20 +52,21 @@ Decide = Callable[[list[Entry]], Decision | None]
 def read(client: Source, flywheel: str) -> list[Entry]:
     """Return the valid entries of a flywheel, oldest first.
 
-    Raises:
-        LedgerError: If the ledger was changed after it was written.
+    Fails with `LedgerError` if the ledger was changed after it was written.
     """
     # the head first: an entry that is appended meanwhile makes the ledger longer than the head, never shorter
-    home = find(client, flywheel + SUFFIX)
-    if home is None:
+    ledger = find(client, flywheel + SUFFIX)
+    if ledger is None:
         return []
     entries = chain(flywheel, stored(client, flywheel))
-    _check_head(flywheel, entries, home.tags.get(HEAD))
+    _check_head(flywheel, entries, ledger.tags.get(HEAD))
     return entries
 
 
 def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]:
     """Append a decision that is made on the current entries, and return all entries.
+
+    Fails with `MlflowException` if the store fails in another way, and doesn't have the entry.
 
     Args:
         client: Client of the registry.
@@ -75,26 +76,27 @@ def append(client: "MlflowClient", flywheel: str, decide: Decide) -> list[Entry]
 
     Raises:
         VolantError: If `decide` refuses, the ledger was tampered with, or other writers are always first.
-        MlflowException: If the store fails in another way, and doesn't have the entry.
     """
     name = flywheel + SUFFIX
     entry = None
-    failed = []
+    failures = []
     for _ in range(ATTEMPTS):
         entries = read(client, flywheel)
         if entry in entries:  # also if the store has it and only its response was lost
             _set_head(client, name, entries)
             return entries
-        if failed and (len(failed) > PATIENCE or not _lost_race(failed[-1])):
-            raise failed[-1]
+        if failures and (len(failures) > PATIENCE or not _lost_race(failures[-1])):
+            raise failures[-1]
         decision = decide(entries)
         if decision is None:
             return entries
         entry = sealed(_entry(decision, entries), flywheel)
         ensure(client, name)
         _set_head(client, name, entries)
-        failed += _create(client, name, entry)
-    raise VolantError(f"Others wrote to the ledger of {flywheel} {ATTEMPTS} times in a row. Run the same again.")
+        failures += _create(client, name, entry)
+    raise VolantError(
+        f"Other writers were first {ATTEMPTS} times in a row in the ledger of {flywheel}. Run the same command again."
+    )
 
 
 def _create(client: "MlflowClient", name: str, entry: Entry) -> "list[MlflowException]":
@@ -119,18 +121,22 @@ def names(client: Source) -> list[str]:
     """Return the names of all registered models."""
     if isinstance(client, Database):
         return client.names()
-    found = []
+    names = []
     token = None
     while True:
         page = client.search_registered_models(page_token=token)
-        found += [model.name for model in page]
+        names += [model.name for model in page]
         token = page.token
         if not token:
-            return found
+            return names
 
 
 def find(client: Source, name: str) -> "RegisteredModel | StoredModel | None":
-    """Return a registered model; None if there is none of that name."""
+    """Return a registered model; None if there is none of that name.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
     if isinstance(client, Database):
         return client.find(name)
     from mlflow.exceptions import MlflowException
@@ -163,19 +169,20 @@ def everything(client: Source, name: str) -> list[Any]:
     """Return all versions of a registered model, oldest first."""
     if isinstance(client, Database):
         return client.versions(name)
-    found = []
+    versions = []
     token = None
     while True:
         page = client.search_model_versions(f"name = '{name}'", 1000, ["version_number ASC"], token)
-        found += page
+        versions += page
         token = page.token
         if not token:
-            return sorted(found, key=lambda version: int(version.version))
+            return sorted(versions, key=lambda version: int(version.version))
 
 
 def stored(client: Source, flywheel: str) -> list[tuple[int, Any]]:
     """Return the number and content of all entries in the store, valid or not."""
-    return [(int(v.version), _tree(v.tags.get(TAG))) for v in everything(client, flywheel + SUFFIX)]
+    versions = everything(client, flywheel + SUFFIX)
+    return [(int(version.version), _tree(version.tags.get(TAG))) for version in versions]
 
 
 def latest(client: "MlflowClient", flywheel: str) -> int:
@@ -193,10 +200,11 @@ def _tree(text: str | None) -> Any:
 
 def _entry(decision: Decision, entries: list[Entry]) -> Entry:
     registered = next((e for e in entries if e.event == "register" and e.version == decision.version), None)
-    known = {name: getattr(registered, name) for name in ("bundle", "commit", "data", "config")} if registered else {}
+    names = ("bundle", "commit", "data", "config")
+    facts = {name: getattr(registered, name) for name in names} if registered else {}
     return Entry(
         seq=len(entries) + 1,
-        time=now(entries),
+        time=next_time(entries),
         event=decision.event,
         version=decision.version,
         previous=decision.previous,
@@ -206,7 +214,7 @@ def _entry(decision: Decision, entries: list[Entry]) -> Entry:
         prev=entries[-1].hash if entries else "",
         test=decision.test,
         verdict=decision.verdict,
-        **{**known, **decision.facts},
+        **{**facts, **decision.facts},
     )
 
 
@@ -221,4 +229,4 @@ def _check_head(flywheel: str, entries: list[Entry], head: str | None) -> None:
         return
     seq, _, end = (head or "").partition(":")
     if not seq.isdigit() or not 0 < int(seq) <= len(entries) or entries[int(seq) - 1].hash != end:
-        raise LedgerError(tampered(flywheel, f"it ends at entry {len(entries)}, and was noted to reach '{seq}'"))
+        raise LedgerError(tampered(flywheel, f"it ends at entry {len(entries)}, but its recorded end is '{seq}'"))

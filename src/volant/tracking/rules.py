@@ -10,7 +10,7 @@ from volant.tracking.ledger_store import Decision
 
 
 class StaleError(VolantError):
-    """An error for a decision based on an outdated state: someone else has decided meanwhile."""
+    """An error for a decision based on an outdated state: someone else has made another one meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -36,93 +36,93 @@ class Rules:
     by: str
     seen: Seen | None = None
 
-    def compare(self, now: State, number: int, verdict: str, test: str, note: str) -> Decision:
+    def compare(self, state: State, number: int, verdict: str, test: str, note: str) -> Decision:
         """Return the entry of a comparison with the champion, to be recorded before it has effect.
 
+        Fails with `StaleError` if the state has changed.
+
         Args:
-            now: State of the ledger.
+            state: State of the ledger.
             number: Number of the version.
             verdict: Result of the comparison.
             test: Digest of the test rows.
             note: Note of the entry.
-
-        Raises:
-            StaleError: If the state has changed.
         """
-        self._require_seen(now, number)
-        return Decision("compare", number, self.by, note, previous=now.champion, test=test, verdict=verdict)
+        self._require_seen(state, number)
+        return Decision("compare", number, self.by, note, previous=state.champion, test=test, verdict=verdict)
 
-    def approve(self, now: State, number: int, note: str) -> Decision | None:
+    def approve(self, state: State, number: int, note: str) -> Decision | None:
         """Return the entry that approves a version, with or without the gate; None if it is approved already.
 
+        Fails with `StaleError` if the state has changed.
+
         Args:
-            now: State of the ledger.
+            state: State of the ledger.
             number: Number of the version.
             note: Reason in the person's words.
-
-        Raises:
-            StaleError: If the state has changed.
         """
-        self._require_seen(now, number)
-        if now.statuses[number] == "approved":
+        self._require_seen(state, number)
+        if state.statuses[number] == "approved":
             return None
         return Decision("approve", number, self.by, note)
 
-    def reject(self, now: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
+    def reject(self, state: State, number: int, note: str, reasons: tuple[str, ...]) -> Decision | None:
         """Return the entry that rejects a version; None if it is rejected already for the same reasons.
 
+        Fails with `StaleError` if the state has changed.
+
         Args:
-            now: State of the ledger.
+            state: State of the ledger.
             number: Number of the version.
             note: Reason in the person's words.
             reasons: Reasons of the gate.
 
         Raises:
             VolantError: If the version is the champion.
-            StaleError: If the state has changed.
         """
-        self._require_seen(now, number)
-        if now.champion == number:
+        self._require_seen(state, number)
+        if state.champion == number:
             raise VolantError(
-                f"Version {number} of {self.flywheel} is active. Go back first with `volant rollback {self.flywheel}`, "
-                f"or make another one active with `volant promote {self.flywheel} N`."
+                f"Version {number} of {self.flywheel} is the champion. Go back first with `volant rollback "
+                f"{self.flywheel}`, or promote another version with `volant promote {self.flywheel} N`."
             )
-        last = now.last[number]
+        last = state.last[number]
         if last.event == "reject" and last.reasons == reasons and note in ("", last.note):
             return None
         return Decision("reject", number, self.by, note, reasons)
 
-    def promote(self, now: State, number: int) -> Decision | None:
+    def promote(self, state: State, number: int) -> Decision | None:
         """Return the entry that makes an approved version the champion; None if it is already.
+
+        Fails with `StaleError` if the state has changed.
 
         Raises:
             VolantError: If the version is not approved.
-            StaleError: If the state has changed.
         """
-        self._require_seen(now, number)
-        if now.statuses[number] != "approved":
+        self._require_seen(state, number)
+        if state.statuses[number] != "approved":
             raise VolantError(
-                f"Version {number} of {self.flywheel} is {now.statuses[number]}, and only an approved one can be "
+                f"Version {number} of {self.flywheel} is {state.statuses[number]}, and only an approved one can be "
                 f"promoted. Approve it with `volant approve {self.flywheel} {number}`."
             )
-        if now.champion == number:
+        if state.champion == number:
             return None
-        return Decision("promote", number, self.by, previous=now.champion)
+        return Decision("promote", number, self.by, previous=state.champion)
 
-    def rollback(self, now: State) -> Decision:
+    def rollback(self, state: State) -> Decision:
         """Return the entry that goes back to the previous champion.
 
         Raises:
             VolantError: If no earlier champion is still approved.
         """
-        if now.fallback is None:
+        if state.fallback is None:
             raise VolantError(
-                f"{self.flywheel} has no version to go back to: no other one was active before and is still approved. "
-                f"See `volant versions {self.flywheel}`; make one active with `volant promote {self.flywheel} N`."
+                f"{self.flywheel} has no version to go back to: no earlier champion is still approved. See `volant "
+                f"versions {self.flywheel}`, and promote one with `volant promote {self.flywheel} N`."
             )
-        return Decision("rollback", now.fallback, self.by, previous=now.champion)
+        return Decision("rollback", state.fallback, self.by, previous=state.champion)
 
-    def _require_seen(self, now: State, number: int) -> None:
+    def _require_seen(self, state: State, number: int) -> None:
         """Refuse a decision that is based on another state (compare-and-set).
 
         Raises:
@@ -130,16 +130,16 @@ class Rules:
         """
         if self.seen is None:
             return
-        looks = now.looks if self.seen.looks is not None else None
-        found = Seen(now.champion, now.statuses[number], looks)
-        if found != self.seen:
+        looks = state.looks if self.seen.looks is not None else None
+        current = Seen(state.champion, state.statuses[number], looks)
+        if current != self.seen:
             raise StaleError(
-                f"Version {number} of {self.flywheel} was compared while {_told(self.seen)}; now {_told(found)}. "
+                f"Version {number} of {self.flywheel} was compared while {_text(self.seen)}; now {_text(current)}. "
                 "Compare again: run the same command."
             )
 
 
-def _told(seen: Seen) -> str:
+def _text(seen: Seen) -> str:
     champion = f"version {seen.champion}" if seen.champion else "none"
     looks = f", after {seen.looks} comparisons" if seen.looks is not None else ""
     return f"the champion was {champion} and it was {seen.status}{looks}"

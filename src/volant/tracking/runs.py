@@ -1,7 +1,7 @@
 """Runs in MLflow: parameters, curves, metrics and files of every training.
 
-A training is worth more than its record: whatever the tracker does, the caller continues. A server failure gives a
-warning, and the whole run is written to the project's own `mlflow.db` instead.
+A training is worth more than its record: the caller continues whatever fails here. A server failure gives a warning,
+and the whole run is written to the project's own `mlflow.db` instead.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from volant.tracking.client import client as connect
 from volant.tracking.client import experiment
-from volant.tracking.stores import Store, batched, finite, session, shown, sqlite_file, takeable, warn
+from volant.tracking.stores import Store, accepted, batched, finite, session, sqlite_file, warn, without_password
 from volant.workspace import lake
 from volant.workspace.provenance import flatten, git_commit
 
@@ -38,13 +38,19 @@ Action = Callable[["MlflowClient", str], object]
 
 
 class Run:
-    """One open run. All its content is buffered, so that it can be replayed to the next store."""
+    """One open run. All its content is buffered, so that it can be replayed to the next store.
+
+    Args:
+        stores: Stores to try in turn.
+        start: Function that opens the run in a store.
+        failed: True if a store before these has failed.
+    """
 
     def __init__(self, stores: Sequence[Store], start: Callable[[Store], Opened], failed: bool = False) -> None:
-        self._left = list(stores)
+        self._remaining = list(stores)
         self._start = start
         self._failed = failed
-        self._told: list[Action] = []
+        self._actions: list[Action] = []
         self._opened: Opened | None = None
         self._move()
 
@@ -53,44 +59,32 @@ class Run:
         """MLflow's id of the run, for `parent`; None if no store could be written."""
         return self._opened.id if self._opened else None
 
-    def log_epoch(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Log points of curves: the metrics after epoch (or step) `step`."""
-        values = finite(metrics)
-        now = int(time.time() * 1000)
-        self._tell(lambda client, run: _log_points(client, run, values, now, step))
-
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log results of the whole run; a value that is not finite is left out, with a warning.
+        """Log metrics of an epoch or step (points of curves) or, by default, of the whole run.
 
-        MLflow shows the value of the highest step: with curves of the same names, `step` must be higher than theirs.
+        A value that is not finite is excluded, with a warning. MLflow shows the value of the highest step: for a result
+        of the whole run with the name of a curve, `step` must be higher than the curve's.
         """
-        self.log_epoch(step, metrics)
+        values = finite(metrics)
+        time_ms = int(time.time() * 1000)
+        self._do(lambda client, run: _log_points(client, run, values, time_ms, step))
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Log the config, a tree, under dotted names."""
         flat = flatten(params)
-        self._tell(lambda client, run: _log_params(client, run, flat))
-
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags by which the run can be found, such as `bundle`: the digest of its bundle's manifest."""
-        taken = takeable(tags)
-        self._tell(lambda client, run: [client.set_tag(run, name, value) for name, value in taken.items()])
+        self._do(lambda client, run: _log_params(client, run, flat))
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Log a file, or every file of a folder, under `folder` of the run."""
         method = "log_artifacts" if path.is_dir() else "log_artifact"
-        self._tell(lambda client, run: self._upload(path.name, getattr(client, method), run, str(path), folder))
-
-    def log_text(self, text: str, name: str) -> None:
-        """Log a text as the file `name` of the run."""
-        self._tell(lambda client, run: self._upload(name, client.log_text, run, text, name))
+        self._do(lambda client, run: self._upload(path.name, getattr(client, method), run, str(path), folder))
 
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; `run` and `resume` call it."""
-        self._tell(lambda client, run: self._opened and self._opened.ours and client.set_terminated(run, status))
+        self._do(lambda client, run: self._opened and self._opened.ours and client.set_terminated(run, status))
 
-    def _tell(self, action: Action) -> None:
-        self._told.append(action)
+    def _do(self, action: Action) -> None:
+        self._actions.append(action)
         if self._opened is None:
             return
         try:
@@ -104,11 +98,11 @@ class Run:
         """Open the run in the next working store, and replay all its content."""
         self._opened = None
         self._uploads = True
-        while self._left and not self._opened:
-            store = self._left.pop(0)
+        while self._remaining and not self._opened:
+            store = self._remaining.pop(0)
             try:
                 self._opened = self._start(store)
-                for action in self._told:
+                for action in self._actions:
                     action(self._opened.client, self._opened.id)
             except Exception as error:
                 self._opened = None
@@ -117,18 +111,18 @@ class Run:
         if self._opened is None:
             log.warning("MLflow: this run is recorded nowhere.")
         elif self._failed:
-            log.warning("MLflow: this run is recorded in %s.", shown(self._opened.uri))
+            log.warning("MLflow: this run is recorded in %s.", without_password(self._opened.uri))
 
     def _upload(self, name: str, upload: Callable[..., None], *arguments: str | None) -> None:
         """Upload files; if only files fail (another server stores them), continue without files."""
         if not self._uploads:
-            log.warning("MLflow does not have the file %s of this run.", name)
+            log.warning("MLflow does not store the file %s of this run.", name)
             return
         try:
             upload(*arguments)
         except Exception as error:
             self._uploads = False
-            warn(f"MLflow could not keep the file {name}; the run goes on without files", error)
+            warn(f"MLflow could not store the file {name}; the run continues without files", error)
 
 
 @contextmanager
@@ -151,10 +145,10 @@ def run(
         root: Root of the project.
     """
     with session(root) as stores:
-        opened = Run(stores, lambda store: _begin(store, flywheel, _tags(tags, parent, root), name))
-        opened.log_params(params)
-        with _ended(opened):
-            yield opened
+        new = Run(stores, lambda store: _begin(store, flywheel, _tags(tags, parent, root), name))
+        new.log_params(params)
+        with _ended(new):
+            yield new
 
 
 @contextmanager
@@ -168,28 +162,16 @@ def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root
         root: Root of the project.
     """
     with session(root) as stores:
-        answering, found = _search(stores, flywheel, tags)
+        responding, run_id = _search(stores, flywheel, tags)
 
         def start(store: Store) -> Opened:
-            if found and store == answering[0]:
-                return Opened(connect(store), store.uri, found, ours=False)
+            if run_id and store == responding[0]:
+                return Opened(connect(store), store.uri, run_id, ours=False)
             return _begin(store, flywheel, _tags(tags, None, root), name)
 
-        opened = Run(answering, start, failed=len(answering) < len(stores))
-        with _ended(opened):
-            yield opened
-
-
-def find(flywheel: str, tags: Mapping[str, str], root: Path = Path()) -> str | None:
-    """Return the id of the newest run of a flywheel that has all these tags; None if there is none.
-
-    Args:
-        flywheel: Name of the flywheel.
-        tags: Tags of the run, such as `{"bundle": digest}`.
-        root: Root of the project.
-    """
-    with session(root) as stores:
-        return _search(stores, flywheel, tags)[1]
+        resumed = Run(responding, start, failed=len(responding) < len(stores))
+        with _ended(resumed):
+            yield resumed
 
 
 @contextmanager
@@ -213,17 +195,17 @@ def _begin(store: Store, flywheel: str, tags: Mapping[str, str], name: str | Non
 
 def _search(stores: Sequence[Store], flywheel: str, tags: Mapping[str, str]) -> tuple[list[Store], str | None]:
     """Return the stores that respond, the one with the run first; and the run's id, or None."""
-    answering = []
+    responding = []
     for position, store in enumerate(stores):
         try:
-            found = _newest(store, flywheel, tags)
+            run_id = _newest(store, flywheel, tags)
         except Exception as error:
             warn(f"MLflow at {store.uri} can't be searched", error)
             continue
-        if found:
-            return [store, *answering, *stores[position + 1 :]], found
-        answering.append(store)
-    return answering, None
+        if run_id:
+            return [store, *responding, *stores[position + 1 :]], run_id
+        responding.append(store)
+    return responding, None
 
 
 def _newest(store: Store, flywheel: str, tags: Mapping[str, str]) -> str | None:
@@ -234,27 +216,27 @@ def _newest(store: Store, flywheel: str, tags: Mapping[str, str]) -> str | None:
     experiment = client.get_experiment_by_name(flywheel)
     if experiment is None:
         return None
-    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-    runs = client.search_runs([experiment.experiment_id], wanted, max_results=1, order_by=["start_time DESC"])
+    terms = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs = client.search_runs([experiment.experiment_id], terms, max_results=1, order_by=["start_time DESC"])
     return runs[0].info.run_id if runs else None
 
 
 def _log_params(client: "MlflowClient", run: str, params: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
-    for some in batched([Param(name, value) for name, value in takeable(params).items()]):
-        client.log_batch(run, params=some)
+    for batch in batched([Param(name, value) for name, value in accepted(params).items()]):
+        client.log_batch(run, params=batch)
 
 
-def _log_points(client: "MlflowClient", run: str, values: Mapping[str, float], now: int, step: int) -> None:
+def _log_points(client: "MlflowClient", run: str, values: Mapping[str, float], time_ms: int, step: int) -> None:
     from mlflow.entities import Metric
 
-    for some in batched([Metric(name, value, now, step) for name, value in values.items()]):
-        client.log_batch(run, metrics=some)
+    for batch in batched([Metric(name, value, time_ms, step) for name, value in values.items()]):
+        client.log_batch(run, metrics=batch)
 
 
-def _tags(given: Mapping[str, str], parent: str | None, root: Path) -> dict[str, str]:
+def _tags(own: Mapping[str, str], parent: str | None, root: Path) -> dict[str, str]:
     """Return the tags with those that MLflow's UI shows: commit, source, and the parent run."""
     commit = git_commit(root)
     usual = {"git_commit": commit, "mlflow.source.git.commit": commit, "mlflow.source.name": "volant"}
-    return {**usual, **({"mlflow.parentRunId": parent} if parent else {}), **takeable(given)}
+    return {**usual, **({"mlflow.parentRunId": parent} if parent else {}), **accepted(own)}

@@ -1,6 +1,6 @@
-"""Where MLflow writes, with which settings, and what it takes. No mlflow here: `clients` imports it.
+"""The stores that MLflow writes to, its settings, and the values that it accepts. `client` imports mlflow, not this.
 
-The server or database of `MLFLOW_TRACKING_URI` first, then the project's own `mlflow.db`; files to the lake.
+The server or database of `MLFLOW_TRACKING_URI` comes first, then the project's own `mlflow.db`; files go to the lake.
 """
 
 import logging
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from volant.errors import VolantError
@@ -28,42 +28,47 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes beside the pages
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes beside the UI
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-# A line for each table that is made and each request that is tried again; what fails is said once, by `warn`.
+# They log a line for each new table and each retry of a request; `warn` reports a failure once.
 QUIET = {"alembic": logging.WARNING, "urllib3.connectionpool": logging.ERROR}
-# They keep the files of runs themselves; any other address is a database, whose runs' files go to the lake.
+# They store the files of runs themselves; any other address is a database, whose runs' files go to the lake.
 SERVERS = ("http", "https", "databricks", "uc")
 
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow store, and the lake that keeps the files of its runs; none where a server keeps them."""
+    """An MLflow store, and the lake with the files of its runs; None if a server stores them."""
 
     uri: str
     place: lake.Lake | None
 
 
-def known(root: Path = Path()) -> bool:
-    """Whether a project has a registry, which may be down all the same."""
+def has_registry(root: Path = Path()) -> bool:
+    """Return True if a project has a registry, reachable or not."""
     return "MLFLOW_TRACKING_URI" in os.environ or (root / "mlflow.db").exists()
 
 
+def setting(root: Path = Path()) -> list[Any]:
+    """Return the values that change if a project gets another registry; they may contain a password."""
+    return [os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]
+
+
 def address(root: Path = Path()) -> str:
-    """The store that is tried first."""
+    """Return the address of the first store to try."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').resolve()}"
 
 
 @contextmanager
 def session(root: Path) -> Iterator[list[Store]]:
-    """The stores to try in turn, while MLflow runs with our settings; the environment is then as it was."""
-    here = lake.current(root)
+    """Yield the stores to try in turn, with our settings of MLflow; the environment is restored afterwards."""
+    current = lake.current(root)
     local = f"sqlite:///{(root / 'mlflow.db').resolve()}"
-    stores = [Store(local, here), Store(local, lake.Lake(str((root / "mlruns").resolve())))]
-    if given := os.environ.get("MLFLOW_TRACKING_URI"):
-        stores.insert(0, Store(given, None if urlsplit(given).scheme in SERVERS else here))
-    settings = SETTINGS | ({"MLFLOW_S3_ENDPOINT_URL": here.endpoint_url} if here.endpoint_url else {})
+    stores = [Store(local, current), Store(local, lake.Lake(str((root / "mlruns").resolve())))]
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        stores.insert(0, Store(uri, None if urlsplit(uri).scheme in SERVERS else current))
+    settings = SETTINGS | ({"MLFLOW_S3_ENDPOINT_URL": current.endpoint_url} if current.endpoint_url else {})
     ours = {name: value for name, value in settings.items() if name not in os.environ}
     levels = {name: logging.getLogger(name).level for name in QUIET}
     os.environ.update(ours)
@@ -78,15 +83,18 @@ def session(root: Path) -> Iterator[list[Store]]:
             logging.getLogger(name).setLevel(level)
 
 
-def knock(uri: str) -> None:
-    """MLflow tries a dead database for two minutes; a closed port says the same at once."""
+def check_port(uri: str) -> None:
+    """Connect to the port of a database, as MLflow would retry a dead one for two minutes.
+
+    Fails with `OSError` if the port is closed.
+    """
     address = urlsplit(uri)
     if address.scheme not in SERVERS and address.hostname and address.port:
         socket.create_connection((address.hostname, address.port), timeout=3).close()
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite store, none for any other.
+    """Return the file of a SQLite store; None for any other store.
 
     Example:
         >>> sqlite_file("sqlite:////project/mlflow.db").as_posix(), sqlite_file("http://127.0.0.1:5000")
@@ -96,9 +104,14 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def relocate(uri: str, experiment: str, location: str) -> None:
-    """MLflow fixes the place of files when an experiment is made, and has no call to change it.
+    """Change the location of the files of an experiment's new runs, in the database: MLflow has no call for it.
 
-    Older runs keep their own place, which is stored with each run.
+    Older runs keep their own location, which is stored with each run.
+
+    Args:
+        uri: Address of the database.
+        experiment: Id of the experiment.
+        location: New location.
     """
     from sqlalchemy import create_engine, text
 
@@ -110,71 +123,77 @@ def relocate(uri: str, experiment: str, location: str) -> None:
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics that a database can hold; says which it can't.
+    """Return the metrics that a database can store, and log the others.
 
     Example:
         >>> finite({"f1_r&b": 0.5, "loss": float("nan")})
         {'f1_r_b': 0.5}
     """
     values = {_name(name): _number(value) for name, value in metrics.items()}
-    if odd := [name for name, value in values.items() if not math.isfinite(value)]:
-        log.warning("MLflow: no finite number, so not logged: %s.", ", ".join(odd))
+    if excluded := [name for name, value in values.items() if not math.isfinite(value)]:
+        log.warning("MLflow: not finite, so not logged: %s.", ", ".join(excluded))
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def _number(value: object) -> float:
-    """What is no number counts as not finite: it must not end a training that is otherwise done."""
+    """Return the value as a float, NaN if it is not a number, as this must not stop a training."""
     try:
         return float(value)  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError):
         return math.nan
 
 
-def takeable(texts: Mapping[str, str]) -> dict[str, str]:
-    """Names and texts as MLflow takes them: at most 5,000 characters a text."""
+def accepted(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return names and texts as MLflow accepts them, at most 5,000 characters per text."""
     return {_name(name): str(value)[:5000] for name, value in texts.items()}
 
 
 def batched(items: list[T]) -> list[list[T]]:
-    """Hundred at a time, the most parameters that MLflow takes in one call.
+    """Return the items in batches of 100, the largest number of parameters that MLflow accepts in one call.
 
     Example:
-        >>> [len(some) for some in batched(list(range(250)))]
+        >>> [len(batch) for batch in batched(list(range(250)))]
         [100, 100, 50]
     """
     return [items[start : start + 100] for start in range(0, len(items), 100)]
 
 
 def _name(name: str) -> str:
-    """A label may stand in a name; MLflow takes letters, digits and `_-./ ` only."""
+    """Return a name, which may contain a label, with the characters that MLflow accepts: letters, digits, `_-./ `."""
     return re.sub(r"[^\w\-./ ]", "_", name)
 
 
-def down(uri: str, error: Exception, what: str) -> VolantError:
-    """What to say of a registry that can't be used, and what to do."""
-    return VolantError(
-        f"The registry at {shown(uri)} {what} ({reason(error)}). Nothing is lost: start it, or fix "
+def failure(uri: str, problem: str, error: Exception) -> str:
+    """Return the message for a registry that can't be used, with the next step.
+
+    Args:
+        uri: Address of the registry.
+        problem: Predicate of the message, such as "failed".
+        error: Error of MLflow, the database or the network.
+    """
+    return (
+        f"The registry at {without_password(uri)} {problem} ({reason(error)}). Nothing is lost: start it, or fix "
         "MLFLOW_TRACKING_URI, then run the same command again."
     )
 
 
-def warn(what: str, error: Exception) -> None:
-    """One line with the first cause, and without the password that a database's address may hold."""
-    log.warning("%s (%s).", shown(what), reason(error))
+def warn(problem: str, error: Exception) -> None:
+    """Log a problem and its first cause in one line, without the password that a database's address may contain."""
+    log.warning("%s (%s).", without_password(problem), reason(error))
 
 
 def reason(error: BaseException) -> str:
-    """The first cause of an error in one line, without a password."""
-    while not isinstance(error, VolantError) and (before := error.__cause__ or error.__context__):
-        error = before
-    return shown((str(error) or type(error).__name__).splitlines()[0])[:300].rstrip(".")
+    """Return the first cause of an error in one line, without a password."""
+    while not isinstance(error, VolantError) and (cause := error.__cause__ or error.__context__):
+        error = cause
+    return without_password((str(error) or type(error).__name__).splitlines()[0])[:300].rstrip(".")
 
 
-def shown(text: str) -> str:
-    """Addresses without what stands before their `@`.
+def without_password(text: str) -> str:
+    """Return a text with user and password removed from its URLs.
 
     Example:
-        >>> shown("postgresql://user:secret@db/runs")
+        >>> without_password("postgresql://user:secret@db/runs")
         'postgresql://db/runs'
     """
     return re.sub(r"//[^@/\s]*@", "//", text)

@@ -1,4 +1,4 @@
-"""Versions and decisions as tables for people."""
+"""Tables of versions and decisions for the terminal."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,9 +17,11 @@ STYLES = {"approved": "green", "rejected": "red", "pending": "yellow"}
 
 
 def show_versions(versions: "Sequence[Version]", console: Console) -> None:
-    """A line for each version."""
+    """Print a table of versions of one flywheel, one per line."""
     metric = versions[0].metric
-    figures = [Column(metric), *([Column("accuracy", drop=5)] if metric != "accuracy" else [])]
+    figures = [Column(metric)]
+    if metric != "accuracy":
+        figures.append(Column("accuracy", drop=5))
     table = Table(
         Column("version"),
         Column("status"),
@@ -42,8 +44,15 @@ def show_versions(versions: "Sequence[Version]", console: Console) -> None:
     table.show(console)
 
 
-def show_version(version: "Version", config: dict[str, Any], decided: "Sequence[Entry]", console: Console) -> None:
-    """Where a version comes from and what was decided about it: data, commit, config, run, metrics, approvals."""
+def show_version(version: "Version", config: dict[str, Any], decisions: "Sequence[Entry]", console: Console) -> None:
+    """Print the origin of a version, its metrics and the decisions about it.
+
+    Args:
+        version: The version.
+        config: Config of its flywheel, as a tree.
+        decisions: Its entries in the ledger.
+        console: Console to print to.
+    """
     title = f"{version.flywheel} version {version.number}"
     table = Table(Column(""), Column("", wraps=True), show_header=False, box=None, highlight=False, title=title)
     datasets = ", ".join(version.datasets) or "the flywheel's source"
@@ -58,14 +67,14 @@ def show_version(version: "Version", config: dict[str, Any], decided: "Sequence[
     )
     for name in version.metrics:
         table.add_row("test" if name == next(iter(version.metrics)) else "", f"{name} {score(version, name)}")
-    for entry in decided:
+    for entry in decisions:
         table.add_row(entry.event, f"{moment(entry.when)} by {_escaped(entry.by)}{_why(entry)}")
     table.add_row("now", ", ".join([version.status, *version.aliases]))
     table.show(console)
 
 
 def show_history(entries: "Sequence[Entry]", console: Console) -> None:
-    """A line for each decision."""
+    """Print a table of decisions, one per line, and their reasons below it."""
     columns = [Column(name) for name in ("", "time (UTC)", "decision", "version", "by")]
     table = Table(*columns, Column("commit", drop=1), Column("data", drop=2))
     for entry in entries:
@@ -78,57 +87,63 @@ def show_history(entries: "Sequence[Entry]", console: Console) -> None:
             console.print(f"  {entry.seq}: {why}", highlight=False)
 
 
-def show_best(found: "Best", flywheel: str, console: Console) -> None:
-    """The best version, and the run that is better, if there is one."""
-    if found.version:
-        console.print(f"{flywheel}: version {found.version.number} is the best by {found.metric}: {found.value:.4f}")
+def show_best(best: "Best", flywheel: str, console: Console) -> None:
+    """Print the best version, and the best run if it is better.
+
+    Args:
+        best: The best version and run.
+        flywheel: Name of the flywheel.
+        console: Console to print to.
+    """
+    if best.version:
+        console.print(f"{flywheel}: version {best.version.number} is the best by {best.metric}: {best.value:.4f}")
     else:
-        console.print(f"{flywheel}: no version has {found.metric}.")
-    if found.run_id:
+        console.print(f"{flywheel}: no version has {best.metric}.")
+    if best.run_id:
         console.print(
-            f"The run {found.run_name} ({found.run_id}) is better with {found.run_value:.4f}, and became no version."
+            f"The run {best.run_name} ({best.run_id}) is better with {best.run_value:.4f}, and became no version."
         )
 
 
-def show_difference(found: "Difference", console: Console) -> None:
-    """Metrics, config, data and texts."""
-    first, second = (f"version {number}" for number in found.versions)
-    sides = [Column(name, wraps=True, least=12) for name in (first, second)]
-    title = f"{found.flywheel}: {first} and {second}"
+def show_difference(difference: "Difference", console: Console) -> None:
+    """Print the differences between two versions: metrics, config, data and predictions."""
+    names = [f"version {number}" for number in difference.versions]
+    sides = [Column(name, wraps=True, least=12) for name in names]
+    title = f"{difference.flywheel}: {' and '.join(names)}"
     table = Table(Column("", wraps=True), *sides, Column("change"), title=title)
-    for name, (before, after) in found.metrics.items():
-        change = "" if before is None or after is None else f"{after - before:+.4f}"
-        table.add_row(name, _figure(before), _figure(after), change)
-    for name, (before, after) in {**found.config, **found.data}.items():
-        table.add_row(name, _short(before), _short(after))
+    for name, (first, second) in difference.metrics.items():
+        change = "" if first is None or second is None else f"{second - first:+.4f}"
+        table.add_row(name, _figure(first), _figure(second), change)
+    for name, (first, second) in {**difference.config, **difference.data}.items():
+        table.add_row(name, _short(first), _short(second))
     table.show(console)
-    if not found.rows:
+    if not difference.rows:
         console.print("No test rows on this machine: `dvc pull` or `dvc repro` them to compare answers.")
         return
-    console.print(f"{found.changed:,} of {found.rows:,} test rows are answered differently.", highlight=False)
-    if found.texts:
+    console.print(f"{difference.changed:,} of {difference.rows:,} test rows are answered differently.", highlight=False)
+    if difference.texts:
         texts = Table(Column("text", wraps=True), Column("gold", wraps=True), *sides)
-        for row in found.texts:
+        for row in difference.texts:
             texts.add_row(*(_escaped(value) for value in (row.text[:200], row.gold, row.first, row.second)))
         texts.show(console)
 
 
 def score(version: "Version", name: str) -> str:
-    """A metric with its interval."""
+    """Return a metric with its interval as text; empty if the version lacks it."""
     if name not in version.metrics:
         return ""
     ends = version.intervals.get(name)
     return f"{version.metrics[name]:.4f}" + (f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else "")
 
 
-def since(then: datetime, now: datetime | None = None) -> str:
-    """How long ago, in one unit.
+def since(start: datetime, end: datetime | None = None) -> str:
+    """Return the time from `start` to `end` in one unit; to now by default.
 
     Example:
         >>> since(datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 3, 5, tzinfo=UTC))
         '2 d'
     """
-    seconds = int(((now or datetime.now(UTC)) - then).total_seconds())
+    seconds = int(((end or datetime.now(UTC)) - start).total_seconds())
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds // length} {unit}"
@@ -136,7 +151,7 @@ def since(then: datetime, now: datetime | None = None) -> str:
 
 
 def moment(time: datetime) -> str:
-    """A time of the ledger, to the second.
+    """Return a time of the ledger as text, to the second.
 
     Example:
         >>> moment(datetime(2024, 5, 3, 5, 4, 3, tzinfo=UTC))
@@ -146,8 +161,8 @@ def moment(time: datetime) -> str:
 
 
 def _why(entry: "Entry") -> str:
-    said = "; ".join([*([entry.note] if entry.note else []), *entry.reasons])
-    return f": {_escaped(said)}" if said else ""
+    parts = [entry.note, *entry.reasons] if entry.note else entry.reasons
+    return f": {_escaped('; '.join(parts))}" if parts else ""
 
 
 def _escaped(text: str) -> str:

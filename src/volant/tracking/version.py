@@ -137,37 +137,37 @@ def facts(manifest: Mapping[str, str]) -> dict[str, str]:
     return {"bundle": manifest["bundle"], "commit": manifest["git_commit"], "data": data, "config": manifest["config"]}
 
 
-def read(found: "ModelVersion | StoredVersion", state: State) -> Version:
+def read(stored: "ModelVersion | StoredVersion", state: State) -> Version:
     """Return a version from its tags and the ledger's state.
 
     Raises:
-        VolantError: If Volant didn't make it.
+        VolantError: If it was not registered by Volant.
     """
-    number = int(found.version)
-    last = state.last.get(int(found.version))
+    number = int(stored.version)
+    last = state.last.get(int(stored.version))
     try:
-        told = {name: json.loads(found.tags[name]) for name in ("metrics", "intervals", "datasets", "data")}
-        named = {name: found.tags[name] for name in ("family", "precision", "metric", "config", "by")}
+        trees = {name: json.loads(stored.tags[name]) for name in ("metrics", "intervals", "datasets", "data")}
+        texts = {name: stored.tags[name] for name in ("family", "precision", "metric", "config", "by")}
         return Version(
-            flywheel=found.name,
+            flywheel=stored.name,
             number=number,
             status=state.statuses.get(number, "pending"),
-            created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-            size_bytes=int(found.tags["size_bytes"]),
-            commit=found.tags["git_commit"],
-            digest=found.tags["bundle"],
-            run_id=found.run_id or "",
-            source=found.source or "",
-            gated=json.loads(found.tags.get(GATED, "{}")),
+            created=datetime.fromtimestamp(stored.creation_timestamp / 1000, UTC),
+            size_bytes=int(stored.tags["size_bytes"]),
+            commit=stored.tags["git_commit"],
+            digest=stored.tags["bundle"],
+            run_id=stored.run_id or "",
+            source=stored.source or "",
+            gated=json.loads(stored.tags.get(GATED, "{}")),
             aliases=tuple(name for name in ("champion", "challenger") if getattr(state, name) == number),
-            **{**told, "intervals": {name: (low, high) for name, (low, high) in told["intervals"].items()}},
-            **named,
+            **{**trees, "intervals": {name: (low, high) for name, (low, high) in trees["intervals"].items()}},
+            **texts,
             **_decided(last),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise VolantError(
-            f"Version {number} of {found.name} lacks what Volant notes with each version ({error!r}). "
-            "It was registered or changed by something else: delete it in MLflow's pages, or give its tags back."
+            f"Version {number} of {stored.name} lacks a tag that Volant sets, or has an invalid one ({error!r}). "
+            "It was registered or changed by another program: delete it in MLflow's UI, or restore its tags."
         ) from error
 
 

@@ -1,5 +1,7 @@
-"""Retries while DVC is locked: DVC itself gives up after a few seconds."""
+"""The environment of DVC, and retries while it is locked: DVC itself gives up after a few seconds."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +11,15 @@ from volant.errors import VolantError
 from volant.workspace.terminal import Console
 
 T = TypeVar("T")
+QUIET = {"DVC_NO_ANALYTICS": "1", "PYTHONWARNINGS": "ignore:The version_base parameter"}  # of DVC's own call of Hydra
 PATIENCE = 600  # seconds: adding a large dataset, or a stage that reads the lake, takes minutes
 PAUSE = 0.5
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for DVC, in which its stages find the Python that runs this."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**QUIET, **os.environ, "PATH": path}
 
 
 def patiently(work: Callable[[], T], root: Path = Path(), patience: float = PATIENCE) -> T:

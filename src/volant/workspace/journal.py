@@ -1,14 +1,14 @@
 """An append-only file of JSON lines: an acknowledged entry is on disk, and survives any crash."""
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from volant.workspace.files import private
+from volant.workspace.locks import exclusive
 
 Entry = dict[str, Any]
 
@@ -25,12 +25,9 @@ class Journal:
         self._read = 0
         private(path.parent)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Lock the file against all other processes and threads; the lock of a killed process is released."""
-        with self.path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return exclusive(self.path.with_suffix(".lock"))
 
     def new(self) -> list[Entry]:
         """Return the entries that any process has added since the last call."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from volant.errors import VolantError
 from volant.workspace.files import write_text
@@ -69,6 +70,27 @@ def iteration_lock(what: str, root: Path = Path(), patience: float = 0) -> Abstr
     waiting = "Waiting for the running iteration ({holder})."
     refused = "Another iteration is running ({holder}). Wait, or stop it and rerun: it resumes."
     return held(root / LOCKS / "iteration", what, patience, waiting, refused)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock against all other processes and threads for the context, after a wait without limit or message."""
+    import fcntl  # not on Windows, where no service runs
+
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed; return False if another process or thread has locked it."""
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def now() -> str:

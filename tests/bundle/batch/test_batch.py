@@ -68,7 +68,7 @@ def test_several_labels_go_into_every_type(trained: Callable[..., Trained], tmp_
         ("x.jsonl", '{"words": "a"}\n', "line 1: no column 'text'.*words"),
         ("x.jsonl", '{"text": "a"}\n{"words": "a"}\n', "line 2: no key 'text'"),
         ("x.jsonl", '{"text": ["a"]}\n', "line 1: 'text' holds a list"),
-        ("x.parquet", "not parquet", "called Parquet, but is not"),
+        ("x.parquet", "not parquet", "extension of Parquet, but is not"),
         ("x.docx", "a", "'.docx'.*allowed"),
         ("x.csv", 'text\n"a\n', "line 2: broken CSV"),
         ("x.csv", "text\nwell, well\n", "line 2: 2 cells, but 1 columns"),

@@ -82,7 +82,7 @@ def test_a_byte_of_no_known_encoding_is_named_before_anything_is_answered(
     row = {"a.csv": b"%b\n", "a.txt": b"%b\n", "a.jsonl": b'{"text": "%b"}\n'}[name]
     first = [b"text\n"] if name == "a.csv" else []
     (tmp_path / name).write_bytes(b"".join([*first, row % fine.encode(), row % bad]))
-    with pytest.raises(VolantError, match=f"{name}, line {2 + len(first)}: byte 0x.*Name what the file was exported"):
+    with pytest.raises(VolantError, match=f"{name}, line {2 + len(first)}: byte 0x.*Name the encoding of the export"):
         next(read_texts(tmp_path / name, "text"))
     with pytest.raises(VolantError):
         predict_file(bundle, tmp_path / name, tmp_path / "out.jsonl")
@@ -91,7 +91,7 @@ def test_a_byte_of_no_known_encoding_is_named_before_anything_is_answered(
 
 def test_a_compressed_file_that_is_cut_off_is_told(tmp_path: Path) -> None:
     whole = gzip.compress("".join(f"text {n * 7919}\n" for n in range(9000)).encode())
-    with pytest.raises(VolantError, match="cut off"):
+    with pytest.raises(VolantError, match="truncated"):
         texts(tmp_path / "a.txt.gz", whole[: len(whole) // 2])
 
 

@@ -15,7 +15,7 @@ from support.lake import rows_csv, written
 from support.texts import reviews
 from volant.datasets import catalogue
 from volant.datasets.ingest.ingest import Options, ingest
-from volant.datasets.ingest.labels import widen
+from volant.datasets.ingest.labels import add_labels
 from volant.datasets.ingest.lock import locked, recover
 from volant.errors import VolantError
 
@@ -142,7 +142,7 @@ def test_killed_between_conf_and_card_the_label_is_taken_back(project: Path) -> 
 
 def test_a_hand_in_conf_is_left_alone(project: Path) -> None:
     conf = project / "conf/flywheel/mine.yaml"
-    widen("mine", ["so-so"], project / "data/mine/lake/train/x-01234567.parquet", project)
+    add_labels("mine", ["so-so"], project / "data/mine/lake/train/x-01234567.parquet", project)
     conf.write_text(conf.read_text() + "# mine\n")
     recover("mine", project)
     assert "so-so" in conf.read_text()

@@ -17,7 +17,7 @@ from volant.config import Split
 from volant.datasets.describe.warnings import alike
 from volant.datasets.splits.near_duplicates import clusters
 from volant.datasets.splits.positions import positions
-from volant.datasets.splits.split import cut
+from volant.datasets.splits.split import split_rows
 from volant.datasets.splits.stratified import spread
 from volant.errors import VolantError
 from volant.kinds import KINDS
@@ -37,7 +37,7 @@ def rows(count: int = 600, groups: int = 60) -> pa.Table:
 
 
 def test_near_duplicates_and_groups_stay_on_one_side() -> None:
-    done = cut({"train": rows()}, CLASSIFY, Split(group="group", seed=1))
+    done = split_rows({"train": rows()}, CLASSIFY, Split(group="group", seed=1))
     sides = {name: set(table["group"].to_pylist()) for name, table in done.splits.items()}
     assert not sides["train"] & sides["test"]
     assert not sides["train"] & sides["validation"]
@@ -52,7 +52,7 @@ def test_near_duplicates_and_groups_stay_on_one_side() -> None:
 
 
 def test_shares_are_kept_and_every_row_is_accounted_for() -> None:
-    done = cut({"train": rows()}, CLASSIFY, Split(seed=1))
+    done = split_rows({"train": rows()}, CLASSIFY, Split(seed=1))
     assert sum(len(table) for table in done.splits.values()) == 600
     counts = {name: Counter(table["label"].to_pylist()) for name, table in done.splits.items()}
     assert 100 <= len(done.splits["test"]) <= 140
@@ -61,7 +61,7 @@ def test_shares_are_kept_and_every_row_is_accounted_for() -> None:
 
 
 def test_same_seed_same_rows_another_seed_others() -> None:
-    first, again, other = (cut({"train": rows()}, CLASSIFY, Split(seed=s)).splits["test"] for s in (1, 1, 2))
+    first, again, other = (split_rows({"train": rows()}, CLASSIFY, Split(seed=s)).splits["test"] for s in (1, 1, 2))
     assert first.equals(again)
     assert not first.equals(other)
 
@@ -69,7 +69,7 @@ def test_same_seed_same_rows_another_seed_others() -> None:
 def test_published_test_is_kept_and_train_loses_what_it_repeats() -> None:
     table = rows(200)
     test = table.slice(0, 20)
-    done = cut({"train": table, "test": test}, CLASSIFY, Split(seed=1))
+    done = split_rows({"train": table, "test": test}, CLASSIFY, Split(seed=1))
     assert done.splits["test"].equals(test)
     assert not set(done.splits["train"]["text"].to_pylist()) & set(test["text"].to_pylist())
     dropped = done.report["dropped"]
@@ -77,7 +77,7 @@ def test_published_test_is_kept_and_train_loses_what_it_repeats() -> None:
 
 
 def test_subset_is_stratified_and_of_the_size_asked() -> None:
-    done = cut({"train": rows()}, CLASSIFY, Split(train_subset_size=60, seed=1))
+    done = split_rows({"train": rows()}, CLASSIFY, Split(train_subset_size=60, seed=1))
     counts = Counter(done.splits["train"]["label"].to_pylist())
     assert counts.total() == 60
     assert set(counts) == {"rare", "yes", "no"}
@@ -85,8 +85,8 @@ def test_subset_is_stratified_and_of_the_size_asked() -> None:
 
 @pytest.mark.parametrize("left_out", [1, 2, 3, 5])
 def test_a_subset_may_leave_out_fewer_rows_than_there_are_labels(left_out: int) -> None:
-    whole = len(cut({"train": rows()}, CLASSIFY, Split(seed=1)).splits["train"])
-    done = cut({"train": rows()}, CLASSIFY, Split(train_subset_size=whole - left_out, seed=1))
+    whole = len(split_rows({"train": rows()}, CLASSIFY, Split(seed=1)).splits["train"])
+    done = split_rows({"train": rows()}, CLASSIFY, Split(train_subset_size=whole - left_out, seed=1))
     assert len(done.splits["train"]) == whole - left_out
 
 
@@ -99,7 +99,7 @@ def test_texts_that_cleaning_makes_alike_stay_in_test_alone(conf: Path) -> None:
         name: pa.table({"id": texts, "text": texts, "label": ["x"] * len(texts)})
         for name, texts in (("train", train), ("validation", [*train[:2], "valid"]), ("test", test))
     }
-    done = cut(tables, CLASSIFY, Split(seed=1))
+    done = split_rows(tables, CLASSIFY, Split(seed=1))
     cleaned, _ = clean_tables(done.splits, yaml.safe_load(conf.read_text("utf-8"))["cleaning"])
     held = {name: set(table["text"].to_pylist()) for name, table in cleaned.items()}
     assert held["test"] & (held["train"] | held["validation"]) == set()
@@ -124,7 +124,7 @@ def template(count: int) -> list[str]:
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("labels", [2, 3, 8])
 def test_at_eight_rows_a_label_each_is_in_every_split_that_has_room(labels: int, seed: int) -> None:
-    done = cut({"train": told_apart([f"l{k % labels}" for k in range(8 * labels)])}, CLASSIFY, Split(seed=seed))
+    done = split_rows({"train": told_apart([f"l{k % labels}" for k in range(8 * labels)])}, CLASSIFY, Split(seed=seed))
     held = {name: set(table["label"].to_pylist()) for name, table in done.splits.items()}
     assert len(held["train"]) == len(held["test"]) == labels
     assert len(held["validation"]) == min(labels, len(done.splits["validation"]))
@@ -132,7 +132,7 @@ def test_at_eight_rows_a_label_each_is_in_every_split_that_has_room(labels: int,
 
 @pytest.mark.parametrize("seed", range(5))
 def test_labels_of_two_rows_are_in_train_and_in_test(seed: int) -> None:
-    done = cut({"train": told_apart([*"xxyyzz", *["a", "b"] * 100])}, CLASSIFY, Split(seed=seed))
+    done = split_rows({"train": told_apart([*"xxyyzz", *["a", "b"] * 100])}, CLASSIFY, Split(seed=seed))
     counts = Counter(done.splits["test"]["label"].to_pylist())
     assert [counts[label] for label in "xyz"] == [1, 1, 1]
     assert counts.total() == 42
@@ -140,7 +140,7 @@ def test_labels_of_two_rows_are_in_train_and_in_test(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_label_of_one_row_leaves_the_others_in_proportion(seed: int) -> None:
-    done = cut({"train": told_apart(["once", *["a", "b"] * 50])}, CLASSIFY, Split(seed=seed))
+    done = split_rows({"train": told_apart(["once", *["a", "b"] * 50])}, CLASSIFY, Split(seed=seed))
     counts = Counter(done.splits["test"]["label"].to_pylist())
     assert counts.total() == 21
     assert min(counts["a"], counts["b"]) >= 10 - counts["once"]
@@ -150,7 +150,7 @@ def test_a_label_of_one_row_leaves_the_others_in_proportion(seed: int) -> None:
 def test_labels_that_only_some_rows_of_a_group_hold_are_spread(seed: int) -> None:
     groups = [f"g{i // 3}" for i in range(60)]
     table = told_apart(["rare" if i in (4, 34) else "usual" for i in range(60)]).append_column("movie", [groups])
-    done = cut({"train": table}, CLASSIFY, Split(group="movie", seed=seed))
+    done = split_rows({"train": table}, CLASSIFY, Split(group="movie", seed=seed))
     rest = pa.concat_tables([done.splits["train"], done.splits["validation"]])
     assert done.splits["test"]["label"].to_pylist().count("rare") == 1
     assert rest["label"].to_pylist().count("rare") == 1
@@ -159,7 +159,7 @@ def test_labels_that_only_some_rows_of_a_group_hold_are_spread(seed: int) -> Non
 @pytest.mark.parametrize("seed", range(5))
 def test_labels_beside_a_rarer_one_are_spread_too(seed: int) -> None:
     labels = [["a", "b"], ["b", "c"], ["a", "c"], ["c"], *[["d"]] * 36]
-    done = cut({"train": told_apart(labels)}, MULTILABEL, Split(seed=seed))
+    done = split_rows({"train": told_apart(labels)}, MULTILABEL, Split(seed=seed))
     held = {label for row in done.splits["test"]["labels"].to_pylist() for label in row}
     assert held == set("abcd")
     assert len(done.splits["test"]) == 8
@@ -183,25 +183,25 @@ def test_units_are_swapped_until_labels_stand_on_both_sides(data: st.DataObject)
 def test_texts_that_are_all_alike_cannot_be_cut_and_the_way_out_is_named() -> None:
     table = told_apart(["a", "b"] * 20, template(40))
     with pytest.raises(VolantError, match=r"All 40 texts are near-duplicates.*=0\.8: .*near_duplicates towards 1"):
-        cut({"train": table}, CLASSIFY, Split(seed=1))
-    assert len(cut({"train": table}, CLASSIFY, Split(near_duplicates=1, seed=1)).splits["test"]) == 8
+        split_rows({"train": table}, CLASSIFY, Split(seed=1))
+    assert len(split_rows({"train": table}, CLASSIFY, Split(near_duplicates=1, seed=1)).splits["test"]) == 8
     same = told_apart(["a", "b"] * 20, ["The same.", "the same"] * 20)
-    with pytest.raises(VolantError, match=r"=1: .*while another is in train\. Give other texts\.$"):
-        cut({"train": same}, CLASSIFY, Split(near_duplicates=1, seed=1))
+    with pytest.raises(VolantError, match=r"=1: .*while another is in train\. Add other texts\.$"):
+        split_rows({"train": same}, CLASSIFY, Split(near_duplicates=1, seed=1))
     with pytest.raises(VolantError, match="only one text"):
-        cut({"train": told_apart(["a", "b"], ["x", "x"])}, CLASSIFY, Split(seed=1))
+        split_rows({"train": told_apart(["a", "b"], ["x", "x"])}, CLASSIFY, Split(seed=1))
 
 
 def test_a_train_without_rows_is_told_with_what_was_dropped() -> None:
     table = told_apart(["a", "b"] * 20, template(40))
     sides = {"train": table.slice(2), "test": table.slice(0, 2)}
     with pytest.raises(VolantError, match=r"left for (train|validation): \d+ were dropped as near-duplicates.*=0\.8"):
-        cut(sides | {"validation": table.slice(5, 2)}, CLASSIFY, Split(seed=1))
+        split_rows(sides | {"validation": table.slice(5, 2)}, CLASSIFY, Split(seed=1))
 
 
 def test_the_largest_cluster_is_reported() -> None:
     texts = template(30) + [f"a{i} b{i} c{i}" for i in range(30)]
-    report = cut({"train": told_apart(["a", "b"] * 30, texts)}, CLASSIFY, Split(seed=1)).report
+    report = split_rows({"train": told_apart(["a", "b"] * 30, texts)}, CLASSIFY, Split(seed=1)).report
     assert report["alike"] == {"rows": 30, "of": 60, "near_duplicates": 0.8}
     assert alike(report)[0].startswith("30 of 60 rows with text are near-duplicates")
 
@@ -215,18 +215,18 @@ def test_multilabel_rows_are_cut_by_their_rarest_label() -> None:
             "labels": labels,
         }
     )
-    test = cut({"train": table}, MULTILABEL, Split(seed=1)).splits["test"]
+    test = split_rows({"train": table}, MULTILABEL, Split(seed=1)).splits["test"]
     assert sum("b" in row for row in test["labels"].to_pylist()) == 6
 
 
 def test_a_group_that_is_no_column_is_named_with_those_there_are() -> None:
     with pytest.raises(VolantError, match=r"'movie'.*id, text, label, group"):
-        cut({"train": rows(50)}, CLASSIFY, Split(group="movie", seed=1))
+        split_rows({"train": rows(50)}, CLASSIFY, Split(group="movie", seed=1))
 
 
 def test_one_group_cannot_be_cut() -> None:
     with pytest.raises(VolantError, match="only one group"):
-        cut({"train": rows(50, groups=1)}, CLASSIFY, Split(group="group", seed=1))
+        split_rows({"train": rows(50, groups=1)}, CLASSIFY, Split(group="group", seed=1))
 
 
 def own_rows(count: int, movies: int | None = None) -> pa.Table:
@@ -238,10 +238,14 @@ def own_rows(count: int, movies: int | None = None) -> pa.Table:
     return table.append_column("movie", [[f"m{m}" for m in movie.tolist()]])
 
 
+def ids_of_splits(rows: pa.Table, split: Split) -> dict[str, set[str]]:
+    splits = split_rows({"train": rows}, CLASSIFY, split).splits
+    return {name: set(table["id"].to_pylist()) for name, table in splits.items()}
+
+
 def moved(before: pa.Table, after: pa.Table, split: Split) -> int:
     """How many rows of train or validation before are in test, or of test in train, after."""
-    first, then = ({name: set(t["id"].to_pylist()) for name, t in cut({"train": rows}, CLASSIFY, split).splits.items()}
-                   for rows in (before, after))  # fmt: skip
+    first, then = (ids_of_splits(rows, split) for rows in (before, after))
     learned, judged = first["train"] | first["validation"], then["train"] | then["validation"]
     return len(learned & then["test"]) + len(first["test"] & judged)
 
@@ -261,7 +265,7 @@ def test_a_row_stays_on_its_side_whatever_becomes_of_the_others(group: str | Non
 def test_another_training_seed_moves_no_row_and_another_cut_seed_does() -> None:
     base = own_rows(500)
     first, other = (
-        cut({"train": base}, CLASSIFY, Split(seed=seed)).splits["test"]["id"].to_pylist() for seed in (0, 1)
+        split_rows({"train": base}, CLASSIFY, Split(seed=seed)).splits["test"]["id"].to_pylist() for seed in (0, 1)
     )
     assert len(set(first) & set(other)) < 50
 
@@ -271,7 +275,7 @@ def test_groups_are_cut_with_their_labels_in_proportion(seed: int) -> None:
     """By the stratum of a group's first row they were off by 0.03, at worst by 0.07."""
     table = own_rows(4000, 160)
     whole = table["label"].to_pylist().count("fresh") / 4000
-    done = cut({"train": table}, CLASSIFY, Split(group="movie", seed=seed)).splits
+    done = split_rows({"train": table}, CLASSIFY, Split(group="movie", seed=seed)).splits
     for name, share in (("test", 0.2), ("validation", 0.08)):
         labels = done[name]["label"].to_pylist()
         assert labels.count("fresh") / len(labels) == pytest.approx(whole, abs=0.005)
@@ -281,9 +285,9 @@ def test_groups_are_cut_with_their_labels_in_proportion(seed: int) -> None:
 def test_validation_stays_as_train_rows_come_in() -> None:
     """Drawn anew with each dataset, 14 to 30 % of it was train before, which a model that goes on has learned from."""
     whole = own_rows(3000)
-    before = cut({"train": whole.slice(0, 1000)}, CLASSIFY, Split()).splits
+    before = split_rows({"train": whole.slice(0, 1000)}, CLASSIFY, Split()).splits
     lake = {"train": whole.slice(1000).append_column("dataset", [["new"] * 2000])}
-    after = cut({"train": whole.slice(0, 1000)}, CLASSIFY, Split(), lake).splits
+    after = split_rows({"train": whole.slice(0, 1000)}, CLASSIFY, Split(), lake).splits
     assert after["test"]["id"].to_pylist() == before["test"]["id"].to_pylist()
     learned = set(before["train"]["id"].to_pylist()) & set(after["validation"]["id"].to_pylist())
     assert len(learned) <= 10

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.advised import flywheel
+from support.tables import read_file
 from support.texts import BAD, GOOD, reviews, topics
 from volant import config
 from volant.cli import iterate
@@ -17,7 +18,6 @@ from volant.cli.app import app
 from volant.errors import VolantError
 from volant.flywheel.advice import suggest
 from volant.flywheel.advice.suggest import spread, write_suggested
-from volant.sources.files import read_file
 from volant.workspace.files import write_table
 
 

@@ -166,7 +166,7 @@ def test_another_script_is_asked_for_and_read_when_named(project: Path, encoding
     data = [(f"{text} {i}", "good" if i % 2 else "bad") for i in range(40)]
     path = csv(project / "a.csv", data, encoding=encoding)
     before = snapshot(project)
-    with pytest.raises(VolantError, match="Name what the file was exported in"):
+    with pytest.raises(VolantError, match="Name the encoding of the export"):
         new("films", path, root=project)
     assert snapshot(project) == before
     new("films", path, root=project, form=Format(encoding=encoding))

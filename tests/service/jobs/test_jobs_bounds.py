@@ -31,7 +31,7 @@ MIB = 1024 * 1024
         ("lines", "fine\n" + "x" * (MIB + 1), "line 2: longer than 1,048,576 characters"),
         ("jsonl", '{"text": "a", "x": "' + "x" * (20 * MIB) + '"}', "line 1: longer than 1,048,576 characters"),
         ("csv", "text,x\na," + "b" * (20 * MIB) + "\n", "line 2: longer than 1,048,576 characters"),
-        ("csv", 'text\nfine\n"a\n' + "b\n" * MIB, "line 3: a quote opens there and never closes"),
+        ("csv", 'text\nfine\n"a\n' + "b\n" * MIB, "line 3: a quote opens here and never closes"),
         ("csv", ",".join(f"c{number}" for number in range(20_000)), "20,000 columns, at most 10,000"),
         ("csv", "x" * 2000 + ",txt\n", "no column 'text'"),
         ("jsonl", '{"text": "a", "x": [' + "[]," * 200_000 + "0]}", "line 1: more than 100,000 values"),

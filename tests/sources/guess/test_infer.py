@@ -85,7 +85,7 @@ def test_texts_without_spaces_are_texts() -> None:
             r"which column is the label\? .* --label: a \(2 values: bad, good\), b",
         ),
         ({"t": TEXTS, "n": list(range(40))}, r"no column looks like a label.*n \(40 values\)"),
-        ({"t": TEXTS}, r"one with the label are needed. Its columns: t \(string\)"),
+        ({"t": TEXTS}, r"one of the label are required. Its columns: t \(string\)"),
     ],
 )
 def test_what_is_not_clear_is_asked(columns: dict[str, list], problem: str) -> None:

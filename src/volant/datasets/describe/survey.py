@@ -1,11 +1,12 @@
 """The survey of the data: counts, lengths, repeats, groups and examples, measured once for card and plot."""
 
-# pyarrow.compute makes its functions at import, unseen by a type checker
+# pyarrow.compute creates its functions at import, which a type checker doesn't see
 # pyright: reportAttributeAccessIssue=false
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -31,21 +32,21 @@ class Side:
     """The survey of one split of N rows.
 
     Attributes:
-        rows: N.
-        labels: Rows that hold each label.
-        words: Words of each text, split at white space, (N,).
-        characters: Characters of each text, (N,).
-        held: Labels of each row, (N,); none where a kind has exactly one.
-        repeated: Rows whose text is that of another row before it.
-        conflicts: How many texts have different labels in different rows.
-        conflict: The first of these by id.
+        rows: Number of rows, N.
+        labels: Number of rows with each label.
+        words: Number of words of each text, split at white space, (N,).
+        characters: Number of characters of each text, (N,).
+        labels_per_row: Number of labels of each row, (N,); None if the kind has exactly one.
+        repeated: Number of rows that repeat the text of an earlier row.
+        conflicts: Number of texts with different labels in different rows.
+        conflict: The first of these texts by id.
     """
 
     rows: int
     labels: Counter[str]
     words: np.ndarray
     characters: np.ndarray
-    held: np.ndarray | None
+    labels_per_row: np.ndarray | None
     repeated: int
     conflicts: int
     conflict: Conflict | None
@@ -53,7 +54,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Group:
-    """A column with repeated values: how many, the most frequent, and how many stand in several splits."""
+    """A column with repeated values.
+
+    Attributes:
+        column: Name of the column.
+        values: Number of different values.
+        largest: The most frequent value.
+        largest_rows: Number of its rows.
+        straddling: Number of values in several splits.
+    """
 
     column: str
     values: int
@@ -75,14 +84,14 @@ class Survey:
 def survey(kind: Kind, splits: Mapping[str, pa.Table]) -> Survey:
     """Measure the splits; `train` is one of them."""
     sides = {name: _side(kind, table) for name, table in splits.items()}
-    known = {label for side in sides.values() for label in side.labels}
-    labels = sorted(known, key=lambda label: (-sides["train"].labels[label], label))
+    names = set(chain.from_iterable(side.labels for side in sides.values()))
+    labels = sorted(names, key=lambda label: (-sides["train"].labels[label], label))
     counts = sides["train"].labels
-    shown = {label: min(SHOWN_TEXTS, counts[label]) for label in labels[:SHOWN_LABELS] if counts[label]}
+    limits = {label: min(SHOWN_TEXTS, counts[label]) for label in labels[:SHOWN_LABELS] if counts[label]}
     own = {"id", "text", kind.column}
-    columns = dict.fromkeys(name for table in splits.values() for name in table.column_names)
+    columns = dict.fromkeys(chain.from_iterable(table.column_names for table in splits.values()))
     groups = [group for column in columns if column not in own and (group := _group(column, splits))]
-    return Survey(labels, sides, groups, _examples(kind, splits["train"], shown))
+    return Survey(labels, sides, groups, _examples(kind, splits["train"], limits))
 
 
 def _side(kind: Kind, table: pa.Table) -> Side:
@@ -90,15 +99,15 @@ def _side(kind: Kind, table: pa.Table) -> Side:
     for batch in _batches(table):
         counts.update(kind.count(kind.gold(batch)))
     target = table[kind.column]
-    held = None
+    labels_per_row = None
     if pa.types.is_list(target.type) or pa.types.is_large_list(target.type):
-        held = pc.fill_null(pc.list_value_length(target), 0).to_numpy()
+        labels_per_row = pc.fill_null(pc.list_value_length(target), 0).to_numpy()
     words, characters = _lengths(table["text"])
-    return Side(table.num_rows, counts, words, characters, held, *_repeats(kind, table))
+    return Side(table.num_rows, counts, words, characters, labels_per_row, *_repeats(kind, table))
 
 
 def _lengths(texts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Words and characters of each text; white space alone is no word."""
+    """Return the number of words and of characters of each text, (N,) each; white space alone is no word."""
     texts = pc.fill_null(texts, "")
     trimmed = pc.utf8_trim_whitespace(texts)
     words = pc.list_value_length(pc.utf8_split_whitespace(trimmed))
@@ -106,24 +115,24 @@ def _lengths(texts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _repeats(kind: Kind, table: pa.Table) -> tuple[int, int, Conflict | None]:
-    """Rows that repeat a text, texts with different labels, and the first of these by id."""
-    found = table.select(["text"]).group_by("text", use_threads=False).aggregate([([], "count_all")])
-    often = found.filter(pc.greater(found["count_all"], 1))
-    again = table.select(["id", "text", kind.column])
-    again = again.filter(pc.is_in(again["text"], value_set=often["text"])).sort_by("id")
+    """Return the number of rows that repeat a text, the number of texts with different labels, and the first by id."""
+    by_text = table.select(["text"]).group_by("text", use_threads=False).aggregate([([], "count_all")])
+    repeated = by_text.filter(pc.greater(by_text["count_all"], 1))
+    rows = table.select(["id", "text", kind.column])
+    rows = rows.filter(pc.is_in(rows["text"], value_set=repeated["text"])).sort_by("id")
     answers: dict[str, list[tuple[str, ...]]] = {}
-    for batch in _batches(again):
+    for batch in _batches(rows):
         for text, gold in zip(batch["text"].to_pylist(), kind.gold(batch), strict=True):
-            seen = answers.setdefault(text, [])
+            text_answers = answers.setdefault(text, [])
             answer = tuple(sorted(kind.count([gold])))
-            if answer not in seen:
-                seen.append(answer)
-    conflicts = [Conflict(text, seen) for text, seen in answers.items() if len(seen) > 1]
-    return table.num_rows - found.num_rows, len(conflicts), conflicts[0] if conflicts else None
+            if answer not in text_answers:
+                text_answers.append(answer)
+    conflicts = [Conflict(text, text_answers) for text, text_answers in answers.items() if len(text_answers) > 1]
+    return table.num_rows - by_text.num_rows, len(conflicts), conflicts[0] if conflicts else None
 
 
 def _group(column: str, splits: Mapping[str, pa.Table]) -> Group | None:
-    """Return the survey of a column of the source; None where no value of it repeats."""
+    """Return the survey of a column of the source; None if none of its values repeats."""
     parts = [table[column] for table in splits.values() if column in table.column_names]
     if any(pa.types.is_nested(part.type) for part in parts):
         return None
@@ -142,24 +151,26 @@ def _strings(parts: Sequence[pa.ChunkedArray]) -> list[pa.ChunkedArray]:
 
 
 def _counts(parts: Sequence[pa.ChunkedArray | pa.Array]) -> list[dict]:
-    chunks = [chunk for p in parts for chunk in (p.chunks if isinstance(p, pa.ChunkedArray) else [p])]
+    chunks = []
+    for part in parts:
+        chunks += part.chunks if isinstance(part, pa.ChunkedArray) else [part]
     return pc.value_counts(pa.chunked_array(chunks, pa.string())).to_pylist()
 
 
-def _examples(kind: Kind, table: pa.Table, wanted: Mapping[str, int]) -> dict[str, list[str]]:
-    """The first texts of each label by id, no text twice under one label."""
-    found: dict[str, list[str]] = {label: [] for label in wanted}
+def _examples(kind: Kind, table: pa.Table, limits: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return the first texts of each label by id, without repeats."""
+    examples: dict[str, list[str]] = {label: [] for label in limits}
     columns = table.select(["id", "text", kind.column])
     order = pc.sort_indices(table["id"])
     for start in range(0, table.num_rows, BATCH):
         batch = columns.take(order.slice(start, BATCH))
         for text, gold in zip(batch["text"].to_pylist(), kind.gold(batch), strict=True):
             for label in kind.count([gold]):
-                if label in wanted and len(found[label]) < wanted[label] and text not in found[label]:
-                    found[label].append(text)
-        if all(len(found[label]) == most for label, most in wanted.items()):
+                if label in limits and len(examples[label]) < limits[label] and text not in examples[label]:
+                    examples[label].append(text)
+        if all(len(examples[label]) == limit for label, limit in limits.items()):
             break
-    return found
+    return examples
 
 
 def _batches(table: pa.Table) -> Iterator[pa.Table]:

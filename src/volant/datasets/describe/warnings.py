@@ -6,18 +6,18 @@ from typing import Any
 from volant.datasets.describe.survey import SHOWN_LABELS, Survey
 from volant.rendering.markdown import cell
 
-IMBALANCE = 10  # times as many rows as the rarest label from which accuracy misleads
-# Amazon Comprehend advises 50 rows a class:
+IMBALANCE = 5  # times as many rows as the rarest label from which accuracy misleads
+# Amazon Comprehend recommends 50 rows per class:
 # https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
 FEW = 50
-CHAINED = 1 / 3  # of all rows in one near-duplicate cluster, from which the cut follows it and not the shares
+CHAINED = 1 / 3  # share of the rows in one near-duplicate cluster from which it determines the split
 
 
-def warnings(found: Survey) -> list[str]:
-    """Return warnings on what may spoil training or evaluation, a sentence or two each."""
-    lines = [*_imbalance(found), *_few(found)]
-    for split, side in found.sides.items():
-        absent = [label for label in found.labels if not side.labels[label]]
+def warnings(facts: Survey) -> list[str]:
+    """Return warnings on rows that may spoil training or evaluation, a sentence or two each."""
+    lines = [*_imbalance(facts), *_few(facts)]
+    for split, side in facts.sides.items():
+        absent = [label for label in facts.labels if not side.labels[label]]
         cost = "it can't be learned" if split == "train" else f"its score on {split} is undefined"
         if absent:
             lines.append(f"No row in {split} for {_listed(absent)}: {cost}.")
@@ -35,29 +35,41 @@ def alike(report: Mapping[str, Any]) -> list[str]:
     """Warn if so many rows are near-duplicates of each other that they decide the split.
 
     Args:
-        report: What `volant.datasets.splits.split.cut` says of the splits.
+        report: Report of `volant.datasets.splits.split.split_rows`.
 
     Example:
         >>> alike({"alike": {"rows": 40, "of": 100, "near_duplicates": 0.8}})[0][:52]
         '40 of 100 rows with text are near-duplicates of each'
     """
-    found = report.get("alike", {"rows": 0, "of": 0})
-    if found["rows"] <= CHAINED * found["of"]:
+    largest = report.get("alike", {"rows": 0, "of": 0})
+    if largest["rows"] <= CHAINED * largest["of"]:
         return []
     return [
-        f"{found['rows']:,} of {found['of']:,} rows with text are near-duplicates of each other, or of one in between, "
-        f"at split.near_duplicates={found['near_duplicates']:g}. They are in one split, or dropped from the "
+        f"{largest['rows']:,} of {largest['of']:,} rows with text are near-duplicates of each other, or of one in "
+        f"between, at split.near_duplicates={largest['near_duplicates']:g}. They are in one split, or dropped from the "
         "others: sizes may differ from the shares in `split`. If they differ in meaning, raise "
         "split.near_duplicates towards 1; if not, add more of the other texts."
     ]
 
 
-def _imbalance(found: Survey) -> list[str]:
-    counts = {label: n for label, n in found.sides["train"].labels.items() if n}
+def error_margin(rows: int) -> int:
+    """Return by how many points a score on that many test rows may be off.
+
+    95 % of the shares measured on n rows lie within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case.
+
+    Example:
+        >>> error_margin(100), error_margin(0)
+        (10, 50)
+    """
+    return min(50, round(98 / max(rows, 1) ** 0.5))
+
+
+def _imbalance(facts: Survey) -> list[str]:
+    counts = {label: n for label, n in facts.sides["train"].labels.items() if n}
     if not counts:
         return []
     least, most = (end(counts, key=lambda label: (counts[label], label)) for end in (min, max))
-    if counts[most] <= IMBALANCE * counts[least]:
+    if counts[most] < IMBALANCE * counts[least]:
         return []
     return [
         f"Imbalance: {cell(most)} has {counts[most]:,} rows in train, {cell(least)} {counts[least]:,} "
@@ -66,18 +78,17 @@ def _imbalance(found: Survey) -> list[str]:
     ]
 
 
-def _few(found: Survey) -> list[str]:
-    counts = found.sides["train"].labels
-    few = sorted((label for label in found.labels if 0 < counts[label] < FEW), key=lambda x: (counts[x], x))
+def _few(facts: Survey) -> list[str]:
+    counts = facts.sides["train"].labels
+    few = sorted((label for label in facts.labels if 0 < counts[label] < FEW), key=lambda x: (counts[x], x))
     if not few:
         return []
-    tested = min(found.sides["test"].labels[label] for label in few) if "test" in found.sides else 0
-    # 95 % of a share measured on n rows lies within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case
-    points = min(50, round(98 / max(tested, 1) ** 0.5))
+    tested = min(facts.sides["test"].labels[label] for label in few) if "test" in facts.sides else 0
+
     return [
         f"Fewer than {FEW} rows in train for {_listed([f'{label} ({counts[label]})' for label in few])}. "
         "Expect it to be missed often and its scores to change with the seed: the rarest in test is "
-        f"tested on {tested}, so its recall may be off by {points} points."
+        f"tested on {tested}, so its recall may be off by {error_margin(tested)} points."
     ]
 
 

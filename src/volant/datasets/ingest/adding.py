@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from volant.datasets import catalogue
 from volant.datasets.catalogue import Card
-from volant.datasets.ingest.labels import settle, widen
+from volant.datasets.ingest.labels import add_labels, recover_labels
 from volant.datasets.ingest.lock import recover
 from volant.datasets.ingest.report import Report
 from volant.errors import VolantError
@@ -18,56 +18,56 @@ from volant.workspace.files import part_path, sha256, write_table
 from volant.workspace.locks import iteration_lock, now
 
 
-def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root: Path) -> Card:
-    """Rows first, then DVC, then the card: the dataset exists from that moment on, and not before.
+def add(report: Report, table: pa.Table, name: str, files: Sequence[str], root: Path) -> Card:
+    """Create a dataset: rows first, then DVC, then the card, with which it exists.
 
     Args:
-        report: What is known of the rows.
-        table: The rows.
-        given: The name that they are given.
-        files: Where they come from.
-        root: The project.
+        report: Report of the ingest.
+        table: Rows of the dataset.
+        name: The user's name for it.
+        files: Files or addresses of the rows.
+        root: Root of the project.
 
     Raises:
-        VolantError: If DVC can't track them, or a dataset of this name was marked unused.
+        VolantError: If DVC can't track them, or a dataset of this name is marked unused.
     """
     folder = catalogue.home(report.flywheel, report.split, root)
-    part = part_path(folder / "rows.parquet")
-    write_table(table, part)
-    digest = sha256(part)
+    draft = part_path(folder / "rows.parquet")
+    write_table(table, draft)
+    digest = sha256(draft)
     others = catalogue.cards(report.flywheel, root)
     card = Card(
-        name=f"{given}-{digest[:8]}",
+        name=f"{name}-{digest[:8]}",
         flywheel=report.flywheel,
         split="train" if report.split == "train" else "test",
         origin=", ".join(files),
         format="; ".join(dict.fromkeys(report.formats.values())),
         rows=len(table),
         labels=report.labels,
-        # never before another's, whatever the clock says: which came first decides what is cut for test
+        # never before that of another dataset, whatever the clock says: the order decides which rows are split for test
         time=max([now(), *(other.time for other in others)]),
         number=1 + max([0, *(other.number for other in others)]),
         sha256=digest,
     )
-    if gone := next((other for other in others if other.name == card.name), None):
-        part.unlink()
+    if retired := next((other for other in others if other.name == card.name), None):
+        draft.unlink()
         raise VolantError(
-            f"{gone.name} is in the lake, and marked unused: {gone.unused}. A dataset can't return under its old "
+            f"{retired.name} is in the lake, and marked unused: {retired.unused}. A dataset can't return under its old "
             "name; ingest it with another --name."
         )
     path = catalogue.rows_path(card, root)
-    os.replace(part, path)
+    os.replace(draft, path)
 
     def finish() -> None:
         if report.new_labels:
-            widen(report.flywheel, report.new_labels, path, root)
+            add_labels(report.flywheel, report.new_labels, path, root)
         catalogue.write(card, root)
-        settle(report.flywheel, root)
+        recover_labels(report.flywheel, root)
 
     # a running iteration reads params.yaml again after each stage: its labels must not change under it
-    turn = iteration_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
+    lock = iteration_lock(f"volant ingest {report.flywheel} --new-labels", root, PATIENCE)
     try:
-        with turn if report.new_labels else nullcontext():
+        with lock if report.new_labels else nullcontext():
             track(path, root, finish)
     except BaseException:
         recover(report.flywheel, root)
@@ -76,10 +76,15 @@ def add(report: Report, table: pa.Table, given: str, files: Sequence[str], root:
 
 
 def track(path: Path, root: Path, finish: Callable[[], None]) -> None:
-    """Put a file under DVC, then `finish`, both while no stage can begin to read the lake.
+    """Track a file with DVC, then call `finish`, both while no stage can begin to read the lake.
 
-    DVC hashes what a stage has read after the stage ran: a dataset that came to exist in between would count as
-    used without being so. DVC's own locks keep that from happening.
+    DVC hashes the files that a stage has read after the stage ran: a dataset created in between would count as used
+    without being so. DVC's own locks prevent that.
+
+    Args:
+        path: File to track.
+        root: Root of the project.
+        finish: Function that creates the dataset.
 
     Raises:
         VolantError: If the project isn't under git and DVC, or DVC stays busy.
@@ -87,7 +92,7 @@ def track(path: Path, root: Path, finish: Callable[[], None]) -> None:
     try:
         from dvc.exceptions import DvcException
     except ImportError as error:
-        raise VolantError("The lake needs DVC. Install it with `pip install 'volant-nlp[train]'`.") from error
+        raise VolantError("The lake requires DVC. Install it with `pip install 'volant-nlp[train]'`.") from error
     try:
         patiently(lambda: _add(path, root, finish), root)
     except DvcException as error:
@@ -98,7 +103,7 @@ def _add(path: Path, root: Path, finish: Callable[[], None]) -> None:
     from dvc.repo import Repo, lock_repo
 
     with Repo(str(root.resolve())) as repo:
-        repo.scm_context.quiet = True  # what to give to git is said once, by us
+        repo.scm_context.quiet = True  # the report of the ingest names the files to commit
         with lock_repo(repo):
             repo.add(str(path.resolve()))  # pyright: ignore[reportArgumentType]
             finish()

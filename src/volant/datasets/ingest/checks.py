@@ -1,7 +1,8 @@
-"""Checks of every row to ingest: which are bad, on which line, and why."""
+"""Checks of every row to ingest: the bad ones, their lines and the reasons."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +10,11 @@ import pyarrow as pa
 from volant.datasets.ingest.reading import LINE, Raw
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
-from volant.sources.columns import chosen_rows, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
+from volant.sources.columns import matching_rows, pick, to_rows
 from volant.sources.unmatched import unmatched_values
 
-MAX_TEXT = 100_000  # characters; a longer one is no text that these models read
+MAX_TEXT = 100_000  # characters; these models read no longer texts
 MAX_LABEL = 100
 UNKNOWN = "unknown label"
 SWAPPED = "label and text swapped"
@@ -22,7 +23,7 @@ LEAK = "leakage"
 
 @dataclass(frozen=True)
 class Bad:
-    """A row that can't be ingested: its file and line, the sort of mistake, and what exactly it is."""
+    """A row that can't be ingested: its file and line, the category of the error, and its details."""
 
     file: str
     line: int
@@ -33,15 +34,18 @@ class Bad:
 
     @property
     def place(self) -> str:
-        """Return its place in words; Parquet and JSON lists have rows and no lines."""
+        """Return its file and line as text; Parquet and JSON lists have rows instead of lines."""
         return f"{self.file}, {'row' if self.file.endswith(('.parquet', '.pq', '.json')) else 'line'} {self.line}"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one file in the form of the lake, with `volant_line`; and how many config leaves out.
+    """The rows of one file in the form of the lake.
 
     Attributes:
+        table: Good rows, with the column `volant_line`.
+        bad: Bad rows.
+        left_out: Number of rows that config excludes.
         unmatched: Values of `columns` that no row of the file has, a sentence each.
     """
 
@@ -52,41 +56,45 @@ class Rows:
 
 
 def labels_of(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
-    """The labels of each row, sorted, so that equal sets are equal."""
-    return [tuple(sorted(KINDS[kind].labels_of(a))) for a in KINDS[kind].gold(table)]
+    """Return the labels of each row, sorted, so that equal sets are equal."""
+    return [tuple(sorted(KINDS[kind].labels_of(annotation))) for annotation in KINDS[kind].gold(table)]
 
 
 def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     """Turn the columns of a file into rows; those without a label are bad, not an error.
 
-    Raises:
-        VolantError: If a column is missing, or can't hold text or labels.
+    Fails with `VolantError` if a column is missing, or can't contain text or labels.
+
+    Args:
+        raw: Columns of the file.
+        kind: Kind of prediction.
+        known: Labels of the flywheel.
     """
     columns = raw.columns
     pick(raw.table, columns.text, raw.origin)
-    table = raw.table.filter(pa.array(chosen_rows(raw.table, columns, raw.origin)))
-    found, _ = read_columns(table, columns, kind, raw.origin)
+    table = raw.table.filter(pa.array(matching_rows(raw.table, columns, raw.origin)))
+    labels, _ = read_columns(table, columns, kind, raw.origin)
     lines = table[LINE].to_pylist()
-    none = [] if "" in columns.drop_labels else [line for line, v in zip(lines, found, strict=True) if v is None]
-    failed = dict.fromkeys(none, "no label") | raw.failed
+    unlabelled = [] if "" in columns.drop_labels else [line for line, v in zip(lines, labels, strict=True) if v is None]
+    failed = dict.fromkeys(unlabelled, "no label") | raw.failed
     texts = ["" if text is None else str(text) for text in table[columns.text].to_pylist()]
     bad = [
         Bad(raw.origin, line, "no label" if line not in raw.failed else "unreadable", failed[line], text)
         for line, text in zip(lines, texts, strict=True)
         if line in failed
     ]
-    values = {value for labels in found for value in labels or ()}
-    # a value that is missing in label_map is an unknown label, which is told with its line further on
+    values = set(chain.from_iterable(row or () for row in labels))
+    # a value that is missing in label_map is an unknown label, which `check` reports with its line
     mapped = {value: value for value in values} | {str(old): new for old, new in columns.label_map.items()}
     mapped = {value: value if value in known else mapped[value] for value in values}
     keep = None if columns.keep is None else [*columns.keep, LINE]
     good = table.filter(pa.array([line not in failed for line in lines], pa.bool_()))
     mapping = replace(columns, label_map=mapped, keep=keep, where={})
     rows = to_rows(good, mapping, kind, raw.origin)
-    left_out = raw.table.num_rows - table.num_rows + good.num_rows - rows.num_rows
-    missing = unmatched_values(raw.table, found, columns.where, {}, columns.drop_labels)
-    said = [f"{raw.origin}: columns.{key}: no row has this value.{near}" for key, near in missing.items()]
-    return Rows(rows.replace_schema_metadata(None), bad, left_out, said)
+    excluded = raw.table.num_rows - table.num_rows + good.num_rows - rows.num_rows
+    missing = unmatched_values(raw.table, labels, columns.where, {}, columns.drop_labels)
+    unmatched = [f"{raw.origin}: columns.{key}: no row has this value.{near}" for key, near in missing.items()]
+    return Rows(rows.replace_schema_metadata(None), bad, excluded, unmatched)
 
 
 def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_labels: bool) -> list[Bad]:
@@ -94,10 +102,10 @@ def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_lab
 
     Args:
         table: Rows with `volant_line`.
-        file: Where they come from.
-        kind: Of the flywheel.
-        known: Its labels; none: whatever comes is taken.
-        new_labels: Whether labels beside those are accepted.
+        file: Name of their file.
+        kind: Kind of prediction.
+        known: Labels of the flywheel; empty to accept any.
+        new_labels: True to accept other labels as well.
     """
     known = set(known)
     if not known:
@@ -114,11 +122,11 @@ def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_lab
 def _problems(text: str, labels: tuple[str, ...], known: set[str], new_labels: bool) -> Iterator[tuple[str, str]]:
     unknown = [label for label in labels if label not in known] if known else []
     if not text.strip():
-        yield "empty text", "the text has no characters but spaces"
+        yield "empty text", "the text has only spaces"
     if len(text) > MAX_TEXT:
         yield "too long", f"{len(text):,} characters, at most {MAX_TEXT:,}"
     if "\ufffd" in text or any("\ufffd" in label for label in labels):
-        yield "wrong encoding", "holds U+FFFD, which replaces a lost character; export it as UTF-8"
+        yield "wrong encoding", "contains U+FFFD, which replaces a lost character; export it as UTF-8"
     if unknown and text.strip() in known:
         yield SWAPPED, f"'{text.strip()}' is a label"
     if long := next((label for label in labels if len(label) > MAX_LABEL or "\n" in label), None):
@@ -128,8 +136,12 @@ def _problems(text: str, labels: tuple[str, ...], known: set[str], new_labels: b
 
 
 def _refuse_swapped(table: pa.Table, file: str, kind: str) -> None:
-    """Refuse a file with label and text swapped: without known labels, if its texts recur and its labels hardly do."""
-    labels = {label for row in labels_of(table, kind) for label in row}
+    """Refuse a file with label and text swapped: without known labels, if its texts recur and its labels hardly do.
+
+    Raises:
+        VolantError: If they seem to be swapped.
+    """
+    labels = set(chain.from_iterable(labels_of(table, kind)))
     texts = set(table["text"].to_pylist())
     if table.num_rows >= 10 and len(labels) > table.num_rows / 2 > 2 * len(texts):
         raise VolantError(
@@ -139,5 +151,5 @@ def _refuse_swapped(table: pa.Table, file: str, kind: str) -> None:
 
 
 def without(table: pa.Table, lines: Collection[int]) -> pa.Table:
-    """The rows that don't begin on one of these lines."""
+    """Return the rows that don't begin on one of these lines."""
     return table.filter(pa.array(~np.isin(table[LINE].to_numpy(), list(lines))))

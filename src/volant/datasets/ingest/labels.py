@@ -1,33 +1,31 @@
-"""New labels in a flywheel's conf file: added to its `labels`, all else keeps its bytes, comments included."""
+"""New labels in a flywheel's conf file: added to its `labels`; all other bytes stay, comments included."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from volant import config
-from volant.config.edit import with_labels
+from volant.config.edit import save, with_labels
 from volant.config.listing import live_flywheels
-from volant.errors import VolantError
 from volant.workspace.dvc import PATIENCE
 from volant.workspace.files import write_text
 from volant.workspace.locks import iteration_lock
 from volant.workspace.paths import STATE
 
 
-def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path()) -> Path | None:
-    """Add labels to those that the conf file lists, and compose `params.yaml` anew; `settle` ends it.
+def add_labels(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path()) -> Path | None:
+    """Add labels to those that the conf file lists, and compose `params.yaml` again; `recover_labels` completes it.
+
+    Fails with `VolantError` if the config would not be valid; the file stays as it was.
 
     Args:
-        flywheel: Whose conf.
-        labels: To be added.
-        rows: Of the dataset that brings them: until its card is there, `settle` takes the labels back.
-        root: The project.
+        flywheel: Name of the flywheel.
+        labels: Labels to add.
+        rows: Rows of the dataset with these labels; until its card exists, `recover_labels` removes the labels again.
+        root: Root of the project.
 
     Returns:
-        The file; None where it lists no labels, since train decides then.
-
-    Raises:
-        VolantError: If the config would not be valid; the file stays as it was.
+        The file; None if it lists no labels, since the train rows define them then.
     """
     from volant.config.compose import write_params
 
@@ -38,20 +36,14 @@ def widen(flywheel: str, labels: Sequence[str], rows: Path, root: Path = Path())
         return None
     note = {"conf": str(path.relative_to(root)), "before": before, "after": text}
     write_text(json.dumps({**note, "card": str(rows.relative_to(root).with_suffix(".json"))}), _note(flywheel, root))
-    write_text(text, path)
-    try:
-        write_params(root)
-    except VolantError:
-        write_text(before, path)
-        raise
+    save({path: text}, then=lambda: write_params(root))
     return path
 
 
-def settle(flywheel: str, root: Path = Path()) -> None:
-    """End a widening: where it was cut off before the card came, conf is what it was, unless a person changed it.
+def recover_labels(flywheel: str, root: Path = Path()) -> None:
+    """Complete `add_labels`: if there is no card, restore the conf file, unless a person has changed it.
 
-    Raises:
-        VolantError: If an iteration runs for long, as the labels must not change under it.
+    Fails with `VolantError` if an iteration runs for too long, as its labels must not change.
     """
     from volant.config.compose import write_params
 
@@ -62,7 +54,7 @@ def settle(flywheel: str, root: Path = Path()) -> None:
         return
     conf = root / note["conf"]
     if not (root / note["card"]).exists() and conf.exists() and conf.read_text(encoding="utf-8") == note["after"]:
-        with iteration_lock(f"the labels of {flywheel} are taken back", root, PATIENCE):
+        with iteration_lock(f"removal of the new labels of {flywheel}", root, PATIENCE):
             write_text(note["before"], conf)
             write_params(root)
     path.unlink()

@@ -29,14 +29,15 @@ class Form:
     """The form of the files, before they are opened.
 
     Attributes:
-        kind: Of the flywheel.
-        labels: Those that the flywheel knows.
-        columns: Of its source, where that has some; `own` says so.
-        written: How its source's files are written; the delimiter is found.
-        text: Column that holds the text, if given.
-        label: Column (or attribute of a manifest) that holds the label, if given.
-        separator: What stands between the labels of a cell, if given.
-        where: Column to the values that a row must have, if given.
+        kind: Kind of prediction.
+        labels: Labels of the flywheel.
+        columns: Columns of its source.
+        own: True if the source has a `columns` setting.
+        written: Format of its source's files; the delimiter is detected.
+        text: Column of the text, if the user gave one.
+        label: Column (or attribute of a manifest) of the label, if the user gave one.
+        separator: Separator of the labels in a cell, if the user gave one.
+        where: Column → values that a row must have.
     """
 
     kind: str
@@ -52,12 +53,14 @@ class Form:
 
 @dataclass(frozen=True)
 class Raw:
-    """The columns of one file as they are, with `volant_line`, and how they are to be read.
+    """The columns of one file, unchanged, with `volant_line`.
 
     Attributes:
-        origin: The file or address.
-        format: What it was found to be, in words.
-        failed: Line to why it has no text or label, where the file itself says so.
+        origin: File or address.
+        format: Detected format, as text.
+        table: The columns.
+        columns: Mapping of the columns.
+        failed: Line → reason why it has no text or label, as the file itself says.
     """
 
     origin: str
@@ -72,27 +75,35 @@ def form_of(
     source: dict[str, Any],
     labels: Collection[str],
     encoding: str | None = None,
-    given: Options | None = None,
+    options: Options | None = None,
 ) -> Form:
-    """Return the form that a flywheel's source and the options of the command define."""
+    """Return the form that a flywheel's source and the options of the command define.
+
+    Args:
+        kind: Kind of prediction.
+        source: Config of the source.
+        labels: Labels of the flywheel.
+        encoding: Encoding of the files, if the user gave one.
+        options: Other options of their format.
+    """
     columns = config.validate(Columns, source.get("columns") or {}, "source.columns")
-    # western is not guessed: what is in the lake stays there
-    written = replace(given or Options(), encoding=encoding or (given.encoding if given else None)).form(source, False)
-    own = None if written.header else source.get("header")
-    return Form(kind, labels, columns, "columns" in source, replace(written, header=written.header or own))
+    options = options or Options()
+    # a western encoding is not guessed, as rows of the lake are permanent
+    form = replace(options, encoding=encoding or options.encoding).form(source, False)
+    own = None if form.header else source.get("header")
+    return Form(kind, labels, columns, "columns" in source, replace(form, header=form.header or own))
 
 
 def read(path: str, form: Form) -> Raw:
-    """Read one file, local or remote, whatever it is.
+    """Read one file, local or remote, in any supported format.
 
-    Raises:
-        VolantError: If it can't be read, or its columns are not clear.
+    Fails with `VolantError` if it can't be read, or its columns are ambiguous.
     """
     with opened(path) as stream:
         data = cast(BinaryIO, BytesIO(stream.read()))
     attributes = [name.strip() for name in (form.label or "").split(",") if name.strip()]
-    written, columns, headless = _header(data, path, form)
-    sheet = read_sheet(data, path, written, opened, attributes or form.columns.attributes, form.kind)
+    form_of_file, columns, headless = _header(data, path, form)
+    sheet = read_sheet(data, path, form_of_file, opened, attributes or form.columns.attributes, form.kind)
     table = sheet.table
     if sheet.detected.kind == "manifest":
         columns = Columns(label=table.column_names[1], keep=[])
@@ -105,7 +116,13 @@ def read(path: str, form: Form) -> Raw:
 
 
 def choose(table: pa.Table, form: Form, where: str) -> Columns:
-    """Choose the columns: by option, else the flywheel's own, else `text` and `label`, else those detected."""
+    """Choose the columns: by option, else the flywheel's own, else `text` and `label`, else those detected.
+
+    Args:
+        table: Columns of the file.
+        form: Form of the files.
+        where: Name of the file, for messages.
+    """
     names = table.column_names
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
     several = not KINDS[form.kind].exclusive
@@ -125,12 +142,12 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
 
 
 def _where(columns: Columns, names: Sequence[str]) -> dict[str, Any]:
-    """The rows that the flywheel reads, as far as a file has the columns that tell."""
+    """Return the flywheel's row filter, for the columns that a file has."""
     return {name: value for name, value in columns.where.items() if name in names}
 
 
 def _present(columns: Columns, names: Sequence[str], separator: str | None) -> Columns:
-    """The flywheel's own columns, without those that a file of the same form may lack."""
+    """Return the flywheel's own columns, without the optional ones that a file lacks."""
     keep = columns.keep and [name for name in columns.keep if name in names]
     where = _where(columns, names)
     return replace(
@@ -149,17 +166,17 @@ def _separator(table: pa.Table, label: str, form: Form) -> str | None:
 
 
 def _header(data: BinaryIO, name: str, form: Form) -> tuple[Format, Columns | None, str]:
-    """The format with the names of a file's columns, where its first line has none; which those are, and its name."""
-    written = replace(form.written, header=None)
+    """Return the format of a file, and columns and format name for one without header row; None and "" otherwise."""
+    options = replace(form.written, header=None)
     own = form.written.header
-    found = detect(data, name, written)
-    if found.kind != "csv":
-        return written, None, ""
-    rows = first_rows(data, name, found.form)
+    detected = detect(data, name, options)
+    if detected.kind != "csv":
+        return options, None, ""
+    rows = first_rows(data, name, detected.form)
     if own and rows and len(rows[0]) == len(own) and form.columns.text not in rows[0]:
-        return replace(written, header=own), None, ""
+        return replace(options, header=own), None, ""
     signs = [] if KINDS[form.kind].exclusive else [form.separator or SEPARATOR]
     names = {form.columns.text, *form.columns.attributes, *TARGETS}
     if form.text or form.label or not is_comprehend(rows, signs, form.labels, names):
-        return written, None, ""
-    return replace(written, header=["label", "text"]), Columns(separator=(signs or [None])[0], keep=[]), COMPREHEND
+        return options, None, ""
+    return replace(options, header=["label", "text"]), Columns(separator=(signs or [None])[0], keep=[]), COMPREHEND

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from rich.markup import escape
 
@@ -17,20 +18,22 @@ class Report:
     """Counts of one ingest.
 
     Attributes:
-        dataset: Its name; None if nothing was added.
-        formats: What each file was found to be.
-        rows: Read from the files.
-        added: Of these, now in the lake (or would be, in a dry run).
-        known: Existed already, or occur twice in the files.
-        left_out: By the flywheel's `columns.where` and `columns.drop_labels`.
-        bad: How many rows of each sort of mistake.
+        flywheel: Name of the flywheel.
+        split: Side of the rows.
+        dataset: Name of the dataset; None if nothing was added.
+        formats: Detected format of each file.
+        rows: Number of rows in the files.
+        added: Number of rows that were added to the lake (or would be, in a dry run).
+        known: Number of rows that existed already, or occur twice in the files.
+        left_out: Number of rows excluded by the flywheel's `columns.where` and `columns.drop_labels`.
+        bad: Number of bad rows by reason.
         examples: The first bad rows.
-        labels: Rows added that hold each label.
-        new_labels: Labels that the flywheel didn't know.
-        warnings: A sentence each.
-        rejected: Files that the bad rows were written to.
-        dry_run: Nothing was changed.
-        refused: Why a real run would refuse.
+        labels: Number of added rows with each label.
+        new_labels: Labels that the flywheel didn't have.
+        warnings: Warnings, a sentence each.
+        rejected: Files with the bad rows.
+        dry_run: True if nothing was changed.
+        refused: Reason why a real run would be refused.
     """
 
     flywheel: str
@@ -52,36 +55,38 @@ class Report:
 
 
 def refusal(bad: Sequence[Bad], max_bad: int) -> str | None:
-    """Return why these bad rows stop an ingest without `--skip-bad`; None if they don't."""
-    unknown = sum(one.reason == UNKNOWN for one in bad)
+    """Return the message with which bad rows refuse an ingest without `--skip-bad`; None if they don't."""
+    unknown = sum(row.reason == UNKNOWN for row in bad)
     if not unknown and len(bad) <= max_bad:
         return None
     lines = [f"{len(bad):,} bad rows, {max_bad:,} allowed (--max-bad). Nothing was changed.", *listed(bad)]
     if unknown:
-        names = Counter(label for one in bad if one.reason == UNKNOWN for label in one.labels)
-        lines.append(f"Accept new labels with --new-labels; a label is never dropped silently ({len(names)} seen).")
+        names = set(chain.from_iterable(row.labels for row in bad if row.reason == UNKNOWN))
+        lines.append(f"Accept new labels with --new-labels; a label is never dropped silently ({len(names)} found).")
     return "\n".join([*lines, "Fix the rows, or skip them with --skip-bad, which writes them beside the file."])
 
 
 def listed(bad: Sequence[Bad], counts: Mapping[str, int] | None = None) -> list[str]:
-    """Counts by reason (of these rows, if not given), then the first rows with file and line."""
-    counts = Counter(one.reason for one in bad) if counts is None else counts
+    """Return the counts by reason (by default of these rows), then the first rows with file and line, as lines."""
+    counts = Counter(row.reason for row in bad) if counts is None else counts
     if not counts:
         return []
     lines = [", ".join(f"{reason}: {count:,}" for reason, count in counts.items())]
-    lines += [f"  {one.place}: {one.reason}: {one.detail}" for one in bad[:SHOWN]]
-    more = sum(counts.values()) - SHOWN
-    return lines + ([f"  … and {more:,} more"] if more > 0 else [])
+    lines += [f"  {row.place}: {row.reason}: {row.detail}" for row in bad[:SHOWN]]
+    remaining = sum(counts.values()) - SHOWN
+    return lines + ([f"  … and {remaining:,} more"] if remaining > 0 else [])
 
 
 def show(report: Report, console: Console) -> None:
-    """Print what was found, what was done, and what to do next."""
-    for file, said in report.formats.items():
-        console.print(f"{escape(file)}: {escape(said)}", highlight=False)
-    said = [f"{report.rows:,} rows read", f"{report.known:,} already known"]
-    said += [f"{report.left_out:,} excluded by columns"] if report.left_out else []
-    said += [f"{sum(report.bad.values()):,} bad"] if report.bad else []
-    console.print(", ".join([*said, f"{report.added:,} new"]), highlight=False)
+    """Print the counts, the bad rows and the next command."""
+    for file, detected in report.formats.items():
+        console.print(f"{escape(file)}: {escape(detected)}", highlight=False)
+    parts = [f"{report.rows:,} rows read", f"{report.known:,} already known"]
+    if report.left_out:
+        parts.append(f"{report.left_out:,} excluded by columns")
+    if report.bad:
+        parts.append(f"{sum(report.bad.values()):,} bad")
+    console.print(", ".join([*parts, f"{report.added:,} new"]), highlight=False)
     for line in listed(report.examples, report.bad):
         console.print(line, style="yellow", markup=False, highlight=False)
     for warning in report.warnings:

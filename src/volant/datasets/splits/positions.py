@@ -1,6 +1,6 @@
 """A position in [0, 1) for each unit of a split, from its own content: no other row moves it.
 
-A cut takes the units below its share. So a row stays on its side as the file grows, shrinks or is sorted anew.
+A split takes the units below its share. So a row stays on its side when the file grows, shrinks or is sorted again.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from hashlib import blake2b
 import numpy as np
 import pyarrow as pa
 
-BITS = 53  # of a hash that a float64 holds exactly
+BITS = 53  # bits of a hash that a float64 represents exactly
 
 
 def positions(keys: Sequence[str], units: np.ndarray, salt: str) -> np.ndarray:
-    """Position (U,) of each unit, in the order of `np.unique(units)`.
+    """Return the position of each unit, (U,), in the order of `np.unique(units)`.
 
-    One member stands for its unit: the one whose first hash is lowest, whatever the order of the rows. A second hash
-    of that member is the position, so that large units are as likely to be low as small ones.
+    One member represents its unit: the one with the lowest first hash, in any order of the rows. A second hash of that
+    member is the position, so that large units are as likely to be low as small ones.
 
     Args:
         keys: Content of each row, (N,).
         units: Unit of each row, (N,).
-        salt: Another one gives other positions, independent of these.
+        salt: Salt of the hashes; another one gives independent positions.
 
     Example:
         >>> positions(["a", "b", "c"], np.array([0, 0, 1]), "test").round(2).tolist()

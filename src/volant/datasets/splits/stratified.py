@@ -1,4 +1,4 @@
-"""The rows of a table on the other side of a split: whole units, by their positions, labels in proportion."""
+"""The selection of one side of a split: whole units, by their positions, labels in proportion."""
 
 import math
 from collections import Counter
@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from volant.kinds import Kind
 
-SLACK = 0.01  # of a label's share that it may be off before units are exchanged: large files then never move a row
-OFF = 0.003  # of the rows of a side that its groups may be off, all labels together
-WINDOWS = {16: 3, 32: 3, 64: 2, 128: 2, 256: 2}  # groups nearest to the cut-off, and how many to exchange at once
-TRIES = 8  # holders of a label that are tried before it stays where it is
+SLACK = 0.01  # relative error of a label's share before units are exchanged: in large files no row moves then
+OFF = 0.003  # error of a side with groups, all labels together, relative to its rows
+WINDOWS = {16: 3, 32: 3, 64: 2, 128: 2, 256: 2}  # groups nearest to the cut-off → number to exchange at once
+TRIES = 8  # units with a label that are tried before it stays on its side
 TINY = 1e-9
 
 
@@ -24,9 +24,9 @@ class Units:
     """The units, which must not be split.
 
     Attributes:
-        numbers: Unit of each row, 0 and up, (N,).
+        numbers: Unit of each row, from 0, (N,).
         positions: Position of each unit in [0, 1), (U,); those below the share are drawn.
-        groups: Whether they are groups of many rows each, whose labels only exchanging whole ones brings in proportion.
+        groups: True for groups of many rows each, which are exchanged as a whole to bring labels in proportion.
     """
 
     numbers: np.ndarray
@@ -35,45 +35,45 @@ class Units:
 
 
 def draw(table: pa.Table, kind: Kind, units: Units, share: float, slack: float = SLACK) -> np.ndarray:
-    """Choose the rows (N,) of the other side: units below the share, exchanged near it to keep labels in proportion.
+    """Return True for each row to draw, (N,): units below the share, exchanged near it to keep labels in proportion.
 
-    Labels of few units stand on both sides if they can. A unit far from the cut-off never moves.
+    Labels of few units are on both sides if possible. A unit far from the cut-off never moves.
 
     Args:
         table: N rows.
-        kind: Kind of their labels.
-        units: What must not be parted; two at least.
-        share: Of the units to draw; of groups, of the rows.
-        slack: How far from its share a label may be, as a part of it, before units are exchanged.
+        kind: Kind of prediction.
+        units: Units that must not be split; at least two.
+        share: Share of the units to draw; for groups, of the rows.
+        slack: Relative error of a label's share before units are exchanged.
     """
     from scipy.sparse import csr_array, hstack
 
     gold = kind.gold(table)
     labels = [kind.labels_of(annotation) or ("",) for annotation in gold]
-    held = _held(labels, units.numbers)
+    label_counts = _label_counts(labels, units.numbers)
     rank = np.argsort(np.argsort(abs(units.positions - share), kind="stable"))
     if units.groups:
         rows = np.bincount(units.numbers)
-        side = _balanced(hstack([held, csr_array(rows[:, None])], format="csr"), units.positions, share)
+        side = _balanced(hstack([label_counts, csr_array(rows[:, None])], format="csr"), units.positions, share)
     else:
-        strata = _pooled(_rarest(labels, kind.count(gold), units.numbers), share)
+        strata = _pooled(_rarest_of_units(labels, kind.count(gold), units.numbers), share)
         side = _proportional(strata, units.positions, share, slack)
-    held.data[:] = 1
-    return spread(side, held, rank)[units.numbers]
+    label_counts.data[:] = 1
+    return spread(side, label_counts, rank)[units.numbers]
 
 
 def _proportional(strata: np.ndarray, positions: np.ndarray, share: float, slack: float) -> np.ndarray:
-    """The units (U,) of the lowest positions of each stratum: those below the share, as near as need be to it."""
+    """Draw the units of the lowest positions of each stratum, (U,): those below the share, with as few changes."""
     stratum = np.unique(strata, return_inverse=True)[1]
     sizes = np.bincount(stratum)
-    wanted = _apportioned(share * sizes, min(math.ceil(share * len(strata) - TINY), len(strata) - 1))
-    room = np.floor(slack * wanted).astype(int)
+    targets = _apportioned(share * sizes, min(math.ceil(share * len(strata) - TINY), len(strata) - 1))
+    room = np.floor(slack * targets).astype(int)
     below = np.bincount(stratum[positions < share], minlength=len(sizes))
-    taken = np.clip(below, wanted - room, wanted + room)
+    drawn = np.clip(below, targets - room, targets + room)
     order = np.lexsort((positions, stratum))
     place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     side = np.zeros(len(strata), dtype=bool)
-    side[order] = place < taken[stratum[order]]
+    side[order] = place < drawn[stratum[order]]
     return side
 
 
@@ -85,18 +85,18 @@ def _apportioned(quotas: np.ndarray, total: int) -> np.ndarray:
         [2, 1, 1]
     """
     whole = np.floor(quotas + TINY).astype(int)
-    rest = total - whole.sum()
-    whole[np.argsort(whole - quotas, kind="stable")[:rest]] += 1
+    missing = total - whole.sum()
+    whole[np.argsort(whole - quotas, kind="stable")[:missing]] += 1
     return whole
 
 
 def _balanced(counts: Any, positions: np.ndarray, share: float) -> np.ndarray:
-    """The units (U,) below the share; of those nearest to it as few are exchanged as bring all columns in proportion.
+    """Draw the units below the share, (U,); as few as possible near it are exchanged to bring columns in proportion.
 
     Args:
-        counts: What is to be in proportion, such as the rows of each label in each unit, sparse (U, L); rows come last.
-        positions: Of each unit.
-        share: Of each column.
+        counts: Number of rows of each label in each unit, then of all rows, sparse (U, L + 1).
+        positions: Position of each unit, (U,).
+        share: Share of each column to draw.
     """
     near = np.argsort(abs(positions - share), kind="stable")
     side = positions < share
@@ -106,14 +106,14 @@ def _balanced(counts: Any, positions: np.ndarray, share: float) -> np.ndarray:
     for window, most in WINDOWS.items():
         sets = _sets(min(window, len(near)), most)
         change = counts[near[:window]].toarray()
-        chosen = np.arange(1)
-        while len(chosen):
+        exchanged = np.arange(1)
+        while len(exchanged):
             off = side.astype(int) @ counts - goal
             limit = OFF * goal[-1]
             if np.linalg.norm(off) <= limit:
                 return side
-            chosen = near[_exchange(side, near[:window], change, off, sets, limit)]
-            side[chosen] ^= True
+            exchanged = near[_exchange(side, near[:window], change, off, sets, limit)]
+            side[exchanged] ^= True
     return side
 
 
@@ -132,65 +132,68 @@ def _exchange(
 
 
 def _sets(count: int, most: int) -> np.ndarray:
-    """Up to `most` of the first `count` numbers, (S, most), filled up with `count`; none first, low before high.
+    """Return all sets of up to `most` of the first `count` numbers, (S, most), padded with `count`, low before high.
 
     Example:
         >>> _sets(2, most=2).tolist()
         [[2, 2], [0, 2], [1, 2], [0, 1]]
     """
-    sets = [(*some, *[count] * (most - size)) for size in range(most + 1) for some in combinations(range(count), size)]
-    return np.array(sorted(sets, key=lambda some: max((n for n in some if n < count), default=-1)))
+    sets = []
+    for size in range(most + 1):
+        padding = [count] * (most - size)
+        sets += [(*numbers, *padding) for numbers in combinations(range(count), size)]
+    return np.array(sorted(sets, key=lambda numbers: max((n for n in numbers if n < count), default=-1)))
 
 
-def spread(side: np.ndarray, held: Any, rank: np.ndarray) -> np.ndarray:
-    """Swap units until each label of two units stands on both sides, the frequent ones first where room is short.
+def spread(side: np.ndarray, unit_labels: Any, rank: np.ndarray) -> np.ndarray:
+    """Swap units until each label of two units is on both sides, frequent labels first if there is too little room.
 
     Args:
-        side: Which units (U,) were drawn; how many stays the same.
-        held: Which labels each unit holds, sparse (U, L) of ones, in each row one at least.
-        rank: Order in which units are taken, (U,).
+        side: True for each drawn unit, (U,); their number stays the same.
+        unit_labels: Labels of each unit, sparse (U, L) of ones, at least one in each row.
+        rank: Order in which units are tried, (U,).
 
     Example:
         >>> from scipy.sparse import csr_array
-        >>> held = csr_array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1]])
-        >>> spread(np.array([True, True, False, False, False]), held, np.arange(5)).astype(int) @ held
+        >>> unit_labels = csr_array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1]])
+        >>> spread(np.array([True, True, False, False, False]), unit_labels, np.arange(5)).astype(int) @ unit_labels
         array([1, 1])
     """
-    columns = held.tocsc()
-    for wanted in (True, False):
-        for label in np.argsort(-held.sum(axis=0), kind="stable"):
+    columns = unit_labels.tocsc()
+    for target in (True, False):
+        for label in np.argsort(-unit_labels.sum(axis=0), kind="stable"):
             holders = columns.indices[columns.indptr[label] : columns.indptr[label + 1]]
-            if len(holders) > 1 and not (side[holders] == wanted).any():
-                side = _swapped(side, held, holders, wanted, rank)
+            if len(holders) > 1 and not (side[holders] == target).any():
+                side = _swapped(side, unit_labels, holders, target, rank)
     return side
 
 
-def _swapped(side: np.ndarray, held: Any, holders: np.ndarray, wanted: bool, rank: np.ndarray) -> np.ndarray:
-    """The sides with a holder of a label brought to the wanted one; as they are where either would lose a label."""
-    spare = _spare(held, side != wanted)
+def _swapped(side: np.ndarray, unit_labels: Any, holders: np.ndarray, target: bool, rank: np.ndarray) -> np.ndarray:
+    """Return the sides with a unit of a label moved to the target side; unchanged if a side would lose a label."""
+    spare = _spare(unit_labels, side != target)
     for coming in holders[np.lexsort((rank[holders], spare[holders] < 2))][:TRIES]:
-        there = side.copy()
-        there[coming] = wanted
-        fit = np.where(side == wanted, _spare(held, there == wanted), 0)
-        if spare[coming] < 2:  # then what goes in its stead must hold what it alone held
-            alone = np.zeros(held.shape[1], dtype=np.int64)
-            alone[held[[coming]].indices] = 1
-            alone[(side != wanted).astype(np.int64) @ held > 1] = 0
-            fit[held @ alone < alone.sum()] = 0
+        swapped = side.copy()
+        swapped[coming] = target
+        fit = np.where(side == target, _spare(unit_labels, swapped == target), 0)
+        if spare[coming] < 2:  # then the unit that takes its place must have the labels that it alone had
+            alone = np.zeros(unit_labels.shape[1], dtype=np.int64)
+            alone[unit_labels[[coming]].indices] = 1
+            alone[(side != target).astype(np.int64) @ unit_labels > 1] = 0
+            fit[unit_labels @ alone < alone.sum()] = 0
         if fit.max() > 1:
             most = np.flatnonzero(fit == fit.max())
-            there[most[rank[most].argmin()]] = not wanted
-            return there
+            swapped[most[rank[most].argmin()]] = not target
+            return swapped
     return side
 
 
-def _spare(held: Any, on: np.ndarray) -> np.ndarray:
-    """Units on a side that hold the label of each unit (U,), that of its labels which fewest of them hold."""
-    return np.minimum.reduceat((on.astype(np.int64) @ held)[held.indices], held.indptr[:-1])
+def _spare(unit_labels: Any, side: np.ndarray) -> np.ndarray:
+    """Return the number of units on a side with each unit's rarest label there, (U,)."""
+    return np.minimum.reduceat((side.astype(np.int64) @ unit_labels)[unit_labels.indices], unit_labels.indptr[:-1])
 
 
 def _pooled(strata: np.ndarray, share: float) -> np.ndarray:
-    """Labels of too few units to be cut in proportion are one stratum; one unit alone joins the largest."""
+    """Merge labels of too few units to be in proportion into one stratum; a single unit joins the largest."""
     counts = Counter(strata.tolist())
     common = {label for label, count in counts.items() if count >= max(2, round(1 / share))}
     rare = len(strata) - sum(counts[label] for label in common)
@@ -198,9 +201,14 @@ def _pooled(strata: np.ndarray, share: float) -> np.ndarray:
     return np.array([label if label in common else pool for label in strata])
 
 
-def _rarest(labels: Sequence[Sequence[str]], counts: Mapping[str, int], units: np.ndarray) -> np.ndarray:
-    """One label a unit (U,): its rarest, so that rare labels are spread too."""
-    rows = [min(row, key=lambda label: (counts[label], label)) for row in labels]
+def rarest(labels: Sequence[Sequence[str]], counts: Mapping[str, int]) -> list[str]:
+    """Return the rarest label of each row; of equally rare ones, the first by name."""
+    return [min(row, key=lambda label: (counts[label], label)) for row in labels]
+
+
+def _rarest_of_units(labels: Sequence[Sequence[str]], counts: Mapping[str, int], units: np.ndarray) -> np.ndarray:
+    """Return the rarest label of each unit (U,), so that rare labels are spread too."""
+    rows = rarest(labels, counts)
     ranked = sorted(set(rows), key=lambda label: (counts[label], label))
     numbers = {label: number for number, label in enumerate(ranked)}
     lowest = np.full(units.max() + 1, len(ranked))
@@ -208,12 +216,12 @@ def _rarest(labels: Sequence[Sequence[str]], counts: Mapping[str, int], units: n
     return np.array(ranked, dtype=object)[lowest]
 
 
-def _held(labels: Sequence[Sequence[str]], units: np.ndarray) -> Any:
+def _label_counts(labels: Sequence[Sequence[str]], units: np.ndarray) -> Any:
     """Count the rows of each unit with each label, sparse (U, L), given the labels and the unit of each row."""
     from scipy.sparse import csr_array
 
     rows = np.repeat(units, [len(row) for row in labels])
     columns = pa.array(chain.from_iterable(labels), pa.string()).dictionary_encode().indices.to_numpy()
-    held = csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)))
-    held.sum_duplicates()
-    return held
+    counts = csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)))
+    counts.sum_duplicates()
+    return counts

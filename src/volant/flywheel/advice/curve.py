@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from volant.evaluation.paired import Side, interval, metric_value, redraw
-from volant.evaluation.report import LOSSES
 from volant.flywheel.advice.rows import pick, refit
 from volant.kinds.calibration import score_matrix
+from volant.kinds.rates import gain_sign
 from volant.models import Examples, Task
 from volant.models.linear import Linear
 
@@ -47,7 +47,7 @@ def learning_curve(model: Linear, train: Examples, validation: Examples, task: T
         order: Positions of train rows whose beginnings are fair samples.
     """
     value = metric_value(task.metric)
-    sign = -1 if task.metric in LOSSES else 1
+    sign = gain_sign(task.metric)
     sides = []
     points = []
     for share in SHARES:

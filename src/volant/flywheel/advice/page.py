@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from volant.evaluation.report import LOSSES
 from volant.flywheel.advice.label_errors import FILE
+from volant.kinds.rates import lower_is_better
 from volant.rendering import canvas
 from volant.rendering.markdown import table
 
@@ -71,7 +71,7 @@ def picture(curve: Mapping[str, Any]) -> "Figure":
 
 def _curve(curve: Mapping[str, Any]) -> str:
     rows = [(f"{p['share']:.0%}", p["rows"], p["value"], f"{p['low']:.3f} to {p['high']:.3f}") for p in curve["points"]]
-    less = " (less is better)" if curve["metric"] in LOSSES else ""
+    less = " (less is better)" if lower_is_better(curve["metric"]) else ""
     head = ["share", "train rows", f"validation {curve['metric']}{less}", "95 % interval"]
     return f"## More data\n\n{outlook(curve)}\n\n{table(head, rows)}\n\n![Learning curve](next.png)"
 

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from volant.bundle import runtime
+from volant.datasets.splits.stratified import rarest
 from volant.kinds import Kind
 from volant.kinds.record import Annotation
 from volant.models import Examples, Task
@@ -23,11 +24,9 @@ def pick(examples: Examples, rows: np.ndarray) -> Examples:
 
 
 def strata(kind: Kind, gold: Sequence[Annotation]) -> np.ndarray:
-    """A number a row (N,): that of its rarest label, so that rare labels are spread too."""
-    counts = kind.count(gold)
-    held = [kind.labels_of(a) or ("",) for a in gold]
-    rarest = [min(labels, key=lambda label: (counts[label], label)) for labels in held]
-    return np.unique(rarest, return_inverse=True)[1]
+    """Return the number of each row's rarest label (N,), so that rare labels are spread too."""
+    labels = [kind.labels_of(annotation) or ("",) for annotation in gold]
+    return np.unique(rarest(labels, kind.count(gold)), return_inverse=True)[1]
 
 
 def fair_order(groups: np.ndarray, seed: int) -> np.ndarray:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from volant.evaluation.report import LOSSES
 from volant.evaluation.slices import ENOUGH
+from volant.kinds.rates import gain_sign
 
 MOST = 5
 
@@ -43,7 +43,7 @@ def weak_slices(details: Mapping[str, Any]) -> list[dict[str, Any]]:
         [{'slice': 'site', 'value': 'x', 'rows': 30, 'score': 0.5}]
     """
     metric = details.get("metric", "")
-    sign = -1 if metric in LOSSES else 1
+    sign = gain_sign(metric)
     rows = [
         {"slice": column, "value": part["value"], "rows": part["rows"], "score": part[metric]}
         for column, cut in details.get("slices", {}).items()

@@ -9,11 +9,10 @@ import pyarrow as pa
 from volant.errors import VolantError
 from volant.evaluation.bootstrap import drawn_whole, units_of
 from volant.evaluation.paired import Side, Value, gained, metric_value, redraw
-from volant.evaluation.report import LOSSES
 from volant.flywheel.gate import evidence
 from volant.kinds import Kind
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import tally
+from volant.kinds.rates import gain_sign, tally
 from volant.kinds.record import Annotation
 
 
@@ -91,7 +90,7 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
     units = units_of(test.take(rows), group)
     sides = [replace(_side(kind, [gold[k] for k in rows], a, rows, shared), units=units) for a in (new, old)]
     value = metric_value(metric)
-    sign = -1 if metric in LOSSES else 1
+    sign = gain_sign(metric)
     now, before = (float(value(side, None)[0]) for side in sides)
     if np.isnan([now, before]).any():
         raise VolantError(

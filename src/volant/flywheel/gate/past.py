@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from volant.evaluation.report import LOSSES
 from volant.flywheel.gate.evidence import ROUNDING, low_end, spent
 from volant.flywheel.gate.pair import Pair
+from volant.kinds.rates import gain_sign
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Past:
     @classmethod
     def recorded(cls, version: int, metric: str, score: float, new: float | None) -> "Past":
         """A champion's score as the gate recorded it on the same test rows, against the new version's."""
-        sign = -1 if metric in LOSSES else 1
+        sign = gain_sign(metric)
         return cls(version, metric, score, None if new is None else sign * (new - score))
 
     @classmethod

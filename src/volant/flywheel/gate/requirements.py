@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from volant.config import Gate
-from volant.evaluation.report import LOSSES
 from volant.flywheel.gate.comparison import Comparison
 from volant.flywheel.gate.condition import Condition
 from volant.flywheel.gate.past import Champions, Past
+from volant.kinds.rates import lower_is_better
 
 CHAMPION = "against the champion"
 
@@ -22,7 +22,7 @@ def first(details: Mapping[str, Any]) -> Condition:
     name = "against the baselines"
     if score is None or not ends or not baselines:
         return Condition(name, score, "better than majority and chance", False, "not measured")
-    loss = metric in LOSSES
+    loss = lower_is_better(metric)
     bar = min(baselines) if loss else max(baselines)
     passed = ends[1] < bar if loss else ends[0] > bar
     note = f"{metric} {score:.4f} ({ends[0]:.4f} to {ends[1]:.4f}); the better of majority and chance has {bar:.4f}"

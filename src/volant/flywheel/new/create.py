@@ -21,7 +21,7 @@ from volant.sources.formats import Format
 from volant.sources.guess.headless import check_names
 from volant.sources.guess.infer import Guess, infer
 from volant.sources.guess.load import Loaded, load
-from volant.sources.labels import held
+from volant.sources.labels import values_of
 from volant.sources.states import require_answered
 from volant.workspace.paths import CONF
 
@@ -123,7 +123,7 @@ def _chosen(table: pa.Table, where: Mapping[str, Sequence[str]], path: str) -> p
         VolantError: If a column or a value of it is not there.
     """
     for name, values in where.items():
-        cells = [held(cell) for cell in table[pick(table, name, f"{path}, --where")].to_pylist()]
+        cells = [values_of(cell) for cell in table[pick(table, name, f"{path}, --where")].to_pylist()]
         there = {value for cell in cells for value in cell if value}
         if absent := [value for value in values if value not in there]:
             shown = ", ".join(sorted(there)[:10])

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter, defaultdict
-from math import sqrt
 
 import pyarrow as pa
 
+from volant.datasets.describe.warnings import FEW, IMBALANCE, error_margin
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.kinds.rows import text_key
@@ -13,9 +13,6 @@ from volant.sources.columns import check_rows
 from volant.sources.guess.infer import SEPARATORS
 
 MINIMUM = 8
-# Amazon Comprehend trains from 10 rows a class and recommends 50:
-# https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data.html
-ENOUGH = 50
 
 
 def count_labels(rows: pa.Table, kind: str) -> Counter[str]:
@@ -106,21 +103,19 @@ def _duplicates(rows: pa.Table, kind: str) -> list[str]:
 
 
 def _few(counts: Counter[str], rows: pa.Table, test: pa.Table | None) -> list[str]:
-    few = {label: n for label, n in counts.items() if n < ENOUGH}
+    few = {label: n for label, n in counts.items() if n < FEW}
     if not few:
         return []
     tested = test.num_rows if test is not None else max(1, round(rows.num_rows * 0.2))
-    # 95 % of a share measured on n rows lies within 1.96 * sqrt(p (1 - p) / n); p = 0.5 is the worst case.
-    points = min(50, round(98 / sqrt(tested)))
     return [
-        f"Few rows: {_listed(few)}. {MINIMUM} per label suffice to run, {ENOUGH} are advised: with {tested} "
-        f"test rows, expect a score to be off by up to {points} points, and to change with the seed."
+        f"Few rows: {_listed(few)}. {MINIMUM} per label suffice to run, {FEW} are advised: with {tested} "
+        f"test rows, expect a score to be off by up to {error_margin(tested)} points, and to change with the seed."
     ]
 
 
 def _imbalance(counts: Counter[str], rows: pa.Table) -> list[str]:
     (most, n), (least, m) = counts.most_common(1)[0], counts.most_common()[-1]
-    if n < 5 * m:
+    if n < IMBALANCE * m:
         return []
     return [
         f"Imbalance: '{most}' has {n} rows ({n / rows.num_rows:.0%}), '{least}' has {m}. Look at "

@@ -21,7 +21,7 @@ from torch import nn
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from volant.kinds.rates import LOSSES
+from volant.kinds.rates import lower_is_better
 from volant.models.neural.batches import LengthGroups, collate, length
 from volant.models.neural.checkpoints import (
     WholeCheckpoints,
@@ -161,7 +161,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         logging_steps=every,
         load_best_model_at_end=True,
         metric_for_best_model=goal.metric,
-        greater_is_better=goal.metric not in LOSSES,
+        greater_is_better=not lower_is_better(goal.metric),
         remove_unused_columns=False,
         label_names=["labels"],
         dataloader_pin_memory=torch.cuda.is_available(),

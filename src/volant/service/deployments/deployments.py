@@ -16,6 +16,7 @@ import yaml
 from volant.errors import VolantError
 from volant.service.errors import RefusedError
 from volant.workspace.files import write_text
+from volant.workspace.locks import exclusive
 from volant.workspace.paths import SERVICE
 
 FILE = SERVICE / "deployments.json"
@@ -147,11 +148,8 @@ class Deployments:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
         """Yield the content of the file for a change, under a lock of all workers; write it unless the body raises."""
-        import fcntl
-
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(self.path.with_suffix(".lock")):
             tree = self._read()
             before = json.dumps(tree)
             yield tree

@@ -12,7 +12,7 @@ from volant.service.deployments import watcher
 from volant.service.deployments.deployments import Deployment, Deployments, stamp
 from volant.service.deployments.pool import ModelPool
 from volant.service.deployments.slots import Slot, Target
-from volant.tracking.stores import known
+from volant.tracking.stores import has_registry
 
 log = logging.getLogger("volant.service")
 PATIENCE = 60  # seconds that a start waits for versions without a result
@@ -129,7 +129,7 @@ class Follower:
         return target if deployment.version and self._models.has(target) else None
 
     def _has_no_version(self, entry: dict[str, Any] | None) -> bool:
-        return entry["version"] is None if entry else not known(self._root)
+        return entry["version"] is None if entry else not has_registry(self._root)
 
     def _set_registry_error(self, deployment: Deployment, result: dict[str, Any]) -> None:
         """Record the registry's error for a version that has no result yet."""

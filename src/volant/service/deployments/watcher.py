@@ -21,6 +21,7 @@ from volant.service import settings
 from volant.service.deployments.deployments import Deployments, stamp
 from volant.tracking.existing import registry
 from volant.workspace.files import write_text
+from volant.workspace.locks import exclusive
 from volant.workspace.paths import SERVICE, VERSIONS
 
 if TYPE_CHECKING:
@@ -114,13 +115,10 @@ def watch(root: Path, seconds: float) -> None:
         root: The project's root.
         seconds: Seconds between two updates.
     """
-    import fcntl
-
     (root / SERVICE).mkdir(parents=True, exist_ok=True)
     deployments = Deployments(root)
     watcher = None
-    with (root / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(root / LOCK):
         while True:
             before = stamp(deployments.path)
             try:

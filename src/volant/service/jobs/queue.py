@@ -1,13 +1,11 @@
 """The queue of jobs: jobs get turns of a second, client by client; an error of one job doesn't affect the others."""
 
-import fcntl
 import logging
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import IO
 
 from volant.bundle.batch.remote import LaterError
 from volant.errors import VolantError
@@ -16,6 +14,7 @@ from volant.service.jobs.job import Job, State, now
 from volant.service.jobs.retries import Retries
 from volant.service.jobs.store import JobStore
 from volant.service.jobs.work import POLL, StopError, Worker
+from volant.workspace.locks import try_lock
 
 TIDY = 3600.0  # seconds between two removals of old jobs
 PAUSE = 5.0  # seconds after an error that doesn't belong to a job
@@ -50,7 +49,7 @@ class Queue:
         while not self._closing.is_set():
             try:
                 with (self._store.home / "worker.lock").open("a") as lock:
-                    if _acquired(lock):
+                    if try_lock(lock):
                         try:
                             self._take_turns()
                         finally:
@@ -129,11 +128,3 @@ class Queue:
         with suppress(FileNotFoundError):  # removed in the meantime
             self._store.write(job)
         self._store.delete_documents(identity)  # texts of clients are stored no longer than needed
-
-
-def _acquired(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

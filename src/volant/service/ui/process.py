@@ -1,6 +1,5 @@
 """The worker's side of the web UI: it starts the process of the web UI, and restarts it if it ends."""
 
-import fcntl
 import importlib.util
 import logging
 import os
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from volant.workspace.locks import try_lock
 from volant.workspace.paths import SERVICE
 
 log = logging.getLogger("volant.service")
@@ -89,9 +89,7 @@ class UiProcess:
         path = self._root / LOCK
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(lock):
             lock.close()
             return False
         self._lock = lock

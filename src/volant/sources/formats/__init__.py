@@ -1,6 +1,6 @@
 """CSV, TSV, JSON Lines and lists, manifests and Parquet as tables, with errors that name the line.
 
-`detect` (detection.py) says what a file is, for every reader: `read_sheet` here, and `volant.sources.texts`.
+`detect` (detection.py) detects the format for every reader: `read_sheet` here, and `volant.sources.texts`.
 """
 
 import lzma
@@ -32,11 +32,11 @@ class Sheet:
     """The rows of a file, as columns.
 
     Attributes:
-        table: Columns as the file has them; of a manifest `text` and its label attribute.
-        lines: The line where each row begins; of Parquet, which row it is.
-        detected: What the file was found to be.
-        words: The same in words.
-        failed: Line to why it has no text or label, where the file itself says so.
+        table: Columns as in the file; for a manifest, `text` and its label attribute.
+        lines: Line where each row begins; for Parquet, the number of the row.
+        detected: Detected format of the file.
+        words: The format as text.
+        failed: Line → reason why it has no text or label, as the file itself says.
     """
 
     table: pa.Table
@@ -51,46 +51,49 @@ def read_sheet(
 ) -> Sheet:
     """Read a whole file as a table.
 
+    Fails with `VolantError` if the file is empty, binary, broken, in another encoding, or has a row that is too long.
+
     Args:
         raw: Seekable bytes, compressed or not.
         name: Path or address, for the extension and for messages.
-        form: What is known of the format.
-        opener: Opens what a manifest names.
+        form: Format of the file; what it leaves open is detected.
+        opener: Function that opens the files that a manifest refers to.
         labels: Label attributes of a manifest, by preference.
-        kind: Of the flywheel, if that is known.
-
-    Raises:
-        VolantError: If the file is empty, binary, broken, in another encoding, or has a row that is too long.
+        kind: Kind of the flywheel, if there is one.
     """
     with to_the_end(name):
-        found = detect(raw, name, form)
+        detected = detect(raw, name, form)
         data = decompressed(raw)
-        if found.kind == "manifest":
-            rows = list(read_objects(data, name, found.form, "jsonl"))
-            held = manifest.read(rows, name, kind, labels, opener)
-            words = f"{found.words}, attribute '{held.attribute}'"
-            return Sheet(held.table, [number for number, _ in rows], found, words, held.failed)
-        if found.kind == "csv":
-            table, lines = read_csv(data, name, found.form)
-        elif found.kind == "parquet":
+        if detected.kind == "manifest":
+            rows = list(read_objects(data, name, detected.form, "jsonl"))
+            labelled = manifest.read(rows, name, kind, labels, opener)
+            words = f"{detected.words}, attribute '{labelled.attribute}'"
+            return Sheet(labelled.table, [number for number, _ in rows], detected, words, labelled.failed)
+        if detected.kind == "csv":
+            table, lines = read_csv(data, name, detected.form)
+        elif detected.kind == "parquet":
             table = with_class_names(_read_parquet(data, name))
             lines = range(1, table.num_rows + 1)
         else:
-            table, lines = read_json(data, name, found.form, found.kind)
-    return Sheet(table, lines, found, found.words)
+            table, lines = read_json(data, name, detected.form, detected.kind)
+    return Sheet(table, lines, detected, detected.words)
 
 
 def read_stream(raw: BinaryIO, name: str, form: Format) -> pa.Table:
-    """Read a whole file as a table; one that names other files is refused.
+    """Read a whole file as a table; refuse one that refers to other files.
 
-    Raises:
-        VolantError: As `read_sheet`.
+    Fails with `VolantError` as `read_sheet`.
+
+    Args:
+        raw: Seekable bytes, compressed or not.
+        name: Path or address, for the extension and for messages.
+        form: Format of the file; what it leaves open is detected.
     """
     return read_sheet(raw, name, form, refuse).table
 
 
 def refuse(place: str) -> AbstractContextManager[BinaryIO]:
-    """Open nothing.
+    """Refuse to open a file that a manifest refers to.
 
     Raises:
         VolantError: Always.
@@ -110,7 +113,7 @@ def to_the_end(name: str) -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        raise VolantError(f"{name} can't be read to its end: {error}. Is it cut off? Fetch it again.") from error
+        raise VolantError(f"{name} can't be read to its end: {error}. Is it truncated? Fetch it again.") from error
 
 
 def _read_parquet(data: BinaryIO, name: str) -> pa.Table:

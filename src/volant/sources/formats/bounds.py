@@ -4,21 +4,21 @@ import re
 
 from volant.errors import VolantError
 
-MOST_VALUES = 100_000  # of one object: more than any row of text and labels has
+MOST_VALUES = 100_000  # in one object: more than any row of text and labels has
 DEEPEST = 100
 STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def require_simple(text: str, where: str) -> None:
-    """Check that an object of JSON is neither deep nor full of values, which costs far less than to parse it.
+    """Check that a JSON object is not deeply nested and has not too many values, which costs far less than parsing.
 
     Args:
-        text: Of the object.
+        text: Text of the object.
         where: File and line, for messages.
 
     Raises:
-        VolantError: If it is.
+        VolantError: If it is, or has.
 
     Example:
         >>> require_simple('{"text": "[[[[", "tags": ["a", "b"]}', "a.jsonl, line 1")

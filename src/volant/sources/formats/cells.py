@@ -1,14 +1,14 @@
-"""Cells of CSV that people open in a spreadsheet: none that somebody else wrote may run there as a formula."""
+"""Cells of CSV for a spreadsheet, in which a text must not run as a formula."""
 
 import re
 
-# Excel and LibreOffice run what begins so, in full width too: https://owasp.org/www-community/attacks/CSV_Injection
+# Excel and LibreOffice run such a cell, in full width too: https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20].", re.DOTALL)
 NUMBER = re.compile(r"[+-]\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def guarded(cell: str) -> str:
-    """A cell that no spreadsheet runs: an apostrophe stands before what would be a formula; a number stays.
+    """Return a cell that no spreadsheet runs: a formula gets an apostrophe before it; a number stays.
 
     Example:
         >>> guarded("=1+1"), guarded("-0.5"), guarded("- no"), guarded("a = b"), guarded("'=1")
@@ -18,7 +18,7 @@ def guarded(cell: str) -> str:
 
 
 def bare(cell: str) -> str:
-    """The cell as it was before `guarded`.
+    """Return the cell as it was before `guarded`.
 
     Example:
         >>> bare("'=1+1"), bare("''=1"), bare("'quoted'")

@@ -1,4 +1,4 @@
-"""Names of classes in a Parquet file's metadata, as the `datasets` library writes them, in place of numbers.
+"""Names of classes in a Parquet file's metadata, as the `datasets` library writes them, instead of numbers.
 
 Source: https://huggingface.co/docs/datasets/about_dataset_features (ClassLabel)
 """
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 def with_class_names(table: pa.Table) -> pa.Table:
-    """The table with names in place of the numbers of its classes; -1, for a secret label, becomes no value."""
+    """Return the table with names instead of the numbers of its classes; -1, a withheld label, becomes no value."""
     for column, names in class_names(table.schema.metadata or {}).items():
         if column in table.column_names and _are_numbers(table.schema.field(column).type):
             values = [name_of(value, names) for value in table[column].to_pylist()]
@@ -20,22 +20,22 @@ def with_class_names(table: pa.Table) -> pa.Table:
 
 
 def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
-    """Column to the names of its classes.
+    """Return column → names of its classes.
 
     Example:
-        >>> said = b'{"info": {"features": {"mood": {"names": ["bad", "good"], "_type": "ClassLabel"}}}}'
-        >>> class_names({b"huggingface": said})
+        >>> info = b'{"info": {"features": {"mood": {"names": ["bad", "good"], "_type": "ClassLabel"}}}}'
+        >>> class_names({b"huggingface": info})
         {'mood': ['bad', 'good']}
     """
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        return {name: found for name, feature in features.items() if (found := _names(feature))}
+        return {name: names for name, feature in features.items() if (names := _names(feature))}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}  # another writer's, or damaged: the numbers stay
+        return {}  # of another writer, or damaged: the numbers stay
 
 
 def name_of(value: Any, names: Sequence[str]) -> Any:
-    """The name of a number, or of each in a list; None for one that has none.
+    """Return the name of a number, or of each in a list; None for a number without a name.
 
     Example:
         >>> name_of([1, 0], ["bad", "good"]), name_of(-1, ["bad", "good"])
@@ -47,15 +47,15 @@ def name_of(value: Any, names: Sequence[str]) -> Any:
 
 
 def _names(feature: Any) -> list[str] | None:
-    if isinstance(feature, list):  # a list of one feature is how older files write a sequence
+    if isinstance(feature, list):  # older files write a sequence as a list of one feature
         feature = feature[0] if feature else None
     inner = feature.get("feature", feature) if isinstance(feature, dict) else {}
-    held = inner.get("names") if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else None
-    return held if isinstance(held, list) and all(isinstance(name, str) for name in held) else None
+    names = inner.get("names") if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
-def _are_numbers(held: pa.DataType) -> bool:
-    return pa.types.is_integer(held.value_type if pa.types.is_list(held) else held)
+def _are_numbers(type_: pa.DataType) -> bool:
+    return pa.types.is_integer(type_.value_type if pa.types.is_list(type_) else type_)
 
 
 def _type(table: pa.Table, column: str) -> pa.DataType:

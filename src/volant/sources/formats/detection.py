@@ -1,4 +1,4 @@
-"""The detection of a file's format, from all of it: for training data, for files to predict, and for jobs."""
+"""The detection of a file's format from its content: for training data, for files to predict, and for jobs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ WORDS = {
     "jsonl": "JSON Lines",
     "array": "a JSON list",
     "parquet": "Parquet",
-    "lines": "one text a line",
+    "lines": "one text per line",
     "manifest": manifest.FORMAT,
 }
 SIGNS = {"\t": "tab", " ": "space"}
@@ -35,9 +35,9 @@ class Detected:
     """The detected format of a file.
 
     Attributes:
-        kind: `csv`, `jsonl`, `array` (of JSON objects), `manifest`, `parquet`, or `lines`: a text each.
-        form: How it is written; nothing in it is left open.
-        why: Why that encoding, where it was not plain.
+        kind: `csv`, `jsonl`, `array` (of JSON objects), `manifest`, `parquet`, or `lines` (one text per line).
+        form: Its complete format.
+        why: Reason for the encoding, if it was not clear.
     """
 
     kind: str
@@ -46,23 +46,23 @@ class Detected:
 
     @property
     def words(self) -> str:
-        """The format in words: what is not the usual is named.
+        """The format as text, with everything unusual.
 
         Example:
             >>> Detected("csv", Format(delimiter=";", encoding="cp1252"), "as the flywheel's source").words
             "CSV, delimiter ';', encoding cp1252 (as the flywheel's source)"
         """
         form = self.form
-        said = [WORDS[self.kind]]
+        parts = [WORDS[self.kind]]
         if self.kind == "csv" and form.delimiter != ",":
-            said.append(f"delimiter {SIGNS.get(form.delimiter or '', repr(form.delimiter))}")
+            parts.append(f"delimiter {SIGNS.get(form.delimiter or '', repr(form.delimiter))}")
         if self.kind == "lines" and form.header:
-            said.append(f"after the header '{form.header[0]}'")
+            parts.append(f"after the header '{form.header[0]}'")
         if self.kind == "csv" and form.escape:
-            said.append(f"escape '{form.escape}'")
+            parts.append(f"escape '{form.escape}'")
         if self.kind != "parquet" and form.encoding not in (None, "utf-8", "utf-8-sig"):
-            said.append(f"encoding {form.encoding}" + (f" ({self.why})" if self.why else ""))
-        return ", ".join(said)
+            parts.append(f"encoding {form.encoding}" + (f" ({self.why})" if self.why else ""))
+        return ", ".join(parts)
 
 
 def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None = None) -> Detected:
@@ -71,12 +71,11 @@ def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None
     Args:
         raw: Seekable bytes, compressed or not; rewound.
         name: Path or address, for its extension and for messages.
-        form: What is known of the file; what it says is an order.
-        texts: Names of the column that holds the text, where the file may also be one text a line; None: it is a
-            table.
+        form: Format of the file as far as the user gave it, which is binding.
+        texts: Names of the column of the text, if the file may also have one text per line; None if it is a table.
 
     Raises:
-        VolantError: If it is empty (a table only), binary, or in an encoding that is not clear.
+        VolantError: If it is empty (a table only), binary, or in an unclear encoding.
     """
     head = decompressed(raw).read(HEAD)
     raw.seek(0)
@@ -86,9 +85,9 @@ def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None
         raise VolantError(f"{name} is empty. Expected rows as CSV, TSV, JSON Lines or Parquet.")
     if kind == "parquet":
         return Detected(kind, form)
-    found = find_encoding(raw, name, form)
-    form = replace(form, encoding=found.name)
-    text = decoded(head, found.name)
+    encoding = find_encoding(raw, name, form)
+    form = replace(form, encoding=encoding.name)
+    text = decoded(head, encoding.name)
     kind = kind or ("csv" if texts is None or _is_table(name, head, text, form, texts) else "lines")
     if kind == "lines" and form.kind is None and texts is not None:
         form = replace(form, header=_title(text, texts))
@@ -97,17 +96,17 @@ def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None
         form = replace(form, escape=form.escape or find_escape(text, form.delimiter or ",", form))
     if kind == "jsonl" and manifest.is_manifest(text):
         kind = "manifest"
-    return Detected(kind, form, found.why)
+    return Detected(kind, form, encoding.why)
 
 
 def _is_table(name: str, head: bytes, text: str, form: Format, texts: Collection[str]) -> bool:
-    """Return whether a file whose name does not say so holds a table, not one text per line."""
+    """Return True for a table, False for one text per line, if the extension doesn't tell."""
     if form.header or form.delimiter:  # only a table has them
         return True
     return is_table(text, delimiter_of(name, head, form), texts, form)
 
 
 def _title(text: str, texts: Collection[str]) -> list[str] | None:
-    """The first line of texts where that is only the name of a column."""
-    first = text.lstrip("\ufeff").partition("\n")[0].strip().strip('"')
-    return [first] if first.casefold() in {name.casefold() for name in texts} else None
+    """Return the first line of texts if it is only the name of a column; else None."""
+    line = text.lstrip("\ufeff").partition("\n")[0].strip().strip('"')
+    return [line] if line.casefold() in {name.casefold() for name in texts} else None

@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 from volant.errors import VolantError
@@ -13,33 +14,32 @@ from volant.sources.formats.western import western
 
 BLOCK = 1 << 17
 ASCII = bytes(range(32, 127))
-CELLS = re.compile(r'[",;|:{}\t]+')  # roughly: names of columns and other cells would thin out another script
+CELLS = re.compile(r'[",;|:{}\t]+')  # roughly; with other cells in ASCII, another script would look western
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Python's name of an encoding, and why it was chosen where that is neither an order, nor a mark, nor UTF-8."""
+    """Python's name of an encoding, and the reason for it, unless the user gave it, a mark has it, or it is UTF-8."""
 
     name: str
     why: str = ""
 
 
 def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
-    """The encoding of a file: an order, its byte-order mark, UTF-8 if every byte is, its source's, western.
+    """Return the encoding of a file: the user's, its byte-order mark's, UTF-8 if valid, its source's, or western.
+
+    Fails with `VolantError` if none fits; the message names the line with the byte that UTF-8 can't read.
 
     Args:
         raw: Seekable bytes, compressed or not; rewound.
         name: Path or address, for messages.
-        form: What is known of the file.
-
-    Raises:
-        VolantError: If none fits; names the line with the byte that UTF-8 can't read.
+        form: Format of the file as far as the user gave it.
     """
     head = decompressed(raw).read(HEAD)
     raw.seek(0)
-    found = encoding_of(head, form.encoding)
-    if form.encoding or found != "utf-8":
-        return Encoding(found)
+    encoding = encoding_of(head, form.encoding)
+    if form.encoding or encoding != "utf-8":
+        return Encoding(encoding)
     source = encoding_of(b"", form.fallback)
     if not extends_ascii(source):
         return Encoding(source, "as the flywheel's source")
@@ -51,7 +51,7 @@ def find_encoding(raw: BinaryIO, name: str, form: Format) -> Encoding:
 
 
 def extends_ascii(encoding: str) -> bool:
-    """Return whether ASCII is the same in it: bytes of any other may be UTF-8 by accident.
+    """Return True if ASCII is the same in an encoding; bytes of another one may be valid UTF-8 by chance.
 
     Example:
         >>> extends_ascii("cp1252"), extends_ascii("utf-16-le")
@@ -66,7 +66,7 @@ def extends_ascii(encoding: str) -> bool:
 
 
 def _is_utf8(raw: BinaryIO) -> bool:
-    """Return whether every byte is UTF-8: a bad one near the end is reported before an hour's work, not after."""
+    """Return True if every byte is UTF-8; thus one near the end is reported before an hour's work, not after."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     data = decompressed(raw)
     try:
@@ -82,14 +82,14 @@ def _is_utf8(raw: BinaryIO) -> bool:
 
 
 def _western(raw: BinaryIO, name: str, form: Format) -> Encoding:
-    """Windows' western encoding, where what comes out looks like a western language.
+    """Return Windows' western encoding, if the text then looks like a western language, else UTF-8.
 
     Raises:
-        VolantError: If it does not, or if that is not to be guessed: it is named then.
+        VolantError: If the file is not UTF-8 either, or the western encoding must not be guessed; the message has it.
     """
     try:
-        example = western(piece for line in _lines(raw, name, form, "cp1252") for piece in CELLS.split(line))
-    except VolantError:  # a byte that means nothing in it
+        example = western(chain.from_iterable(map(CELLS.split, _lines(raw, name, form, "cp1252"))))
+    except VolantError:  # a byte without a meaning in it
         example = None
     if example is not None and form.western:
         raw.seek(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def rows_of(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows that an object stands for: one, or of Label Studio's tasks one for each annotation.
+    """Yield the rows of an object: one, or for a task of Label Studio one per annotation.
 
     Example:
         >>> result = [{"from_name": "mood", "value": {"choices": ["good"]}}]
@@ -22,17 +22,18 @@ def rows_of(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """
     annotations = row.get("annotations", row.get("completions"))
     if isinstance(row.get("data"), dict) and isinstance(annotations, list):
-        held = [one for one in annotations if isinstance(one, dict)] or [{}]
-        # an id stands for a row: with several annotations a task's would stand for several
-        name = {"id": row["id"]} if len(held) == 1 and "id" in row else {}
-        for annotation in held:
+        annotations_of_task = [annotation for annotation in annotations if isinstance(annotation, dict)] or [{}]
+        # an id identifies a row: with several annotations, a task's id would identify several
+        name = {"id": row["id"]} if len(annotations_of_task) == 1 and "id" in row else {}
+        for annotation in annotations_of_task:
             yield name | row["data"] | _labels(annotation)
     else:
-        yield {key: value if (chosen := choices(value)) is None else chosen for key, value in row.items()}
+        answers = {key: choices(value) for key, value in row.items()}
+        yield row | {key: answer for key, answer in answers.items() if answer is not None}
 
 
 def choices(value: object) -> list[Any] | None:
-    """The values of Label Studio's `{"choices": [...]}`, as an object or as its text in a cell; None for all else.
+    """Return the values of Label Studio's `{"choices": [...]}`, as an object or as text in a cell; None for all else.
 
     Example:
         >>> choices('{"choices": ["good", "urgent"]}'), choices("good"), choices({"a": 1})
@@ -45,17 +46,17 @@ def choices(value: object) -> list[Any] | None:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return None
-    held = value.get("choices") if isinstance(value, dict) and set(value) == {"choices"} else None
-    return held if isinstance(held, list) else None
+    values = value.get("choices") if isinstance(value, dict) and set(value) == {"choices"} else None
+    return values if isinstance(values, list) else None
 
 
 def _labels(annotation: dict[str, Any]) -> dict[str, Any]:
-    """Return the choices of one annotator by the name of each question, and whether the task was skipped."""
-    found: dict[str, Any] = {}
-    for one in annotation.get("result") or []:
-        chosen = one.get("value", {}).get("choices") if isinstance(one, dict) else None
-        if isinstance(chosen, list):
-            found[str(one.get("from_name"))] = found.get(str(one.get("from_name")), []) + chosen
+    """Return the choices of one annotator by the name of each question, and `was_cancelled` if it is there."""
+    labels: dict[str, Any] = {}
+    for answer in annotation.get("result") or []:
+        values = answer.get("value", {}).get("choices") if isinstance(answer, dict) else None
+        if isinstance(values, list):
+            labels[str(answer.get("from_name"))] = labels.get(str(answer.get("from_name")), []) + values
     if "was_cancelled" in annotation:
-        found["was_cancelled"] = bool(annotation["was_cancelled"])
-    return found
+        labels["was_cancelled"] = bool(annotation["was_cancelled"])
+    return labels

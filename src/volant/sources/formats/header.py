@@ -20,24 +20,31 @@ SAMPLE = 500
 
 
 def first_rows(raw: BinaryIO, name: str, form: Format, most: int = SAMPLE) -> list[list[str]]:
-    """The first rows of a delimited file as they stand; rewinds `raw`."""
+    """Return the first rows of a delimited file, unchanged; rewind `raw`.
+
+    Args:
+        raw: Seekable bytes.
+        name: Name of the file for messages.
+        form: Its format.
+        most: Number of rows.
+    """
     lines = read_lines(decompressed(raw), name, form)
     rows = [row for _, row in islice(records(lines, name, form.delimiter or ",", form), most)]
     raw.seek(0)
     return rows
 
 
-def without_names(
+def missing_header(
     raw: BinaryIO, name: str, form: Format, labels: Collection[str], columns: Collection[str]
 ) -> list[str] | None:
-    """`label` and the name of the text's column, where a file begins with a row of them; None: it has a header row.
+    """Return `label` and the name of the text's column for a file without header row; None if it has one.
 
     Args:
         raw: Seekable bytes; rewound.
-        name: Of the file, for messages.
-        form: How it is written.
-        labels: Those that the flywheel knows.
-        columns: Names of the column that holds the text; the first is given to it.
+        name: Name of the file for messages.
+        form: Its format.
+        labels: Labels of the flywheel.
+        columns: Names of the column of the text; the file gets the first.
     """
     if form.header:
         return None
@@ -48,26 +55,26 @@ def without_names(
 def is_comprehend(
     rows: Sequence[Sequence[str]], signs: Sequence[str], labels: Collection[str], names: Collection[str]
 ) -> bool:
-    """Return whether all rows have two cells, and the first begins with a label, not with a column name.
+    """Return True if all rows have two cells, and the first row begins with a label instead of a column name.
 
     Args:
-        rows: The first of the file.
-        signs: What may stand between the labels of a cell.
-        labels: Those that the flywheel knows.
-        names: Of columns, beside the usual ones.
+        rows: First rows of the file.
+        signs: Possible separators of the labels in a cell.
+        labels: Labels of the flywheel.
+        names: Names of columns, beside the usual ones.
     """
     if not rows or any(len(row) != 2 for row in rows):
         return False
     first, *rest = [_parts(row[0], signs) for row in rows]
-    said = {cell.strip().casefold() for cell in rows[0]}
-    if said & {name.casefold() for name in names}:
+    cells = {cell.strip().casefold() for cell in rows[0]}
+    if cells & {name.casefold() for name in names}:
         return False
     if first & set(labels):
         return True
-    if said & (TEXT_NAMES | LABEL_NAMES):
+    if cells & (TEXT_NAMES | LABEL_NAMES):
         return False
     fewer = len(first.union(*rest)) < len({row[1] for row in rows})
-    return fewer and any(first & other for other in rest)  # a label comes again, the name of a column doesn't
+    return fewer and any(first & other for other in rest)  # a label is repeated, the name of a column is not
 
 
 def _parts(cell: str, signs: Sequence[str]) -> set[str]:

@@ -9,15 +9,20 @@ from volant.errors import VolantError
 from volant.sources.formats.lines import Format
 from volant.sources.formats.objects import read_objects
 
-MIXED = "volant mixed types: "  # before the name of a column in the metadata
+MIXED = "volant mixed types: "  # prefix of a column's name in the metadata
 
 
 def read_json(data: BinaryIO, name: str, form: Format, kind: str = "jsonl") -> tuple[pa.Table, Sequence[int]]:
-    """Read objects as rows, with the line where each begins (or, where a line holds several, the number of each).
+    """Read objects as rows, with the line where each begins (or the number of each row, if a line has several).
 
-    A key that a row lacks is a missing value there.
+    A key that a row lacks is a missing value. A key whose values are of several types becomes no column; the schema's
+    metadata have the reason (see `MIXED`).
 
-    A key whose values are of several types becomes no column; the schema's metadata say why (see `MIXED`).
+    Args:
+        data: Decompressed bytes.
+        name: Name of the file for messages.
+        form: Its format.
+        kind: `array`, or `jsonl` for one object per line.
     """
     columns: dict[str, list[Any]] = {}
     numbers: list[int] = []
@@ -45,7 +50,7 @@ def _column(values: list[Any], where: str) -> pa.Array:
     try:
         return pa.array(values)
     except UnicodeEncodeError:
-        return _column([whole(value) for value in values], where)
+        return _column([valid_unicode(value) for value in values], where)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         if all(value is None or isinstance(value, str | list) for value in values):  # one label, or several
             return _lists([[value] if isinstance(value, str) else value for value in values], where)
@@ -65,13 +70,13 @@ def _several_types(where: str, error: Exception) -> VolantError:
     return VolantError(f"{where}: its values are of several types ({error}). Write them all the same way.")
 
 
-def whole(value: object) -> object:
-    r"""A value whose texts UTF-8 can hold: half of an emoji, cut by whoever shortened the text, becomes U+FFFD.
+def valid_unicode(value: object) -> object:
+    r"""Return a value with valid Unicode: an unpaired surrogate, half of an emoji in a shortened text, becomes U+FFFD.
 
     Example:
-        >>> whole(["a\ud83d", "\ud83d\ude00", 3]) == ["a\ufffd", "\U0001f600", 3]
+        >>> valid_unicode(["a\ud83d", "\ud83d\ude00", 3]) == ["a\ufffd", "\U0001f600", 3]
         True
     """
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return [whole(item) for item in value] if isinstance(value, list) else value
+    return [valid_unicode(item) for item in value] if isinstance(value, list) else value

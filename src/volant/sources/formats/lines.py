@@ -16,16 +16,16 @@ class Format:
     """The format of a text file; what is None is detected.
 
     Attributes:
-        delimiter: Between the cells of a row.
-        quote: Around a cell that holds a delimiter or a line end; None: quotes mean nothing.
-        encoding: Python's name of it, which is an order; None: by byte-order mark, then UTF-8 if every byte is,
-            then `fallback`.
-        header: Names of the columns where the first line is data already.
-        max_line: Characters a row may have.
-        escape: Before a quote or delimiter that is part of a cell, as Spark and MySQL write it; None: found.
+        delimiter: Delimiter between the cells of a row.
+        quote: Quote around a cell with a delimiter or a line end; None if quotes are ordinary characters.
+        encoding: Python's name of the encoding, which is binding; None to detect it by byte-order mark, then UTF-8 if
+            every byte is, then `fallback`.
+        header: Names of the columns, if the first line is data.
+        max_line: Largest number of characters of a row.
+        escape: Character before a quote or delimiter that is part of a cell, as Spark and MySQL write it.
         fallback: Encoding of the flywheel's source, for a file that is not UTF-8.
-        western: Whether a file that is not UTF-8 may be read as cp1252 where it looks like a western language.
-        kind: `csv`, `jsonl`, `parquet` or `lines`, where the name of the file is not to decide.
+        western: True if a file that is not UTF-8 may be read as cp1252, if it looks like a western language.
+        kind: `csv`, `jsonl`, `parquet` or `lines`, if the extension is not to decide.
     """
 
     delimiter: str | None = None
@@ -40,14 +40,20 @@ class Format:
 
 
 def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:
-    """Lines with their ends, each held up to `max_line` characters; decoding errors name line and byte."""
+    """Yield the lines with their ends, each up to `max_line` characters; decoding errors name line and byte.
+
+    Args:
+        data: Decompressed bytes.
+        name: Name of the file for messages.
+        form: Its format.
+    """
     encoding = form.encoding or "utf-8"
     max_line = form.max_line
     text = io.TextIOWrapper(data, encoding=encoding, newline="")
     try:
         yield from _bounded(text, name, encoding, max_line)
     finally:
-        with suppress(ValueError):  # whoever opened the bytes closes them
+        with suppress(ValueError):  # the caller closes the bytes
             text.detach()
 
 
@@ -58,7 +64,7 @@ def _bounded(text: io.TextIOWrapper, name: str, encoding: str, max_line: int) ->
         try:
             line = text.readline(max_line + 1)
         except UnicodeDecodeError as error:
-            # All lines before were handed out: what stands before the bad byte begins in this one.
+            # All earlier lines were yielded: the content before the bad byte begins in this line.
             bad = number + error.object[: error.start].count(b"\n")
             raise VolantError(_wrong_encoding(name, bad, encoding, error)) from error
         except UnicodeError as error:
@@ -70,10 +76,10 @@ def _bounded(text: io.TextIOWrapper, name: str, encoding: str, max_line: int) ->
         if len(line) > max_line:
             raise VolantError(
                 f"{name}, line {number}: longer than {max_line:,} characters. Is this the right file? "
-                "Write one row a line, or raise `max_line`."
+                "Write one row per line, or raise `max_line`."
             )
         if "\0" in line:
-            raise VolantError(f"{name}, line {number}: holds a NUL character, so the file is binary or damaged there.")
+            raise VolantError(f"{name}, line {number}: contains a NUL character: the file is binary or damaged here.")
         yield line
 
 
@@ -82,5 +88,5 @@ def _wrong_encoding(name: str, line: int, encoding: str, error: UnicodeDecodeErr
     tried = f"utf-8{marks}" if encoding.startswith("utf-8") else encoding
     return (
         f"{name}, line {line}: byte 0x{error.object[error.start]:02x} can't be read (tried: {tried}). "
-        "Name what the file was exported in, by --encoding or `encoding:`, such as latin-1, cp1252, shift_jis, gb18030."
+        "Name the encoding of the export by --encoding or `encoding:`, such as latin-1, cp1252, shift_jis, gb18030."
     )

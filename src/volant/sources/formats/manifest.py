@@ -1,4 +1,4 @@
-"""Augmented manifests: what SageMaker Ground Truth writes, and what Amazon Comprehend reads.
+"""Augmented manifests, which SageMaker Ground Truth writes and Amazon Comprehend reads.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -20,7 +21,7 @@ FORMAT = "augmented manifest (SageMaker Ground Truth)"
 META = "-metadata"
 NAMES = ("class-name", "class-map")
 MARKS = {*NAMES, "failure-reason", "human-annotated", "job-name"}
-MAX_BYTES = 4 << 20  # of one text that is fetched
+MAX_BYTES = 4 << 20  # bytes of a text that is fetched
 FETCHERS = 16
 
 Opener = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -32,9 +33,9 @@ class Labelled:
     """The texts and labels of a manifest.
 
     Attributes:
-        attribute: The label attribute, which is the name of the table's second column; the first is `text`.
-        table: A row for each line.
-        failed: Line to why it has no text or label.
+        attribute: Label attribute, the name of the table's second column; the first is `text`.
+        table: One row per line.
+        failed: Line → reason why it has no text or label.
     """
 
     attribute: str
@@ -43,7 +44,7 @@ class Labelled:
 
 
 def is_manifest(head: str) -> bool:
-    """Return whether the first line has a text, and a label attribute with its metadata.
+    """Return True if the first line has a text, and a label attribute with its metadata.
 
     Example:
         >>> is_manifest('{"source": "Fine.", "mood": 1, "mood-metadata": {"class-name": "good"}}')
@@ -57,29 +58,34 @@ def is_manifest(head: str) -> bool:
 
 
 def read(rows: Rows, origin: str, kind: str | None, attributes: Sequence[str], opener: Opener) -> Labelled:
-    """Texts and labels of a manifest; texts that it only names are fetched.
+    """Return the texts and labels of a manifest; texts that it only refers to are fetched.
+
+    Fails with `VolantError` if the label attribute is ambiguous, or labels have numbers and no names.
 
     Args:
-        rows: Its objects with their lines.
-        origin: Where it is; what it names must be on S3 or beside it.
-        kind: Of the flywheel; None: several labels a text where the manifest says so.
-        attributes: Label attributes by preference: the first that a row has counts. Needed where there are several.
-        opener: Opens a path or address.
-
-    Raises:
-        VolantError: If it isn't clear which attribute is the label, or labels have numbers and no names.
+        rows: Objects of the manifest with their lines.
+        origin: Path or address of the manifest; the files that it refers to must be on S3 or beside it.
+        kind: Kind of the flywheel; None to choose it by the manifest.
+        attributes: Label attributes by preference: the first that a row has counts. Required if there are several.
+        opener: Function that opens a path or address.
     """
-    chosen = _choose({name: None for _, row in rows for name in _attributes(row)}, attributes, origin)
-    held = [(number, row, next((name for name in chosen if name in row), chosen[0])) for number, row in rows]
-    _require_names(held, origin)
-    several = any("class-map" in _metadata(row, name) for _, row, name in held)
+    present = dict.fromkeys(chain.from_iterable(_attributes(row) for _, row in rows))
+    names = _choose(present, attributes, origin)
+    labelled = [(number, row, _first_of(names, row)) for number, row in rows]
+    _require_names(labelled, origin)
+    several = any("class-map" in _metadata(row, name) for _, row, name in labelled)
     kind = kind or kind_of_labels(exclusive=not several)
     failed: dict[int, str] = {}
-    labels = [_labels(number, row, name, kind, failed) for number, row, name in held]
+    labels = [_labels(number, row, name, kind, failed) for number, row, name in labelled]
     with ThreadPoolExecutor(FETCHERS) as pool:
-        texts = list(pool.map(lambda one: text_of(one[0], one[1], origin, failed, opener), rows))
+        texts = list(pool.map(lambda pair: text_of(pair[0], pair[1], origin, failed, opener), rows))
     column = KINDS[kind].types[0]
-    return Labelled(chosen[0], pa.table({"text": texts, chosen[0]: pa.array(labels, column)}), failed)
+    return Labelled(names[0], pa.table({"text": texts, names[0]: pa.array(labels, column)}), failed)
+
+
+def _first_of(names: Sequence[str], row: dict[str, Any]) -> str:
+    """Return the first name that the row has, else the first one."""
+    return next((name for name in names if name in row), names[0])
 
 
 def _attributes(row: dict[str, Any]) -> list[str]:
@@ -101,26 +107,26 @@ def _choose(names: Iterable[str], attributes: Sequence[str], origin: str) -> Seq
             )
     if not attributes and len(names) > 1:
         raise VolantError(
-            f"{origin}: several label attributes: {listed}. Choose one with --label, or list them by preference, of "
-            f"which the first that a row has counts: --label {','.join(reversed(names))}."
+            f"{origin}: several label attributes: {listed}. Choose one with --label, or list them by preference; the "
+            f"first that a row has counts: --label {','.join(reversed(names))}."
         )
     return attributes or names
 
 
 def _metadata(row: dict[str, Any], attribute: str) -> dict[str, Any]:
-    found = row.get(attribute + META)
-    return found if isinstance(found, dict) else {}
+    metadata = row.get(attribute + META)
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str) -> None:
     """Refuse a manifest whose labels are all numbers of a job, without names.
 
     Raises:
-        VolantError: If no row has a name; says which key is missing.
+        VolantError: If no row has a name; the message has the missing key.
     """
-    told = [(number, row, name) for number, row, name in rows if "failure-reason" not in _metadata(row, name)]
-    if told and not any(set(NAMES) & _metadata(row, name).keys() for _, row, name in told):
-        number, row, name = told[0]
+    labelled = [(number, row, name) for number, row, name in rows if "failure-reason" not in _metadata(row, name)]
+    if labelled and not any(set(NAMES) & _metadata(row, name).keys() for _, row, name in labelled):
+        number, row, name = labelled[0]
         raise VolantError(
             f"{origin}, line {number}: '{name}{META}' has no 'class-name' (several labels: 'class-map'), so the "
             f"meaning of {name} = {json.dumps(row.get(name))} is unknown. It has: {', '.join(_metadata(row, name))}. "
@@ -129,7 +135,7 @@ def _require_names(rows: Sequence[tuple[int, dict[str, Any], str]], origin: str)
 
 
 def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed: dict[int, str]) -> Any:
-    """The label or labels of a row; None, and why, where it has none that can be read."""
+    """Return the label or labels of a row; None, with the reason in `failed`, if it has none that can be read."""
     metadata = row.get(attribute + META)
     if not isinstance(metadata, dict):
         failed[number] = f"no {attribute}{META}"
@@ -140,8 +146,8 @@ def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed:
     if not set(NAMES) & metadata.keys():
         failed[number] = f"{attribute}{META} has no class-name"
         return None
-    given = metadata["class-map"] if "class-map" in metadata else {"": metadata.get("class-name")}
-    names = [str(name) for name in given.values() if name is not None] if isinstance(given, dict) else []
+    classes = metadata["class-map"] if "class-map" in metadata else {"": metadata.get("class-name")}
+    names = [str(name) for name in classes.values() if name is not None] if isinstance(classes, dict) else []
     if not KINDS[kind].exclusive:
         return names
     if len(names) != 1:
@@ -151,34 +157,46 @@ def _labels(number: int, row: dict[str, Any], attribute: str, kind: str, failed:
 
 
 def text_of(number: int, row: dict[str, Any], origin: str, failed: dict[int, str], opener: Opener) -> str:
-    """The text of a row, fetched where the manifest only names it; empty where that fails, and `failed` says why."""
+    """Return the text of a row, fetched if the manifest only refers to it; empty, with the reason in `failed`, if not.
+
+    Args:
+        number: Line of the row.
+        row: Object of the manifest.
+        origin: Path or address of the manifest.
+        failed: Line → reason why it has no text; extended here.
+        opener: Function that opens a path or address.
+    """
     if "source-ref" not in row:
-        # half of an emoji, as JSON may hold it, becomes U+FFFD, which the checks name
+        # an unpaired surrogate, which JSON allows, becomes U+FFFD, which the checks report
         return str(row.get("source") or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     try:
-        with opener(_place(str(row["source-ref"]), origin)) as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise VolantError(f"{row['source-ref']} is larger than {MAX_BYTES >> 20} MB")
-        return content.decode("utf-8-sig")
+        return _fetch(str(row["source-ref"]), origin, opener)
     except (VolantError, UnicodeDecodeError) as error:
         failed[number] = f"its text can't be fetched: {error}"
         return ""
 
 
-def _place(named: str, origin: str) -> str:
-    """The address of a text: on S3, or a file in the folder of the manifest; a manifest opens nothing else.
+def _fetch(reference: str, origin: str, opener: Opener) -> str:
+    with opener(_place(reference, origin)) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise VolantError(f"{reference} is larger than {MAX_BYTES >> 20} MB")
+    return content.decode("utf-8-sig")
+
+
+def _place(reference: str, origin: str) -> str:
+    """Return the address of a text: on S3, or a file in the folder of the manifest.
 
     Raises:
         VolantError: If it is elsewhere.
     """
-    if named.startswith("s3://"):
-        return named
-    inside = PurePosixPath(named)
-    if "://" not in named and not inside.is_absolute() and ".." not in inside.parts:
+    if reference.startswith("s3://"):
+        return reference
+    inside = PurePosixPath(reference)
+    if "://" not in reference and not inside.is_absolute() and ".." not in inside.parts:
         if "://" in origin:
             return f"{origin.rpartition('/')[0]}/{inside}"
         folder = Path(origin).expanduser().parent.resolve()
         if (folder / inside).resolve().is_relative_to(folder):
             return str(folder / inside)
-    raise VolantError(f"'{named}' is neither at s3:// nor beside the manifest")
+    raise VolantError(f"'{reference}' is neither at s3:// nor beside the manifest")

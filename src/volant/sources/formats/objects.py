@@ -1,10 +1,11 @@
-"""JSON objects one after the other in constant memory: one a line, or in a list as labelling tools export them."""
+"""JSON objects, one at a time in constant memory: one per line, or in a list as labelling tools export them."""
 
 import io
 import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any, BinaryIO
 
 from volant.errors import VolantError
@@ -14,31 +15,36 @@ from volant.sources.formats.lines import Format, read_lines
 
 BLOCK = 1 << 16
 SIGNS = re.compile(r'["\\\[\]{}\n]')
-HINT = "If the file is one JSON list or spread over lines, write one object a line."
+HINT = "If the file is one JSON list or spread over lines, write one object per line."
 
 
 def read_objects(data: BinaryIO, name: str, form: Format, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects with the line where each begins, or in a list with the number of each; a tool's tasks as flat rows.
+    """Yield the objects with the line where each begins, or in a list with the number of each; tasks as flat rows.
+
+    Fails with `VolantError` if a line or an item of the list is broken, not an object, or too long; the message names
+    the line.
 
     Args:
         data: Decompressed bytes.
-        name: Of the file, for messages.
-        form: How it is written.
-        kind: `array`, or `jsonl`: one object a line.
-
-    Raises:
-        VolantError: If a line or an item of the list is broken, no object, or too long; names the line.
+        name: Name of the file for messages.
+        form: Its format.
+        kind: `array`, or `jsonl` for one object per line.
     """
-    if kind == "array":  # all of a list may stand on one line
-        return enumerate((row for _, value in _items(data, name, form) for row in rows_of(value)), 1)
-    return ((number, row) for number, value in _per_line(data, name, form) for row in rows_of(value))
+    if kind == "array":  # a list may be on one line
+        return enumerate(chain.from_iterable(rows_of(value) for _, value in _items(data, name, form)), 1)
+    return chain.from_iterable(zip(repeat(number), rows_of(value)) for number, value in _per_line(data, name, form))
 
 
 def json_object(text: str, name: str, number: int) -> dict[str, Any]:
-    """The object that a text holds.
+    """Return the object of a JSON text.
+
+    Args:
+        text: The text.
+        name: Name of the file for messages.
+        number: Number of the line for messages.
 
     Raises:
-        VolantError: If it holds none, or too much; names file and line.
+        VolantError: If it is not an object, or too large; the message names file and line.
     """
     require_simple(text, f"{name}, line {number}")
     try:
@@ -57,7 +63,7 @@ def _per_line(data: BinaryIO, name: str, form: Format) -> Iterator[tuple[int, di
 
 
 def _items(data: BinaryIO, name: str, form: Format) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of one JSON list, each held up to `max_line` characters."""
+    """Yield the objects of one JSON list, each up to `max_line` characters."""
     text = io.TextIOWrapper(data, encoding=form.encoding or "utf-8", newline="")
     scanner = Scanner(name, form.max_line)
     try:
@@ -66,37 +72,37 @@ def _items(data: BinaryIO, name: str, form: Format) -> Iterator[tuple[int, dict[
                 yield number, json_object(item, name, number)
         scanner.end()
     finally:
-        with suppress(ValueError):  # whoever opened the bytes closes them
+        with suppress(ValueError):  # the caller closes the bytes
             text.detach()
 
 
 class Scanner:
-    """Cuts a JSON list into the texts of its objects, block by block.
+    """A splitter of a JSON list into the texts of its objects, block by block.
 
     Args:
-        name: Of the file, for messages.
-        longest: Characters that an object may have.
+        name: Name of the file for messages.
+        longest: Largest number of characters of an object.
     """
 
     def __init__(self, name: str, longest: int) -> None:
         self._name = name
         self._longest = longest
-        self._line = self._start = 1
+        self._line = 1
+        self._start = 1
         self._depth = 0
         self._quoted = False
-        self._skip = -1  # the place of a character after a backslash
+        self._skip = -1  # position of a character after a backslash
         self._parts: list[str] = []
 
     def items(self, block: str) -> Iterator[tuple[int, str]]:
-        """The objects that end in a block, with the line where each begins.
+        """Yield the objects that end in a block, with the line where each begins.
 
-        Raises:
-            VolantError: If an object is too long, or something else stands between them.
+        Fails with `VolantError` if an object is too long, or there is something else between them.
         """
         begin = 0
-        for found in SIGNS.finditer(block):
-            at = found.start()
-            sign = found[0]
+        for match in SIGNS.finditer(block):
+            at = match.start()
+            sign = match[0]
             if self._is_text(at, sign):
                 continue
             if sign in "[{":
@@ -115,7 +121,7 @@ class Scanner:
         self._skip = self._skip - len(block) if self._skip >= len(block) else -1
 
     def _is_text(self, at: int, sign: str) -> bool:
-        """Return whether a sign is part of a text, or begins one, or ends a line: it opens and closes nothing."""
+        """Return True if a sign is part of a text, begins one, or ends a line: it opens and closes nothing."""
         if at == self._skip:
             return True
         self._line += sign == "\n"
@@ -127,19 +133,19 @@ class Scanner:
         return sign in '"\n\\'
 
     def end(self) -> None:
-        """Refuse a list that is cut off, or followed by something.
+        """Refuse a list that is truncated, or followed by something.
 
         Raises:
             VolantError: If it is.
         """
-        rest = "".join(self._parts).strip()
-        if self._depth or rest not in ("", "]", "[]"):
-            raise VolantError(f"{self._name}, line {self._line}: the JSON list does not end here. Is the file cut off?")
+        remaining = "".join(self._parts).strip()
+        if self._depth or remaining not in ("", "]", "[]"):
+            raise VolantError(f"{self._name}, line {self._line}: the JSON list does not end. Is the file truncated?")
 
     def _between(self, text: str) -> None:
-        said = "".join([*self._parts, text]).strip(" \t\r\n,[\ufeff")
-        if said:
-            raise VolantError(f"{self._name}, line {self._line}: '{said[:40]}' in a list of objects. {HINT}")
+        content = "".join([*self._parts, text]).strip(" \t\r\n,[\ufeff")
+        if content:
+            raise VolantError(f"{self._name}, line {self._line}: '{content[:40]}' in a list of objects. {HINT}")
         self._parts = []
 
     def _keep(self, text: str) -> None:
@@ -147,5 +153,5 @@ class Scanner:
         if sum(map(len, self._parts)) > self._longest:
             raise VolantError(
                 f"{self._name}, line {self._start}: an object longer than {self._longest:,} characters. "
-                "Is this the right file? Or raise `max_line`."
+                "Is this the right file? If so, raise `max_line`."
             )

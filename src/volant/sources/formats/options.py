@@ -1,4 +1,4 @@
-"""The format of a file, as the options of a command or the fields of a request give it."""
+"""The format of a file, by the options of a command or the fields of a request."""
 
 import re
 from collections.abc import Mapping
@@ -8,21 +8,21 @@ from typing import Any
 from volant.errors import VolantError
 from volant.sources.formats.lines import Format
 
-NAMED = {"tab": "\t", r"\t": "\t", "none": ""}
+SIGN_NAMES = {"tab": "\t", r"\t": "\t", "none": ""}
 KINDS = {"lines": "lines", "csv": "csv", "tsv": "csv", "jsonl": "jsonl", "json": "array", "parquet": "parquet"}
 
 
 @dataclass(frozen=True)
 class Options:
-    r"""The options of every command that reads a file, under the same names; what is left out is detected.
+    r"""The options of every command that reads a file, under the same names; the others are detected.
 
     Attributes:
-        encoding: Python's name of it; an order.
+        encoding: Python's name of the encoding, which is binding.
         delimiter: One character; a tab also as `tab` or `\t`.
-        quote: One character; `none`: quotes mean nothing.
-        escape: One character that stands before a quote inside of a cell; `none`: there is none.
-        header: Names of the columns, separated by commas, where the first row is none.
-        format: See `KINDS`.
+        quote: One character; `none` if quotes are ordinary characters.
+        escape: One character that precedes a quote inside a cell; `none` if there is none.
+        header: Names of the columns, separated by commas, if there is no header row.
+        format: A key of `KINDS`.
     """
 
     encoding: str | None = None
@@ -33,14 +33,14 @@ class Options:
     format: str | None = None
 
     def form(self, source: Mapping[str, Any] | None = None, western: bool = True) -> Format:
-        r"""The format of a file, as far as it is known.
+        r"""Return the format of a file, as far as it is known.
 
         Args:
-            source: Of the flywheel: how its own files are written; its encoding is only tried.
-            western: Whether a file that is not UTF-8 may be taken for Windows' western encoding.
+            source: Config of the flywheel's source, with the format of its own files; its encoding is only a fallback.
+            western: True if a file that is not UTF-8 may be read in Windows' western encoding.
 
         Raises:
-            VolantError: If a sign has several characters, or the format is not known.
+            VolantError: If a sign has several characters, or the format is unknown.
 
         Example:
             >>> form = Options(delimiter="tab", quote="none", header="text, label").form()
@@ -49,7 +49,7 @@ class Options:
         """
         source = source or {}
         if self.format is not None and self.format not in KINDS:
-            raise VolantError(f"--format {self.format} is not known. Allowed: {', '.join(KINDS)}.")
+            raise VolantError(f"--format {self.format} is unknown. Allowed: {', '.join(KINDS)}.")
         delimiter = "\t" if self.format == "tsv" and self.delimiter is None else self.delimiter
         names = [name.strip() for name in self.header.split(",")] if self.header else None
         return Format(
@@ -65,28 +65,30 @@ class Options:
         )
 
 
-def parse_where(given: list[str]) -> dict[str, list[str]]:
-    """Column to the values that a row must have, as `--where COLUMN=VALUE,VALUE` says it.
+def parse_where(arguments: list[str]) -> dict[str, list[str]]:
+    """Return column → values that a row must have, from `--where COLUMN=VALUE,VALUE`.
 
     Raises:
-        VolantError: If it names no column or no value.
+        VolantError: If a column or a value is missing.
 
     Example:
         >>> parse_where(["answer=accept", "lang=de, en"])
         {'answer': ['accept'], 'lang': ['de', 'en']}
     """
-    found: dict[str, list[str]] = {}
-    for one in given:
-        column, sign, values = one.partition("=")
+    result: dict[str, list[str]] = {}
+    for argument in arguments:
+        column, sign, values = argument.partition("=")
         names = [value.strip() for value in values.split(",") if value.strip()]
         if not (sign and column.strip() and names):
-            raise VolantError(f"--where '{one}' is not COLUMN=VALUE. Give one such as answer=accept, or lang=de,en.")
-        found.setdefault(column.strip(), []).extend(names)
-    return found
+            raise VolantError(
+                f"--where '{argument}' is not COLUMN=VALUE. Give one such as answer=accept, or lang=de,en."
+            )
+        result.setdefault(column.strip(), []).extend(names)
+    return result
 
 
-def _sign(option: str, given: str | None, word: str) -> str | None:
-    sign = NAMED.get(given, given) if given is not None else None
+def _sign(option: str, value: str | None, word: str) -> str | None:
+    sign = SIGN_NAMES.get(value, value) if value is not None else None
     if sign and (len(sign) > 1 or re.match(r"[\r\n\0]", sign)):
-        raise VolantError(f"--{option} '{given}' is too long. Allowed: one character, or `{word}`.")
+        raise VolantError(f"--{option} '{value}' is too long. Allowed: one character, or `{word}`.")
     return sign or None

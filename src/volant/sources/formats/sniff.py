@@ -17,7 +17,7 @@ from volant.sources.formats.lines import Format
 
 HEAD = 65536
 DELIMITERS = ",;\t|"
-EXCEL = re.compile(r"sep=([^\w\s]|\t)")  # a first line that is for Excel only, and says the delimiter
+EXCEL = re.compile(r"sep=([^\w\s]|\t)")  # a first line for Excel only, with the delimiter
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".manifest": "jsonl",
@@ -26,13 +26,13 @@ FORMATS = {
 TEXT_NAMES = {
     "text", "review", "sentence", "content", "body", "message", "comment", "tweet", "document", "utterance",
 }  # fmt: skip
-# First bytes of what people hand in by mistake; https://www.garykessler.net/library/file_sigs.html
+# First bytes of files that users give by mistake; https://www.garykessler.net/library/file_sigs.html
 BINARY = {
     b"PK\x03\x04": "a zip archive or an Office workbook", b"\xd0\xcf\x11\xe0": "an old Office file",
     b"%PDF": "a PDF", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"GIF8": "an image",
     b"SQLite format 3": "an SQLite database", b"ARROW1": "an Arrow file", b"\x7fELF": "a program",
 }  # fmt: skip
-# The longer mark first: UTF-16's is the beginning of UTF-32's.
+# Longer marks first: that of UTF-16 is the beginning of that of UTF-32.
 MARKS = [
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -40,7 +40,7 @@ MARKS = [
 
 
 def decompressed(raw: BinaryIO) -> BinaryIO:
-    """The stream itself, or a reader over it if it begins like gzip, bzip2 or xz (whatever its name says)."""
+    """Return the stream itself, or a reader over it if it begins like gzip, bzip2 or xz, whatever its extension."""
     magic = raw.read(6)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
@@ -53,10 +53,15 @@ def decompressed(raw: BinaryIO) -> BinaryIO:
 
 
 def format_of(name: str, head: bytes, encoding: str | None = None) -> str | None:
-    """`csv`, `jsonl`, `array` (of JSON objects) or `parquet`; None: text that says nothing of its form.
+    """Return `csv`, `jsonl`, `array` (of JSON objects) or `parquet`; None for text of unknown form.
+
+    Args:
+        name: Name of the file, for its extension and for messages.
+        head: First bytes of the file.
+        encoding: Encoding, if the user gave one.
 
     Raises:
-        VolantError: If the first bytes are no text that we can read.
+        VolantError: If the first bytes are of a binary file, or the extension is wrong.
 
     Example:
         >>> format_of("a.csv.gz", b"text,label"), format_of("a.txt", b'{"text": "a"}'), format_of("a.txt", b"a")
@@ -64,15 +69,17 @@ def format_of(name: str, head: bytes, encoding: str | None = None) -> str | None
     """
     if head.startswith(b"PAR1"):
         return "parquet"
-    what = next((what for magic, what in BINARY.items() if head.startswith(magic)), None)
+    description = next((description for magic, description in BINARY.items() if head.startswith(magic)), None)
     suffixes = [s.lower() for s in PurePosixPath(name).suffixes if s.lower() in FORMATS]
     if suffixes and FORMATS[suffixes[-1]] == "parquet":
-        raise VolantError(f"{name} is called Parquet, but is {what or 'not'}. Export it again, or fix its extension.")
+        raise VolantError(
+            f"{name} has the extension of Parquet, but is {description or 'not'}. Export it again, or fix its name."
+        )
     wide = encoding_of(head, encoding).startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    if what is None and b"\0" in head and not wide:
-        what = "binary, or UTF-16 without a byte-order mark (then give its encoding, as utf-16-le)"
-    if what:
-        raise VolantError(f"{name} is {what}. Allowed: CSV, TSV, JSON Lines or Parquet, also compressed.")
+    if description is None and b"\0" in head and not wide:
+        description = "binary, or UTF-16 without a byte-order mark (then give its encoding, as utf-16-le)"
+    if description:
+        raise VolantError(f"{name} is {description}. Allowed: CSV, TSV, JSON Lines or Parquet, also compressed.")
     begins = decoded(head, encoding_of(head, encoding)).lstrip()
     if suffixes and FORMATS[suffixes[-1]] == "csv":
         return "csv"
@@ -82,18 +89,18 @@ def format_of(name: str, head: bytes, encoding: str | None = None) -> str | None
 
 
 def decoded(head: bytes, encoding: str) -> str:
-    """The beginning of a file as text; a character that is cut off at its end is left out."""
+    """Return the beginning of a file as text, without a truncated character at its end."""
     return codecs.getincrementaldecoder(encoding)("ignore").decode(head)
 
 
 def is_table(head: str, delimiter: str, names: Collection[str], form: Format) -> bool:
-    r"""Return whether lines of text are rows of a table: the same cells in all, and column names or tabs.
+    r"""Return True if lines of text are rows of a table: as many cells in all, and column names or tabs.
 
     Args:
-        head: The beginning of the file.
-        delimiter: The one that its first rows agree on.
-        names: Of the column that holds the text.
-        form: What is known of the file.
+        head: Beginning of the file.
+        delimiter: Delimiter that its first rows agree on.
+        names: Names of the column of the text.
+        form: Format of the file as far as the user gave it.
 
     Example:
         >>> is_table("id,text\n1,fine\n", ",", ["text"], Format())
@@ -109,7 +116,14 @@ def is_table(head: str, delimiter: str, names: Collection[str], form: Format) ->
 
 
 def sample(head: str, delimiter: str, form: Format, most: int = 50) -> list[list[str]]:
-    """The first whole rows of a file; none where they are broken."""
+    """Return the first complete rows of a file; none if they are broken.
+
+    Args:
+        head: Beginning of the file.
+        delimiter: Delimiter of the cells.
+        form: Format of the file as far as the user gave it.
+        most: Number of rows.
+    """
     try:
         reader = csv.reader(_whole_lines(head), delimiter=delimiter, **quoting(form.quote, form.escape))
         return [row for row in islice(reader, most) if row]
@@ -118,7 +132,12 @@ def sample(head: str, delimiter: str, form: Format, most: int = 50) -> list[list
 
 
 def find_escape(head: str, delimiter: str, form: Format) -> str | None:
-    r"""A backslash, where the first rows can only be read if it stands before quotes that belong to a cell.
+    r"""Return a backslash if the first rows can only be read with it before quotes that belong to a cell; else None.
+
+    Args:
+        head: Beginning of the file.
+        delimiter: Delimiter of the cells.
+        form: Format of the file as far as the user gave it.
 
     Example:
         >>> find_escape('text,label\n"he said \\"well\\", and left",good\n', ",", Format())
@@ -137,46 +156,55 @@ def _broken(head: str, delimiter: str, form: Format, escape: str | None = None) 
             _whole_lines(head), delimiter=delimiter, strict=True, **quoting(form.quote, escape)
         ) if row]  # fmt: skip
     except csv.Error as error:
-        return "unexpected end" not in str(error) or len(head) < HEAD // 4  # the sample may end inside of a cell
+        return "unexpected end" not in str(error) or len(head) < HEAD // 4  # the sample may end inside a cell
     return any(len(row) != len(rows[0]) for row in rows)
 
 
 def _whole_lines(head: str) -> list[str]:
-    """The lines of a sample; the last one may be cut off where it ends."""
+    """Return the complete lines of a sample."""
     lines = list(io.StringIO(head, newline=""))
     return lines[:-1] if len(lines) > 1 and not head.endswith(("\n", "\r")) else lines
 
 
-def encoding_of(head: bytes, given: str | None = None) -> str:
-    """The encoding given, else the one that the byte-order mark says, else UTF-8: never a guess.
+def encoding_of(head: bytes, encoding: str | None = None) -> str:
+    """Return the user's encoding, else that of the byte-order mark, else UTF-8; never a guess.
+
+    Raises:
+        VolantError: If the user's is unknown.
 
     Example:
         >>> encoding_of(b"text"), encoding_of("text".encode("utf-16"))
         ('utf-8', 'utf-16')
     """
-    marked = next((name for mark, name in MARKS if head.startswith(mark)), None)
-    if given is None:
+    marked = next((encoding for mark, encoding in MARKS if head.startswith(mark)), None)
+    if encoding is None:
         return marked or "utf-8"
     try:
-        normal = codecs.lookup(given).name
+        normal = codecs.lookup(encoding).name
     except LookupError as error:
         raise VolantError(
-            f"encoding '{given}' is not known. Try utf-8, latin-1, cp1252, utf-16, shift_jis or gb18030."
+            f"encoding '{encoding}' is unknown. Try utf-8, latin-1, cp1252, utf-16, shift_jis or gb18030."
         ) from error
     return "utf-8-sig" if normal == "utf-8" and marked == "utf-8-sig" else normal
 
 
 def delimiter_of(name: str, head: bytes, form: Format) -> str:
-    """The delimiter that Excel's first line says, else the name (.tsv), else the one that the first rows agree on."""
+    """Return the delimiter of Excel's first line, else of the extension (.tsv), else that on which rows agree best.
+
+    Args:
+        name: Name of the file, for its extension.
+        head: First bytes of the file.
+        form: Format of the file as far as the user gave it.
+    """
     text = decoded(head, form.encoding or "utf-8")
     first, _, _ = text.partition("\n")
-    if said := EXCEL.fullmatch(first.rstrip("\r").strip('"')):
-        return said[1]
+    if excel := EXCEL.fullmatch(first.rstrip("\r").strip('"')):
+        return excel[1]
     return "\t" if ".tsv" in name.lower() else sniff_delimiter(text, form.quote)
 
 
 def sniff_delimiter(head: str, quote: str | None = '"') -> str:
-    r"""The delimiter under which the first rows agree best on the number of cells.
+    r"""Return the delimiter with which the first rows agree best on the number of cells.
 
     Example:
         >>> sniff_delimiter("text;label\nWell, well;good\nNo, no, no;bad\n")
@@ -184,11 +212,11 @@ def sniff_delimiter(head: str, quote: str | None = '"') -> str:
         >>> sniff_delimiter("text\nonly one, column\n")
         ','
     """
-    whole = _whole_lines(head)
+    lines = _whole_lines(head)
 
     def score(delimiter: str) -> tuple[float, int]:
         try:
-            rows = islice(csv.reader(whole, delimiter=delimiter, **quoting(quote)), 50)
+            rows = islice(csv.reader(lines, delimiter=delimiter, **quoting(quote)), 50)
             sizes = [len(row) for row in rows if row] or [0]
         except csv.Error:
             return 0, 0
@@ -198,5 +226,5 @@ def sniff_delimiter(head: str, quote: str | None = '"') -> str:
 
 
 def quoting(quote: str | None, escape: str | None = None) -> dict[str, Any]:
-    """The arguments of `csv.reader` for a quote character, or for none, and for an escape character."""
+    """Return the arguments of `csv.reader` for a quote character, or for none, and for an escape character."""
     return {"escapechar": escape} | ({"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE, "quotechar": None})

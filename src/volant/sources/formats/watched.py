@@ -1,4 +1,4 @@
-"""Bytes with a call between two blocks: a stop, or a time limit, must not wait for the end of a file."""
+"""Bytes with a call before each block, so that a stop or a time limit doesn't wait for the end of a file."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ class Watched(io.RawIOBase):
 
     Args:
         stream: Seekable bytes.
-        between: Called before each block is read; what it raises ends the reading.
+        between: Function that is called before each block is read; an error that it raises ends the reading.
     """
 
     def __init__(self, stream: BinaryIO, between: Callable[[], object]) -> None:
@@ -34,9 +34,9 @@ class Watched(io.RawIOBase):
         return len(block)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Move to a position and return it."""
         return self._stream.seek(offset, whence)
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         return self._stream.tell()

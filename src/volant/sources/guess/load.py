@@ -1,4 +1,4 @@
-"""A user's file of unknown form: the form is detected, and reported where not certain."""
+"""A user's file of unknown format: the format is detected, and reported if it is not certain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ class Loaded:
     """A user's file.
 
     Attributes:
-        sheet: Its rows, with a sentence on what it was found to be.
-        form: How it is written, as config has it.
-        notes: What to know, a sentence each.
+        sheet: Its rows, with its detected format.
+        form: Its format, as for config.
+        notes: Notes for the user, a sentence each.
     """
 
     sheet: Sheet
@@ -26,7 +26,7 @@ class Loaded:
 
     @property
     def table(self) -> pa.Table:
-        """Its rows, without those that the file itself says are none."""
+        """Its rows, without those that the file itself marks as failed."""
         good = [line not in self.sheet.failed for line in self.sheet.lines]
         return self.sheet.table.filter(pa.array(good, pa.bool_())) if self.sheet.failed else self.sheet.table
 
@@ -34,34 +34,34 @@ class Loaded:
 def load(path: str, form: Format, labels: Sequence[str] = ()) -> Loaded:
     """Read a file.
 
-    Args:
-        path: Local or remote.
-        form: What is known of it.
-        labels: Columns of the label that are given, which a manifest has as attributes.
+    Fails with `VolantError` if it can't be read, or its encoding is neither given, marked, UTF-8 nor clearly western.
 
-    Raises:
-        VolantError: If it can't be read, or its encoding is neither given, marked, UTF-8 nor plainly western.
+    Args:
+        path: Local path or address.
+        form: Format of the file; what it leaves open is detected.
+        labels: Columns of the label that the user gave, which are attributes in a manifest.
     """
-    known = replace(form, western=True)
+    options = replace(form, western=True)
     notes: tuple[str, ...] = ()
-    if not form.header and (header := _comprehend(path, known)):
-        known = replace(known, header=header)
+    if not form.header and (header := _comprehend(path, options)):
+        options = replace(options, header=header)
         notes = (f"Header: read as {COMPREHEND}. If its first row is a header, give --header with its names.",)
-    sheet = read_sheet_of(path, known, labels)
-    found = sheet.detected
-    if found.why:
-        said = f"Encoding: not UTF-8, read as {found.form.encoding} ({found.why})."
-        notes += (f"{said} If that looks wrong, give --encoding.",)
-    notes += tuple(f"Line {line} of {path} is skipped: {why}." for line, why in list(sheet.failed.items())[:5])
-    encoding = found.form.encoding if found.why else form.encoding
-    delimiter, escape = (found.form.delimiter, found.form.escape) if found.kind == "csv" else (None, None)
-    written = replace(known, encoding=encoding, delimiter=delimiter, escape=escape)
-    return Loaded(sheet, written, notes)
+    sheet = read_sheet_of(path, options, labels)
+    detected = sheet.detected
+    if detected.why:
+        message = f"Encoding: not UTF-8, read as {detected.form.encoding} ({detected.why})."
+        notes += (f"{message} If that looks wrong, give --encoding.",)
+    failures = list(sheet.failed.items())[:5]
+    notes += tuple(f"Line {line} of {path} is skipped: {reason}." for line, reason in failures)
+    own = replace(options, encoding=detected.form.encoding if detected.why else form.encoding)
+    if detected.kind == "csv":
+        return Loaded(sheet, replace(own, delimiter=detected.form.delimiter, escape=detected.form.escape), notes)
+    return Loaded(sheet, replace(own, delimiter=None, escape=None), notes)
 
 
 def _comprehend(path: str, form: Format) -> list[str] | None:
     with opened(path) as raw:
-        found = detect(raw, path, form)
-        if found.kind == "csv" and is_comprehend(first_rows(raw, path, found.form), "|", (), ()):
+        detected = detect(raw, path, form)
+        if detected.kind == "csv" and is_comprehend(first_rows(raw, path, detected.form), "|", (), ()):
             return ["label", "text"]
     return None

@@ -1,5 +1,7 @@
 """The commands of an iteration: iterate, what would help next, which texts to label next."""
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,9 +109,12 @@ def _run(
     """Run an iteration, and show its plan, its results and its decision."""
     from volant import flywheel
     from volant.evaluation.results import read_results, show_next, show_results
+    from volant.flywheel.early_advice import advising
     from volant.flywheel.show import show_iteration, show_plan
 
-    iteration = flywheel.iterate(name, overrides, planned=lambda iteration: show_plan(iteration, console), start=start)
+    with advising(name) if advice else nullcontext() as started:
+        planned = partial(show_plan, console=console)
+        iteration = flywheel.iterate(name, overrides, planned=planned, start=start, started=started)
     if advice and iteration.case != "nothing":
         _advise(name, console)
     if iteration.ran.executed or iteration.ran.restored:

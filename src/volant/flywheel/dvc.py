@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,8 +91,13 @@ def read_status(name: str, status: Mapping[str, Any]) -> News:
     return News(found["train"], found["test"], tuple(sorted(config)), tuple(files), tuple(gone))
 
 
-def reproduce(name: str, root: Path = Path()) -> Ran:
+def reproduce(name: str, root: Path = Path(), started: Callable[[str], object] | None = None) -> Ran:
     """Run what has to run; what the stages print goes to the error stream, as this program's output is a report.
+
+    Args:
+        name: Name of the flywheel.
+        root: Root of the project.
+        started: Called with the name of each stage before it runs.
 
     Raises:
         VolantError: If a stage fails; what it printed stands above.
@@ -100,7 +105,7 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
     from dvc.exceptions import DvcException
 
     ran = Ran()
-    with _repo(root) as repo, _listening(ran), _printed_as_errors():
+    with _repo(root) as repo, _listening(ran, started), _printed_as_errors():
         try:
             patiently(lambda: repo.reproduce(targets=[f"evaluate@{name}"]), root)
         except DvcException as error:
@@ -189,16 +194,18 @@ def _remote_error(error: Exception) -> str | None:
 
 
 @contextmanager
-def _listening(ran: Ran) -> Iterator[None]:
+def _listening(ran: Ran, started: Callable[[str], object] | None) -> Iterator[None]:
     """Read from DVC's log, its only record of it, which stages ran and which were restored."""
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said = record.getMessage()
-            if said.startswith("Running stage '"):
-                ran.executed.append(said.split("'")[1].partition("@")[0])
-            elif "is cached - skipping run" in said:
-                ran.restored.append(said.split("'")[1].partition("@")[0])
+            message = record.getMessage()
+            if message.startswith("Running stage '"):
+                ran.executed.append(message.split("'")[1].partition("@")[0])
+                if started:
+                    started(ran.executed[-1])
+            elif "is cached - skipping run" in message:
+                ran.restored.append(message.split("'")[1].partition("@")[0])
 
     listener = Listener()
     logger = logging.getLogger("dvc.stage")

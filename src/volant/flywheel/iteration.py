@@ -49,15 +49,17 @@ def iterate(
     root: Path = Path(),
     planned: Callable[[Iteration], object] | None = None,
     start: int | None = None,
+    started: Callable[[str], object] | None = None,
 ) -> Iteration:
-    """Run one locked iteration of a flywheel; if it is interrupted, the next one resumes.
+    """Run one locked iteration of a flywheel, and return its record; if it is interrupted, the next one resumes.
 
     Args:
-        name: Of a live flywheel.
-        overrides: Of the config, in Hydra's grammar, for this iteration.
-        root: The project's root.
-        planned: Called with what was found, before anything runs.
-        start: From this version's weights on; 0: from none.
+        name: Name of a live flywheel.
+        overrides: Overrides of the config for this iteration, in Hydra's grammar.
+        root: Root of the project.
+        planned: Called with the news, before anything runs.
+        start: Number of the version whose weights the training starts from; 0: none.
+        started: Called with the name of each stage before it runs.
 
     Raises:
         VolantError: If another iteration is running, a stage fails, or the registry is down; nothing is lost then.
@@ -78,9 +80,12 @@ def iterate(
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
         if absent := _absent(name, root):
             dvc.fetch(absent, root)
-        from volant.flywheel.decide import decide  # with the registry and the gate: an iteration may end before it
+        # with the tracker, the registry and the gate: an iteration may end before it
+        from volant.flywheel.decide import decide
+        from volant.tracking.replay import postponing
 
-        iteration.ran = dvc.reproduce(name, root)
+        with postponing(root):
+            iteration.ran = dvc.reproduce(name, root, started)
         decide(iteration, flywheel, root)
         write_text(json.dumps(iteration.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
@@ -89,7 +94,7 @@ def iterate(
 
 def _check(name: str, overrides: Sequence[str], root: Path) -> Iteration:
     """Find out what is new: at once where no file has changed since nothing was."""
-    before = None if overrides else unchanged.mark(name, root)
+    before = unchanged.mark(name, root, overrides)
     if before and before == unchanged.read(name, root):
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
         return Iteration(name, "nothing", News(), [], metric=flywheel.metric)

@@ -5,7 +5,7 @@ size and time of change. Whatever else is seen here, the whole check decides.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -19,10 +19,15 @@ from volant.workspace.provenance import digest
 FILES = (config.CONF, config.PARAMS, "dvc.yaml", "dvc.lock", ".dvc/config", ".dvc/config.local")
 
 
-def mark(name: str, root: Path = Path()) -> str | None:
+def mark(name: str, root: Path = Path(), overrides: Sequence[str] = ()) -> str | None:
     """Return a digest of the state of all that a check of a flywheel looks at.
 
     None: it can't be seen from here, as the pipeline has not run yet or reads what is not a file.
+
+    Args:
+        name: Name of the flywheel.
+        root: Root of the project.
+        overrides: Overrides of the config, in Hydra's grammar.
     """
     paths = _pipeline_paths(name, root)
     if not paths or any("://" in path for path in paths):
@@ -36,7 +41,7 @@ def mark(name: str, root: Path = Path()) -> str | None:
     ]
     files = {str(file): state for path in seen for file, state in _states(root / path)}
     registry = [os.environ.get("MLFLOW_TRACKING_URI"), (root / "mlflow.db").exists()]
-    return digest([files, registry])
+    return digest([files, registry, list(overrides)])
 
 
 def read(name: str, root: Path = Path()) -> str | None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from volant.tracking import postponed
 from volant.tracking.client import client as connect
 from volant.tracking.client import experiment
+from volant.tracking.postponed import Postponed
 from volant.tracking.stores import Store, batched, finite, session, shown, sqlite_file, takeable, warn
 from volant.workspace import lake
 from volant.workspace.provenance import flatten, git_commit
@@ -131,6 +133,9 @@ class Run:
             warn(f"MLflow could not keep the file {name}; the run goes on without files", error)
 
 
+Recorder = Run | Postponed
+
+
 @contextmanager
 def run(
     flywheel: str,
@@ -139,7 +144,7 @@ def run(
     parent: str | None = None,
     name: str | None = None,
     root: Path = Path(),
-) -> Iterator[Run]:
+) -> Iterator[Recorder]:
     """Open a new run in the experiment `flywheel` for the context; it ends as FAILED or KILLED if the body raises.
 
     Args:
@@ -150,6 +155,10 @@ def run(
         name: Name in the UI; MLflow generates one by default.
         root: Root of the project.
     """
+    if home := postponed.folder():
+        with postponed.noted(home, "run", flywheel=flywheel, params=params, tags=tags, parent=parent, name=name) as run:
+            yield run
+        return
     with session(root) as stores:
         opened = Run(stores, lambda store: _begin(store, flywheel, _tags(tags, parent, root), name))
         opened.log_params(params)
@@ -158,7 +167,7 @@ def run(
 
 
 @contextmanager
-def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root: Path = Path()) -> Iterator[Run]:
+def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root: Path = Path()) -> Iterator[Recorder]:
     """Reopen the newest run that has all these tags, or open a new one with them, for the context.
 
     Args:
@@ -167,6 +176,10 @@ def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root
         name: Name of a new run in the UI; MLflow generates one by default.
         root: Root of the project.
     """
+    if home := postponed.folder():
+        with postponed.noted(home, "resume", flywheel=flywheel, tags=tags, name=name) as run:
+            yield run
+        return
     with session(root) as stores:
         answering, found = _search(stores, flywheel, tags)
 

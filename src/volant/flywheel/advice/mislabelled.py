@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from volant.flywheel.advice.rows import folds, pick, refit
+from volant.flywheel.advice.folds import folds
+from volant.flywheel.advice.rows import pick, refit
 from volant.kinds import Calibration
 from volant.models import Examples, Task
 from volant.models.linear import Linear

@@ -1,6 +1,5 @@
-"""Train rows for quick refits: ordered so that each beginning is a fair sample, folds, and refits."""
+"""Train rows for quick refits: ordered so that each beginning is a fair sample, and refits."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,28 +47,6 @@ def fair_order(groups: np.ndarray, seed: int) -> np.ndarray:
         rows = shuffled[groups[shuffled] == stratum]
         place[rows] = np.arange(len(rows)) / len(rows)
     return shuffled[np.argsort(place[shuffled], kind="stable")]
-
-
-def folds(units: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """Positions of each fold: equal `units` (a movie, near-duplicates) are never parted, strata are in proportion.
-
-    Args:
-        units: What must stay together, a value a row.
-        groups: Number of each row's stratum.
-        count: Folds at most; fewer where there are fewer units.
-        seed: Of the shuffle.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    count = min(count, len(np.unique(units)))
-    if count < 2:
-        return []
-    if np.bincount(groups).max() < count:  # scikit-learn wants one stratum that reaches every fold
-        groups = np.zeros_like(groups)
-    cutter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare label is not in every fold: known
-        return [held for _, held in cutter.split(np.zeros(len(units)), groups, units)]
 
 
 def refit(model: Linear, train: Examples, texts: Sequence[str], task: Task) -> np.ndarray:

@@ -13,7 +13,7 @@ from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line, plain
 
 if TYPE_CHECKING:
-    from volant import flywheel
+    from volant import config, flywheel
 
 
 @app.command("next", rich_help_panel="Iterate")
@@ -115,8 +115,8 @@ def _run(
     with advising(name) if advice else nullcontext() as started:
         planned = partial(show_plan, console=console)
         iteration = flywheel.iterate(name, overrides, planned=planned, start=start, started=started)
-    if advice and iteration.case != "nothing":
-        _advise(name, console)
+    if advice and iteration.config and iteration.case != "nothing":
+        _advise(name, iteration.config, console)
     if iteration.ran.executed or iteration.ran.restored:
         show_results(name, read_results(name), console)
     show_iteration(iteration, console)
@@ -125,14 +125,13 @@ def _run(
     return iteration
 
 
-def _advise(name: str, console: Console) -> None:
+def _advise(name: str, flywheel: "config.Flywheel", console: Console) -> None:
     """Write what would help next; the iteration is complete whether or not this succeeds."""
-    from volant import config
     from volant.flywheel.advice import learn
 
     try:
         with console.status("looking for what would help next"):
-            learn(name, config.flywheel(name))
+            learn(name, flywheel)
         console.print(f"What would help next: reports/{name}/next.md", highlight=False)
     except Exception as error:  # whatever becomes of it, the iteration is complete and is to be reported
         console.print(f"Advice is not available: {error}", style="yellow", markup=False, highlight=False)

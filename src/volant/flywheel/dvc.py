@@ -53,8 +53,7 @@ class Ran:
 def news(name: str, root: Path = Path()) -> News:
     """Return the changes that DVC finds in the stages of a flywheel.
 
-    Raises:
-        VolantError: If the project is no DVC project, or DVC can't read it.
+    A `VolantError` results if the project is no DVC project, or DVC can't read it.
     """
     with _repo(root) as repo:
         status = patiently(lambda: repo.status(targets=[f"evaluate@{name}"], with_deps=True), root)
@@ -86,9 +85,10 @@ def read_status(name: str, status: Mapping[str, Any]) -> News:
     # what the pipeline itself made is new because of what came before it
     made = (f"{paths.prepared(name).as_posix()}/", f"{paths.clean(name).as_posix()}/", paths.bundle(name).as_posix())
     files = sorted(path for path in deps - set(lake.values()) if not path.startswith(made))
-    found = {split: any(path.startswith(folder) for path in deps | missing) for split, folder in lake.items()}
+    train = any(path.startswith(lake["train"]) for path in deps | missing)
+    test = any(path.startswith(lake["test"]) for path in deps | missing)
     gone = sorted(path for path in missing if not path.startswith(tuple(lake.values())))
-    return News(found["train"], found["test"], tuple(sorted(config)), tuple(files), tuple(gone))
+    return News(train, test, tuple(sorted(config)), tuple(files), tuple(gone))
 
 
 def reproduce(name: str, root: Path = Path(), started: Callable[[str], object] | None = None) -> Ran:

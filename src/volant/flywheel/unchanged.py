@@ -51,7 +51,13 @@ def read(name: str, root: Path = Path()) -> str | None:
 
 
 def write(name: str, state: str, root: Path = Path()) -> None:
-    """Keep the mark that was taken before a check which found nothing new."""
+    """Keep the mark that was taken before a check which found nothing new.
+
+    Args:
+        name: Name of the flywheel.
+        state: Mark, as `mark` returns it.
+        root: Root of the project.
+    """
     write_text(state, _path(name, root))
 
 
@@ -60,7 +66,7 @@ def _path(name: str, root: Path) -> Path:
 
 
 def _pipeline_paths(name: str, root: Path) -> list[str]:
-    """What the stages of a flywheel read and wrote, by dvc.lock."""
+    """Return the paths that the stages of a flywheel read and wrote, by dvc.lock."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in Python takes as long as all else
     try:
         text = (root / "dvc.lock").read_text(encoding="utf-8")
@@ -74,7 +80,7 @@ def _pipeline_paths(name: str, root: Path) -> list[str]:
 
 
 def _states(path: Path) -> Iterator[tuple[Path, list[int] | None]]:
-    """A file, or every file in a folder, and what tells whether it changed; None where there is nothing."""
+    """Yield a file, or every file in a folder, and its state: inode, size, time of change; None if it is missing."""
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if name != "__pycache__"]

@@ -10,7 +10,7 @@ from volant.bundle import runtime
 from volant.kinds import Kind
 from volant.kinds.record import Annotation
 from volant.models import Examples, Task
-from volant.models.linear import Linear
+from volant.models.tfidf import Linear
 
 ABSENT = -20.0  # the logit of a label that no row of a refit has: a probability of nearly 0
 
@@ -53,6 +53,12 @@ def refit(model: Linear, train: Examples, texts: Sequence[str], task: Task) -> n
     """Logits (N, L) of texts by a model fitted on the train rows; its files are thrown away.
 
     A label that no train row has is never said.
+
+    Args:
+        model: Model to fit.
+        train: Rows to learn from.
+        texts: Texts (N) to predict.
+        task: Kind, labels (L), metric, seed.
     """
     held = task.kind.count(train.gold)
     known = tuple(label for label in task.labels if held[label] or not task.kind.exclusive)

@@ -54,9 +54,13 @@ def test_the_runs_of_an_iteration_are_recorded_at_its_end(root: Path) -> None:
 
 def test_a_stage_that_fails_leaves_the_runs_before_it(root: Path) -> None:
     (root / "note.txt").write_text("kept")
-    with pytest.raises(ValueError, match="failed"), postponing(root):
+
+    def fail() -> None:
         train(root, "b1")
         raise ValueError("evaluate failed")
+
+    with pytest.raises(ValueError, match="failed"), postponing(root):
+        fail()
     assert len(recorded(root)) == 1
 
 

@@ -112,7 +112,7 @@ def test_an_empty_folder_says_what_makes_a_bundle(tmp_path: Path) -> None:
 
 def test_another_calibration_shows_the_model_without_its_own(folder: Path) -> None:
     bundle = Bundle.load(folder)
-    hot = bundle.probabilities(["the film was lovely"], Calibration(temperature=100.0))
+    hot = bundle.kind.probabilities(bundle.runtime.logits(["the film was lovely"]), Calibration(temperature=100.0))
     assert hot.max() < 0.6
 
 

@@ -6,7 +6,7 @@ Loading never runs code from the folder: weights are ONNX or safetensors, everyt
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from volant.bundle.manifest import LARGEST, problem
 from volant.bundle.runtime import Runtime, load
 from volant.cleaning import clean_texts, parse_steps
+from volant.cleaning.offsets import clean_text
 from volant.errors import VolantError
 from volant.kinds import KINDS, Calibration, Kind
 from volant.kinds.record import Annotation
@@ -111,21 +112,29 @@ class Bundle:
         """
         answers: list[Annotation] = []
         for start in range(0, len(texts), CHUNK):
-            probabilities = self.probabilities(texts[start : start + CHUNK])
-            answers += self.kind.decode(probabilities, self.labels, self.calibration)
+            chunk = list(texts[start : start + CHUNK])
+            answers += self._parts(chunk) if self.kind.head == "tokens" else self._decode(self._clean(chunk))
             if progress:
-                progress(len(probabilities))
+                progress(len(chunk))
         return answers
 
-    def probabilities(self, texts: Sequence[str], calibration: Calibration | None = None) -> np.ndarray:
-        """Return the probabilities (N, L) of raw texts (N).
+    def probabilities(self, texts: Sequence[str]) -> Any:
+        """Return the probabilities of raw texts (N): (N, L) float32, or those of their tokens."""
+        return self.kind.probabilities(self.runtime.logits(self._clean(texts)), self.calibration)
 
-        Args:
-            texts: Raw texts.
-            calibration: Calibration to use instead of the bundle's own.
-        """
-        logits = self.runtime.logits(clean_texts(list(texts), self._steps))
-        return self.kind.probabilities(logits, calibration or self.calibration)
+    def _parts(self, texts: Sequence[str]) -> list[Annotation]:
+        """Return predictions whose spans, found in the cleaned texts, are those of the raw ones."""
+        cleaned = [clean_text(text, self._steps) for text in texts]
+        predicted = self._decode([text.text for text in cleaned])
+        pairs = zip(predicted, cleaned, strict=True)
+        return [replace(annotation, spans=tuple(text.raw(annotation.spans))) for annotation, text in pairs]
+
+    def _clean(self, texts: Sequence[str]) -> list[str]:
+        return clean_texts(list(texts), self._steps)
+
+    def _decode(self, texts: Sequence[str]) -> list[Annotation]:
+        probabilities = self.kind.probabilities(self.runtime.logits(texts), self.calibration)
+        return self.kind.decode(probabilities, self.labels, self.calibration, texts)
 
     def golden(self) -> list[dict[str, Any]]:
         """Return the golden texts, each with the probability of every label at the time when the bundle was made.
@@ -152,7 +161,8 @@ class Bundle:
         """
         golden = self.golden()
         # one by one: with 8-bit rounding, a result may depend on the other texts of a batch
-        found = np.vstack([self.probabilities([case["text"]]) for case in golden])
+        predicted = [self.predict([case["text"]])[0].scores for case in golden]
+        found = np.array([[scores[label] for label in self.labels] for scores in predicted])
         wanted = np.array([[case["scores"][label] for label in self.labels] for case in golden])
         worst = float(np.abs(found - wanted).max(initial=0.0))
         if not worst <= self.manifest["golden_tolerance"]:

@@ -55,16 +55,18 @@ def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | N
 
 def show(answers: Iterable[dict[str, Any]], console: "Console") -> None:
     """Print answers as a table."""
+    from volant.kinds import kind_of_row
+    from volant.rendering.markdown import words
     from volant.rendering.table import Column, Table
 
     answered = [Column(name, wraps=True) for name in ("text", "label", "score")]
     table = Table(*answered, Column("model", drop=1), Column("version", drop=2))
     for answer in answers:
-        several = "labels" in answer
-        label = ", ".join(answer["labels"]) if several else answer["label"]
-        scores = answer["score"].values() if several else [answer["score"]]
+        score = answer["score"]
+        scores = score.values() if isinstance(score, dict) else [score]
         shown = ", ".join(f"{score:.3f}" for score in scores)
-        table.add_row(answer["text"], label, shown, answer["model"], answer["version"])
+        prediction = words(answer[kind_of_row(answer).column])
+        table.add_row(answer["text"], prediction, shown, answer["model"], answer["version"])
     table.show(console)
 
 

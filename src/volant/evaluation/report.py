@@ -120,7 +120,7 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
             "Add test rows of every label, or choose another `metric` in conf/flywheel/<name>.yaml."
         )
     targets = kind.targets(gold, task.labels)
-    raw = kind.probabilities(kind.logits(scores, task.calibration), Calibration())
+    raw = kind.uncalibrated(scores, task.calibration)
     units = drawn_whole(units_of(test, task.group))
     predictions = _predictions(task, test, gold, predicted, (tallies, scores))
     return Report(
@@ -137,8 +137,8 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
             for name, part in cut(test, task.slices).items()
         ],
         confusion=confusion_pairs(task.labels, tallies),
-        roc=roc_rows(tallies.gold, scores, task.labels),
-        pr=pr_rows(tallies.gold, scores, task.labels),
+        roc=roc_rows(tallies.gold > 0, scores, task.labels),
+        pr=pr_rows(tallies.gold > 0, scores, task.labels),
         predictions=predictions,
         worst=worst_errors(predictions, tallies, scores, task.worst),
         groups=int(units.max()) + 1 if task.group and units.max() + 1 < len(units) else 0,
@@ -161,7 +161,7 @@ def _calibration(task: Task, targets: np.ndarray, tallies: Tallies, scores: np.n
     """Return the other figures on calibration; see `Report.calibration`."""
     claimed, _ = task.kind.claims(scores, targets, tallies.predicted > 0)
     exclusive = task.kind.exclusive
-    values = {"ece_perfect": floor(claimed, task.seed), **proper_scores(scores, tallies.gold, exclusive)}
+    values = {"ece_perfect": floor(claimed, task.seed), **proper_scores(scores, tallies.gold > 0, exclusive)}
     return values if exclusive else values | {"ece_cells": reliability(*task.kind.claims(scores, targets)).error}
 
 
@@ -259,8 +259,8 @@ def _predictions(
         {
             "id": test.column("id"),
             "text": test.column("text"),
-            "gold": [task.kind.cell(a) for a in gold],
-            "predicted": [task.kind.cell(a) for a in predicted],
+            "gold": pa.array([task.kind.cell(a) for a in gold], task.kind.types[0]),
+            "predicted": pa.array([task.kind.cell(a) for a in predicted], task.kind.types[0]),
             "score": pa.array(sure, pa.float32()),
             "correct": tallies.exact > 0,
             "scores": pa.StructArray.from_arrays(columns, names=list(task.labels)),

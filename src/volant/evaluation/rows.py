@@ -14,7 +14,13 @@ log = logging.getLogger(__name__)
 
 
 def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
-    """Return the rows that cleaning kept, with their raw text: the bundle cleans it itself, as in service.
+    """Return the rows that cleaning kept, as they were before: the bundle cleans their raw text itself, as in service.
+
+    Gold that names parts of a text does so in the raw text, as predictions do.
+
+    Args:
+        prepared: Test rows before cleaning.
+        clean: Test rows after it.
 
     Raises:
         VolantError: If a clean row has no prepared row.
@@ -26,8 +32,10 @@ def served_rows(prepared: pa.Table, clean: pa.Table) -> pa.Table:
             f"{len(lost)} of the clean test rows are not among the prepared ones, such as id '{lost[0]}'. "
             "One of the two is of another run: make both again with `dvc repro`."
         )
-    kept = prepared.take([places[key] for key in wanted])
-    return clean.set_column(clean.column_names.index("text"), "text", kept.column("text"))
+    raw = prepared.take([places[key] for key in wanted])
+    for name in raw.column_names:
+        clean = clean.set_column(clean.column_names.index(name), name, raw.column(name))
+    return clean
 
 
 def answerable(bundle: "Bundle", test: pa.Table) -> pa.Table:

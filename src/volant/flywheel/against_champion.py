@@ -14,7 +14,8 @@ from volant.errors import VolantError
 from volant.evaluation.rows import served_rows
 from volant.flywheel.champions import Answered, SilentError, TestRows, annotation, ask, learned_rows
 from volant.flywheel.gate import Answers, Champions, Comparison, Past, compare, paired
-from volant.kinds import KINDS, Calibration, Kind
+from volant.kinds import KINDS, Kind
+from volant.kinds.record import Annotation
 from volant.workspace import paths
 from volant.workspace.files import read_table
 
@@ -41,7 +42,7 @@ def answers(name: str, kind: Kind, labels: tuple[str, ...], test: pa.Table, root
     said = read_table(paths.reports(name, root) / "predictions.parquet", ["id", "predicted", "scores"]).to_pylist()
     found = {row["id"]: annotation(kind, row) for row in said}
     # rows of labels that the bundle was not taught: no score is taken of them for this side
-    (nothing,) = kind.decode(np.zeros((1, len(labels)), np.float32), labels, Calibration())
+    nothing = Annotation(label=labels[0], scores=dict.fromkeys(labels, 0.0))
     return Answers(labels, [found.get(key, nothing) for key in test["id"].to_pylist()])
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from volant.errors import VolantError
 from volant.kinds.calibration import Calibration
 from volant.kinds.contract import Kind
+from volant.kinds.outputs import Outputs, TokenOutputs
 from volant.kinds.rates import Tallies
 
-__all__ = ["KINDS", "Calibration", "Kind", "Tallies", "kind_of_labels", "kind_of_row"]
+__all__ = ["KINDS", "Calibration", "Kind", "Outputs", "Tallies", "TokenOutputs", "kind_of_labels", "kind_of_row"]
 
 MODULES = {"classify": "volant.kinds.classify", "multilabel": "volant.kinds.multilabel"}
 

@@ -1,8 +1,9 @@
 """The kind with one label per text."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,7 @@ class Classify:
     )
     exclusive: bool = True
     types: tuple[pa.DataType, pa.DataType] = (pa.string(), pa.float64())
+    head: Literal["text"] = "text"
 
     def cell(self, annotation: Annotation) -> str | None:
         """Return the label."""
@@ -58,6 +60,15 @@ class Classify:
             raise VolantError(f"Each text has one label; {len(labels)} were given.")
         return Annotation(label=labels[0])
 
+    def renamed(self, annotation: Annotation, names: Mapping[str, str | None]) -> Annotation:
+        """Return the annotation with its labels renamed; those renamed to None are left out.
+
+        Args:
+            annotation: Gold as the source has it.
+            names: Label in the source to label.
+        """
+        return Annotation(label=None if annotation.label is None else names[annotation.label])
+
     def scored(self, annotation: Annotation) -> float:
         """Return the probability of the label."""
         return round(float(annotation.scores[str(annotation.label)]), DIGITS)
@@ -74,8 +85,22 @@ class Classify:
         """Return the number of rows of each label."""
         return Counter(a.label for a in gold if a.label is not None)
 
-    def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
+    def width(self, labels: Sequence[str]) -> int:
+        """Return the number of labels."""
+        return len(labels)
+
+    def targets(
+        self,
+        gold: Sequence[Annotation],
+        labels: Sequence[str],
+        offsets: Sequence[np.ndarray] | None = None,  # noqa: ARG002
+    ) -> np.ndarray:
         """Return the position of each row's label in the label set, (N,) int64.
+
+        Args:
+            gold: Gold annotation of each row.
+            labels: The label set.
+            offsets: Not used; the labels are those of the whole text.
 
         Raises:
             VolantError: If a row's label is not in the label set.
@@ -108,6 +133,15 @@ class Classify:
         """
         return np.exp(log_softmax(logits / calibration.temperature)).astype(np.float32)
 
+    def uncalibrated(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return the probabilities of labels, (N, L) float32, as they would be without calibration.
+
+        Args:
+            scores: Calibrated probability of each label, (N, L).
+            calibration: Calibration that they were computed with.
+        """
+        return self.probabilities(self.logits(scores, calibration), Calibration())
+
     def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return logits that give these probabilities, (N, L): the inverse, up to a constant per row."""
         return np.log(np.maximum(probabilities.astype(np.float64), TINY)) * calibration.temperature
@@ -117,6 +151,7 @@ class Classify:
         probabilities: np.ndarray,
         labels: Sequence[str],
         calibration: Calibration,  # noqa: ARG002
+        texts: Sequence[str] = (),  # noqa: ARG002
     ) -> list[Annotation]:
         """Return the most probable label of each row; on a tie, the first in the label set.
 
@@ -124,6 +159,7 @@ class Classify:
             probabilities: Calibrated probabilities, (N, L).
             labels: The label set.
             calibration: Not used; this kind has no thresholds.
+            texts: Not used.
         """
         best = probabilities.argmax(axis=1).tolist() if len(probabilities) else []
         rows = probabilities.tolist()

@@ -1,8 +1,8 @@
 """The interface of a kind of prediction: its rows, its targets, and how predictions are decoded and scored."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +11,13 @@ from volant.kinds.calibration import Calibration
 from volant.kinds.rates import Tallies
 from volant.kinds.record import Annotation
 
-Cell = str | list[str] | None
+Cell = str | list[str] | list[dict[str, Any]] | None
 
 
 class Kind(Protocol):
     """The interface of a kind of prediction; N rows, L labels.
+
+    The outputs of a model are logits (N, L) for a kind of head `text`, and `TokenOutputs` for one of head `tokens`.
 
     Attributes:
         name: Name in the config.
@@ -23,6 +25,7 @@ class Kind(Protocol):
         metrics: Names of the metrics that `score` returns, main ones first.
         exclusive: True if a text has exactly one label.
         types: Arrow types of `column` and of `score` in files of predictions.
+        head: `text` if a model gives one vector per text, `tokens` if it gives one per token.
     """
 
     @property
@@ -35,6 +38,8 @@ class Kind(Protocol):
     def exclusive(self) -> bool: ...  # noqa: D102
     @property
     def types(self) -> tuple[pa.DataType, pa.DataType]: ...  # noqa: D102
+    @property
+    def head(self) -> Literal["text", "tokens"]: ...  # noqa: D102
 
     def cell(self, annotation: Annotation) -> Cell:
         """Return an annotation as its column and JSON hold it."""
@@ -49,7 +54,20 @@ class Kind(Protocol):
         ...
 
     def annotate(self, labels: Sequence[str]) -> Annotation:
-        """Return the annotation with these labels."""
+        """Return the annotation with these labels of the whole text; for spans and the like, one without any part.
+
+        Raises:
+            VolantError: If a prediction of this kind can't have as many.
+        """
+        ...
+
+    def renamed(self, annotation: Annotation, names: Mapping[str, str | None]) -> Annotation:
+        """Return the annotation with its labels renamed; those renamed to None are left out.
+
+        Args:
+            annotation: Gold as the source has it.
+            names: Label in the source to label, for every label of the annotation.
+        """
         ...
 
     def scored(self, annotation: Annotation) -> float | dict[str, float]:
@@ -68,39 +86,68 @@ class Kind(Protocol):
         """Return the number of rows with each label."""
         ...
 
-    def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-        """Return the training targets: classify (N,) int64; multilabel (N, L) float32."""
+    def width(self, labels: Sequence[str]) -> int:
+        """Return the number of outputs per text or per token: the width of the head."""
         ...
 
-    def calibrate(self, logits: np.ndarray, targets: np.ndarray, metric: str | None = None) -> Calibration:
+    def targets(
+        self, gold: Sequence[Annotation], labels: Sequence[str], offsets: Sequence[np.ndarray] | None = None
+    ) -> Any:
+        """Return the training targets: for the whole text, (N,) int64 or (N, L) float32; for its tokens, if given.
+
+        Args:
+            gold: Gold annotation of each row.
+            labels: The label set.
+            offsets: Characters of each token, as `TokenOutputs` has them. With them, a kind of head `tokens` returns
+                the class of each token, one array (T,) int64 per row, `IGNORED` for a token that has none.
+
+        Raises:
+            VolantError: If a row has a label that is not in the label set.
+        """
+        ...
+
+    def calibrate(self, outputs: Any, targets: Any, metric: str | None = None) -> Calibration:
         """Fit temperature and thresholds on validation.
 
         Args:
-            logits: Validation logits, (N, L).
-            targets: Targets of validation, as `targets` returns them.
+            outputs: Uncalibrated outputs of validation.
+            targets: Targets of validation, as `targets` returns them for these outputs.
             metric: Metric that the thresholds maximise, where the kind has thresholds.
         """
         ...
 
-    def loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
-        """Return the mean negative log-likelihood of the targets, which calibration and a blend of models minimise."""
+    def loss(self, outputs: Any, targets: Any) -> float:
+        """Return the mean negative log-likelihood of the targets, which calibration and a blend of models minimise.
+
+        Args:
+            outputs: Uncalibrated outputs.
+            targets: Targets, as `targets` returns them for these outputs.
+        """
         ...
 
-    def probabilities(self, logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Return the calibrated probabilities, (N, L) float32."""
+    def probabilities(self, outputs: Any, calibration: Calibration) -> Any:
+        """Return the calibrated probabilities, float32, in the shape of the outputs."""
         ...
 
-    def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Return logits (N, L) from probabilities, so that another calibration can be tried without the model."""
+    def uncalibrated(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return the probabilities of labels, (N, L), as they would be without calibration.
+
+        Args:
+            scores: Calibrated probability of each label, (N, L).
+            calibration: Calibration that they were computed with.
+        """
         ...
 
-    def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
+    def decode(
+        self, probabilities: Any, labels: Sequence[str], calibration: Calibration, texts: Sequence[str] = ()
+    ) -> list[Annotation]:
         """Return the predictions, with the probability of every label in `scores`.
 
         Args:
-            probabilities: Calibrated probabilities, (N, L).
+            probabilities: Calibrated probabilities, as `probabilities` returns them, with the offsets of tokens.
             labels: The label set.
             calibration: Calibration of the bundle, with its thresholds.
+            texts: The cleaned texts (N), which a kind that finds parts of a text may look at.
         """
         ...
 
@@ -110,8 +157,8 @@ class Kind(Protocol):
         """Return the probabilities that calibration is evaluated on, and a mask of those that are correct.
 
         Args:
-            probabilities: Calibrated probabilities, (N, L).
-            targets: Targets, as `targets` returns them.
+            probabilities: Calibrated probability of each label, (N, L).
+            targets: Targets of the whole text, as `targets` returns them without offsets.
             predicted: True where a label was predicted, (N, L); if given, a kind with several labels per text returns
                 only those predicted, or likely enough.
         """
@@ -119,6 +166,8 @@ class Kind(Protocol):
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
         """Return per-row counts of hits and predictions, which every metric and its interval need.
+
+        A label counts as often as the row has it: twice, if two spans of a text have it.
 
         Args:
             gold: Gold annotation of each row.

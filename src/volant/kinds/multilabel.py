@@ -1,8 +1,9 @@
 """The kind with any number of labels per text."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,7 @@ class Multilabel:
     )
     exclusive: bool = False
     types: tuple[pa.DataType, pa.DataType] = (pa.list_(pa.string()), pa.list_(pa.float64()))
+    head: Literal["text"] = "text"
 
     def cell(self, annotation: Annotation) -> list[str]:
         """Return the labels."""
@@ -56,6 +58,16 @@ class Multilabel:
         """Return the annotation with these labels."""
         return Annotation(labels=tuple(labels))
 
+    def renamed(self, annotation: Annotation, names: Mapping[str, str | None]) -> Annotation:
+        """Return the annotation with its labels renamed; those renamed to None are left out.
+
+        Args:
+            annotation: Gold as the source has it.
+            names: Label in the source to label.
+        """
+        labels = (names[label] for label in annotation.labels)
+        return Annotation(labels=tuple(dict.fromkeys(label for label in labels if label is not None)))
+
     def scored(self, annotation: Annotation) -> dict[str, float]:
         """Return the probability of each predicted label."""
         return {label: round(float(annotation.scores[label]), DIGITS) for label in annotation.labels}
@@ -72,8 +84,22 @@ class Multilabel:
         """Return the number of rows with each label."""
         return Counter(label for a in gold for label in dict.fromkeys(a.labels))
 
-    def targets(self, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
+    def width(self, labels: Sequence[str]) -> int:
+        """Return the number of labels."""
+        return len(labels)
+
+    def targets(
+        self,
+        gold: Sequence[Annotation],
+        labels: Sequence[str],
+        offsets: Sequence[np.ndarray] | None = None,  # noqa: ARG002
+    ) -> np.ndarray:
         """Return 1 where a label applies, else 0, (N, L) float32.
+
+        Args:
+            gold: Gold annotation of each row.
+            labels: The label set.
+            offsets: Not used; the labels are those of the whole text.
 
         Raises:
             VolantError: If a row has a label that is not in the label set.
@@ -118,19 +144,35 @@ class Multilabel:
         slopes, offsets = _lines(calibration)
         return expit(logits.astype(np.float64) / calibration.temperature * slopes + offsets).astype(np.float32)
 
+    def uncalibrated(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return the probabilities of labels, (N, L) float32, as they would be without calibration.
+
+        Args:
+            scores: Calibrated probability of each label, (N, L).
+            calibration: Calibration that they were computed with.
+        """
+        return self.probabilities(self.logits(scores, calibration), Calibration())
+
     def logits(self, probabilities: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return logits that give these probabilities, (N, L): the inverse."""
         p = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
         slopes, offsets = _lines(calibration)
         return (np.log(p) - np.log1p(-p) - offsets) / slopes * calibration.temperature
 
-    def decode(self, probabilities: np.ndarray, labels: Sequence[str], calibration: Calibration) -> list[Annotation]:
+    def decode(
+        self,
+        probabilities: np.ndarray,
+        labels: Sequence[str],
+        calibration: Calibration,
+        texts: Sequence[str] = (),  # noqa: ARG002
+    ) -> list[Annotation]:
         """Return every label at or above its threshold, in the order of the label set; an empty tuple if there is none.
 
         Args:
             probabilities: Calibrated probabilities, (N, L).
             labels: The label set.
             calibration: Calibration with the thresholds, (L,).
+            texts: Not used.
         """
         holds = probabilities >= np.array(calibration.thresholds or 0.5, dtype=np.float32)
         return [

@@ -10,13 +10,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from volant.kinds import Kind
+from volant.errors import VolantError
+from volant.kinds import Calibration, Kind, Outputs, TokenOutputs
 from volant.kinds.record import Annotation
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Cleaned texts (N), their gold, and the targets: (N,) int64 or, for several labels per text, (N, L) float32."""
+    """Cleaned texts (N), their gold, and the targets of whole texts: (N,) int64 or, for several labels, (N, L) float32.
+
+    Targets of tokens depend on the tokenizer: the neural families ask the kind for them.
+    """
 
     texts: Sequence[str]
     gold: Sequence[Annotation]
@@ -32,12 +36,34 @@ class Task:
     metric: str
     seed: int
 
-    def score(self, logits: np.ndarray, validation: Examples) -> dict[str, float]:
-        """Return the metrics of validation logits (N, L); calibration and thresholds are fitted on the same rows."""
-        calibration = self.kind.calibrate(logits, validation.targets, self.metric)
-        probabilities = self.kind.probabilities(logits, calibration)
-        predicted = self.kind.decode(probabilities, self.labels, calibration)
+    def score(self, outputs: Outputs, validation: Examples) -> dict[str, float]:
+        """Return the metrics of a model's outputs for validation, after calibration on the same rows."""
+        calibration = self.calibrate(outputs, validation)
+        probabilities = self.kind.probabilities(outputs, calibration)
+        predicted = self.kind.decode(probabilities, self.labels, calibration, validation.texts)
         return self.kind.score(validation.gold, predicted, self.labels)
+
+    def calibrate(self, outputs: Outputs, validation: Examples) -> Calibration:
+        """Return the calibration, and the thresholds, that a model's outputs for validation give."""
+        targets = validation.targets
+        if isinstance(outputs, TokenOutputs):
+            targets = self.kind.targets(validation.gold, self.labels, outputs.offsets)
+        return self.kind.calibrate(outputs, targets, self.metric)
+
+    def require_text(self, model: str) -> None:
+        """Check that a model that reads whole texts can predict this kind.
+
+        Args:
+            model: Name of the model, or of its option, for the message.
+
+        Raises:
+            VolantError: If the kind needs outputs for every token.
+        """
+        if self.kind.head != "text":
+            raise VolantError(
+                f"{model} predicts labels of whole texts; kind '{self.kind.name}' needs outputs for every token. "
+                "Use the transformer or the recurrent family, without `linear`, `logistic` and `contrastive`."
+            )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from volant.bundle import bundle, runtime
 from volant.cleaning import clean_texts, parse_steps
 from volant.config import Flywheel
 from volant.errors import VolantError
-from volant.kinds import Calibration
+from volant.kinds import Calibration, Outputs
 from volant.kinds.rates import LOSSES
 from volant.models import Examples, Fitted, Task
 from volant.models.card import model_card
@@ -66,9 +66,9 @@ def pack(
     """
     scored = [_score(folder, candidate, task, validation) for candidate in fitted.candidates]
     chosen = choose([scores[task.metric] for scores, _ in scored], task.metric)
-    scores, logits = scored[chosen]
+    scores, outputs = scored[chosen]
     _remove_others(folder, fitted, chosen)
-    calibration = task.kind.calibrate(logits, validation.targets, task.metric)
+    calibration = task.calibrate(outputs, validation)
     _write_golden(folder, task, validation, calibration, fitted.candidates[chosen], flywheel)
     names = [candidate["precision"] for candidate in fitted.candidates]
     manifest = {
@@ -106,8 +106,7 @@ def require_metric(task: Task, validation: Examples) -> None:
     Raises:
         VolantError: If the metric is undefined on these rows, as ROC-AUC is where a label has none.
     """
-    flat = np.full((len(validation.texts), len(task.labels)), 0.5, dtype=np.float32)
-    answers = task.kind.decode(flat, task.labels, Calibration())
+    answers = [replace(a, scores=dict.fromkeys(task.labels, 0.5)) for a in validation.gold]
     if task.metric in task.kind.score(validation.gold, answers, task.labels):
         return
     gold = task.kind.tally(validation.gold, validation.gold, task.labels).gold > 0
@@ -145,9 +144,9 @@ def versions() -> dict[str, str]:
 
 def _score(
     folder: Path, candidate: Mapping[str, Any], task: Task, validation: Examples
-) -> tuple[dict[str, float], np.ndarray]:
-    logits = runtime.load(folder, candidate).logits(validation.texts)
-    return task.score(logits, validation), logits
+) -> tuple[dict[str, float], Outputs]:
+    outputs = runtime.load(folder, candidate).logits(validation.texts)
+    return task.score(outputs, validation), outputs
 
 
 def _remove_others(folder: Path, fitted: Fitted, chosen: int) -> None:
@@ -171,8 +170,10 @@ def _write_golden(
     texts = [str(validation.texts[row]) for row in rows]
     # cleaned again, as the bundle will do: a step need not be idempotent
     model = runtime.load(folder, candidate)
-    logits = np.vstack([model.logits([text]) for text in clean_texts(texts, parse_steps(flywheel.cleaning))])
-    answers = task.kind.decode(task.kind.probabilities(logits, calibration), task.labels, calibration)
+    answers = []
+    for text in clean_texts(texts, parse_steps(flywheel.cleaning)):
+        probabilities = task.kind.probabilities(model.logits([text]), calibration)
+        answers += task.kind.decode(probabilities, task.labels, calibration, [text])
     lines = [
         json.dumps({"text": text, "scores": {k: round(float(v), 6) for k, v in a.scores.items()}}, ensure_ascii=False)
         for text, a in zip(texts, answers, strict=True)

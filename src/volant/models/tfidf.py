@@ -65,8 +65,10 @@ class Linear:
         """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`.
 
         Raises:
-            VolantError: If the texts of `train` hold no n-gram at all, are fewer than `min_df`, or have one label only.
+            VolantError: If the kind needs outputs for every token; or the texts of `train` hold no n-gram at all, are
+                fewer than `min_df`, or have one label only.
         """
+        task.require_text("The linear family")
         if train.targets.ndim == 1 and len(np.unique(train.targets)) < 2:
             raise VolantError(
                 f"The {len(train.texts)} train rows have one label only: there is nothing to tell apart. Add rows of "

@@ -20,6 +20,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) 
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def words(value: object) -> str:
+    """Return the value of a cell as one text: the items of a list, or the values of an object, such as a span.
+
+    Example:
+        >>> words(["joy", "love"]), words([]), words([{"start": 3, "end": 7, "label": "city"}])
+        ('joy, love', '(none)', '3 7 city')
+    """
+    if isinstance(value, list):
+        return ", ".join(map(words, value)) or NOTHING
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
+
+
 def cell(value: object) -> str:
     r"""A value as it stands in a table: no line ends, no bars, no markup, not too long.
 
@@ -31,8 +43,7 @@ def cell(value: object) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.3f}"
-    text = (", ".join(value) or NOTHING) if isinstance(value, list) else str(value)
-    text = " ".join(text.split())
+    text = " ".join(words(value).split())
     text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     for mark, shown in (
         ("\\", "\\\\"),

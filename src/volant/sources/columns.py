@@ -13,9 +13,10 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
-from volant.kinds.record import TARGETS
+from volant.kinds.record import TARGETS, Annotation
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import held, marked, plain, read_labels, rename_labels
+from volant.sources.parts import identity, new_names, read_parts
 from volant.sources.unmatched import note, unmatched_values
 
 RESERVED = {"id", "text", *TARGETS}
@@ -73,7 +74,11 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
     names = {str(old): new for old, new in mapping.label_map.items()}
     named = rename_labels(found, rows, names, {str(label) for label in mapping.drop_labels}, place)
     kept = [i for i, labels in enumerate(named) if labels is not None]
-    made = _assemble(table.take(rows[kept]), mapping, kind, [named[i] or () for i in kept], where)
+    gold = [KINDS[kind].annotate(named[i] or ()) for i in kept]
+    if KINDS[kind].head == "tokens":  # labels of parts of the text: the rest of a part stays as it is
+        parts = read_parts(table.take(rows[kept])[pick(table, mapping.label, where)], kind, where)
+        gold = [KINDS[kind].renamed(a, new_names(a, kind, names, mapping.drop_labels)) for a in parts]
+    made = _assemble(table.take(rows[kept]), mapping, kind, gold, where)
     return note(made, unmatched_values(table, found, mapping.where, names, mapping.drop_labels))
 
 
@@ -89,6 +94,8 @@ def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple
         return marked({name: table[name] for name in names}, kind, where), place
     label = pick(table, mapping.label, where)
     place = f"{where}, column '{label}'"
+    if KINDS[kind].head == "tokens":
+        return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, place)], place
     return read_labels(table[label], kind, mapping.separator, place), place
 
 
@@ -127,15 +134,15 @@ def chosen_rows(table: pa.Table, mapping: Columns, where: str) -> np.ndarray:
     return chosen
 
 
-def _assemble(table: pa.Table, mapping: Columns, kind: str, labels: list[tuple[str, ...]], where: str) -> pa.Table:
+def _assemble(table: pa.Table, mapping: Columns, kind: str, gold: list[Annotation], where: str) -> pa.Table:
     text = table[mapping.text]
     if pa.types.is_nested(text.type) or pa.types.is_binary(text.type):
         raise VolantError(
             f"{where}: column '{mapping.text}' holds {text.type}, not text. Name another as columns.text."
         )
     texts = ["" if value is None else str(value) for value in text.to_pylist()]
-    target = [KINDS[kind].cell(KINDS[kind].annotate(row)) for row in labels]
-    ids = _given_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, labels)
+    target = [KINDS[kind].cell(annotation) for annotation in gold]
+    ids = _given_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, gold, kind)
     columns = {
         "id": pa.array(ids, pa.string()),
         "text": pa.array(texts, pa.string()),
@@ -157,11 +164,12 @@ def _given_ids(table: pa.Table, name: str, where: str) -> list[str]:
     return [value for value in ids if value]
 
 
-def _hashed_ids(texts: list[str], labels: list[tuple[str, ...]]) -> list[str]:
-    """16 hex digits of text and labels, so that an id survives new rows before it; repeats are numbered."""
+def _hashed_ids(texts: list[str], gold: list[Annotation], kind: str) -> list[str]:
+    """16 hex digits of text and gold, so that an id survives new rows before it; repeats are numbered."""
     seen: Counter[str] = Counter()
     ids = []
-    for text, names in zip(texts, labels, strict=True):
+    for text, annotation in zip(texts, gold, strict=True):
+        names = identity(annotation, kind)
         digest = hashlib.sha256("\x1f".join([text, *names]).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         seen[digest] += 1
         ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
@@ -206,7 +214,7 @@ def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
     if table.num_rows in (0, blank):
         what = "every text is empty" if table.num_rows else "no labelled rows"
         raise VolantError(f"{where}: {what}. Check the file, and columns.text, columns.where and columns.drop_labels.")
-    if len(counts) < 2:
+    if len(counts) < (2 if KINDS[kind].head == "text" else 1):  # one sort of part is told from the rest of the text
         only = f"one class only ('{next(iter(counts))}')" if counts else "no label at all"
         raise VolantError(
             f"{where}: {only} in {table.num_rows} rows. A model needs two or more labels to choose between."

@@ -21,6 +21,7 @@ from volant.workspace.provenance import digest, git_commit
 from volant.workspace.terminal import Console
 
 WORK = Path(".cache/train")
+AVERAGES = {"best_val_f1": "macro_f1", "val_f1_weighted": "weighted_f1"}  # names that other projects' dashboards use
 WORTH_A_WORD = 0.01  # share of texts that are truncated
 
 
@@ -151,7 +152,7 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
             kept["train_loss"] = best["train_loss"]
         run.log_metrics(kept, len(trained.fitted.history) + 1)
         run.log_metrics({"best_epoch": best["epoch"]})
-        run.log_metrics({"best_val_f1": scores["macro_f1"], "val_f1_weighted": scores["weighted_f1"]})
+        run.log_metrics({name: scores[metric] for name, metric in AVERAGES.items() if metric in scores})
         run.log_file(config.PARAMS)
         run.log_file(reports / "learning.csv", "plots")
         run.log_file(trained.bundle.folder / "README.md", "bundle")

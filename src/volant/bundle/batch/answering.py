@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -37,11 +37,11 @@ def answerer(bundle: Bundle, version: str | None = None, all_scores: bool = Fals
         version: Version of the bundle; each row names it.
         all_scores: Add the probability of every label.
     """
-    said = {} if version is None else {"version": version}
+    origin = {} if version is None else {"version": version}
+    best = None if all_scores else 1
 
     def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
-        best = None if all_scores else 1
-        return [{**answers.answer(bundle.kind, one, best), **said} for one in bundle.predict(texts)]
+        return [{**answers.answer(bundle.kind, prediction, best), **origin} for prediction in bundle.predict(texts)]
 
     return answer
 
@@ -68,7 +68,7 @@ def answer_all(
         done = progress.done
         saved = time.monotonic()
         rest = islice(documents, done, None)
-        while chunk := list(_chunk(rest)):
+        for chunk in chunks(rest):
             file.write(_rows(chunk, answer, longest))
             done += len(chunk)
             if time.monotonic() - saved >= CHECKPOINT:
@@ -77,9 +77,25 @@ def answer_all(
         yield _saved(file, done)
 
 
-def _chunk(documents: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def chunks(documents: Iterable[tuple[int, str]], count: int = CHUNK) -> Iterator[list[tuple[int, str]]]:
+    """Yield documents in chunks to answer together, bounded in number and in characters.
+
+    Args:
+        documents: Number and text of each document.
+        count: Maximum number of documents per chunk.
+
+    Example:
+        >>> [len(chunk) for chunk in chunks(enumerate(["a", "b", "c"]), count=2)]
+        [2, 1]
+    """
+    rest = iter(documents)
+    while chunk := list(_chunk(rest, count)):
+        yield chunk
+
+
+def _chunk(documents: Iterator[tuple[int, str]], count: int) -> Iterator[tuple[int, str]]:
     size = 0
-    for number, text in islice(documents, CHUNK):
+    for number, text in islice(documents, count):
         yield number, text
         size += len(text)
         if size >= CHARACTERS:
@@ -93,18 +109,18 @@ def _saved(file: Any, done: int) -> Progress:
 
 
 def _rows(chunk: Sequence[tuple[int, str]], answer: Answer, longest: int) -> bytes:
-    wrong = {line: why for line, text in chunk if (why := _wrong(text, longest))}
-    answers = iter(answer([text for line, text in chunk if line not in wrong]))
+    errors = {line: error for line, text in chunk if (error := _error(text, longest))}
+    predictions = iter(answer([text for line, text in chunk if line not in errors]))
     rows = [
-        {"line": line, "error": wrong[line]} if line in wrong else {"line": line, "text": text, **next(answers)}
+        {"line": line, "error": errors[line]} if line in errors else {"line": line, "text": text, **next(predictions)}
         for line, text in chunk
     ]
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
-def _wrong(text: str, longest: int) -> str | None:
+def _error(text: str, longest: int) -> str | None:
     if len(text) > longest:
         return f"{len(text):,} characters; limits.characters_per_text is {longest:,}"
     if any("\ud800" <= character <= "\udfff" for character in text):
-        return "holds half of a surrogate pair, which is no character"
+        return "contains an unpaired surrogate (invalid Unicode)"
     return None

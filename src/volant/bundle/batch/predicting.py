@@ -1,7 +1,6 @@
 """Predictions for the texts of a file, in constant memory, and for a few texts from the command line."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from rich.progress import (
@@ -14,10 +13,10 @@ from rich.progress import (
 )
 
 from volant import config
+from volant.bundle.batch.answering import answerer, chunks
 from volant.bundle.batch.writing import schema_of, shown, writer
 from volant.bundle.bundle import CHUNK, Bundle
 from volant.errors import VolantError, did_you_mean
-from volant.kinds.answers import answer
 from volant.rendering.table import Column, Table
 from volant.sources import texts as sources
 from volant.sources.formats.options import Options
@@ -52,14 +51,14 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
         all_scores: Print the probability of every label.
         as_json: Print JSON lines instead of a table.
     """
-    answers = [answer(bundle.kind, a, None if all_scores else 1) for a in bundle.predict(texts)]
+    rows = [{"text": text, **row} for text, row in zip(texts, answerer(bundle, None, all_scores)(texts), strict=True)]
     if as_json:
-        for text, found in zip(texts, answers, strict=True):
-            print(json_line({"text": text, **found}))  # noqa: T201
+        for row in rows:
+            print(json_line(row))  # noqa: T201
         return
-    table = Table(*(Column(name, wraps=True) for name in ("text", *answers[0])))
-    for text, found in zip(texts, answers, strict=True):
-        table.add_row(text, *map(shown, found.values()))
+    table = Table(*(Column(name, wraps=True) for name in rows[0]))
+    for row in rows:
+        table.add_row(*map(shown, row.values()))
     table.show(Console(markup=False))  # no markup: a text or label may contain "[b]"
 
 
@@ -79,18 +78,13 @@ def predict_file(
         VolantError: If the file's type is unknown, the column is missing, or a line is broken.
     """
     texts = sources.read_texts(str(file), reading or reading_of(bundle), tell)
+    answer = answerer(bundle, None, all_scores)
     done = 0
-    schema = schema_of(bundle.kind, bundle.labels, all_scores)
-    with writer(out, schema) as write, _progress() as bar:
+    with writer(out, schema_of(bundle.kind, bundle.labels, all_scores)) as write, _progress() as bar:
         task = bar.add_task(file.name, total=None)
-        while chunk := list(islice(texts, CHUNK)):
-            answers = bundle.predict(chunk)
-            write(
-                [
-                    {"row": done + i, "text": t, **answer(bundle.kind, a, None if all_scores else 1)}
-                    for i, (t, a) in enumerate(zip(chunk, answers, strict=True), 1)
-                ]
-            )
+        for chunk in chunks(enumerate(texts, 1), CHUNK):
+            rows = zip(chunk, answer([text for _, text in chunk]), strict=True)
+            write([{"row": number, "text": text, **row} for (number, text), row in rows])
             done += len(chunk)
             bar.update(task, completed=done)
         bar.update(task, total=done)

@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from volant.errors import VolantError
+from volant.kinds import Outputs
 
 
 class Runtime(Protocol):
     """A loaded model."""
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the logits (N, L) float32 of cleaned texts (N), in order."""
+    def logits(self, texts: Sequence[str]) -> Outputs:
+        """Return the logits of cleaned texts (N), in order: (N, L) float32, or those of their tokens."""
         ...
 
 
@@ -34,7 +33,8 @@ def load(folder: Path, runtime: Mapping[str, Any]) -> Runtime:
     if runtime.get("type") == "blend":
         from volant.bundle.runtime.blend import BlendRuntime
 
-        return BlendRuntime([load(folder, part) for part in runtime["parts"]], runtime["weights"])
+        parts: Any = [load(folder, part) for part in runtime["parts"]]  # models of whole texts
+        return BlendRuntime(parts, runtime["weights"])
     raise VolantError(
         f"{folder}: runtime type {runtime.get('type')!r} is unknown; allowed: linear, onnx, blend. Upgrade volant."
     )

@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from volant.bundle.runtime.reader import HEAD, Reader
+from volant.kinds import Outputs, TokenOutputs
 
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens per batch: little padding, and it fits a core's caches; more is no faster
 ROUNDS = 6  # minimum batches per thread: the smaller the last one, the less threads wait for each other
 SPIN_MICROSECONDS = "30"  # that an idle thread spins
+LENGTH = "length"  # name of the axes of a graph's output that have the number of tokens
 CGROUP = Path("/sys/fs/cgroup")
 
 
 class OnnxRuntime:
-    """A tokenizer and an ONNX graph `(input_ids, attention_mask) -> logits`.
+    """A tokenizer and an ONNX graph `(input_ids, attention_mask) -> logits`, or outputs of any shape over tokens.
 
     Each core computes its own small batches, in a session of one thread: that is faster than all cores on one large
     batch. A single batch is computed by all cores, in another session. `OMP_NUM_THREADS` sets the number of cores.
@@ -42,9 +44,10 @@ class OnnxRuntime:
         load = partial(session, folder / runtime["model"], runtime.get("disabled_optimizers", []))
         self._each = load(1)
         self._all = load(self._count) if self._count > 1 else self._each
+        self._outputs = {output.name: output.shape for output in self._each.get_outputs()}
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the logits (N, L) of cleaned texts (N), computed in batches of similar length."""
+    def logits(self, texts: Sequence[str]) -> Outputs:
+        """Return the logits of cleaned texts (N), computed in batches of similar length."""
         read = self._reader.ids(texts)
         lengths = np.array([len(row) for row in read])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
@@ -53,19 +56,34 @@ class OnnxRuntime:
             outputs = list(self._threads.map(partial(self._run, self._each), ids))
         else:
             outputs = [self._run(self._all, tokens) for tokens in ids]
-        result = np.empty((len(texts), self._each.get_outputs()[0].shape[1]), dtype=np.float32)
-        for rows, logits in zip(groups, outputs, strict=True):
+        if any(LENGTH in shape for shape in self._outputs.values()):
+            return self._by_token(texts, lengths, zip(groups, outputs, strict=True))
+        ((_, width),) = self._outputs.values()
+        result = np.empty((len(texts), width), dtype=np.float32)
+        for rows, (logits,) in zip(groups, outputs, strict=True):
             result[rows] = logits
         return result
 
-    def _run(self, graph: Any, ids: list[list[int]]) -> np.ndarray:
+    def _by_token(
+        self, texts: Sequence[str], lengths: np.ndarray, batches: Iterable[tuple[np.ndarray, list[np.ndarray]]]
+    ) -> TokenOutputs:
+        """Return the outputs of each text without the padding of its batch."""
+        values: dict[str, list[np.ndarray]] = {name: [np.empty(0)] * len(texts) for name in self._outputs}
+        for rows, outputs in batches:
+            for (name, shape), output in zip(self._outputs.items(), outputs, strict=True):
+                for row, value in zip(rows, output, strict=True):
+                    own = tuple(slice(lengths[row]) if axis == LENGTH else slice(None) for axis in shape[1:])
+                    values[name][row] = value[own]
+        return TokenOutputs(values, self._reader.offsets(texts))
+
+    def _run(self, graph: Any, ids: list[list[int]]) -> list[np.ndarray]:
         width = max(map(len, ids), default=0)
         inputs = np.full((len(ids), width), self._pad, dtype=np.int64)
         mask = np.zeros((len(ids), width), dtype=np.int64)
         for row, tokens in enumerate(ids):
             inputs[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        return np.asarray(graph.run(None, {"input_ids": inputs, "attention_mask": mask})[0])
+        return graph.run(None, {"input_ids": inputs, "attention_mask": mask})
 
 
 def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> Any:

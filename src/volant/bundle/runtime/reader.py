@@ -1,9 +1,11 @@
 """Texts as token ids, up to a maximum length: the same for training, export and service."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+Item = TypeVar("Item")
 
 HEAD = "head"
 HEAD_TAIL = "head_tail"
@@ -35,6 +37,15 @@ class Reader:
         """Return the token ids of each text."""
         return [both_ends(encoding.ids, self._length) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
+    def offsets(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return for each text the first character of each token and the one after its last, (T, 2) int64.
+
+        Both are 0 for a token that stands for no characters, such as the one that begins a text.
+        """
+        encodings = self._tokenizer.encode_batch(list(texts))
+        pairs = (both_ends(encoding.offsets, self._length) for encoding in encodings)
+        return [np.array(offsets, dtype=np.int64).reshape(-1, 2) for offsets in pairs]
+
     def measured(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[str, float]]:
         """Return the token ids of each text, the share of truncated texts, and the share of tokens that are read."""
         ids: list[list[int]] = []
@@ -49,8 +60,8 @@ class Reader:
         return ids, {name: round(float(share), 4) for name, share in shares.items()}
 
 
-def both_ends(ids: list[int], length: int) -> list[int]:
-    """Return the first and the last half of `length` ids, if there are more than `length`.
+def both_ends(ids: list[Item], length: int) -> list[Item]:
+    """Return the first and the last half of `length` items, one per token, if there are more than `length`.
 
     Example:
         >>> both_ends([1, 2, 3, 4, 5, 6], 4), both_ends([1, 2], 4)

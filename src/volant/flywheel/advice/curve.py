@@ -64,7 +64,7 @@ def learning_curve(model: Linear, train: Examples, validation: Examples, task: T
 
 
 def _side(logits: np.ndarray, validation: Examples, task: Task) -> Side:
-    calibration = task.kind.calibrate(logits, validation.targets, task.metric)
+    calibration = task.calibrate(logits, validation)
     said = task.kind.decode(task.kind.probabilities(logits, calibration), task.labels, calibration)
     return Side(task.kind.tally(validation.gold, said, task.labels), score_matrix(said, task.labels))
 

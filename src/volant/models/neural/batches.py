@@ -9,6 +9,8 @@ from torch import nn
 from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from volant.kinds.outputs import IGNORED
+
 
 class LengthGroups(Sampler[int]):
     """Row numbers in a new order each epoch, with rows of similar length together.
@@ -36,10 +38,18 @@ class LengthGroups(Sampler[int]):
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels."""
-    labels = torch.as_tensor(np.array([row["labels"] for row in rows]))
+    labels = stacked([row["labels"] for row in rows])
     if "pooled" in rows[0]:
         return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
     return {**pad([row["input_ids"] for row in rows]), "labels": labels}
+
+
+def stacked(labels: Sequence[Any]) -> torch.Tensor:
+    """Return the targets of a batch: (B,) int64, (B, L) float32, or (B, T) int64, padded with `IGNORED`."""
+    if np.ndim(labels[0]) == 1 and np.issubdtype(labels[0].dtype, np.integer):
+        tensors = [torch.as_tensor(row) for row in labels]
+        return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=IGNORED)
+    return torch.as_tensor(np.array(labels))
 
 
 def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:

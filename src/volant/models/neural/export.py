@@ -10,11 +10,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from volant.bundle.runtime.onnx import TOKENIZER
+from volant.bundle.runtime.onnx import LENGTH, TOKENIZER
 from volant.bundle.runtime.reader import HEAD, Reader
-from volant.models.neural.heads import Net
+from volant.models.neural.heads import Net, TextHead
 from volant.models.neural.quantisation import quantise, quantise_weights
 
+LOGITS = "logits"  # name of the graph's output
 FP32 = "model.onnx"
 INT8 = "model-int8.onnx"
 OPSET = 18
@@ -76,7 +77,8 @@ def to_onnx(net: nn.Module, path: Path) -> None:
     """Export a net `(input_ids, attention_mask) -> {"logits"}` with dynamic batch and length."""
     ids = torch.tensor([[1, 2, 3, 4], [1, 2, 0, 0]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
-    axes = {0: "batch", 1: "length"}
+    axes = {0: "batch", 1: LENGTH}
+    varying = net.head.axes if isinstance(net, Net) else TextHead.axes
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here by design
         torch.onnx.export(
@@ -84,8 +86,8 @@ def to_onnx(net: nn.Module, path: Path) -> None:
             (ids, mask),
             str(path),
             input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
+            output_names=[LOGITS],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, LOGITS: dict(varying)},
             opset_version=OPSET,
             dynamo=False,  # the newer exporter unrolls recurrent layers to the length of the example
         )

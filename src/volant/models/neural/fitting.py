@@ -3,7 +3,7 @@
 Importing this imports torch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,13 +17,14 @@ from torch import nn
 
 from volant.bundle.runtime.onnx import batches
 from volant.bundle.runtime.reader import HEAD, Reader
+from volant.kinds import TokenOutputs
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
 from volant.models.neural.batches import pad
 from volant.models.neural.checkpoints import first_process
 from volant.models.neural.contrastive import contrast
-from volant.models.neural.export import export
-from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
+from volant.models.neural.export import LOGITS, export
+from volant.models.neural.heads import HEADS, HeadOnly, Net, TextHead, TokenHead, class_weights
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.progress import bar
@@ -115,20 +116,19 @@ def learn(
     Returns:
         The net, the metrics of its evaluations, and those of the selected one.
     """
-    rows, validation = sides
-    goal = Goal(lambda logits: task.score(logits, validation), task.metric, task.seed)
-    weights = class_weights(torch.as_tensor(rows.targets)) if options.class_weights else None
+    _check(parts, task)
+    targets, judge = _views(parts, ids, sides, task)
+    goal = Goal(judge, task.metric, task.seed)
     torch.manual_seed(task.seed)  # of the head's initial weights
-    head = TextHead(parts.width, len(task.labels), parts.dropout, weights, options.label_smoothing)
-    net = Net(parts.encoder, head, parts.pooling)
+    net = Net(parts.encoder, _head(parts, targets[0], task, options), parts.pooling)
     if parts.start:
         restore(net, task.labels, Path(parts.start))
     if parts.logistic:
-        solve(net, ids[0], rows.targets, parts, task)
+        solve(net, ids[0], sides[0].targets, parts, task)
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in goal.score(answer(net, ids[1])).items()}}
         return net, [best], best
-    learned, judged = (_rows(net, parts, i, side.targets) for i, side in zip(ids, sides, strict=True))
-    trained = HeadOnly(head) if parts.precompute else net
+    learned, judged = (_rows(net, parts, i, own) for i, own in zip(ids, targets, strict=True))
+    trained = HeadOnly(net.head) if "pooled" in learned[0] else net
     with seen_tokens(net.encoder, chain(learned, judged)):
         history, best = train(trained, learned, judged, goal, options, work)
     return net, history, best
@@ -195,9 +195,45 @@ def answer(net: Net, ids: Ids) -> np.ndarray:
         return net.head.cpu().eval()(states).numpy()
 
 
-def _rows(net: Net, parts: Composition, ids: Ids, targets: np.ndarray) -> list[dict[str, Any]]:
+def _check(parts: Composition, task: Task) -> None:
+    """Refuse options that a kind with outputs for every token can't have.
+
+    Raises:
+        VolantError: If the head is solved, or the last layer computes the first token only.
+    """
+    if parts.logistic:
+        task.require_text("logistic")
+    if parts.pooling == "cls":
+        task.require_text("pooling: cls")
+
+
+def _views(
+    parts: Composition, ids: tuple[Ids, Ids], sides: tuple[Examples, Examples], task: Task
+) -> tuple[list[Any], Callable[[np.ndarray], Mapping[str, float]]]:
+    """Return the targets of train and validation, and the function from validation's logits to its metrics."""
+    validation = sides[1]
+    if task.kind.head == "text":
+        return [side.targets for side in sides], lambda logits: task.score(logits, validation)
+    offsets = [parts.reader.offsets(side.texts) for side in sides]
+    targets = [task.kind.targets(side.gold, task.labels, own) for side, own in zip(sides, offsets, strict=True)]
+
+    def judge(logits: np.ndarray) -> Mapping[str, float]:
+        values = [row[: len(own)] for row, own in zip(logits, ids[1], strict=True)]
+        return task.score(TokenOutputs({LOGITS: values}, offsets[1]), validation)
+
+    return targets, judge
+
+
+def _head(parts: Composition, targets: Any, task: Task, options: Training) -> TextHead | TokenHead:
+    width = task.kind.width(task.labels)
+    flat = torch.as_tensor(targets if isinstance(targets, np.ndarray) else np.concatenate(targets))
+    weights = class_weights(flat, width) if options.class_weights else None
+    return HEADS[task.kind.head](parts.width, width, parts.dropout, weights, options.label_smoothing)
+
+
+def _rows(net: Net, parts: Composition, ids: Ids, targets: Any) -> list[dict[str, Any]]:
     """Return the training loop's rows: token ids, or the frozen encoder's pooled states, computed once."""
-    if not parts.precompute:
+    if not parts.precompute or isinstance(net.head, TokenHead):
         return [{"input_ids": i, "labels": t} for i, t in zip(ids, targets, strict=True)]
     return [{"pooled": p, "labels": t} for p, t in zip(encode(net, ids), targets, strict=True)]
 

@@ -1,12 +1,20 @@
-"""Heads: hidden states in, logits and a loss out. A new kind of task is a new head. Importing this imports torch."""
+"""Heads: hidden states in, logits and a loss out. Importing this imports torch."""
+
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
 
+from volant.bundle.runtime.onnx import LENGTH
+from volant.kinds.outputs import IGNORED
+
 
 class TextHead(nn.Module):
     """One linear layer over the pooled text; the kinds differ only in their loss.
+
+    `axes` names the axes of its output that vary, for the export.
 
     Args:
         width: Size D of the pooled states.
@@ -15,6 +23,8 @@ class TextHead(nn.Module):
         weights: Weight of each label (L,), or None.
         smoothing: Share of probability spread over the other labels, for one label per text.
     """
+
+    axes = MappingProxyType({0: "batch"})
 
     def __init__(self, width: int, labels: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0) -> None:
         super().__init__()
@@ -35,23 +45,61 @@ class TextHead(nn.Module):
         return F.cross_entropy(logits, targets, weight=weights, label_smoothing=self.smoothing)
 
 
+class TokenHead(nn.Module):
+    """One linear layer over the states of each token.
+
+    Args:
+        width: Size D of the states.
+        classes: Number of classes C of a token.
+        dropout: Share of the states dropped in training.
+        weights: Weight of each class (C,), or None.
+        smoothing: Share of probability spread over the other classes.
+    """
+
+    axes = MappingProxyType({0: "batch", 1: LENGTH})
+
+    def __init__(
+        self, width: int, classes: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, classes)
+        self.smoothing = smoothing
+        self.weights = weights
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return the logits (B, T, C) of states (B, T, D)."""
+        return self.linear(self.dropout(states))
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of the tokens of a batch; targets are classes (B, T), or `IGNORED`."""
+        weights = None if self.weights is None else self.weights.to(logits.device)
+        options = {"weight": weights, "ignore_index": IGNORED, "label_smoothing": self.smoothing}
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), **options)
+
+
+HEADS = {"text": TextHead, "tokens": TokenHead}  # by the `head` of a kind
+
+
 class Net(nn.Module):
     """Encoder, pooling and head in one; every combination works."""
 
-    def __init__(self, encoder: nn.Module, head: TextHead, pooling: str) -> None:
+    def __init__(self, encoder: nn.Module, head: TextHead | TokenHead, pooling: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.pooling = pooling
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the logits (B, L), and the loss if labels are given.
+        """Return the logits (B, L) or (B, T, C), and the loss if labels are given.
 
         Args:
             input_ids: Token ids, (B, T).
             attention_mask: 1 for tokens, 0 for padding, (B, T).
-            labels: Targets, (B,) or (B, L), or None.
+            labels: Targets, (B,), (B, L) or (B, T), or None.
         """
+        if isinstance(self.head, TokenHead):
+            return answer(self.head, self.encoder(input_ids, attention_mask), labels)
         return answer(self.head, self.pooled(input_ids, attention_mask), labels)
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -62,7 +110,7 @@ class Net(nn.Module):
 class HeadOnly(nn.Module):
     """A head over states that were computed once, for a frozen encoder."""
 
-    def __init__(self, head: TextHead) -> None:
+    def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
 
@@ -71,15 +119,15 @@ class HeadOnly(nn.Module):
         return answer(self.head, pooled, labels)
 
 
-def answer(head: TextHead, pooled: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+def answer(head: Any, states: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     """Return logits and loss as the training loop expects them.
 
     Args:
         head: The head.
-        pooled: Pooled states, (B, D).
-        labels: Targets, (B,) or (B, L), or None.
+        states: Pooled states, (B, D), or those of each token, (B, T, D).
+        labels: Targets, (B,), (B, L) or (B, T), or None.
     """
-    logits = head(pooled)
+    logits = head(states)
     return {"logits": logits} if labels is None else {"loss": head.loss(logits, labels), "logits": logits}
 
 
@@ -107,14 +155,19 @@ def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
     return states[:, 0]
 
 
-def class_weights(targets: Tensor) -> Tensor:
+def class_weights(targets: Tensor, classes: int = 0) -> Tensor:
     """Return weights (L,) that give rare labels the same influence as frequent ones.
 
-    One label per text: N / (L x rows of the label), as scikit-learn's `balanced`. Several: the square root of negatives
-    / positives, at most 10, since beyond that a handful of rows dominate training.
+    One label per text or token: N / (L x rows of the label), as scikit-learn's `balanced`. Several: the square root of
+    negatives / positives, at most 10, since beyond that a handful of rows dominate training.
+
+    Args:
+        targets: (N,) int64, `IGNORED` where there is none; or for several labels (N, L) float32.
+        classes: Number of classes, for the first; by default the largest one decides.
     """
     if targets.is_floating_point():
         positives = targets.sum(dim=0).clamp(min=1.0)
         return ((len(targets) - positives) / positives).sqrt().clamp(max=10.0)
-    counts = torch.bincount(targets).clamp(min=1)
-    return len(targets) / (len(counts) * counts.float())
+    known = targets[targets != IGNORED]
+    counts = torch.bincount(known, minlength=classes).clamp(min=1)
+    return len(known) / (len(counts) * counts.float())

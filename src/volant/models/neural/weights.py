@@ -56,9 +56,12 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
             "Set model.start to null, or make encoder, layers and sizes those of that version."
         )
     for name, rows in head.items():
-        for row, label in enumerate(labels):
-            if label in known:
-                own[name][row] = rows[known.index(label)]
+        if len(rows) == len(known):
+            for row, label in enumerate(labels):
+                if label in known:
+                    own[name][row] = rows[known.index(label)]
+        elif list(labels) == known:  # classes of tokens, which belong to the label set as a whole
+            own[name] = rows
     net.load_state_dict({**own, **state})
 
 

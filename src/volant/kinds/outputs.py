@@ -1,0 +1,34 @@
+"""Outputs of a model for N texts: one row per text, or arrays of any shape over its tokens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+IGNORED = -100  # class of a token that has none, as PyTorch's losses take it
+
+
+@dataclass(frozen=True)
+class TokenOutputs:
+    """Outputs over the tokens of N texts.
+
+    Attributes:
+        values: For each output of the model, one array per text, of any shape: (T, C) for a class of each token,
+            (C, T, T) for pairs of tokens.
+        offsets: For each text the first character of each token and the one after its last, in the cleaned text, (T, 2)
+            int64; both 0 for a token that stands for no characters, as the one that begins a text.
+
+    Example:
+        >>> outputs = TokenOutputs({"tokens": [np.zeros((2, 3))]}, [np.array([[0, 0], [0, 4]])])
+        >>> len(outputs)
+        1
+    """
+
+    values: Mapping[str, Sequence[np.ndarray]]
+    offsets: Sequence[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+Outputs = np.ndarray | TokenOutputs

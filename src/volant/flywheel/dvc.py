@@ -160,7 +160,8 @@ def _repo(root: Path) -> Iterator[Any]:
             "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     finally:
-        os.environ.clear()
+        for name in set(os.environ) - set(before):  # not cleared as a whole: a thread that imports MLflow reads it
+            del os.environ[name]
         os.environ.update(before)
 
 

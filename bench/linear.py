@@ -39,7 +39,7 @@ from volant.config.model_choice import model_tree
 from volant.kinds import KINDS
 from volant.models import Examples, Task
 from volant.models.folds import pick
-from volant.models.linear import TOKEN, Linear
+from volant.models.tfidf import TOKEN, Linear
 
 TARGET = 3
 SPLITS = ("train", "validation", "test")

@@ -18,7 +18,7 @@ from typing import Any
 
 from serving import bundle
 from volant.bundle.bundle import Bundle
-from volant.models.transformer import packaged_minilm
+from volant.models.fine_tuning import packaged_minilm
 from volant.workspace.files import read_table
 
 REPEATS = 9

@@ -110,7 +110,7 @@ def peer(work: Path) -> Path:
     """The packaged MiniLM with a head, as `transformers` saves it."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from volant.models.transformer import packaged_minilm
+    from volant.models.fine_tuning import packaged_minilm
 
     folder = work / "peer"
     if not folder.exists():

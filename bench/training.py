@@ -69,7 +69,7 @@ def plain(train: Examples, validation: Examples) -> tuple[float, float]:
     from sklearn.metrics import f1_score
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
-    from volant.models.transformer import packaged_minilm
+    from volant.models.fine_tuning import packaged_minilm
 
     tokenizer = AutoTokenizer.from_pretrained(packaged_minilm())
 

@@ -16,6 +16,7 @@ FILES = {
     "details.json",
     "predictions.parquet",
     "report.md",
+    "dvc.yaml",
     *(f"plots/{name}.csv" for name in ("confusion", "per_class", "roc", "pr", "calibration")),
     *(f"plots/{name}.png" for name in ("confusion", "per_class", "curves", "calibration")),
 }

@@ -89,21 +89,22 @@ def test_no_pipeline_yet_has_no_mark(root: Path) -> None:
 def test_only_the_whole_check_says_that_nothing_is_new(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = []
 
-    def look(name: str, _overrides: object, _root: Path) -> Iteration:
+    def look(name: str, _overrides: object, _root: Path) -> tuple[Iteration, None]:
         cases.append(case)
-        return Iteration(name, case, News(), [], metric="accuracy")
+        return Iteration(name, case, News(), [], metric="accuracy"), None
 
     monkeypatch.setattr(iteration, "_look", look)
     monkeypatch.setattr(iteration.config, "load", lambda _path: None)
     monkeypatch.setattr(iteration.config, "flywheel", lambda _name, _config: Iteration("mine", "nothing", News(), []))
     case = "changed"
-    assert iteration._check("mine", (), root).case == "changed"
+    assert iteration._check("mine", (), root)[0].case == "changed"
     case = "nothing"
-    assert [iteration._check("mine", (), root).case for _ in range(3)] == ["nothing"] * 3
+    assert [iteration._check("mine", (), root)[0].case for _ in range(3)] == ["nothing"] * 3
     assert cases == ["changed", "nothing"]
+    iteration._check("mine", ["seed=3"], root)
     iteration._check("mine", ["seed=3"], root)
     assert len(cases) == 3
     same_size(root / "source/a.csv")
     case = "changed"
-    assert iteration._check("mine", (), root).case == "changed"
+    assert iteration._check("mine", (), root)[0].case == "changed"
     assert len(cases) == 4

@@ -134,7 +134,7 @@ def test_mlflow_has_the_score_of_the_bundle_and_not_of_its_encoder_alone(
     made = trained("classify", "transformer")
     tree = {"_target_": "volant.models.transformer.Transformer", "family": "transformer"}
     blended = replace(made, validation={**made.validation, "macro_f1": 0.123, "weighted_f1": 0.234})
-    write_text(curves(blended), project_root / "reports" / "plots" / "learning.csv")
+    write_text(curves(blended), project_root / "reports" / "learning.csv")
     write_text("seed: 1\n", project_root / "params.yaml")
     record("made-up", flywheel("classify", tree), blended, project_root / "reports")
     client = MlflowClient(f"sqlite:///{project_root / 'mlflow.db'}")

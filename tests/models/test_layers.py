@@ -11,12 +11,12 @@ from transformers import AlbertConfig, AlbertModel, AutoConfig, AutoModel
 from support.tiny import TINY, flywheel
 from volant import config
 from volant.errors import VolantError
+from volant.models.fine_tuning import Transformer, load_encoder
 from volant.models.neural.encoders import BERTS, TransformerEncoder, first_token_only, freeze, layer_rates
 from volant.models.neural.heads import Net, TextHead, pool
 from volant.models.neural.options import Training
 from volant.models.neural.thrift import seen_tokens
 from volant.models.neural.training import Goal, LengthGroupedTrainer, arguments
-from volant.models.transformer import Transformer, load_encoder
 from volant.stages.train import train
 
 

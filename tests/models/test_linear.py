@@ -27,7 +27,7 @@ from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.kinds.record import Annotation
 from volant.models import Examples, Task
-from volant.models.linear import TOKEN, Linear
+from volant.models.tfidf import TOKEN, Linear
 from volant.stages.train import Trained, train
 from volant.workspace.files import write_table
 

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from support.texts import reviews
 from support.tiny import TINY, flywheel
-from volant.models.transformer import load_encoder, positions
+from volant.models.fine_tuning import load_encoder, positions
 from volant.stages.train import train
 
 SMALL = {"embedding_size": 16, "vocab_size": 200, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

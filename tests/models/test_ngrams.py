@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from volant.bundle.runtime.linear import Sort
-from volant.models.linear import TOKEN
 from volant.models.ngrams import Words, ngram_features
+from volant.models.tfidf import TOKEN
 
 
 def peer(texts: list[str], sort: Sort, **options: Any) -> tuple[list[str], Any]:

@@ -16,13 +16,13 @@ from support.texts import reviews, topics
 from volant.bundle.runtime import load
 from volant.kinds import KINDS
 from volant.models import Examples, Fitted, Task
+from volant.models.fine_tuning import Transformer, load_encoder
 from volant.models.neural.encoders import CELLS, RecurrentEncoder, TransformerEncoder, first_token_only
 from volant.models.neural.export import FP32, export
 from volant.models.neural.heads import Net, TextHead, class_weights
 from volant.models.neural.options import Training
 from volant.models.neural.weights import WEIGHTS
 from volant.models.recurrent import Recurrent
-from volant.models.transformer import Transformer, load_encoder
 
 POOLINGS = ["mean", "max", "cls", "last"]
 TEXTS = ["the film was lovely", "", "the plot was dull and the cast was boring", "lovely"]

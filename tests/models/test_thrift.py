@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from volant.models.fine_tuning import load_encoder
 from volant.models.neural.encoders import TransformerEncoder, freeze
 from volant.models.neural.thrift import Dropout, Seen, seen_tokens
-from volant.models.transformer import load_encoder
 
 ROWS = [{"input_ids": [2, 7, 9, 3]}, {"input_ids": [2, 9, 11, 12]}]
 

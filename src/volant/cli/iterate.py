@@ -1,5 +1,7 @@
 """The commands of an iteration: run one, show what would help next, and select texts to label next."""
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ from volant.workspace import paths
 from volant.workspace.terminal import Console, json_line, plain
 
 if TYPE_CHECKING:
-    from volant import flywheel
+    from volant import config, flywheel
 
 
 @app.command("next", rich_help_panel="Iterate")
@@ -115,11 +117,14 @@ def _run(
     """Run an iteration, and show its plan, its results and its decision."""
     from volant import flywheel
     from volant.evaluation.results import read_results, show_next, show_results
+    from volant.flywheel.early_advice import advising
     from volant.flywheel.show import show_iteration, show_plan
 
-    iteration = flywheel.iterate(name, overrides, planned=lambda iteration: show_plan(iteration, console), start=start)
-    if advice and iteration.case != "nothing":
-        _advise(name, console)
+    with advising(name) if advice else nullcontext() as started:
+        planned = partial(show_plan, console=console)
+        iteration = flywheel.iterate(name, overrides, planned=planned, start=start, started=started)
+    if advice and iteration.config and iteration.case != "nothing":
+        _advise(name, iteration.config, console)
     if iteration.ran.executed or iteration.ran.restored:
         show_results(name, read_results(name), console)
     show_iteration(iteration, console)
@@ -128,14 +133,13 @@ def _run(
     return iteration
 
 
-def _advise(name: str, console: Console) -> None:
+def _advise(name: str, flywheel: "config.Flywheel", console: Console) -> None:
     """Write the advice; the iteration is complete whether or not this succeeds."""
-    from volant import config
     from volant.flywheel.advice import learn
 
     try:
         with console.status("looking for what would help next"):
-            learn(name, config.flywheel(name))
+            learn(name, flywheel)
         console.print(f"What would help next: reports/{name}/next.md", highlight=False)
     except Exception as error:  # the iteration is complete in any case, and is reported
         console.print(f"Advice is not available: {error}", style="yellow", markup=False, highlight=False)

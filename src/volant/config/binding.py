@@ -49,6 +49,11 @@ def locate(target: Any, key: str) -> type:
 def validate(model: type, tree: Any, key: str) -> Any:
     """Check a tree against a dataclass.
 
+    Args:
+        model: Dataclass to check against.
+        tree: Tree of plain values.
+        key: Dotted key of the tree, for messages.
+
     Raises:
         VolantError: With one line for every key that is wrong, not only the first.
     """

@@ -12,19 +12,27 @@ from volant.errors import VolantError, did_you_mean
 
 
 def compose(root: Path = Path(), overrides: Sequence[str] = ()) -> str:
-    """The text of `params.yaml`, resolved and checked.
+    """Return the text of `params.yaml`, resolved and checked.
+
+    A `VolantError` results if Hydra can't compose it, or a key is unknown, missing or of the wrong type.
 
     Args:
         root: Folder that holds `conf/`.
-        overrides: In Hydra's grammar: `flywheels.reviews.seed=7`, `model@flywheels.reviews.model=linear`.
-
-    Raises:
-        VolantError: If Hydra can't compose it, or a key is unknown, missing or of the wrong type.
+        overrides: Overrides in Hydra's grammar: `flywheels.reviews.seed=7`, `model@flywheels.reviews.model=linear`.
     """
+    return _checked(root, overrides)[0]
+
+
+def compose_config(root: Path = Path(), overrides: Sequence[str] = ()) -> config.Config:
+    """Return the checked config that `conf/` describes; see `compose`."""
+    return _checked(root, overrides)[1]
+
+
+def _checked(root: Path, overrides: Sequence[str]) -> tuple[str, config.Config]:
+    """Return the text of `params.yaml` and the config that it holds."""
     check_traps(root / config.CONF)
     text = _composed(root, overrides)
-    config.check(yaml.safe_load(text))
-    return text
+    return text, config.check(yaml.safe_load(text))
 
 
 class StaleError(VolantError):
@@ -58,12 +66,30 @@ def _nearest(cause: object) -> str:
 
 
 def write_params(root: Path = Path(), overrides: Sequence[str] = ()) -> bool:
-    """Write `params.yaml`, and make the lake folders of the live flywheels; returns whether `params.yaml` changed."""
+    """Write `params.yaml`, and make the lake folders of the live flywheels; return whether `params.yaml` changed."""
+    text, composed = _checked(root, overrides)
+    return _write(text, composed, root)
+
+
+def write_config(root: Path = Path(), overrides: Sequence[str] = ()) -> config.Config:
+    """Do as `write_params` does, and return the config that was written."""
+    text, composed = _checked(root, overrides)
+    _write(text, composed, root)
+    return composed
+
+
+def _write(text: str, composed: config.Config, root: Path) -> bool:
+    """Write `params.yaml` if it changes, and make the lake folders of the flywheels.
+
+    Args:
+        text: Text of `params.yaml`.
+        composed: Config that the text holds.
+        root: Root of the project.
+    """
     from volant.workspace.files import write_text
     from volant.workspace.paths import SIDES, home
 
-    text = compose(root, overrides)
-    for name in yaml.safe_load(text)["flywheels"]:
+    for name in composed.flywheels:
         for side in SIDES:
             home(name, side, root)  # a dependency of `prepare`, so it must be there before anything is ingested
     path = root / config.PARAMS
@@ -76,9 +102,10 @@ def write_params(root: Path = Path(), overrides: Sequence[str] = ()) -> bool:
 def check_params(root: Path = Path()) -> None:
     """Raise if `params.yaml` isn't what `conf/` says.
 
+    A `VolantError` says what is wrong in `conf/`.
+
     Raises:
         StaleError: With the first differing line of each.
-        VolantError: With what is wrong in `conf/`.
     """
     path = root / config.PARAMS
     text = _composed(root)

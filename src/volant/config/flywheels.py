@@ -142,7 +142,11 @@ def trouble(path: Path, error: Exception) -> str:
 
 
 def check(tree: dict[str, Any]) -> Config:
-    """Turn a composed tree into a `Config`, with the models and sources of every flywheel bound but not built."""
+    """Turn a composed tree into a `Config`, with the models and sources of every flywheel bound but not built.
+
+    Raises:
+        VolantError: If a key is unknown, missing or of the wrong type; has a line for each.
+    """
     config = validate(Config, tree, "")
     lines = [
         message(f"flywheels.{name}.{key}", None, f"a value: the key is missing ({usual})", kind="key")

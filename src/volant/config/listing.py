@@ -31,8 +31,7 @@ class Listed:
 def flywheels(root: Path = Path()) -> list[Listed]:
     """The live flywheels in their order, then those that one line would make live.
 
-    Raises:
-        VolantError: If `root` is not a project, or a conf file is not YAML.
+    A `VolantError` results if `root` is not a project, or a conf file is not YAML.
     """
     folder = root / CONF / "flywheel"
     live = live_flywheels(root)

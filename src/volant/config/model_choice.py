@@ -17,7 +17,11 @@ GROUP = "model@model"  # in the defaults list of a flywheel, `/model@model: tran
 
 
 def chosen(root: Path, flywheel: str) -> str:
-    """The option of `conf/model/` that `conf/flywheel/<flywheel>.yaml` names in its defaults list."""
+    """The option of `conf/model/` that `conf/flywheel/<flywheel>.yaml` names in its defaults list.
+
+    Raises:
+        VolantError: If the file names none.
+    """
     path = _flywheel_file(root, flywheel)
     for entry in _read(path).get("defaults") or []:
         for key, option in entry.items() if isinstance(entry, Mapping) else ():
@@ -30,6 +34,9 @@ def model_tree(root: Path, option: str) -> dict[str, Any]:
     """The keys of `conf/model/<option>.yaml`, with those of the options that it builds on.
 
     Of its `defaults`, `linear` stands for that option's keys, and `linear@part` for those keys under `part`.
+
+    Raises:
+        VolantError: If there is no such option; lists those that there are.
     """
     from omegaconf import OmegaConf
 
@@ -50,7 +57,13 @@ def flywheel_tree(root: Path, flywheel: str) -> dict[str, Any]:
 
 
 def option_for(root: Path, flywheel: str, option: str) -> str:
-    """The option for a flywheel: its own of that family, else `<flywheel>-<family>`, else the family's."""
+    """The option for a flywheel: its own of that family, else `<flywheel>-<family>`, else the family's.
+
+    Args:
+        root: Root of the project.
+        flywheel: Name of a file in `conf/flywheel/`.
+        option: Family.
+    """
     own = chosen(root, flywheel)
     if model_tree(root, own).get("family") == option:
         return own

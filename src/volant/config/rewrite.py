@@ -74,7 +74,10 @@ def _float(value: float) -> str:
         ('1.0e-05', '0.1')
     """
     digits, e, power = repr(value).partition("e")
-    return f"{digits if '.' in digits else digits + '.0'}{e}{power}" if e else digits
+    if not e:
+        return digits
+    point = "" if "." in digits else ".0"
+    return f"{digits}{point}{e}{power}"
 
 
 def _set(tree: Any, keys: Sequence[str], value: Any) -> None:

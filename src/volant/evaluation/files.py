@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import yaml
+
 from volant.evaluation import plots
 from volant.evaluation.page import markdown
 from volant.evaluation.reliability import Reliability
@@ -16,6 +18,14 @@ from volant.workspace.files import write_table, write_text
 
 # what one compares first, of whichever kind: all right, all labels alike, the ranking, labels by their frequency
 COMPARED = ("accuracy", "subset_accuracy", "macro_f1", "roc_auc", "weighted_f1")
+# How `dvc plots` shows the tables: file, template (of .dvc/plots, or DVC's own), columns of the axes, title.
+TABLES = (
+    ("confusion", "confusion_normalized", "predicted", "actual", "Confusion"),
+    ("per_class", "bar_horizontal_sorted", "f1", "label", "F1 by label"),
+    ("roc", "curves", "fpr", "tpr", "ROC"),
+    ("pr", "curves", "recall", "precision", "Precision and recall"),
+    ("calibration", "curves", "confidence", "accuracy", "Calibration"),
+)
 SCORES = 4  # metrics in metrics.json; with interval, lift, calibration and rows that makes ten figures
 
 
@@ -34,6 +44,7 @@ def write(report: Report, folder: Path) -> None:
     write_csv(report.pr, ("label", "recall", "precision"), charts / "pr.csv")
     write_csv(bins, ("label", "confidence", "accuracy", "count"), charts / "calibration.csv")
     names = [*report.task.labels, *([NOTHING] if any(NOTHING in pair for pair in report.confusion) else [])]
+    write_text(_shown(charts), folder / "dvc.yaml")
     save(plots.confusion(report.confusion, names), charts / "confusion.png")
     save(plots.per_class(report.labels), charts / "per_class.png")
     save(plots.calibration(report.before, report.after), charts / "calibration.png")
@@ -97,6 +108,16 @@ def write_csv(rows: Iterable[dict], columns: Sequence[str], path: Path) -> None:
     writer.writeheader()
     writer.writerows(_rounded(row, 6) for row in rows)
     write_text(buffer.getvalue(), path)
+
+
+def _shown(charts: Path) -> str:
+    """Return the report's own `dvc.yaml`: the pipeline has all plots as one folder, so that a kind may lack some."""
+    shown = [
+        {f"{charts.name}/{name}.csv": {"template": template, "x": x, "y": y, "title": title}}
+        for name, template, x, y, title in TABLES
+        if (charts / f"{name}.csv").exists()
+    ]
+    return yaml.safe_dump({"plots": shown}, sort_keys=False)
 
 
 def _rounded(values: dict, places: int = 4) -> dict:

@@ -78,7 +78,16 @@ class Contest:
         measured: dict,
         root: Path,
     ) -> "Contest":
-        """Read the evaluated bundle's answers and the record of its rows."""
+        """Read the evaluated bundle's answers and the record of its rows.
+
+        Args:
+            flywheel_name: Name of the flywheel.
+            flywheel: Config of the flywheel.
+            registry: Registry that has the champions.
+            test: Test rows.
+            measured: Digests of rows and labels, and the scores of the evaluated bundle.
+            root: Root of the project.
+        """
         folder = paths.bundle(flywheel_name, root)
         said = answers(flywheel_name, KINDS[flywheel.kind], tuple(verify(folder)["labels"]), test, root)
         new = Answered(said, learned_rows(folder, test, flywheel.split.group))
@@ -89,8 +98,12 @@ class Contest:
     ) -> tuple[Comparison | None, Champions]:
         """Return the comparison with the champion, or why there is none, and the best of the former champions.
 
-        Raises:
-            VolantError: If the registry's files can't be reached, or memory runs out.
+        A `VolantError` results if the registry's files can't be reached, or memory runs out.
+
+        Args:
+            champion: Version that is the champion.
+            others: Former champions.
+            look: Number of this comparison.
         """
         best, notes = self._best(others, look)
         told = Champions(exists=True, best=best, labels=self.flywheel.labels, notes=tuple(notes))

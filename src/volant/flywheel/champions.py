@@ -65,15 +65,17 @@ def rows_digest(test: pa.Table, kind: Kind) -> str:
 def ask(registry: "Registry", version: "Version", rows: TestRows, root: Path) -> Answered:
     """Return a version's predictions of the test rows.
 
+    A `VolantError` results also if the registry's files can't be reached.
+
     Args:
-        registry: Has its bundle.
+        registry: Registry that has the version's bundle.
         version: Present or former champion.
-        rows: The test rows.
-        root: The project's root.
+        rows: Test rows.
+        root: Root of the project.
 
     Raises:
-        SilentError: If it can't answer on this machine.
-        VolantError: If the registry's files can't be reached, or memory runs out: that says nothing of the version.
+        SilentError: If it can't predict on this machine.
+        VolantError: If memory runs out, which says nothing about the version.
     """
     path = root / ANSWERS / version.flywheel / f"{digest([version.digest, rows.name, rows.group])[:32]}.parquet"
     if path.exists():
@@ -85,17 +87,23 @@ def ask(registry: "Registry", version: "Version", rows: TestRows, root: Path) ->
     try:
         answered = _asked(folder, rows.table, rows.group)
     except MemoryError as error:
-        raise _no_memory(version) from error
+        raise VolantError(_no_memory(version)) from error
     except Exception as error:  # a runtime may fail on an old graph in any way
         if any(words in str(error).lower() for words in MEMORY):
-            raise _no_memory(version) from error
+            raise VolantError(_no_memory(version)) from error
         raise SilentError(_silent(version, error)) from error
     _keep(answered, rows, path)
     return answered
 
 
 def learned_rows(folder: Path, test: pa.Table, group: str | None) -> np.ndarray | None:
-    """Return which test rows (N,) a verified bundle learned from; None for a bundle without a record."""
+    """Return which test rows (N,) a verified bundle learned from; None for a bundle without a record.
+
+    Args:
+        folder: Folder of the bundle.
+        test: Test rows (N).
+        group: Column whose equal values are kept on one side, if there is one.
+    """
     found = learned.read(folder)
     if found is None:
         return None
@@ -119,12 +127,12 @@ def _keep(answered: Answered, rows: TestRows, path: Path) -> None:
     """Store the predictions by row id."""
     labels = answered.answers.labels
     said = answered.answers.predicted
-    columns = [pa.array([a.scores[label] for a in said], pa.float64()) for label in labels]
+    scores = pa.struct([(label, pa.float64()) for label in labels])
     table = pa.table(
         {
             "id": rows.table["id"],
             "predicted": [rows.kind.cell(a) for a in said],
-            "scores": pa.StructArray.from_arrays(columns, names=list(labels)),
+            "scores": pa.array([a.scores for a in said], scores),
             "learned": pa.array([None] * len(rows.table) if answered.learned is None else answered.learned, pa.bool_()),
         }
     )
@@ -145,8 +153,8 @@ def _silent(version: "Version", error: Exception) -> str:
     return f"version {version.number} can't predict: {error or type(error).__name__}"
 
 
-def _no_memory(version: "Version") -> VolantError:
-    return VolantError(
+def _no_memory(version: "Version") -> str:
+    return (
         f"Memory ran out while version {version.number} of {version.flywheel} predicted the test rows, so nothing was "
         "decided. Free some memory, or use a larger machine, then run the same command again."
     )

@@ -32,6 +32,11 @@ def decide(iteration: Iteration, flywheel: config.Flywheel, root: Path = Path())
 
     Where somebody else decides meanwhile, on this machine or another, it is compared again with what is true then.
 
+    Args:
+        iteration: Record of the iteration, which is completed.
+        flywheel: Config of the flywheel.
+        root: Root of the project.
+
     Raises:
         VolantError: If the registry or its files can't be reached: the same iteration then resumes later.
     """
@@ -62,8 +67,7 @@ def _decide(
 ) -> None:
     """Decide once, in view of one state of the ledger.
 
-    Raises:
-        StaleError: If the ledger says something else by the time that the decision is to be written.
+    A `StaleError` results if the ledger says something else by the time that the decision is to be written.
     """
     name = iteration.flywheel
     number = iteration.version or 0
@@ -161,8 +165,7 @@ def _act(
 ) -> None:
     """Act on the verdict as config says, while the ledger still says what was seen.
 
-    Raises:
-        StaleError: If it doesn't.
+    A `StaleError` results if it doesn't.
     """
     name = iteration.flywheel
     number = version.number

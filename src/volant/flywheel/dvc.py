@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +51,7 @@ class Ran:
 def news(name: str, root: Path = Path()) -> News:
     """Return the changes that DVC finds in the stages of a flywheel.
 
-    Raises:
-        VolantError: If the project is no DVC project, or DVC can't read it.
+    A `VolantError` results if the project is no DVC project, or DVC can't read it.
     """
     with _repo(root) as repo:
         status = patiently(lambda: repo.status(targets=[f"evaluate@{name}"], with_deps=True), root)
@@ -84,13 +83,19 @@ def read_status(name: str, status: Mapping[str, Any]) -> News:
     # what the pipeline itself made is new because of what came before it
     made = (f"{paths.prepared(name).as_posix()}/", f"{paths.clean(name).as_posix()}/", paths.bundle(name).as_posix())
     files = sorted(path for path in deps - set(lake.values()) if not path.startswith(made))
-    found = {split: any(path.startswith(folder) for path in deps | missing) for split, folder in lake.items()}
+    train = any(path.startswith(lake["train"]) for path in deps | missing)
+    test = any(path.startswith(lake["test"]) for path in deps | missing)
     gone = sorted(path for path in missing if not path.startswith(tuple(lake.values())))
-    return News(found["train"], found["test"], tuple(sorted(config)), tuple(files), tuple(gone))
+    return News(train, test, tuple(sorted(config)), tuple(files), tuple(gone))
 
 
-def reproduce(name: str, root: Path = Path()) -> Ran:
+def reproduce(name: str, root: Path = Path(), started: Callable[[str], object] | None = None) -> Ran:
     """Run what has to run; what the stages print goes to the error stream, as this program's output is a report.
+
+    Args:
+        name: Name of the flywheel.
+        root: Root of the project.
+        started: Called with the name of each stage before it runs.
 
     Raises:
         VolantError: If a stage fails; what it printed stands above.
@@ -98,7 +103,7 @@ def reproduce(name: str, root: Path = Path()) -> Ran:
     from dvc.exceptions import DvcException
 
     ran = Ran()
-    with _repo(root) as repo, _listening(ran), _printed_as_errors():
+    with _repo(root) as repo, _listening(ran, started), _printed_as_errors():
         try:
             patiently(lambda: repo.reproduce(targets=[f"evaluate@{name}"]), root)
         except DvcException as error:
@@ -151,7 +156,8 @@ def _repo(root: Path) -> Iterator[Any]:
             "(AWS_ENDPOINT_URL for a server that isn't Amazon's)."
         ) from error
     finally:
-        os.environ.clear()
+        for name in set(os.environ) - set(before):  # not cleared as a whole: a thread that imports MLflow reads it
+            del os.environ[name]
         os.environ.update(before)
 
 
@@ -185,16 +191,18 @@ def _remote_error(error: Exception) -> str | None:
 
 
 @contextmanager
-def _listening(ran: Ran) -> Iterator[None]:
+def _listening(ran: Ran, started: Callable[[str], object] | None) -> Iterator[None]:
     """Read from DVC's log, its only record of it, which stages ran and which were restored."""
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said = record.getMessage()
-            if said.startswith("Running stage '"):
-                ran.executed.append(said.split("'")[1].partition("@")[0])
-            elif "is cached - skipping run" in said:
-                ran.restored.append(said.split("'")[1].partition("@")[0])
+            message = record.getMessage()
+            if message.startswith("Running stage '"):
+                ran.executed.append(message.split("'")[1].partition("@")[0])
+                if started:
+                    started(ran.executed[-1])
+            elif "is cached - skipping run" in message:
+                ran.restored.append(message.split("'")[1].partition("@")[0])
 
     listener = Listener()
     logger = logging.getLogger("dvc.stage")

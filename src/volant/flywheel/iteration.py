@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import yaml
-
 from volant import config
 from volant.config import compose
 from volant.config.listing import live_flywheels
@@ -29,15 +27,19 @@ QUICK = ("linear", "auto")  # families that no other model needs to come before
 def plan(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> Iteration:
     """Return what an iteration would find; nothing runs, and params.yaml is left as it was.
 
-    Raises:
-        VolantError: If the flywheel is not live, or an iteration is running.
+    A `VolantError` results if the flywheel is not live, or an iteration is running.
+
+    Args:
+        name: Name of a live flywheel.
+        overrides: Overrides of the config, in Hydra's grammar.
+        root: Root of the project.
     """
     _require_live(name, root)
     with iteration_lock(f"volant iterate {name} --dry-run", root):
         path = root / config.PARAMS
         before = path.read_text(encoding="utf-8") if path.exists() else None
         try:
-            return _look(name, overrides, root)
+            return _look(name, overrides, root)[0]
         finally:
             if before is not None:
                 write_text(before, path)
@@ -49,18 +51,20 @@ def iterate(
     root: Path = Path(),
     planned: Callable[[Iteration], object] | None = None,
     start: int | None = None,
+    started: Callable[[str], object] | None = None,
 ) -> Iteration:
-    """Run one locked iteration of a flywheel; if it is interrupted, the next one resumes.
+    """Run one locked iteration of a flywheel, and return its record; if it is interrupted, the next one resumes.
+
+    A `VolantError` results if another iteration is running, a stage fails, or the registry is down; nothing
+    is lost then.
 
     Args:
-        name: Of a live flywheel.
-        overrides: Of the config, in Hydra's grammar, for this iteration.
-        root: The project's root.
-        planned: Called with what was found, before anything runs.
-        start: From this version's weights on; 0: from none.
-
-    Raises:
-        VolantError: If another iteration is running, a stage fails, or the registry is down; nothing is lost then.
+        name: Name of a live flywheel.
+        overrides: Overrides of the config for this iteration, in Hydra's grammar.
+        root: Root of the project.
+        planned: Called with the news, before anything runs.
+        start: Number of the version whose weights the training starts from; 0: none.
+        started: Called with the name of each stage before it runs.
     """
     _require_live(name, root)
     with lake(name, root):
@@ -68,35 +72,37 @@ def iterate(
     with iteration_lock(f"volant iterate {name}", root):
         if start is not None:
             start_from(name, start, root)
-        iteration = _check(name, overrides, root)
+        iteration, flywheel = _check(name, overrides, root)
         if iteration.case == "nothing" and lost_champion(name, root):
             iteration.case = "lost"
         if planned:
             planned(iteration)
         if iteration.case == "nothing":
             return iteration
-        flywheel = config.flywheel(name, config.load(root / config.PARAMS))
         if absent := _absent(name, root):
             dvc.fetch(absent, root)
-        from volant.flywheel.decide import decide  # with the registry and the gate: an iteration may end before it
+        # with the tracker, the registry and the gate: an iteration may end before it
+        from volant.flywheel.decide import decide
+        from volant.tracking.replay import postponing
 
-        iteration.ran = dvc.reproduce(name, root)
+        with postponing(root):
+            iteration.ran = dvc.reproduce(name, root, started)
         decide(iteration, flywheel, root)
         write_text(json.dumps(iteration.to_json(), indent=2) + "\n", paths.reports(name, root) / "iteration.json")
         last_iteration.write(name, last_iteration.now(name, flywheel, root), root)
         return iteration
 
 
-def _check(name: str, overrides: Sequence[str], root: Path) -> Iteration:
+def _check(name: str, overrides: Sequence[str], root: Path) -> tuple[Iteration, config.Flywheel]:
     """Find out what is new: at once where no file has changed since nothing was."""
-    before = None if overrides else unchanged.mark(name, root)
+    before = unchanged.mark(name, root, overrides)
     if before and before == unchanged.read(name, root):
         flywheel = config.flywheel(name, config.load(root / config.PARAMS))
-        return Iteration(name, "nothing", News(), [], metric=flywheel.metric)
-    iteration = _look(name, overrides, root)
+        return Iteration(name, "nothing", News(), [], metric=flywheel.metric, config=flywheel), flywheel
+    iteration, flywheel = _look(name, overrides, root)
     if before and iteration.case == "nothing":
         unchanged.write(name, before, root)
-    return iteration
+    return iteration, flywheel
 
 
 def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -> bool:
@@ -105,13 +111,12 @@ def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -
     It is where there is no version yet and the own model takes minutes: a linear one is quick itself, and `auto` is for
     rows too few to tell two models apart.
 
+    A `VolantError` results if the flywheel is not live, or its config is not valid.
+
     Args:
         name: Of a live flywheel.
         overrides: Of the config, in Hydra's grammar.
         root: The project's root.
-
-    Raises:
-        VolantError: If the flywheel is not live, or its config is not valid.
     """
     _require_live(name, root)
     if last_iteration.read(name, root) is not None:
@@ -120,20 +125,19 @@ def needs_first(name: str, overrides: Sequence[str] = (), root: Path = Path()) -
         with reading(root) as opened:
             if opened.knows(name):
                 return False
-    tree = yaml.safe_load(compose.compose(root, overrides))
-    return tree["flywheels"][name]["model"]["family"] not in QUICK
+    flywheel = config.flywheel(name, compose.compose_config(root, overrides))
+    return flywheel.model["family"] not in QUICK
 
 
-def _look(name: str, overrides: Sequence[str], root: Path) -> Iteration:
-    compose.write_params(root, overrides)
-    flywheel = config.flywheel(name, config.load(root / config.PARAMS))
+def _look(name: str, overrides: Sequence[str], root: Path) -> tuple[Iteration, config.Flywheel]:
+    flywheel = config.flywheel(name, compose.write_config(root, overrides))
     news = dvc.news(name, root)
     before = last_iteration.read(name, root)
     seen = (before or {}).get("datasets", [])
     fresh = [card.name for card in catalogue.cards(name, root) if not card.unused and card.name not in seen]
     trained = (paths.bundle(name, root)).exists()
     case = _case(news, trained, done=before == last_iteration.now(name, flywheel, root))
-    return Iteration(name, case, news, fresh, metric=flywheel.metric)
+    return Iteration(name, case, news, fresh, metric=flywheel.metric, config=flywheel), flywheel
 
 
 def _case(news: News, trained: bool, done: bool) -> str:
@@ -157,8 +161,7 @@ def _absent(name: str, root: Path) -> list[str]:
 def _require_live(name: str, root: Path) -> None:
     """Refuse a flywheel that is not live, before anything is written under its name.
 
-    Raises:
-        VolantError: If no live flywheel has it; lists those that are.
+    A `VolantError` results if no live flywheel has the name, and lists those that are.
     """
     if name not in live_flywheels(root):
         config.flywheel(name, config.load(root / config.PARAMS))

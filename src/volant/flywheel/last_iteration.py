@@ -16,7 +16,13 @@ from volant.workspace.provenance import digest
 
 
 def now(name: str, flywheel: config.Flywheel, root: Path = Path()) -> dict[str, Any] | None:
-    """Return the state that an iteration would end with if nothing changed; None before the first one."""
+    """Return the state that an iteration would end with if nothing changed; None before the first one.
+
+    Args:
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
+        root: Root of the project.
+    """
     try:
         manifest = json.loads((paths.bundle(name, root) / MANIFEST).read_text(encoding="utf-8"))
         test = sha256(paths.clean(name, root) / "test.parquet")
@@ -41,7 +47,13 @@ def read(name: str, root: Path = Path()) -> dict[str, Any] | None:
 
 
 def write(name: str, state: dict[str, Any] | None, root: Path = Path()) -> None:
-    """Store the state, as the last step of an iteration."""
+    """Store the state, as the last step of an iteration.
+
+    Args:
+        name: Name of the flywheel.
+        state: State, as `now` returns it.
+        root: Root of the project.
+    """
     write_text(json.dumps(state), _path(name, root))
 
 

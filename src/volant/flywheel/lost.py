@@ -8,6 +8,11 @@ from volant.errors import VolantError
 def deleted(name: str, champion: int, fallback: int | None) -> str:
     """Return a message on a champion that was deleted in MLflow's UI, and what to do.
 
+    Args:
+        name: Name of the flywheel.
+        champion: Number of the deleted version.
+        fallback: Number of the version to go back to, if there is one.
+
     Example:
         >>> deleted("mine", 2, 1)[-58:]
         '`volant rollback mine` restores version 1 as the champion.'

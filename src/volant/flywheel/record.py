@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from volant.config import Flywheel
 from volant.flywheel.dvc import News, Ran
 from volant.flywheel.gate import Comparison, Decision
 
@@ -30,6 +31,7 @@ class Iteration:
         next: The command that comes next.
         decided_before: How often these test rows had decided on a version before.
         judged: Decision and comparison, to be shown.
+        config: Config of the flywheel.
     """
 
     flywheel: str
@@ -47,7 +49,8 @@ class Iteration:
     next: str = ""
     decided_before: int = 0
     judged: tuple[Decision, Comparison | None] | None = None
+    config: Flywheel | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {name: value for name, value in asdict(self).items() if name != "judged"}
+        """Return plain values, without what is only for this process."""
+        return {name: value for name, value in asdict(self).items() if name not in ("judged", "config")}

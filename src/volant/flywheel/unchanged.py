@@ -5,7 +5,7 @@ size and time of change. Whatever else is seen here, the whole check decides.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -20,10 +20,15 @@ from volant.workspace.provenance import digest
 FILES = (config.CONF, config.PARAMS, "dvc.yaml", "dvc.lock", ".dvc/config", ".dvc/config.local")
 
 
-def mark(name: str, root: Path = Path()) -> str | None:
+def mark(name: str, root: Path = Path(), overrides: Sequence[str] = ()) -> str | None:
     """Return a digest of the state of all that a check of a flywheel looks at.
 
     None: it can't be seen from here, as the pipeline has not run yet or reads what is not a file.
+
+    Args:
+        name: Name of the flywheel.
+        root: Root of the project.
+        overrides: Overrides of the config, in Hydra's grammar.
     """
     paths = _pipeline_paths(name, root)
     if not paths or any("://" in path for path in paths):
@@ -36,7 +41,7 @@ def mark(name: str, root: Path = Path()) -> str | None:
         str(Path(volant.__file__).parent),
     ]
     files = {str(file): state for path in seen for file, state in _states(root / path)}
-    return digest([files, stores.setting(root)])
+    return digest([files, stores.setting(root), list(overrides)])
 
 
 def read(name: str, root: Path = Path()) -> str | None:
@@ -46,7 +51,13 @@ def read(name: str, root: Path = Path()) -> str | None:
 
 
 def write(name: str, state: str, root: Path = Path()) -> None:
-    """Keep the mark that was taken before a check which found nothing new."""
+    """Keep the mark that was taken before a check which found nothing new.
+
+    Args:
+        name: Name of the flywheel.
+        state: Mark, as `mark` returns it.
+        root: Root of the project.
+    """
     write_text(state, _path(name, root))
 
 
@@ -55,7 +66,7 @@ def _path(name: str, root: Path) -> Path:
 
 
 def _pipeline_paths(name: str, root: Path) -> list[str]:
-    """What the stages of a flywheel read and wrote, by dvc.lock."""
+    """Return the paths that the stages of a flywheel read and wrote, by dvc.lock."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in Python takes as long as all else
     try:
         text = (root / "dvc.lock").read_text(encoding="utf-8")
@@ -69,7 +80,7 @@ def _pipeline_paths(name: str, root: Path) -> list[str]:
 
 
 def _states(path: Path) -> Iterator[tuple[Path, list[int] | None]]:
-    """A file, or every file in a folder, and what tells whether it changed; None where there is nothing."""
+    """Yield a file, or every file in a folder, and its state: inode, size, time of change; None if it is missing."""
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if name != "__pycache__"]

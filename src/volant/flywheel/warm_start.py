@@ -12,6 +12,11 @@ from volant.errors import VolantError
 def start_from(name: str, number: int, root: Path = Path()) -> str | None:
     """Write into the flywheel's conf file from which version's weights the next one starts; 0: none.
 
+    Args:
+        name: Name of the flywheel.
+        number: Number of the version; 0 for none.
+        root: Root of the project.
+
     Returns:
         The folder of the weights.
 
@@ -22,10 +27,10 @@ def start_from(name: str, number: int, root: Path = Path()) -> str | None:
     from volant.tracking.registry import registry
 
     path = root / config.CONF / "flywheel" / f"{live_flywheels(root).get(name, name)}.yaml"
-    flywheel = config.flywheel(name, config.load(root / config.PARAMS))
-    if "start" not in flywheel.model:
+    model = config.read_params(root / config.PARAMS)["flywheels"][name]["model"]
+    if "start" not in model:
         raise VolantError(
-            f"{name} is of family {flywheel.model['family']}, which always starts from scratch. "
+            f"{name} is of family {model['family']}, which always starts from scratch. "
             "--from-version is for transformer and recurrent."
         )
     folder = None

@@ -18,9 +18,9 @@ from volant.config import STRICT, build
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
 from volant.models.blend import beside, normalised, stack
+from volant.models.fine_tuning import Transformer
 from volant.models.folds import deal, pick
-from volant.models.linear import Linear
-from volant.models.transformer import Transformer
+from volant.models.tfidf import Linear
 
 Choice = dict[str, Any]
 ALONE = 0.1  # weight below which a part is left out of the blend

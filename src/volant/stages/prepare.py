@@ -20,13 +20,13 @@ from volant.workspace.terminal import Console
 def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Splits, list[str]]:
     """Read the rows of the source and of the lake, and return their splits and warnings.
 
+    A `VolantError` results if the source or a dataset can't be read, or a model can't be trained on the
+    rows.
+
     Args:
         name: Name of the flywheel.
         flywheel: Config of the flywheel.
         root: Root of the project.
-
-    Raises:
-        VolantError: If the source or a dataset can't be read, or a model can't be trained on the rows.
     """
     kind = KINDS[flywheel.kind]
     read = config.build(flywheel.source, f"flywheels.{name}.source").read(flywheel.kind)
@@ -43,7 +43,8 @@ def prepare(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[
 
 def _without_rows(labels: Sequence[str], counts: Sequence[Mapping[str, int]]) -> list[str]:
     """Return a warning about the labels of the config that no row has."""
-    none = [label for label in labels if not any(label in counted for counted in counts)]
+    there = set().union(*counts)
+    none = [label for label in labels if label not in there]
     return [f"labels: no row has {', '.join(map(repr, none[:10]))}. Check their spelling."] if none else []
 
 

@@ -37,6 +37,9 @@ class Trained:
 def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: Path) -> Trained:
     """Fit the flywheel's model on `data/train.parquet`, select on `data/validation.parquet`, save a bundle.
 
+    A `VolantError` results if a row has a label outside the label set, the model can't be loaded, or the
+    flywheel's metric is undefined on validation.
+
     Args:
         name: Name of the flywheel.
         flywheel: Config of the flywheel.
@@ -45,8 +48,6 @@ def train(name: str, flywheel: config.Flywheel, data: Path, folder: Path, work: 
         work: Folder of checkpoints; an interrupted training with the same config and data resumes from there.
 
     Raises:
-        VolantError: If a row has a label outside the label set, the model can't be loaded, or the flywheel's metric is
-            undefined on validation.
         SystemExit: With code 0 in every process of torchrun but the first, once the model is fitted.
     """
     kind = KINDS[flywheel.kind]
@@ -153,7 +154,7 @@ def record(name: str, flywheel: config.Flywheel, trained: Trained, reports: Path
         run.log_metrics({"best_epoch": best["epoch"]})
         run.log_metrics({name: scores[metric] for name, metric in AVERAGES.items() if metric in scores})
         run.log_file(config.PARAMS)
-        run.log_file(reports / "plots" / "learning.csv", "plots")
+        run.log_file(reports / "learning.csv", "plots")
         run.log_file(trained.bundle.folder / "README.md", "bundle")
         if trained.fitted.weights:
             run.log_file(trained.fitted.weights, "weights")
@@ -165,7 +166,7 @@ def main(name: str) -> None:
     trained = train(name, flywheel, paths.clean(name), paths.bundle(name), WORK)
     reports = paths.reports(name)
     write_text(json.dumps(report(trained), indent=2) + "\n", reports / "train.json")
-    write_text(curves(trained), reports / "plots" / "learning.csv")
+    write_text(curves(trained), reports / "learning.csv")
     record(name, flywheel, trained, reports)
     precision = trained.bundle.manifest["precision"]
     score = trained.validation[flywheel.metric]

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from volant.tracking import postponed
 from volant.tracking.client import client as connect
 from volant.tracking.client import experiment
+from volant.tracking.postponed import Postponed
 from volant.tracking.stores import Store, accepted, batched, finite, session, sqlite_file, warn, without_password
 from volant.workspace import lake
 from volant.workspace.provenance import flatten, git_commit
@@ -125,6 +127,9 @@ class Run:
             warn(f"MLflow could not store the file {name}; the run continues without files", error)
 
 
+Recorder = Run | Postponed
+
+
 @contextmanager
 def run(
     flywheel: str,
@@ -133,7 +138,7 @@ def run(
     parent: str | None = None,
     name: str | None = None,
     root: Path = Path(),
-) -> Iterator[Run]:
+) -> Iterator[Recorder]:
     """Open a new run in the experiment `flywheel` for the context; it ends as FAILED or KILLED if the body raises.
 
     Args:
@@ -144,6 +149,10 @@ def run(
         name: Name in the UI; MLflow generates one by default.
         root: Root of the project.
     """
+    if home := postponed.folder():
+        with postponed.noted(home, "run", flywheel=flywheel, params=params, tags=tags, parent=parent, name=name) as run:
+            yield run
+        return
     with session(root) as stores:
         new = Run(stores, lambda store: _begin(store, flywheel, _tags(tags, parent, root), name))
         new.log_params(params)
@@ -152,7 +161,7 @@ def run(
 
 
 @contextmanager
-def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root: Path = Path()) -> Iterator[Run]:
+def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root: Path = Path()) -> Iterator[Recorder]:
     """Reopen the newest run that has all these tags, or open a new one with them, for the context.
 
     Args:
@@ -161,6 +170,10 @@ def resume(flywheel: str, tags: Mapping[str, str], name: str | None = None, root
         name: Name of a new run in the UI; MLflow generates one by default.
         root: Root of the project.
     """
+    if home := postponed.folder():
+        with postponed.noted(home, "resume", flywheel=flywheel, tags=tags, name=name) as run:
+            yield run
+        return
     with session(root) as stores:
         responding, run_id = _search(stores, flywheel, tags)
 

@@ -26,7 +26,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
         raise FileNotFoundError(f"{path} does not exist. Make it with `dvc repro`, or fetch it with `dvc pull`.")
     import pyarrow.parquet as pq  # slow: it imports file systems too
 
-    return pq.read_table(path, columns=columns)
+    table = pq.ParquetFile(path).read(columns)  # `read_table` of pyarrow would import pandas
+    return table.select(columns) if columns else table
 
 
 def write_table(table: "pa.Table", path: Path) -> None:

@@ -25,6 +25,7 @@ SERVICE = STATE / "service"
 VERSIONS = STATE / "versions"
 WEIGHTS = STATE / "weights"
 ANSWERS = STATE / "answers"
+RUNS = STATE / "runs"
 
 
 def prepared(flywheel: str, root: Path = Path()) -> Path:

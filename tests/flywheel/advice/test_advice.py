@@ -14,8 +14,9 @@ from support.advised import flywheel
 from support.texts import reviews, topics
 from volant.errors import VolantError
 from volant.flywheel.advice import learn
+from volant.flywheel.advice.folds import folds
 from volant.flywheel.advice.mislabelled import confident, out_of_fold, suspects
-from volant.flywheel.advice.rows import fair_order, folds, refit, strata
+from volant.flywheel.advice.rows import fair_order, refit, strata
 from volant.flywheel.advice.weak import weak_labels
 from volant.kinds import KINDS
 from volant.models import Examples, Task

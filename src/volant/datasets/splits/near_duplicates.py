@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from volant.datasets.splits.hashed_words import binary_rows, hashed_words
 from volant.kinds.words import plain
 
 SURE = 0.995  # probability with which a pair that is just similar enough shares a band
@@ -58,11 +59,7 @@ def clusters(texts: Sequence[str], threshold: float) -> np.ndarray:
 
 def _of_words(texts: Sequence[str], threshold: float) -> np.ndarray:
     """Return the pairs of texts, (P, 2), that are similar by their words and pairs of words."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    options: dict[str, Any] = {"norm": None, "binary": True, "alternate_sign": False, "lowercase": False}
-    options |= {"tokenizer": str.split, "token_pattern": None}
-    shingles = HashingVectorizer(n_features=1 << 24, ngram_range=(1, 2), **options).transform(texts)
+    shingles = hashed_words(texts)
     long = np.array([len(text) >= EIGHT for text in texts])
     # the Jaccard index of two texts of equal length with an overlap of t is t / (2 - t)
     pairs = _pairs(shingles, threshold / (2 - threshold), threshold, long)
@@ -95,8 +92,6 @@ def _signs(text: str) -> list[str]:
 
 def _fours(texts: Sequence[str]) -> Any:
     """Return the hashed runs of four characters of each text, with spaces around it: sparse, binary, (N, 2^24)."""
-    from scipy.sparse import csr_array
-
     codes = np.frombuffer("".join(f" {text} \0\0" for text in texts).encode("utf-32-le"), dtype="<u4")
     lengths = np.array([len(text) for text in texts]) + 4
     runs = np.zeros(len(codes), dtype=np.uint32)
@@ -108,10 +103,7 @@ def _fours(texts: Sequence[str]) -> Any:
         inside[ends - back] = False
     starts = np.concatenate([[0], np.cumsum(lengths - 3)])
     columns = (runs[inside] >> np.uint32(8)).astype(np.int32)
-    matrix = csr_array((np.ones(len(columns), dtype=np.int8), columns, starts), shape=(len(texts), 1 << 24))
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
+    return binary_rows(columns, starts)
 
 
 def _sorted(texts: Sequence[str]) -> np.ndarray:

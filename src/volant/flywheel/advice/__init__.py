@@ -1,6 +1,7 @@
 """Advice on the next iteration: more data, which data, and which labels look wrong.
 
-rows          train rows in an order whose beginnings are fair samples; folds that part no group
+rows          train rows in an order whose beginnings are fair samples, and refits
+folds         folds that split no group
 curve         the metric on 25, 50 and 100 % of the train rows
 mislabelled   likely label errors, by confident learning
 weak          labels and slices that do worst

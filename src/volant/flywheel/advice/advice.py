@@ -23,7 +23,7 @@ from volant.flywheel.advice.rows import fair_order, pick, strata
 from volant.flywheel.advice.weak import weak_labels, weak_slices
 from volant.kinds import KINDS, Kind
 from volant.models import Examples, Task
-from volant.models.linear import Linear
+from volant.models.tfidf import Linear
 from volant.rendering import canvas
 from volant.workspace import paths
 from volant.workspace.files import read_table, write_text
@@ -70,14 +70,13 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
 
     Of the same rows and config, only what another evaluation found weak is new: that costs nothing.
 
+    A `FileNotFoundError` results if the clean rows are not there, and says which command makes them.
+    A `VolantError` results if there are too few train rows.
+
     Args:
         name: Of the flywheel.
         flywheel: Its config.
         root: The project's root.
-
-    Raises:
-        FileNotFoundError: If the clean rows are not there; says which command makes them.
-        VolantError: If there are too few train rows.
     """
     reports = paths.reports(name, root)
     splits = {s: paths.clean(name, root) / f"{s}.parquet" for s in ("train", "validation")}
@@ -108,7 +107,11 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
 def _find_out(
     name: str, flywheel: config.Flywheel, model: Linear, tables: Mapping[str, pa.Table], made_of: str
 ) -> tuple[Advice, pa.Table, list[Suspect]]:
-    """Refit; return the advice, the train rows that were used, and all likely label errors in them."""
+    """Refit; return the advice, the train rows that were used, and all likely label errors in them.
+
+    Raises:
+        VolantError: If there are too few train rows.
+    """
     kind = KINDS[flywheel.kind]
     total = len(tables["train"])
     if total < LEAST_ROWS:
@@ -148,6 +151,11 @@ def linear_model(name: str, flywheel: config.Flywheel, root: Path) -> Linear:
     """Return the linear model to refit, since the curve of an encoder takes hours.
 
     The flywheel's own where it is linear or has one beside its encoder; else the project's, of `conf/model/`.
+
+    Args:
+        name: Name of the flywheel.
+        flywheel: Config of the flywheel.
+        root: Root of the project.
     """
     model = config.build(flywheel.model, f"flywheels.{name}.model")
     own = model if isinstance(model, Linear) else getattr(model, "linear", None)

@@ -10,7 +10,7 @@ from volant.flywheel.advice.rows import pick, refit
 from volant.kinds.calibration import score_matrix
 from volant.kinds.rates import gain_sign
 from volant.models import Examples, Task
-from volant.models.linear import Linear
+from volant.models.tfidf import Linear
 
 SHARES = (0.25, 0.5, 1.0)
 SAMPLES = 500
@@ -80,4 +80,6 @@ def _expected(first: float, last: float) -> float:
 
 
 def _outlook(low: float, high: float) -> str:
-    return "rising" if low > 0 else "flat" if high < FLAT else "unclear"
+    if low > 0:
+        return "rising"
+    return "flat" if high < FLAT else "unclear"

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from volant.flywheel.advice.rows import folds, pick, refit
+from volant.flywheel.advice.folds import folds
+from volant.flywheel.advice.rows import pick, refit
 from volant.kinds import Calibration
 from volant.models import Examples, Task
-from volant.models.linear import Linear
+from volant.models.tfidf import Linear
 
 FOLDS = 4
 
@@ -55,7 +56,15 @@ def confident(probabilities: np.ndarray, given: np.ndarray) -> tuple[np.ndarray,
 
 
 def out_of_fold(model: Linear, train: Examples, task: Task, units: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
-    """Probabilities (N, L) of each train row by a model fitted without its fold; None where there are no two folds."""
+    """Probabilities (N, L) of each train row by a model fitted without its fold; None where there are no two folds.
+
+    Args:
+        model: Model that is fitted for each fold.
+        train: Train rows (N).
+        task: Kind, labels (L), metric, seed.
+        units: Unit of each row (N,), which is never split.
+        groups: Number of each row's stratum (N,).
+    """
     logits = np.zeros((len(train.texts), len(task.labels)), dtype=np.float32)
     parts = folds(units, groups, FOLDS, task.seed)
     for held in parts:
@@ -65,7 +74,13 @@ def out_of_fold(model: Linear, train: Examples, task: Task, units: np.ndarray, g
 
 
 def suspects(probabilities: np.ndarray, train: Examples, task: Task) -> list[Suspect]:
-    """Return likely label errors, the highest margin first; with several labels per row, each label alone."""
+    """Return likely label errors, the highest margin first; with several labels per row, each label alone.
+
+    Args:
+        probabilities: Probabilities (N, L) by models that have not seen the row.
+        train: Train rows (N).
+        task: Kind, labels (L), metric, seed.
+    """
     if task.kind.exclusive:
         likely, margin = confident(probabilities, train.targets)
         found = [
@@ -91,7 +106,14 @@ def _of_label(probability: np.ndarray, target: np.ndarray, label: int, task: Tas
 
 
 def listed(found: list[Suspect], ids: list[str], texts: list[str], most: int) -> list[dict[str, Any]]:
-    """The first of them with id, text, given and likely label."""
+    """The first of them with id, text, given and likely label.
+
+    Args:
+        found: Likely label errors, the highest margin first.
+        ids: Id of each train row (N).
+        texts: Text of each train row (N).
+        most: Number of errors to list.
+    """
     return [
         {"id": ids[s.row], "text": texts[s.row], "given": s.given, "likely": s.likely, "margin": round(s.margin, 4)}
         for s in found[:most]

@@ -58,9 +58,9 @@ def picture(curve: Mapping[str, Any]) -> "Figure":
     points = curve["points"]
     rows = [p["rows"] for p in points]
     values = [p["value"] for p in points]
-    reach = [[p["value"] - p["low"] for p in points], [p["high"] - p["value"] for p in points]]
-    spread = [[max(0.0, end) for end in ends] for ends in reach]
-    axis.errorbar(rows, values, yerr=spread, fmt="o-", color=canvas.COLOURS[0], capsize=4)
+    below = [max(0.0, p["value"] - p["low"]) for p in points]
+    above = [max(0.0, p["high"] - p["value"]) for p in points]
+    axis.errorbar(rows, values, yerr=[below, above], fmt="o-", color=canvas.COLOURS[0], capsize=4)
     axis.set_xscale("log", base=2)
     axis.set_xticks(rows, [f"{n:,}" for n in rows])
     axis.minorticks_off()

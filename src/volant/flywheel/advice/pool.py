@@ -32,6 +32,8 @@ def read_pool(
 ) -> Pool:
     """The texts of a file that the flywheel's rows don't hold, each once.
 
+    A `VolantError` results if the file can't be read, or has no such column.
+
     Args:
         file: A local file or an address that fsspec opens.
         column: Column that holds the text.
@@ -39,9 +41,6 @@ def read_pool(
         flywheel: Its config: similarity of near-duplicates, seed.
         root: The project's root.
         written: How the file is written, as far as it is given.
-
-    Raises:
-        VolantError: If the file can't be read, or has no such column.
     """
     texts = list(read_texts(file, column, written))
     known = _known(name, root)

@@ -1,6 +1,5 @@
-"""Train rows for quick refits: ordered so that each beginning is a fair sample, folds, and refits."""
+"""Train rows for quick refits: ordered so that each beginning is a fair sample, and refits."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,7 @@ from volant.datasets.splits.stratified import rarest
 from volant.kinds import Kind
 from volant.kinds.record import Annotation
 from volant.models import Examples, Task
-from volant.models.linear import Linear
+from volant.models.tfidf import Linear
 
 ABSENT = -20.0  # the logit of a label that no row of a refit has: a probability of nearly 0
 
@@ -49,32 +48,16 @@ def fair_order(groups: np.ndarray, seed: int) -> np.ndarray:
     return shuffled[np.argsort(place[shuffled], kind="stable")]
 
 
-def folds(units: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """Positions of each fold: equal `units` (a movie, near-duplicates) are never parted, strata are in proportion.
-
-    Args:
-        units: What must stay together, a value a row.
-        groups: Number of each row's stratum.
-        count: Folds at most; fewer where there are fewer units.
-        seed: Of the shuffle.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    count = min(count, len(np.unique(units)))
-    if count < 2:
-        return []
-    if np.bincount(groups).max() < count:  # scikit-learn wants one stratum that reaches every fold
-        groups = np.zeros_like(groups)
-    cutter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare label is not in every fold: known
-        return [held for _, held in cutter.split(np.zeros(len(units)), groups, units)]
-
-
 def refit(model: Linear, train: Examples, texts: Sequence[str], task: Task) -> np.ndarray:
     """Logits (N, L) of texts by a model fitted on the train rows; its files are thrown away.
 
     A label that no train row has is never said.
+
+    Args:
+        model: Model to fit.
+        train: Rows to learn from.
+        texts: Texts (N) to predict.
+        task: Kind, labels (L), metric, seed.
     """
     held = task.kind.count(train.gold)
     known = tuple(label for label in task.labels if held[label] or not task.kind.exclusive)

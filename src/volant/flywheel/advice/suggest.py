@@ -20,7 +20,7 @@ from volant.flywheel.advice.pool import Pool, read_pool
 from volant.kinds import Kind
 from volant.kinds.calibration import score_matrix
 from volant.kinds.record import Annotation
-from volant.models.linear import TOKEN
+from volant.models.tfidf import TOKEN
 from volant.sources.formats.cells import guarded
 from volant.workspace import paths
 from volant.workspace.files import write_text
@@ -87,6 +87,12 @@ def uncertainty(
 ) -> np.ndarray:
     """Return the uncertainty of predictions (N,), 0 to 1: by the margin of the two best labels, or to a threshold.
 
+    Args:
+        kind: Kind of the labels.
+        answers: Predictions (N) with scores.
+        labels: Label set (L).
+        thresholds: Threshold of each label, where a text may have several; empty: 0.5.
+
     Example:
         >>> from volant.kinds import KINDS, kind_of_labels
         >>> answers = [Annotation(label="a", scores={"a": p, "b": 1 - p}) for p in (0.5, 0.75)]
@@ -151,8 +157,7 @@ def _places(texts: Sequence[str], seed: int) -> np.ndarray:
 def write_suggested(found: Suggested, out: Path) -> None:
     """Write them as CSV with an empty column `label` to fill in; `volant ingest` takes it back.
 
-    Raises:
-        VolantError: If the file is there already: somebody may have labelled in it.
+    A `VolantError` results if the file is there already: somebody may have labelled in it.
     """
     refuse_existing(out)
     buffer = io.StringIO()

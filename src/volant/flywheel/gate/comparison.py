@@ -91,6 +91,9 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
 ) -> Comparison:
     """Compare two bundles on the rows that both can predict; labels of one alone are scored in `unshared`.
 
+    A `VolantError` results if there is nothing to compare: no rows that both can answer, or the metric is
+    undefined on them.
+
     Args:
         kind: The kind of prediction.
         metric: The flywheel's metric.
@@ -103,9 +106,6 @@ def compare(  # noqa: PLR0913, PLR0917  (two sides, the rows, and how they are j
         samples: How many times the rows are drawn again.
         group: Column whose equal values are drawn as a whole.
         look: Number of this comparison since a version was last shown to be better.
-
-    Raises:
-        VolantError: If there is nothing to compare: no rows that both can answer, or the metric is undefined on them.
     """
     pair = paired(kind, metric, test, new, old, group)
     drawn = redraw(pair.value, pair.new, pair.old, samples, seed)

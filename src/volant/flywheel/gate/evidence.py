@@ -67,6 +67,13 @@ def low_end(difference: Any, spread: Any, rows: int, units: int, alpha: Any) -> 
     paired score test of Tango (1998, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B)
     where no row differs.
 
+    Args:
+        difference: Difference of the new version, or several.
+        spread: Standard error of the difference.
+        rows: Number of test rows.
+        units: Number of units drawn.
+        alpha: One-sided error.
+
     Example:
         >>> round(float(low_end(0.0, 0.0, 100, 100, 0.0123)), 3)
         -0.052
@@ -82,6 +89,11 @@ def low_end(difference: Any, spread: Any, rows: int, units: int, alpha: Any) -> 
 
 def verdict(difference: float, low: float, margin: float) -> Verdict:
     """Return what a difference and its lower end say.
+
+    Args:
+        difference: Difference of the new version.
+        low: Lower end of the difference.
+        margin: Loss that counts as nothing.
 
     Example:
         >>> [verdict(*found, 0.01) for found in ((0.05, 0.01), (0.02, -0.01), (0.0, -0.02), (-0.02, -0.04))]
@@ -114,6 +126,14 @@ def passes(over_champion: Any, over_best: Any, margin: float, require: str = "no
 def power(true: float, spread: float, rows: int, units: int, alpha: float, margin: float) -> float:
     """Return how likely a version passes that truly differs by `true` from the champion, which is the best one.
 
+    Args:
+        true: True difference of the version.
+        spread: Standard error of the difference.
+        rows: Number of test rows.
+        units: Number of units drawn.
+        alpha: One-sided error.
+        margin: Loss that counts as nothing.
+
     Example:
         >>> round(power(0.0, 0.0155, 359, 359, 0.0123, 0.01), 2)
         0.05
@@ -124,13 +144,29 @@ def power(true: float, spread: float, rows: int, units: int, alpha: float, margi
 
 
 def needed(spread: float, rows: int, units: int, alpha: float, margin: float) -> float:
-    """Return the smallest measured difference that passes."""
+    """Return the smallest measured difference that passes.
+
+    Args:
+        spread: Standard error of the difference.
+        rows: Number of test rows.
+        units: Number of units drawn.
+        alpha: One-sided error.
+        margin: Loss that counts as nothing.
+    """
     at = float(quantile(alpha, units))
     return at * max(spread, (margin / rows) ** 0.5) - margin
 
 
 def describe(spread: float, rows: int, units: int, alpha: float, margin: float) -> dict[str, Any]:
-    """Return the power of a comparison as numbers: how likely versions of known quality pass, and what would help."""
+    """Return the power of a comparison as numbers: how likely versions of known quality pass, and what would help.
+
+    Args:
+        spread: Standard error of the difference.
+        rows: Number of test rows.
+        units: Number of units drawn.
+        alpha: One-sided error.
+        margin: Loss that counts as nothing.
+    """
     true = [round(times * margin, 6) for times in (-2, 0, 1, 2, 5)]
     return {
         "passes": {f"{one:+g}": round(power(one, spread, rows, units, alpha, margin), 4) for one in true},
@@ -140,6 +176,13 @@ def describe(spread: float, rows: int, units: int, alpha: float, margin: float) 
 
 
 def rows_needed(spread: float, rows: int, alpha: float, margin: float) -> int:
-    """Return how many test rows let an equal version pass four times in five, as far as these rows tell."""
+    """Return how many test rows let an equal version pass four times in five, as far as these rows tell.
+
+    Args:
+        spread: Standard error of the difference on these rows.
+        rows: Number of test rows.
+        alpha: One-sided error.
+        margin: Loss that counts as nothing.
+    """
     one = max(spread * rows**0.5, margin**0.5)
     return int(np.ceil(((float(quantile(alpha, 10**6)) + 0.8416) * one / margin) ** 2))

@@ -60,7 +60,13 @@ class Pair:
         return np.arange(len(self.rows)) if self.new.units is None else drawn_whole(self.new.units)
 
     def spread(self, differences: np.ndarray | None = None, samples: int = 1000, seed: int = 0) -> float:
-        """Return the standard error of the difference: exact for means over rows, else that of its resamples."""
+        """Return the standard error of the difference: exact for means over rows, else that of its resamples.
+
+        Args:
+            differences: Differences of resamples, if they are drawn already.
+            samples: Number of resamples to draw else.
+            seed: Seed of the draws.
+        """
         rows = gained(self.metric, self.new, self.old)
         if rows is not None:
             return float(evidence.mean_difference(rows, self._drawn())[1])
@@ -72,6 +78,14 @@ class Pair:
 
 def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, group: str | None) -> Pair:
     """Return both bundles' predictions of the rows that both can predict; as `compare`, without its verdict.
+
+    Args:
+        kind: Kind of the labels.
+        metric: Metric of the flywheel.
+        test: Test rows (N).
+        new: Predictions (N) of the new bundle.
+        old: Predictions (N) of the champion.
+        group: Column of the groups that are drawn whole, if there is one.
 
     Raises:
         VolantError: As `compare`.
@@ -88,7 +102,8 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
             f"(new: {', '.join(new.labels)}; champion: {', '.join(old.labels)}). Add test rows of shared labels."
         )
     units = units_of(test.take(rows), group)
-    sides = [replace(_side(kind, [gold[k] for k in rows], a, rows, shared), units=units) for a in (new, old)]
+    shown = [gold[k] for k in rows]
+    sides = [replace(_side(kind, shown, answers, rows, shared), units=units) for answers in (new, old)]
     value = metric_value(metric)
     sign = gain_sign(metric)
     now, before = (float(value(side, None)[0]) for side in sides)
@@ -100,7 +115,13 @@ def paired(kind: Kind, metric: str, test: pa.Table, new: Answers, old: Answers, 
 
 
 def answerable(kind: Kind, gold: Sequence[Annotation], labels: Sequence[str]) -> np.ndarray:
-    """Return the positions of rows whose gold has these labels only; with several labels, also rows without any."""
+    """Return the positions of rows whose gold has these labels only; with several labels, also rows without any.
+
+    Args:
+        kind: Kind of the labels.
+        gold: Gold label or labels of each row (N).
+        labels: Labels that both versions know.
+    """
     known = set(labels)
     held = [kind.labels_of(a) for a in gold]
     fits = [known.issuperset(labels) and bool(labels or not kind.exclusive) for labels in held]

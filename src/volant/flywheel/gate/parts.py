@@ -53,6 +53,8 @@ def slice_parts(  # noqa: PLR0913, PLR0917  (two sides, and what to measure on t
 ) -> Parts:
     """The metric on each slice of the rows for both, its rows, and whether it fell.
 
+    A `VolantError` results if the rows lack a column.
+
     Args:
         test: The rows that both answered.
         columns: Columns to cut by, beside the length of the text.
@@ -61,9 +63,6 @@ def slice_parts(  # noqa: PLR0913, PLR0917  (two sides, and what to measure on t
         old: Predictions of the champion.
         gate: Bound, confidence and least support.
         draws: Resamples and seed.
-
-    Raises:
-        VolantError: If the rows lack a column.
     """
     name, value, sign = metric
     rows: Parts = []

@@ -30,13 +30,28 @@ class Past:
 
     @classmethod
     def recorded(cls, version: int, metric: str, score: float, new: float | None) -> "Past":
-        """A champion's score as the gate recorded it on the same test rows, against the new version's."""
+        """Return a champion's score as the gate recorded it on the same test rows, against the new version's.
+
+        Args:
+            version: Number of the champion.
+            metric: Metric of the flywheel.
+            score: Recorded score of the champion.
+            new: Score of the new version; None if undefined.
+        """
         sign = gain_sign(metric)
         return cls(version, metric, score, None if new is None else sign * (new - score))
 
     @classmethod
     def answering(cls, version: int, pair: Pair, confidence: float, look: int, draws: tuple[int, int]) -> "Past":
-        """Return a champion that predicted today's rows; `draws`: resamples and seed."""
+        """Return a champion that predicted today's rows; `draws`: resamples and seed.
+
+        Args:
+            version: Number of the champion.
+            pair: Predictions of both on the same rows.
+            confidence: Confidence that the gate requires.
+            look: Number of this comparison.
+            draws: Number of resamples, and their seed.
+        """
         spread = pair.spread(samples=draws[0], seed=draws[1])
         rows = len(pair.rows)
         low = float(low_end(pair.difference, spread, rows, pair.units, spent(look, confidence)))

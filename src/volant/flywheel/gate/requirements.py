@@ -46,7 +46,13 @@ def not_compared(gate: Gate, champions: Champions) -> Condition:
 
 
 def against_best(gate: Gate, best: Past, found: Comparison | None) -> Condition:
-    """A former champion may be better than the one of today, within the margin; a chain of such steps must not be."""
+    """A former champion may be better than the one of today, within the margin; a chain of such steps must not be.
+
+    Args:
+        gate: Requirements of the gate.
+        best: Best former champion.
+        found: Comparison with the champion, if there is one.
+    """
     better = found is not None and found.verdict == "better"
     note = f"version {best.version} has {best.metric} {best.score:.4f}"
     if best.low is None:
@@ -61,7 +67,13 @@ def against_best(gate: Gate, best: Past, found: Comparison | None) -> Condition:
 
 
 def compared(gate: Gate, found: Comparison, champions: Champions) -> list[Condition]:
-    """Compare the whole, the labels and the slices with the champion."""
+    """Compare the whole, the labels and the slices with the champion.
+
+    Args:
+        gate: Requirements of the gate.
+        found: Comparison with the champion.
+        champions: Champions beside the comparison.
+    """
     passed = found.verdict == "better" or (found.verdict == "not_worse" and gate.require == "not_worse")
     words = found.verdict.replace("_", " ")
     note = "; ".join([_figures(gate, found), *champions.notes])

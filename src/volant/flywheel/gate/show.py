@@ -19,7 +19,13 @@ SHOWN = 8  # parts listed: those that fell most
 
 
 def show(decision: Decision, comparison: Comparison | None, console: Console) -> None:
-    """Print every condition, the labels and slices that changed most, the verdict, and what would help."""
+    """Print every condition, the labels and slices that changed most, the verdict, and what would help.
+
+    Args:
+        decision: Decision of the gate.
+        comparison: Comparison with the champion, if there is one.
+        console: Console to print to.
+    """
     name = Column("condition", wraps=True, least=12)
     bound = Column("required", wraps=True, least=12)
     table = Table(name, "value", bound, "", Column("note", wraps=True), title="Gate", title_justify="left")
@@ -54,12 +60,16 @@ def help_lines(found: Comparison) -> list[str]:
 
 
 def _quality(true: float) -> str:
-    return f"{abs(true):g} {'better' if true > 0 else 'worse'}" if true else "equal"
+    if not true:
+        return "equal"
+    return f"{abs(true):g} {'better' if true > 0 else 'worse'}"
 
 
 def _value(condition: Condition) -> str:
     value = condition.value
-    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _show_parts(found: Comparison, console: Console) -> None:

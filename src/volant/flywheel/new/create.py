@@ -174,7 +174,11 @@ def _rows(loaded: Loaded, guess: Guess, where: Mapping[str, Sequence[str]], path
 
 
 def _check_name(name: str, root: Path, conf: Path, force: bool) -> bool:
-    """Return whether a flywheel of that name is live already."""
+    """Return whether a flywheel of that name is live already.
+
+    Raises:
+        VolantError: If the name can't name a flywheel, or is taken and `force` is not given.
+    """
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
         raise VolantError(
             f"'{name}' can't name a flywheel. Allowed: lower-case letters, digits, - and _, a letter first."

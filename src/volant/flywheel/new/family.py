@@ -36,7 +36,7 @@ def unread(texts: Sequence[str]) -> float:
     """
     from tokenizers import Tokenizer
 
-    from volant.models.transformer import packaged_minilm
+    from volant.models.fine_tuning import packaged_minilm
 
     tokenizer = Tokenizer.from_file(str(Path(packaged_minilm()) / "tokenizer.json"))
     tokenizer.no_padding()

@@ -24,6 +24,12 @@ def count_labels(rows: pa.Table, kind: str) -> Counter[str]:
 def review(rows: pa.Table, test: pa.Table | None, kind: str, where: str) -> list[str]:
     """Warnings, a sentence each; the worst first.
 
+    Args:
+        rows: Rows to learn from.
+        test: Test rows, if the source has them.
+        kind: Kind of the labels.
+        where: Name of the source in messages.
+
     Raises:
         VolantError: If the rows can't be learned from: too few of a label, one class only, no text, or labels
             in test that train lacks.
@@ -54,7 +60,7 @@ def _composed(counts: Counter[str]) -> list[str]:
     """Classes that are made of other classes: cells with several labels, too few to be seen as such."""
     signs = {sign.strip() or sign for label in counts for sign in re.findall(r"[^\w]+|_", label)}
     for sign in [*SEPARATORS, *sorted(signs - set(SEPARATORS))]:
-        split = {label: {part.strip() for part in label.split(sign)} for label in counts if sign in label}
+        split = {label: set(map(str.strip, label.split(sign))) for label in counts if sign in label}
         made = {label: counts[label] for label, parts in split.items() if len(parts) > 1 and parts <= counts.keys()}
         if made:
             return [f"Several labels: {_listed(made)} looks like several labels. If so, give --separator '{sign}'."]
@@ -114,7 +120,9 @@ def _few(counts: Counter[str], rows: pa.Table, test: pa.Table | None) -> list[st
 
 
 def _imbalance(counts: Counter[str], rows: pa.Table) -> list[str]:
-    (most, n), (least, m) = counts.most_common(1)[0], counts.most_common()[-1]
+    ordered = counts.most_common()
+    most, n = ordered[0]
+    least, m = ordered[-1]
     if n < IMBALANCE * m:
         return []
     return [

@@ -1,0 +1,36 @@
+"""Advice begun while a model is trained: both need the clean rows alone, and the evaluation takes one core."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def advising(name: str, root: Path = Path()) -> Iterator[Callable[[str], None]]:
+    """Yield a function that is told each stage that starts; with `train`, another process begins with the advice.
+
+    At the end, `learn` takes over what that process wrote. If it failed, `learn` does the same work and says why.
+
+    Args:
+        name: Name of the flywheel.
+        root: Root of the project.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+
+    def started(stage: str) -> None:
+        if stage == "train":
+            command = [sys.executable, "-m", "volant", "next", name, "--json"]
+            quiet = subprocess.DEVNULL
+            running.append(subprocess.Popen(command, cwd=root, stdin=quiet, stdout=quiet, stderr=quiet))  # noqa: S603
+
+    try:
+        yield started
+    except BaseException:
+        for process in running:
+            process.kill()
+        raise
+    finally:
+        for process in running:
+            process.wait()

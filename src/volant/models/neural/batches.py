@@ -35,11 +35,18 @@ class LengthGroups(Sampler[int]):
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels."""
+    """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels.
+
+    Outputs of frozen layers, where rows have them, are padded to `states` (B, T, D).
+    """
     labels = torch.as_tensor(np.array([row["labels"] for row in rows]))
     if "pooled" in rows[0]:
         return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
-    return {**pad([row["input_ids"] for row in rows]), "labels": labels}
+    batch = {**pad([row["input_ids"] for row in rows]), "labels": labels}
+    if "states" in rows[0]:
+        states = [torch.from_numpy(row["states"]).float() for row in rows]
+        batch["states"] = nn.utils.rnn.pad_sequence(states, batch_first=True)
+    return batch
 
 
 def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:

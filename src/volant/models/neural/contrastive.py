@@ -17,11 +17,11 @@ from torch.nn import functional as F  # noqa: N812  (the name that every torch u
 
 from volant.models.folds import rarest
 from volant.models.neural.batches import pad
-from volant.models.neural.hardware import has_bf16
+from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.heads import Net
 from volant.models.neural.options import Contrastive
 from volant.models.neural.progress import bar
-from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.speed import trained_tokens
 from volant.models.neural.training import rate_of
 
 
@@ -36,11 +36,11 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
         seed: Seed of dropout and of the rows of each step.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    bf16 = has_bf16() if options.bf16 is None else options.bf16
+    bf16 = multiplies_bf16(options.bf16)
     net.to(device).train()
     torch.manual_seed(seed)
     draws = draw(targets, options.batch_size, seed)
-    tokens = seen_tokens(net.encoder, ({"input_ids": row} for row in ids))
+    tokens = trained_tokens(net.encoder, ({"input_ids": row} for row in ids))
     with tokens, bar(options.steps, "pairs", "step") as shown:
         optimizer, schedule = _optimizer(net, options)
         for rows in islice(draws, options.steps):

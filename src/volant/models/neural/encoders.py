@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from volant.errors import VolantError
 from volant.models.neural.hardware import has_bf16
-from volant.models.neural.thrift import quicken
+from volant.models.neural.speed import fast_dropout
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 BERTS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")  # with layers built and named as BERT's
@@ -82,13 +82,22 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        quicken(model)
+        fast_dropout(model)
         self.model = model
         self.width = int(model.config.hidden_size)
         self.typed = model.config.model_type in BERTS
+        self.stored: Any = None  # the layer that returns the outputs of frozen layers, if they are stored
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the hidden states (B, T, D)."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, states: Tensor | None = None) -> Tensor:
+        """Return the hidden states (B, T, D).
+
+        Args:
+            input_ids: Token ids, (B, T).
+            attention_mask: 1 for tokens, 0 for padding, (B, T).
+            states: Stored outputs of the frozen layers, (B, T, D), within `frozen.from_stored`; else None.
+        """
+        if self.stored is not None:
+            self.stored.states = states
         # passed explicitly: the model would compute them with about ten small operators of the graph
         types = {"token_type_ids": torch.zeros_like(input_ids)} if self.typed else {}
         return self.model(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state

@@ -23,11 +23,13 @@ from volant.models.neural.batches import pad
 from volant.models.neural.checkpoints import first_process
 from volant.models.neural.contrastive import contrast
 from volant.models.neural.export import export
+from volant.models.neural.frozen import from_stored, frozen_layers, outputs
+from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.heads import HeadOnly, Net, TextHead, class_weights
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.progress import bar
-from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.speed import trained_tokens
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 
@@ -127,10 +129,14 @@ def learn(
         solve(net, ids[0], rows.targets, parts, task)
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in goal.score(answer(net, ids[1])).items()}}
         return net, [best], best
-    learned, judged = (_rows(net, parts, i, side.targets) for i, side in zip(ids, sides, strict=True))
-    trained = HeadOnly(head) if parts.precompute else net
-    with seen_tokens(net.encoder, chain(learned, judged)):
-        history, best = train(trained, learned, judged, goal, options, work)
+    if parts.precompute:
+        learned, judged = (_pooled_rows(net, i, side.targets) for i, side in zip(ids, sides, strict=True))
+        return net, *train(HeadOnly(head), learned, judged, goal, options, work)
+    count = frozen_layers(net.encoder, sum(map(len, chain(*ids))))
+    bf16 = multiplies_bf16(options.bf16)
+    learned, judged = (_token_rows(net, i, side.targets, count, bf16) for i, side in zip(ids, sides, strict=True))
+    with trained_tokens(net.encoder, chain(learned, judged)), from_stored(net.encoder, count):
+        history, best = train(net, learned, judged, goal, options, work)
     return net, history, best
 
 
@@ -195,11 +201,20 @@ def answer(net: Net, ids: Ids) -> np.ndarray:
         return net.head.cpu().eval()(states).numpy()
 
 
-def _rows(net: Net, parts: Composition, ids: Ids, targets: np.ndarray) -> list[dict[str, Any]]:
-    """Return the training loop's rows: token ids, or the frozen encoder's pooled states, computed once."""
-    if not parts.precompute:
-        return [{"input_ids": i, "labels": t} for i, t in zip(ids, targets, strict=True)]
-    return [{"pooled": p, "labels": t} for p, t in zip(encode(net, ids), targets, strict=True)]
+def _pooled_rows(net: Net, ids: Ids, targets: np.ndarray) -> list[dict[str, Any]]:
+    """Return the training loop's rows for a frozen encoder: its pooled states, computed once."""
+    return [{"pooled": states, "labels": target} for states, target in zip(encode(net, ids), targets, strict=True)]
+
+
+def _token_rows(net: Net, ids: Ids, targets: np.ndarray, count: int, bf16: bool) -> list[dict[str, Any]]:
+    """Return the training loop's rows: token ids, and the outputs of the first `count` layers, computed once."""
+    rows: list[dict[str, Any]] = [
+        {"input_ids": row, "labels": target} for row, target in zip(ids, targets, strict=True)
+    ]
+    if count:
+        for row, states in zip(rows, outputs(net.encoder, ids, count, bf16), strict=True):
+            row["states"] = states
+    return rows
 
 
 def encode(net: Net, ids: Ids) -> np.ndarray:

@@ -44,19 +44,33 @@ class Net(nn.Module):
         self.head = head
         self.pooling = pooling
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor | None = None,
+        states: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the logits (B, L), and the loss if labels are given.
 
         Args:
             input_ids: Token ids, (B, T).
             attention_mask: 1 for tokens, 0 for padding, (B, T).
             labels: Targets, (B,) or (B, L), or None.
+            states: Stored outputs of the encoder's frozen layers, (B, T, D), or None.
         """
-        return answer(self.head, self.pooled(input_ids, attention_mask), labels)
+        return answer(self.head, self.pooled(input_ids, attention_mask, states), labels)
 
-    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return one vector per text, (B, D)."""
-        return pool(self.encoder(input_ids, attention_mask), attention_mask, self.pooling)
+    def pooled(self, input_ids: Tensor, attention_mask: Tensor, states: Tensor | None = None) -> Tensor:
+        """Return one vector per text, (B, D).
+
+        Args:
+            input_ids: Token ids, (B, T).
+            attention_mask: 1 for tokens, 0 for padding, (B, T).
+            states: Stored outputs of the encoder's frozen layers, (B, T, D), or None.
+        """
+        stored = {} if states is None else {"states": states}
+        return pool(self.encoder(input_ids, attention_mask, **stored), attention_mask, self.pooling)
 
 
 class HeadOnly(nn.Module):

@@ -31,7 +31,7 @@ from volant.models.neural.checkpoints import (
     state_of,
     together,
 )
-from volant.models.neural.hardware import has_bf16
+from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.options import Training
 from volant.models.neural.progress import progress
 
@@ -72,13 +72,19 @@ def train(
     Returns:
         The metrics of each evaluation, and those of the selected one.
     """
+    order = np.argsort([length(row) for row in validation_rows], kind="stable")  # little padding in validation too
+    places = np.argsort(order)
+
+    def metrics(prediction: Any) -> dict[str, float]:
+        return dict(goal.score(np.asarray(prediction.predictions, dtype=np.float32)[places]))
+
     trainer = LengthGroupedTrainer(
         model=net,
         args=arguments(options, goal, len(train_rows), work),
         train_dataset=train_rows,  # pyright: ignore[reportArgumentType]
-        eval_dataset=validation_rows,  # pyright: ignore[reportArgumentType]
+        eval_dataset=[validation_rows[row] for row in order],  # pyright: ignore[reportArgumentType]
         data_collator=collate,
-        compute_metrics=lambda prediction: dict(goal.score(np.asarray(prediction.predictions, dtype=np.float32))),
+        compute_metrics=metrics,
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), WholeCheckpoints()],
     )
     trainer.remove_callback(PrinterCallback)
@@ -152,7 +158,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         seed=goal.seed,
         use_cpu=not torch.cuda.is_available(),  # set explicitly, else torchrun's processes each train alone
         ddp_find_unused_parameters=False,
-        bf16=has_bf16() if options.bf16 is None else options.bf16,
+        bf16=multiplies_bf16(options.bf16),
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",

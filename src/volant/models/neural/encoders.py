@@ -160,27 +160,27 @@ def layers_of(model: Any, otherwise: str) -> nn.ModuleList:
         VolantError: If it has no such stack, as ALBERT, whose layers share their weights.
     """
     count = model.config.num_hidden_layers
-    found = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
-    if found is None:
+    stack = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
+    if stack is None:
         raise VolantError(
             f"The encoder ({model.config.model_type}) has no stack of {count} layers to tell apart. Set {otherwise}."
         )
-    return found
+    return stack
 
 
-def refuse_more(given: int, there: int, key: str) -> None:
+def refuse_more(number: int, available: int, key: str) -> None:
     """Refuse more layers than an encoder has: those beyond would be random.
 
     Args:
-        given: Number of layers in the config.
-        there: Number of layers of the encoder.
+        number: Number of layers in the config.
+        available: Number of layers of the encoder.
         key: Name of the config key, for the message.
 
     Raises:
         VolantError: If the config has more.
     """
-    if given > there:
+    if number > available:
         allowed = "null" if key == "layers" else "'all', 'head'"
         raise VolantError(
-            f"model.{key} is {given}, but the encoder has {there} layers. Allowed: 1 to {there}, or {allowed}."
+            f"model.{key} is {number}, but the encoder has {available} layers. Allowed: 1 to {available}, or {allowed}."
         )

@@ -127,16 +127,21 @@ def learn(
         restore(net, task.labels, Path(parts.start))
     if parts.logistic:
         solve(net, ids[0], rows.targets, parts, task)
-        best = {"epoch": 1.0, **{f"val_{name}": value for name, value in goal.score(answer(net, ids[1])).items()}}
+        best = {
+            "epoch": 1.0,
+            **{f"val_{name}": value for name, value in goal.score(predict_logits(net, ids[1])).items()},
+        }
         return net, [best], best
     if parts.precompute:
-        learned, judged = (_pooled_rows(net, i, side.targets) for i, side in zip(ids, sides, strict=True))
-        return net, *train(HeadOnly(head), learned, judged, goal, options, work)
+        train_rows, validation_rows = (_pooled_rows(net, i, side.targets) for i, side in zip(ids, sides, strict=True))
+        return net, *train(HeadOnly(head), train_rows, validation_rows, goal, options, work)
     count = frozen_layers(net.encoder, sum(map(len, chain(*ids))))
     bf16 = multiplies_bf16(options.bf16)
-    learned, judged = (_token_rows(net, i, side.targets, count, bf16) for i, side in zip(ids, sides, strict=True))
-    with trained_tokens(net.encoder, chain(learned, judged)), from_stored(net.encoder, count):
-        history, best = train(net, learned, judged, goal, options, work)
+    train_rows, validation_rows = (
+        _token_rows(net, i, side.targets, count, bf16) for i, side in zip(ids, sides, strict=True)
+    )
+    with trained_tokens(net.encoder, chain(train_rows, validation_rows)), from_stored(net.encoder, count):
+        history, best = train(net, train_rows, validation_rows, goal, options, work)
     return net, history, best
 
 
@@ -167,7 +172,7 @@ def out_of_fold(
         with TemporaryDirectory() as work:
             read = [ids[k] for k in rest], [ids[k] for k in held]
             net, *_ = learn(compose(), read, sides, task, options, Path(work))
-        logits[held] = answer(net, read[1])
+        logits[held] = predict_logits(net, read[1])
     return logits
 
 
@@ -194,7 +199,7 @@ def set_head(net: Net, head: tuple[np.ndarray, np.ndarray]) -> None:
         net.head.linear.bias.copy_(torch.as_tensor(head[1]))
 
 
-def answer(net: Net, ids: Ids) -> np.ndarray:
+def predict_logits(net: Net, ids: Ids) -> np.ndarray:
     """Return the logits (N, L) of a net before any export."""
     states = torch.as_tensor(encode(net, ids))
     with torch.inference_mode():
@@ -222,11 +227,11 @@ def encode(net: Net, ids: Ids) -> np.ndarray:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = net.to(device).eval()
     states = np.empty((len(ids), 0), dtype=np.float32)
-    with torch.inference_mode(), bar(len(ids), "encoding once", "text") as shown:
+    with torch.inference_mode(), bar(len(ids), "encoding once", "text") as progress_bar:
         for rows in batches(np.array([len(i) for i in ids]), 2048):
             batch = {name: tensor.to(device) for name, tensor in pad([ids[i] for i in rows]).items()}
             pooled = net.pooled(**batch).float().cpu().numpy()
             states = states if states.shape[1] else np.empty((len(ids), pooled.shape[1]), dtype=np.float32)
             states[rows] = pooled
-            shown.update(len(rows))
+            progress_bar.update(len(rows))
     return states

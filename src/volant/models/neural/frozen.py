@@ -41,11 +41,11 @@ def frozen_layers(encoder: nn.Module, tokens: int) -> int:
     """
     if not isinstance(encoder, TransformerEncoder) or encoder.model.config.model_type not in BERTS:
         return 0
-    if tokens * encoder.width * np.dtype(np.float16).itemsize > MOST_BYTES or _learns(encoder.model.embeddings):
+    if tokens * encoder.width * np.dtype(np.float16).itemsize > MOST_BYTES or _is_trained(encoder.model.embeddings):
         return 0
     layers = stack_of(encoder)
-    learning = [number for number, layer in enumerate(layers) if _learns(layer)]
-    return learning[0] if learning else 0
+    trained = [number for number, layer in enumerate(layers) if _is_trained(layer)]
+    return trained[0] if trained else 0
 
 
 def outputs(encoder: TransformerEncoder, ids: Sequence[Sequence[int]], count: int, bf16: bool) -> list[np.ndarray]:
@@ -61,15 +61,15 @@ def outputs(encoder: TransformerEncoder, ids: Sequence[Sequence[int]], count: in
     states = np.empty((ends[-1], encoder.width), dtype=np.float16)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder.to(device).eval()
-    shown = bar(len(ids), "frozen layers", "text")
-    with shown, shortened(encoder, stack_of(encoder)[:count]), torch.inference_mode():
+    progress_bar = bar(len(ids), "frozen layers", "text")
+    with progress_bar, shortened(encoder, stack_of(encoder)[:count]), torch.inference_mode():
         for rows in batches(np.diff(ends), BATCH_TOKENS):
             batch = {name: tensor.to(device) for name, tensor in pad([ids[row] for row in rows]).items()}
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
                 computed = encoder(**batch).half().cpu().numpy()
             for row, values in zip(rows, computed, strict=True):
                 states[ends[row] : ends[row + 1]] = values[: len(ids[row])]
-            shown.update(len(rows))
+            progress_bar.update(len(rows))
     return [states[start:end] for start, end in pairwise(ends)]
 
 
@@ -112,5 +112,5 @@ def stack_of(encoder: TransformerEncoder) -> nn.ModuleList:
     return layers_of(encoder.model, "model.trainable to 'all'")
 
 
-def _learns(module: nn.Module) -> bool:
+def _is_trained(module: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())

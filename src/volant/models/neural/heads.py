@@ -59,7 +59,7 @@ class Net(nn.Module):
             labels: Targets, (B,) or (B, L), or None.
             states: Stored outputs of the encoder's frozen layers, (B, T, D), or None.
         """
-        return answer(self.head, self.pooled(input_ids, attention_mask, states), labels)
+        return logits_and_loss(self.head, self.pooled(input_ids, attention_mask, states), labels)
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor, states: Tensor | None = None) -> Tensor:
         """Return one vector per text, (B, D).
@@ -82,10 +82,10 @@ class HeadOnly(nn.Module):
 
     def forward(self, pooled: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Return the logits (B, L), and the loss if labels are given."""
-        return answer(self.head, pooled, labels)
+        return logits_and_loss(self.head, pooled, labels)
 
 
-def answer(head: TextHead, pooled: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+def logits_and_loss(head: TextHead, pooled: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     """Return logits and loss as the training loop expects them.
 
     Args:

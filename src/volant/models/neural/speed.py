@@ -25,8 +25,8 @@ class Dropout(nn.Dropout):
             return super().forward(input)
         words = torch.empty((input.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
         bits = words.view(torch.int16)[: input.numel()].view(input.shape)
-        kept = bits >= round(self.p * 2**16) - 2**15
-        return input * (kept / (1 - self.p)).to(input.dtype)
+        mask = bits >= round(self.p * 2**16) - 2**15
+        return input * (mask / (1 - self.p)).to(input.dtype)
 
 
 def fast_dropout(module: nn.Module) -> None:

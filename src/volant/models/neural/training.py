@@ -29,7 +29,7 @@ from volant.models.neural.checkpoints import (
     last_checkpoint,
     load_best,
     state_of,
-    together,
+    wait_for_all,
 )
 from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.options import Training
@@ -100,7 +100,7 @@ def train(
         state = trainer.state
         # else a net trained in bf16 would compute, and be exported, with casts to bf16
         extract_model_from_parallel(net, keep_fp32_wrapper=False)
-    together()  # the first process removes the checkpoints when it has finished
+    wait_for_all()  # the first process removes the checkpoints when it has finished
     return history(state.log_history, state.best_global_step, goal.metric)
 
 
@@ -143,7 +143,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
     total = max(planned, options.min_steps)
     # if `min_steps` applies, validation has too few rows to choose among epochs: it evaluates the end only
     every = max(1, min(total, steps // options.evaluations_per_epoch)) if total == planned else total
-    made = TrainingArguments(
+    result = TrainingArguments(
         output_dir=str(work),
         learning_rate=options.learning_rate,
         num_train_epochs=options.num_train_epochs,
@@ -174,8 +174,8 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         report_to=[],
         disable_tqdm=True,  # `progress` replaces it
     )
-    made._n_gpu = min(made.n_gpu, 1)  # else one process feeds all GPUs, with a larger step; torchrun uses all
-    return made
+    result._n_gpu = min(result.n_gpu, 1)  # else one process feeds all GPUs, with a larger step; torchrun uses all
+    return result
 
 
 def history(

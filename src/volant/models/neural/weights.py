@@ -47,7 +47,7 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
     """
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-        known = json.loads(file.metadata()["labels"])
+        labels_before = json.loads(file.metadata()["labels"])
     own = net.state_dict()
     head = {name: state.pop(name) for name in list(state) if name.startswith("head.linear.")}
     if {n: v.shape for n, v in state.items()} != {n: own[n].shape for n in own if n not in head}:
@@ -57,8 +57,8 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
         )
     for name, rows in head.items():
         for row, label in enumerate(labels):
-            if label in known:
-                own[name][row] = rows[known.index(label)]
+            if label in labels_before:
+                own[name][row] = rows[labels_before.index(label)]
     net.load_state_dict({**own, **state})
 
 

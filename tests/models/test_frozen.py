@@ -1,18 +1,24 @@
 """Outputs of frozen layers that are computed once train as the same layers computed at every step."""
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from volant.models import Examples
 from volant.models.neural import frozen
 from volant.models.neural.batches import collate
 from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze
+from volant.models.neural.fitting import learn
 from volant.models.neural.frozen import from_stored, frozen_layers, outputs
 from volant.models.neural.heads import Net, TextHead
-from volant.models.transformer import load_encoder
+from volant.models.neural.options import Training
+from volant.models.transformer import Transformer, load_encoder
 
 IDS = [[2, 7, 9, 3], [2, 9, 3]]
 
@@ -73,3 +79,32 @@ def test_stopped_in_the_middle_the_encoder_has_its_layers_again(net: Net) -> Non
     with pytest.raises(KeyboardInterrupt), from_stored(net.encoder, 1):  # pyright: ignore[reportArgumentType]
         raise KeyboardInterrupt
     assert list(net.encoder.model.encoder.layer) == own
+
+
+class KilledError(Exception):
+    """As a kill would: nothing after it is done."""
+
+
+def trained(tiny_encoder: Path, work: Path, scores: Sequence[float | None]) -> tuple[Any, Any, dict[str, bytes]]:
+    """A training of the last layer: its history, the best epoch and the weights. It is killed where a score is None."""
+    left = iter(scores)
+
+    def score(*_: Any) -> dict[str, float]:
+        value = next(left)
+        if value is None:
+            raise KilledError
+        return {"accuracy": value}
+
+    task: Any = SimpleNamespace(score=score, metric="accuracy", seed=13, labels=("a", "b"))
+    rows = Examples([], [], np.array([0, 1] * 4))
+    options = Training(train_batch_size=4, num_train_epochs=3, min_steps=1, learning_rate=1e-2, progress=False)
+    composition = Transformer(encoder=str(tiny_encoder), trainable=1).composition()
+    net, history, best = learn(composition, (IDS * 4, IDS * 4), (rows, rows), task, options, work)
+    return history, best, {name: value.numpy().tobytes() for name, value in net.state_dict().items()}
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bytes(tiny_encoder: Path, tmp_path: Path) -> None:
+    expected = trained(tiny_encoder, tmp_path / "whole", [0.1, 0.2, 0.3])
+    with pytest.raises(KilledError):
+        trained(tiny_encoder, tmp_path / "cut", [0.1, None])
+    assert trained(tiny_encoder, tmp_path / "cut", [0.2, 0.3]) == expected

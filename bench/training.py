@@ -143,7 +143,8 @@ def main() -> None:
         model["training"]["bf16"] = False
     if arguments.trainable:
         model["trainable"] = arguments.trainable
-    train, validation = examples("train", arguments.rows), examples("validation", 10_000)
+    train = examples("train", arguments.rows)
+    validation = examples("validation", 10_000)
     seconds, score = ours(train, validation, model)
     plain_seconds, plain_score = plain(train, validation)
     count = len(train.texts) * OPTIONS["num_train_epochs"]

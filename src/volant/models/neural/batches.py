@@ -1,6 +1,6 @@
 """Rows to batches: rows of similar length together, padded to the longest. Importing this imports torch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,18 @@ def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         "input_ids": nn.utils.rnn.pad_sequence(tensors, batch_first=True),
         "attention_mask": nn.utils.rnn.pad_sequence([torch.ones_like(t) for t in tensors], batch_first=True),
     }
+
+
+def pad_rows(ids: Sequence[Sequence[int]], rows: Iterable[int], device: str) -> dict[str, torch.Tensor]:
+    """Return the padded token ids and the mask of some rows, each (B, T), on a device.
+
+    Args:
+        ids: Token ids of all rows.
+        rows: Positions of the rows of the batch.
+        device: Name of the device, as `cpu`.
+    """
+    batch = pad([ids[row] for row in rows])
+    return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
 def length(row: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
 
 from volant.models.folds import rarest
-from volant.models.neural.batches import pad
+from volant.models.neural.batches import pad_rows
 from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.heads import Net
 from volant.models.neural.options import Contrastive
@@ -44,7 +44,7 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
     with tokens, bar(options.steps, "pairs", "step") as progress_bar:
         optimizer, schedule = _optimizer(net, options)
         for rows in islice(draws, options.steps):
-            batch = {name: tensor.to(device) for name, tensor in pad([ids[row] for row in rows]).items()}
+            batch = pad_rows(ids, rows, device)
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
                 states = net.pooled(**batch)
             loss = pair_loss(states.float(), torch.as_tensor(similarity(targets[rows]), device=device))

@@ -19,7 +19,7 @@ from volant.bundle.runtime.onnx import batches
 from volant.bundle.runtime.reader import HEAD, Reader
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
-from volant.models.neural.batches import pad
+from volant.models.neural.batches import pad_rows
 from volant.models.neural.checkpoints import first_process
 from volant.models.neural.contrastive import contrast
 from volant.models.neural.export import export
@@ -229,7 +229,7 @@ def encode(net: Net, ids: Ids) -> np.ndarray:
     states = np.empty((len(ids), 0), dtype=np.float32)
     with torch.inference_mode(), bar(len(ids), "encoding once", "text") as progress_bar:
         for rows in batches(np.array([len(i) for i in ids]), 2048):
-            batch = {name: tensor.to(device) for name, tensor in pad([ids[i] for i in rows]).items()}
+            batch = pad_rows(ids, rows, device)
             pooled = net.pooled(**batch).float().cpu().numpy()
             states = states if states.shape[1] else np.empty((len(ids), pooled.shape[1]), dtype=np.float32)
             states[rows] = pooled

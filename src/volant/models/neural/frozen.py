@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from volant.bundle.runtime.onnx import batches
-from volant.models.neural.batches import pad
+from volant.models.neural.batches import pad_rows
 from volant.models.neural.encoders import BERTS, TransformerEncoder, layers_of
 from volant.models.neural.progress import bar
 
@@ -64,7 +64,7 @@ def outputs(encoder: TransformerEncoder, ids: Sequence[Sequence[int]], count: in
     progress_bar = bar(len(ids), "frozen layers", "text")
     with progress_bar, shortened(encoder, stack_of(encoder)[:count]), torch.inference_mode():
         for rows in batches(np.diff(ends), BATCH_TOKENS):
-            batch = {name: tensor.to(device) for name, tensor in pad([ids[row] for row in rows]).items()}
+            batch = pad_rows(ids, rows, device)
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
                 computed = encoder(**batch).half().cpu().numpy()
             for row, values in zip(rows, computed, strict=True):

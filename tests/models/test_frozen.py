@@ -24,14 +24,14 @@ IDS = [[2, 7, 9, 3], [2, 9, 3]]
 
 
 @pytest.fixture
-def net(tiny_encoder: Path) -> Net:
+def net(tiny_encoder: Path) -> Any:
     encoder = TransformerEncoder(load_encoder(str(tiny_encoder), None, None)[0])
     freeze(encoder, 1)
     torch.manual_seed(1)
     return Net(encoder, TextHead(encoder.width, 2, 0.0, None), "cls")
 
 
-def gradients(net: Net, rows: list[dict[str, object]]) -> dict[str, torch.Tensor]:
+def gradients(net: Any, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """The gradients of one step, by name of the parameter."""
     net.eval()
     net(**collate(rows))["loss"].backward()
@@ -39,17 +39,17 @@ def gradients(net: Net, rows: list[dict[str, object]]) -> dict[str, torch.Tensor
 
 
 @pytest.mark.parametrize("shortened", [False, True])
-def test_a_step_from_stored_outputs_is_the_same_step(net: Net, shortened: bool) -> None:
+def test_a_step_from_stored_outputs_is_the_same_step(net: Any, shortened: bool) -> None:
     if shortened:
-        first_token_only(net.encoder)  # pyright: ignore[reportArgumentType]
+        first_token_only(net.encoder)
     whole = copy.deepcopy(net)
     before = list(net.state_dict())
     rows = [{"input_ids": row, "labels": label} for row, label in zip(IDS, (0, 1), strict=True)]
     expected = gradients(whole, rows)
-    states = outputs(net.encoder, IDS, 1, bf16=False)  # pyright: ignore[reportArgumentType]
+    states = outputs(net.encoder, IDS, 1, bf16=False)
     assert [values.shape for values in states] == [(4, net.encoder.width), (3, net.encoder.width)]
     assert {values.dtype for values in states} == {np.dtype(np.float16)}
-    with from_stored(net.encoder, 1):  # pyright: ignore[reportArgumentType]
+    with from_stored(net.encoder, 1):
         found = gradients(net, [{**row, "states": values} for row, values in zip(rows, states, strict=True)])
     assert list(net.state_dict()) == before
     assert len(found) == len(expected)
@@ -58,25 +58,25 @@ def test_a_step_from_stored_outputs_is_the_same_step(net: Net, shortened: bool) 
     assert max(gradient.abs().max() for gradient in expected.values()) > 1e-2
 
 
-def test_outputs_are_the_same_bytes_each_time(net: Net) -> None:
-    first, second = (outputs(net.encoder, IDS, 1, bf16=False) for _ in range(2))  # pyright: ignore[reportArgumentType]
+def test_outputs_are_the_same_bytes_each_time(net: Any) -> None:
+    first, second = (outputs(net.encoder, IDS, 1, bf16=False) for _ in range(2))
     assert [values.tobytes() for values in first] == [values.tobytes() for values in second]
 
 
-def test_what_learns_is_not_stored(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_learns_is_not_stored(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert frozen_layers(net.encoder, 7) == 1
     with monkeypatch.context() as patch:
         patch.setattr(frozen, "MOST_BYTES", 7 * net.encoder.width * 2 - 1)  # they would not fit
         assert frozen_layers(net.encoder, 7) == 0
     net.encoder.model.embeddings.requires_grad_(True)
     assert frozen_layers(net.encoder, 7) == 0
-    freeze(net.encoder, "head")  # pyright: ignore[reportArgumentType]
+    freeze(net.encoder, "head")
     assert frozen_layers(net.encoder, 7) == 0
 
 
-def test_stopped_in_the_middle_the_encoder_has_its_layers_again(net: Net) -> None:
+def test_stopped_in_the_middle_the_encoder_has_its_layers_again(net: Any) -> None:
     own = list(net.encoder.model.encoder.layer)
-    with pytest.raises(KeyboardInterrupt), from_stored(net.encoder, 1):  # pyright: ignore[reportArgumentType]
+    with pytest.raises(KeyboardInterrupt), from_stored(net.encoder, 1):
         raise KeyboardInterrupt
     assert list(net.encoder.model.encoder.layer) == own
 

@@ -48,7 +48,7 @@ def frozen_layers(encoder: nn.Module, tokens: int) -> int:
     return trained[0] if trained else 0
 
 
-def outputs(encoder: TransformerEncoder, ids: Sequence[Sequence[int]], count: int, bf16: bool) -> list[np.ndarray]:
+def outputs(encoder: Any, ids: Sequence[Sequence[int]], count: int, bf16: bool) -> list[np.ndarray]:
     """Return the states (T, D) of each row after the first layers, in half precision and without dropout.
 
     Args:
@@ -74,7 +74,7 @@ def outputs(encoder: TransformerEncoder, ids: Sequence[Sequence[int]], count: in
 
 
 @contextmanager
-def from_stored(encoder: TransformerEncoder, count: int) -> Iterator[None]:
+def from_stored(encoder: Any, count: int) -> Iterator[None]:
     """Start the encoder from stored outputs, `states` of its `forward`, in place of its first layers.
 
     Args:
@@ -93,7 +93,7 @@ def from_stored(encoder: TransformerEncoder, count: int) -> Iterator[None]:
 
 
 @contextmanager
-def shortened(encoder: TransformerEncoder, layers: Sequence[nn.Module] | nn.ModuleList) -> Iterator[None]:
+def shortened(encoder: Any, layers: Sequence[nn.Module] | nn.ModuleList) -> Iterator[None]:
     """Run these layers in place of the encoder's own, within the context."""
     stack = stack_of(encoder)
     own = list(stack)
@@ -107,7 +107,7 @@ def shortened(encoder: TransformerEncoder, layers: Sequence[nn.Module] | nn.Modu
         stack.extend(own)
 
 
-def stack_of(encoder: TransformerEncoder) -> nn.ModuleList:
+def stack_of(encoder: Any) -> nn.ModuleList:
     """Return the encoder's stack of layers."""
     return layers_of(encoder.model, "model.trainable to 'all'")
 

@@ -122,7 +122,7 @@ def answers(model: Any, train: Examples, validation: Examples, test: Examples, t
         parts = model.composition()
         ids = [parts.reader.ids(side.texts) for side in (train, validation, test)]
         net, *_ = fitting.learn(parts, (ids[0], ids[1]), (train, validation), task, model.training, folder)
-        return fitting.answer(net, ids[2])
+        return fitting.predict_logits(net, ids[2])
 
 
 def measure(name: str, size: int, seed: int, judge: str = "test") -> dict[str, Any]:

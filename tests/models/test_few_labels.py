@@ -15,7 +15,7 @@ from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.models import Task
 from volant.models.neural import fitting
-from volant.models.neural.contrastive import alike, draw, pair_loss
+from volant.models.neural.contrastive import draw, pair_loss, similarity
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.training import Goal, arguments
@@ -94,7 +94,7 @@ def test_pairs_bring_rows_of_one_label_together(tiny_encoder: Path) -> None:
     parts = model.composition()
     ids = parts.reader.ids(table["text"].to_pylist())
     net = fitting.Net(parts.encoder, fitting.TextHead(parts.width, 2, 0.1, None), "mean")
-    wanted = torch.as_tensor(alike(targets))
+    wanted = torch.as_tensor(similarity(targets))
     before = pair_loss(torch.as_tensor(fitting.encode(net, ids)), wanted)
     fitting.contrast(net, ids, targets, Contrastive(**PAIRS), 1)
     assert pair_loss(torch.as_tensor(fitting.encode(net, ids)), wanted) < 0.5 * before
@@ -112,9 +112,9 @@ def test_a_step_holds_pairs_of_both_sorts() -> None:
 
 def test_a_pair_loss_is_that_of_its_cosines() -> None:
     states = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-    assert pair_loss(states, torch.as_tensor(alike(np.array([0, 0, 1])))) == pytest.approx(0)
+    assert pair_loss(states, torch.as_tensor(similarity(np.array([0, 0, 1])))) == pytest.approx(0)
     # the near pair is 1 off, of the two far ones, one is: (1 + 0.5) / 2
-    assert pair_loss(states, torch.as_tensor(alike(np.array([0, 1, 0])))) == pytest.approx(0.75)
+    assert pair_loss(states, torch.as_tensor(similarity(np.array([0, 1, 0])))) == pytest.approx(0.75)
     assert torch.isfinite(pair_loss(states[:1], torch.ones(1, 1)))
 
 

@@ -15,7 +15,7 @@ from volant.models.fine_tuning import Transformer, load_encoder
 from volant.models.neural.encoders import BERTS, TransformerEncoder, first_token_only, freeze, layer_rates
 from volant.models.neural.heads import Net, TextHead, pool
 from volant.models.neural.options import Training
-from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.speed import trained_tokens
 from volant.models.neural.training import Goal, LengthGroupedTrainer, arguments
 from volant.stages.train import train
 
@@ -58,7 +58,7 @@ def test_lower_layers_learn_slower(tiny_encoder: Path, tmp_path: Path) -> None:
     net = Net(encoder, TextHead(encoder.width, 2, 0.1, None), "mean")
     rows = [{"input_ids": [2, 7, 3], "labels": 1}]
     goal = Goal(lambda _: {}, "accuracy", 1)
-    with seen_tokens(encoder, rows):
+    with trained_tokens(encoder, rows):
         options = arguments(Training(learning_rate=0.08, weight_decay=0.1), goal, 1, tmp_path)
         optimizer = LengthGroupedTrainer(model=net, args=options, eval_dataset={}).create_optimizer()
         rates = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}

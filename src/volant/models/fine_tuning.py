@@ -31,7 +31,9 @@ class Transformer:
         encoder: `minilm` (all-MiniLM-L6-v2, part of the installation), a hub id, or a local folder.
         revision: Commit or tag of the hub's model; pin it, so that the same config gives the same model.
         layers: Number of first layers to use; null for all.
-        trainable: `all`, `head` (the frozen encoder's output is computed once and reused), or the last N layers.
+        trainable: Layers that are trained: `all`, `head` (none), or the last N. Those below, with the embeddings, are
+            frozen. Their outputs are computed once, without dropout, and reused in each epoch (of BERT-like encoders,
+            if they fit into 2 GiB of memory; else in each step).
         layer_decay: Learning rate of a layer relative to the layer above it; 1 for the same rate in all.
         pooling: `mean`, `max`, `cls` (first token; the last layer of BERT-like encoders then costs less) or `last`.
         dropout: Share of pooled states dropped before the head.

@@ -1,6 +1,6 @@
 """Rows to batches: rows of similar length together, padded to the longest. Importing this imports torch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,18 @@ class LengthGroups(Sampler[int]):
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels."""
+    """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels.
+
+    Outputs of frozen layers, where rows have them, are padded to `states` (B, T, D).
+    """
     labels = stacked([row["labels"] for row in rows])
     if "pooled" in rows[0]:
         return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
-    return {**pad([row["input_ids"] for row in rows]), "labels": labels}
+    batch = {**pad([row["input_ids"] for row in rows]), "labels": labels}
+    if "states" in rows[0]:
+        states = [torch.from_numpy(row["states"]).float() for row in rows]
+        batch["states"] = nn.utils.rnn.pad_sequence(states, batch_first=True)
+    return batch
 
 
 def stacked(labels: Sequence[Any]) -> torch.Tensor:
@@ -59,6 +66,18 @@ def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         "input_ids": nn.utils.rnn.pad_sequence(tensors, batch_first=True),
         "attention_mask": nn.utils.rnn.pad_sequence([torch.ones_like(t) for t in tensors], batch_first=True),
     }
+
+
+def pad_rows(ids: Sequence[Sequence[int]], rows: Iterable[int], device: str) -> dict[str, torch.Tensor]:
+    """Return the padded token ids and the mask of some rows, each (B, T), on a device.
+
+    Args:
+        ids: Token ids of all rows.
+        rows: Positions of the rows of the batch.
+        device: Name of the device, as `cpu`.
+    """
+    batch = pad([ids[row] for row in rows])
+    return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
 def length(row: Mapping[str, Any]) -> int:

@@ -30,14 +30,14 @@ class WholeCheckpoints(TrainerCallback):
             state: State of the Trainer, with the last and the best step.
             control: Not used.
         """
-        together()  # each process writes its own files
+        wait_for_all()  # each process writes its own files
         if not state.is_world_process_zero:
             return
         work = Path(args.output_dir)
-        kept = [work / f"checkpoint-{step}" for step in (state.global_step, state.best_global_step)]
-        (kept[0] / WHOLE).touch()
+        current = [work / f"checkpoint-{step}" for step in (state.global_step, state.best_global_step)]
+        (current[0] / WHOLE).touch()
         for folder in work.glob("checkpoint-*"):
-            if folder not in kept:
+            if folder not in current:
                 _remove(folder)
 
 
@@ -80,7 +80,7 @@ def first_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def together() -> None:
+def wait_for_all() -> None:
     """Wait for the other processes of `torchrun`, if there are any."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.barrier()

@@ -8,7 +8,7 @@ Source: Tunstall et al. 2022, Efficient Few-Shot Learning Without Prompts, https
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 import torch
@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
 
 from volant.models.folds import rarest
-from volant.models.neural.batches import pad
-from volant.models.neural.hardware import has_bf16
+from volant.models.neural.batches import pad_rows
+from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.heads import Net
 from volant.models.neural.options import Contrastive
 from volant.models.neural.progress import bar
-from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.speed import trained_tokens
 from volant.models.neural.training import rate_of
 
 
@@ -36,34 +36,34 @@ def contrast(net: Net, ids: Sequence[Sequence[int]], targets: np.ndarray, option
         seed: Seed of dropout and of the rows of each step.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    bf16 = has_bf16() if options.bf16 is None else options.bf16
+    bf16 = multiplies_bf16(options.bf16)
     net.to(device).train()
     torch.manual_seed(seed)
     draws = draw(targets, options.batch_size, seed)
-    tokens = seen_tokens(net.encoder, ({"input_ids": row} for row in ids))
-    with tokens, bar(options.steps, "pairs", "step") as shown:
+    tokens = trained_tokens(net.encoder, ({"input_ids": row} for row in ids))
+    with tokens, bar(options.steps, "pairs", "step") as progress_bar:
         optimizer, schedule = _optimizer(net, options)
         for rows in islice(draws, options.steps):
-            batch = {name: tensor.to(device) for name, tensor in pad([ids[row] for row in rows]).items()}
+            batch = pad_rows(ids, rows, device)
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
                 states = net.pooled(**batch)
-            loss = pair_loss(states.float(), torch.as_tensor(alike(targets[rows]), device=device))
+            loss = pair_loss(states.float(), torch.as_tensor(similarity(targets[rows]), device=device))
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.encoder.parameters(), options.max_grad_norm)
             optimizer.step()
             schedule.step()
-            shown.update()
+            progress_bar.update()
     net.eval()
 
 
-def alike(targets: np.ndarray) -> np.ndarray:
+def similarity(targets: np.ndarray) -> np.ndarray:
     """Return the similarity of the labels of each pair of rows, (N, N): the share in common, from 0 to 1.
 
     Example:
-        >>> alike(np.array([0, 1, 0])).tolist()
+        >>> similarity(np.array([0, 1, 0])).tolist()
         [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
-        >>> alike(np.array([[1.0, 1.0], [1.0, 0.0]])).tolist()
+        >>> similarity(np.array([[1.0, 1.0], [1.0, 0.0]])).tolist()
         [[1.0, 0.5], [0.5, 1.0]]
     """
     if targets.ndim == 1:
@@ -73,15 +73,15 @@ def alike(targets: np.ndarray) -> np.ndarray:
     return np.where(either > 0, common / np.maximum(either, 1), 1.0).astype(np.float32)  # without labels: equal
 
 
-def pair_loss(states: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean squared distance of the cosine of each pair of states (N, D) from its target (N, N).
+def pair_loss(states: Tensor, similarities: Tensor) -> Tensor:
+    """Return the mean squared distance of the cosine of each pair of states (N, D) from its similarity (N, N).
 
     Pairs with a label in common and pairs without, which are many more, have the same total weight.
     """
     unit = F.normalize(states, dim=1)
-    distances = (unit @ unit.T - wanted) ** 2
-    near = (wanted > 0) & ~torch.eye(len(states), dtype=torch.bool, device=states.device)
-    parts = [distances[pairs].mean() for pairs in (near, wanted == 0) if pairs.any()]
+    distances = (unit @ unit.T - similarities) ** 2
+    near = (similarities > 0) & ~torch.eye(len(states), dtype=torch.bool, device=states.device)
+    parts = [distances[pairs].mean() for pairs in (near, similarities == 0) if pairs.any()]
     return torch.stack(parts).mean() if parts else distances.sum() * 0
 
 
@@ -106,10 +106,10 @@ def _optimizer(net: Net, options: Contrastive) -> tuple[torch.optim.Optimizer, t
     """Return AdamW with a rate per layer, and a schedule that rises in the warm-up and falls to 0."""
     from transformers import get_linear_schedule_with_warmup
 
-    learning = [parameter for parameter in net.encoder.parameters() if parameter.requires_grad]
+    trained = [parameter for parameter in net.encoder.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [p for p in learning if rate_of(p) == rate], "lr": options.learning_rate * rate}
-        for rate in sorted({rate_of(p) for p in learning})
+        {"params": list(parameters), "lr": options.learning_rate * rate}
+        for rate, parameters in groupby(sorted(trained, key=rate_of), key=rate_of)
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
     warmup = round(options.warmup_ratio * options.steps)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from volant.errors import VolantError
 from volant.models.neural.hardware import has_bf16
-from volant.models.neural.thrift import quicken
+from volant.models.neural.speed import fast_dropout
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 BERTS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")  # with layers built and named as BERT's
@@ -82,13 +82,22 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        quicken(model)
+        fast_dropout(model)
         self.model = model
         self.width = int(model.config.hidden_size)
         self.typed = model.config.model_type in BERTS
+        self.stored: Any = None  # the layer that returns the outputs of frozen layers, if they are stored
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the hidden states (B, T, D)."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, states: Tensor | None = None) -> Tensor:
+        """Return the hidden states (B, T, D).
+
+        Args:
+            input_ids: Token ids, (B, T).
+            attention_mask: 1 for tokens, 0 for padding, (B, T).
+            states: Stored outputs of the frozen layers, (B, T, D), within `frozen.from_stored`; else None.
+        """
+        if self.stored is not None:
+            self.stored.states = states
         # passed explicitly: the model would compute them with about ten small operators of the graph
         types = {"token_type_ids": torch.zeros_like(input_ids)} if self.typed else {}
         return self.model(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
@@ -151,27 +160,27 @@ def layers_of(model: Any, otherwise: str) -> nn.ModuleList:
         VolantError: If it has no such stack, as ALBERT, whose layers share their weights.
     """
     count = model.config.num_hidden_layers
-    found = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
-    if found is None:
+    stack = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == count), None)
+    if stack is None:
         raise VolantError(
             f"The encoder ({model.config.model_type}) has no stack of {count} layers to tell apart. Set {otherwise}."
         )
-    return found
+    return stack
 
 
-def refuse_more(given: int, there: int, key: str) -> None:
+def refuse_more(number: int, available: int, key: str) -> None:
     """Refuse more layers than an encoder has: those beyond would be random.
 
     Args:
-        given: Number of layers in the config.
-        there: Number of layers of the encoder.
+        number: Number of layers in the config.
+        available: Number of layers of the encoder.
         key: Name of the config key, for the message.
 
     Raises:
         VolantError: If the config has more.
     """
-    if given > there:
+    if number > available:
         allowed = "null" if key == "layers" else "'all', 'head'"
         raise VolantError(
-            f"model.{key} is {given}, but the encoder has {there} layers. Allowed: 1 to {there}, or {allowed}."
+            f"model.{key} is {number}, but the encoder has {available} layers. Allowed: 1 to {available}, or {allowed}."
         )

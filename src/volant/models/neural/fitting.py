@@ -20,15 +20,17 @@ from volant.bundle.runtime.reader import HEAD, Reader
 from volant.kinds import TokenOutputs
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
-from volant.models.neural.batches import pad
+from volant.models.neural.batches import pad_rows
 from volant.models.neural.checkpoints import first_process
 from volant.models.neural.contrastive import contrast
 from volant.models.neural.export import LOGITS, export
+from volant.models.neural.frozen import from_stored, frozen_layers, outputs
+from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.heads import HEADS, HeadOnly, Net, TextHead, TokenHead, class_weights
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.progress import bar
-from volant.models.neural.thrift import seen_tokens
+from volant.models.neural.speed import trained_tokens
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 
@@ -125,12 +127,17 @@ def learn(
         restore(net, task.labels, Path(parts.start))
     if parts.logistic:
         solve(net, ids[0], sides[0].targets, parts, task)
-        best = {"epoch": 1.0, **{f"val_{name}": value for name, value in goal.score(answer(net, ids[1])).items()}}
+        scores = goal.score(predict_logits(net, ids[1]))
+        best = {"epoch": 1.0, **{f"val_{name}": value for name, value in scores.items()}}
         return net, [best], best
-    learned, judged = (_rows(net, parts, i, own) for i, own in zip(ids, targets, strict=True))
-    trained = HeadOnly(net.head) if "pooled" in learned[0] else net
-    with seen_tokens(net.encoder, chain(learned, judged)):
-        history, best = train(trained, learned, judged, goal, options, work)
+    if parts.precompute and not isinstance(net.head, TokenHead):
+        train_rows, validation_rows = (_pooled_rows(net, i, own) for i, own in zip(ids, targets, strict=True))
+        return net, *train(HeadOnly(net.head), train_rows, validation_rows, goal, options, work)
+    count = frozen_layers(net.encoder, sum(map(len, chain(*ids))))
+    bf16 = multiplies_bf16(options.bf16)
+    train_rows, validation_rows = (_token_rows(net, i, own, count, bf16) for i, own in zip(ids, targets, strict=True))
+    with trained_tokens(net.encoder, chain(train_rows, validation_rows)), from_stored(net.encoder, count):
+        history, best = train(net, train_rows, validation_rows, goal, options, work)
     return net, history, best
 
 
@@ -161,7 +168,7 @@ def out_of_fold(
         with TemporaryDirectory() as work:
             read = [ids[k] for k in rest], [ids[k] for k in held]
             net, *_ = learn(compose(), read, sides, task, options, Path(work))
-        logits[held] = answer(net, read[1])
+        logits[held] = predict_logits(net, read[1])
     return logits
 
 
@@ -188,7 +195,7 @@ def set_head(net: Net, head: tuple[np.ndarray, np.ndarray]) -> None:
         net.head.linear.bias.copy_(torch.as_tensor(head[1]))
 
 
-def answer(net: Net, ids: Ids) -> np.ndarray:
+def predict_logits(net: Net, ids: Ids) -> np.ndarray:
     """Return the logits (N, L) of a net before any export."""
     states = torch.as_tensor(encode(net, ids))
     with torch.inference_mode():
@@ -217,11 +224,11 @@ def _views(
     offsets = [parts.reader.offsets(side.texts) for side in sides]
     targets = [task.kind.targets(side.gold, task.labels, own) for side, own in zip(sides, offsets, strict=True)]
 
-    def judge(logits: np.ndarray) -> Mapping[str, float]:
+    def score(logits: np.ndarray) -> Mapping[str, float]:
         values = [row[: len(own)] for row, own in zip(logits, ids[1], strict=True)]
         return task.score(TokenOutputs({LOGITS: values}, offsets[1]), validation)
 
-    return targets, judge
+    return targets, score
 
 
 def _head(parts: Composition, targets: Any, task: Task, options: Training) -> TextHead | TokenHead:
@@ -231,11 +238,20 @@ def _head(parts: Composition, targets: Any, task: Task, options: Training) -> Te
     return HEADS[task.kind.head](parts.width, width, parts.dropout, weights, options.label_smoothing)
 
 
-def _rows(net: Net, parts: Composition, ids: Ids, targets: Any) -> list[dict[str, Any]]:
-    """Return the training loop's rows: token ids, or the frozen encoder's pooled states, computed once."""
-    if not parts.precompute or isinstance(net.head, TokenHead):
-        return [{"input_ids": i, "labels": t} for i, t in zip(ids, targets, strict=True)]
-    return [{"pooled": p, "labels": t} for p, t in zip(encode(net, ids), targets, strict=True)]
+def _pooled_rows(net: Net, ids: Ids, targets: Any) -> list[dict[str, Any]]:
+    """Return the training loop's rows for a frozen encoder: its pooled states, computed once."""
+    return [{"pooled": states, "labels": target} for states, target in zip(encode(net, ids), targets, strict=True)]
+
+
+def _token_rows(net: Net, ids: Ids, targets: Any, count: int, bf16: bool) -> list[dict[str, Any]]:
+    """Return the training loop's rows: token ids, and the outputs of the first `count` layers, computed once."""
+    rows: list[dict[str, Any]] = [
+        {"input_ids": row, "labels": target} for row, target in zip(ids, targets, strict=True)
+    ]
+    if count:
+        for row, states in zip(rows, outputs(net.encoder, ids, count, bf16), strict=True):
+            row["states"] = states
+    return rows
 
 
 def encode(net: Net, ids: Ids) -> np.ndarray:
@@ -243,11 +259,11 @@ def encode(net: Net, ids: Ids) -> np.ndarray:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = net.to(device).eval()
     states = np.empty((len(ids), 0), dtype=np.float32)
-    with torch.inference_mode(), bar(len(ids), "encoding once", "text") as shown:
+    with torch.inference_mode(), bar(len(ids), "encoding once", "text") as progress_bar:
         for rows in batches(np.array([len(i) for i in ids]), 2048):
-            batch = {name: tensor.to(device) for name, tensor in pad([ids[i] for i in rows]).items()}
+            batch = pad_rows(ids, rows, device)
             pooled = net.pooled(**batch).float().cpu().numpy()
             states = states if states.shape[1] else np.empty((len(ids), pooled.shape[1]), dtype=np.float32)
             states[rows] = pooled
-            shown.update(len(rows))
+            progress_bar.update(len(rows))
     return states

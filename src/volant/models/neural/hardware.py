@@ -3,6 +3,11 @@
 import torch
 
 
+def multiplies_bf16(option: bool | None) -> bool:
+    """Return a config's `bf16`; if it is null, True if the hardware multiplies bf16."""
+    return has_bf16() if option is None else option
+
+
 def has_bf16() -> bool:
     """Return True if the hardware multiplies bf16; emulation is many times slower than fp32."""
     if torch.cuda.is_available():

@@ -90,17 +90,26 @@ class Net(nn.Module):
         self.head = head
         self.pooling = pooling
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor | None = None,
+        states: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the logits (B, L) or (B, T, C), and the loss if labels are given.
 
         Args:
             input_ids: Token ids, (B, T).
             attention_mask: 1 for tokens, 0 for padding, (B, T).
             labels: Targets, (B,), (B, L) or (B, T), or None.
+            states: Stored outputs of the encoder's frozen layers, (B, T, D), or None.
         """
+        stored = {} if states is None else {"states": states}
+        outputs = self.encoder(input_ids, attention_mask, **stored)
         if isinstance(self.head, TokenHead):
-            return answer(self.head, self.encoder(input_ids, attention_mask), labels)
-        return answer(self.head, self.pooled(input_ids, attention_mask), labels)
+            return logits_and_loss(self.head, outputs, labels)
+        return logits_and_loss(self.head, pool(outputs, attention_mask, self.pooling), labels)
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return one vector per text, (B, D)."""
@@ -116,10 +125,10 @@ class HeadOnly(nn.Module):
 
     def forward(self, pooled: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Return the logits (B, L), and the loss if labels are given."""
-        return answer(self.head, pooled, labels)
+        return logits_and_loss(self.head, pooled, labels)
 
 
-def answer(head: Any, states: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+def logits_and_loss(head: Any, states: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     """Return logits and loss as the training loop expects them.
 
     Args:

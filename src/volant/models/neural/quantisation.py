@@ -57,7 +57,7 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
     for node in products.values():
         matrices.setdefault(node.input[0], []).append(weights[node.input[1]])
     ranges = observe(source, list(matrices), texts)
-    rounded = {name: _round(graph, name, ranges[name], np.hstack(found)) for name, found in matrices.items()}
+    rounded = {name: _round(graph, name, ranges[name], np.hstack(group)) for name, group in matrices.items()}
     int8 = {
         name: _product(graph, node, biases.get(name), rounded[node.input[0]], weights[node.input[1]])
         for name, node in products.items()
@@ -90,14 +90,14 @@ def observe(source: Path, names: Sequence[str], texts: Sequence[Sequence[int]]) 
     for name in names:
         model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    found: dict[str, Range] = {}
+    ranges: dict[str, Range] = {}
     for ids in texts:
         inputs = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, len(ids)), dtype=np.int64)}
         for name, value in zip(names, session.run(list(names), inputs), strict=True):
             rows = np.asarray(value).reshape(-1, np.asarray(value).shape[-1])
-            low, high = found.get(name, (np.zeros(rows.shape[1]), np.zeros(rows.shape[1])))
-            found[name] = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
-    return found
+            low, high = ranges.get(name, (np.zeros(rows.shape[1]), np.zeros(rows.shape[1])))
+            ranges[name] = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
+    return ranges
 
 
 def smoothing(bounds: Range, matrix: np.ndarray) -> np.ndarray:
@@ -182,9 +182,9 @@ def _product(graph: Any, node: NodeProto, bias: NodeProto | None, value: Rounded
         return helper.make_node("MatMulIntegerToFloat", inputs, (bias or node).output, domain=MICROSOFT)
     mask = node.input[3] if len(node.input) > 3 else ""
     inputs = [value.name, weight, node.input[2], value.scale, columns, mask, value.zero]
-    made = helper.make_node("QAttention", inputs, node.output, domain=MICROSOFT)
-    made.attribute.extend(node.attribute)
-    return made
+    attention = helper.make_node("QAttention", inputs, node.output, domain=MICROSOFT)
+    attention.attribute.extend(node.attribute)
+    return attention
 
 
 def _constant(graph: Any, name: str, value: np.ndarray) -> str:

@@ -29,9 +29,9 @@ from volant.models.neural.checkpoints import (
     last_checkpoint,
     load_best,
     state_of,
-    together,
+    wait_for_all,
 )
-from volant.models.neural.hardware import has_bf16
+from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.options import Training
 from volant.models.neural.progress import progress
 
@@ -72,13 +72,19 @@ def train(
     Returns:
         The metrics of each evaluation, and those of the selected one.
     """
+    order = np.argsort([length(row) for row in validation_rows], kind="stable")  # little padding in validation too
+    places = np.argsort(order)
+
+    def metrics(prediction: Any) -> dict[str, float]:
+        return dict(goal.score(np.asarray(prediction.predictions, dtype=np.float32)[places]))
+
     trainer = LengthGroupedTrainer(
         model=net,
         args=arguments(options, goal, len(train_rows), work),
         train_dataset=train_rows,  # pyright: ignore[reportArgumentType]
-        eval_dataset=validation_rows,  # pyright: ignore[reportArgumentType]
+        eval_dataset=[validation_rows[row] for row in order],  # pyright: ignore[reportArgumentType]
         data_collator=collate,
-        compute_metrics=lambda prediction: dict(goal.score(np.asarray(prediction.predictions, dtype=np.float32))),
+        compute_metrics=metrics,
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), WholeCheckpoints()],
     )
     trainer.remove_callback(PrinterCallback)
@@ -94,7 +100,7 @@ def train(
         state = trainer.state
         # else a net trained in bf16 would compute, and be exported, with casts to bf16
         extract_model_from_parallel(net, keep_fp32_wrapper=False)
-    together()  # the first process removes the checkpoints when it has finished
+    wait_for_all()  # the first process removes the checkpoints when it has finished
     return history(state.log_history, state.best_global_step, goal.metric)
 
 
@@ -137,7 +143,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
     total = max(planned, options.min_steps)
     # if `min_steps` applies, validation has too few rows to choose among epochs: it evaluates the end only
     every = max(1, min(total, steps // options.evaluations_per_epoch)) if total == planned else total
-    made = TrainingArguments(
+    result = TrainingArguments(
         output_dir=str(work),
         learning_rate=options.learning_rate,
         num_train_epochs=options.num_train_epochs,
@@ -152,7 +158,7 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         seed=goal.seed,
         use_cpu=not torch.cuda.is_available(),  # set explicitly, else torchrun's processes each train alone
         ddp_find_unused_parameters=False,
-        bf16=has_bf16() if options.bf16 is None else options.bf16,
+        bf16=multiplies_bf16(options.bf16),
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",
@@ -168,8 +174,8 @@ def arguments(options: Training, goal: Goal, rows: int, work: Path) -> TrainingA
         report_to=[],
         disable_tqdm=True,  # `progress` replaces it
     )
-    made._n_gpu = min(made.n_gpu, 1)  # else one process feeds all GPUs, with a larger step; torchrun uses all
-    return made
+    result._n_gpu = min(result.n_gpu, 1)  # else one process feeds all GPUs, with a larger step; torchrun uses all
+    return result
 
 
 def history(

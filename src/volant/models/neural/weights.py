@@ -47,7 +47,7 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
     """
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-        known = json.loads(file.metadata()["labels"])
+        labels_before = json.loads(file.metadata()["labels"])
     own = net.state_dict()
     head = {name: state.pop(name) for name in list(state) if name.startswith("head.linear.")}
     if {n: v.shape for n, v in state.items()} != {n: own[n].shape for n in own if n not in head}:
@@ -56,11 +56,11 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
             "Set model.start to null, or make encoder, layers and sizes those of that version."
         )
     for name, rows in head.items():
-        if len(rows) == len(known):
+        if len(rows) == len(labels_before):
             for row, label in enumerate(labels):
-                if label in known:
-                    own[name][row] = rows[known.index(label)]
-        elif list(labels) == known:  # classes of tokens, which belong to the label set as a whole
+                if label in labels_before:
+                    own[name][row] = rows[labels_before.index(label)]
+        elif list(labels) == labels_before:  # classes of tokens, which belong to the label set as a whole
             own[name] = rows
     net.load_state_dict({**own, **state})
 

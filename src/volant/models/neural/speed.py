@@ -25,11 +25,11 @@ class Dropout(nn.Dropout):
             return super().forward(input)
         words = torch.empty((input.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
         bits = words.view(torch.int16)[: input.numel()].view(input.shape)
-        kept = bits >= round(self.p * 2**16) - 2**15
-        return input * (kept / (1 - self.p)).to(input.dtype)
+        mask = bits >= round(self.p * 2**16) - 2**15
+        return input * (mask / (1 - self.p)).to(input.dtype)
 
 
-def quicken(module: nn.Module) -> None:
+def fast_dropout(module: nn.Module) -> None:
     """Replace torch's dropout by this one, everywhere in a module."""
     for parent in list(module.modules()):
         for name, child in parent.named_children():
@@ -37,7 +37,7 @@ def quicken(module: nn.Module) -> None:
                 setattr(parent, name, Dropout(child.p))
 
 
-class Seen(nn.Module):
+class TrainedTokens(nn.Module):
     """The rows of an embedding that occur in training; the others need no gradient, no moments and no checkpoint."""
 
     def __init__(self, whole: nn.Embedding, ids: Tensor) -> None:
@@ -53,7 +53,7 @@ class Seen(nn.Module):
 
 
 @contextmanager
-def seen_tokens(encoder: nn.Module, rows: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+def trained_tokens(encoder: nn.Module, rows: Iterable[Mapping[str, Any]]) -> Iterator[None]:
     """Restrict a pretrained encoder's embedding to the tokens of these rows, within the context; restore it afterwards.
 
     Most of a vocabulary is in no row, yet its zero gradients would be cleared, measured and applied at every step.
@@ -63,7 +63,7 @@ def seen_tokens(encoder: nn.Module, rows: Iterable[Mapping[str, Any]]) -> Iterat
         yield
         return
     ids = torch.tensor(sorted({0, *chain.from_iterable(row["input_ids"] for row in rows)}))  # 0 is the padding
-    part = Seen(whole, ids)
+    part = TrainedTokens(whole, ids)
     vars(part.weight).update(vars(whole.weight))  # such as its learning rate
     model.set_input_embeddings(part)
     try:

@@ -8,7 +8,7 @@ import torch
 
 from volant.models.fine_tuning import load_encoder
 from volant.models.neural.encoders import TransformerEncoder, freeze
-from volant.models.neural.thrift import Dropout, Seen, seen_tokens
+from volant.models.neural.speed import Dropout, TrainedTokens, trained_tokens
 
 ROWS = [{"input_ids": [2, 7, 9, 3]}, {"input_ids": [2, 9, 11, 12]}]
 
@@ -32,8 +32,8 @@ def steps(encoder: TransformerEncoder, count: int = 3) -> None:
 
 def test_the_tokens_of_the_rows_learn_what_they_would_have(encoder: TransformerEncoder) -> None:
     whole, before = copy.deepcopy(encoder), copy.deepcopy(encoder.state_dict())
-    with seen_tokens(encoder, ROWS):
-        assert isinstance(encoder.model.get_input_embeddings(), Seen)
+    with trained_tokens(encoder, ROWS):
+        assert isinstance(encoder.model.get_input_embeddings(), TrainedTokens)
         assert len(encoder.model.get_input_embeddings().weight) == 7  # of six tokens, and of padding
         steps(encoder)
     steps(whole)
@@ -49,14 +49,14 @@ def test_the_tokens_of_the_rows_learn_what_they_would_have(encoder: TransformerE
 
 def test_a_token_of_no_row_is_an_error_and_not_another_token(encoder: TransformerEncoder) -> None:
     strange = torch.tensor([[2, 5]])
-    with seen_tokens(encoder, ROWS), pytest.raises(IndexError):
+    with trained_tokens(encoder, ROWS), pytest.raises(IndexError):
         encoder(strange, torch.ones_like(strange))
     assert encoder(strange, torch.ones_like(strange)).shape[:2] == (1, 2)
 
 
 def test_stopped_in_the_middle_it_has_its_embedding_again(encoder: TransformerEncoder) -> None:
     own = encoder.model.get_input_embeddings()
-    with pytest.raises(KeyboardInterrupt), seen_tokens(encoder, ROWS):
+    with pytest.raises(KeyboardInterrupt), trained_tokens(encoder, ROWS):
         raise KeyboardInterrupt
     assert encoder.model.get_input_embeddings() is own
 
@@ -64,7 +64,7 @@ def test_stopped_in_the_middle_it_has_its_embedding_again(encoder: TransformerEn
 def test_what_does_not_learn_stays(encoder: TransformerEncoder) -> None:
     freeze(encoder, 1)
     own = encoder.model.get_input_embeddings()
-    with seen_tokens(encoder, ROWS):
+    with trained_tokens(encoder, ROWS):
         assert encoder.model.get_input_embeddings() is own
 
 

@@ -49,7 +49,7 @@ class Project:
         done = subprocess.run(
             command, cwd=self.root, capture_output=True, text=True, check=False, env={**os.environ, **ENVIRONMENT}
         )
-        assert code in (None, done.returncode), done.stdout + done.stderr
+        assert code in (None, done.returncode), f"{done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def fail(self, *command: str) -> str:

@@ -45,7 +45,7 @@ GATE = {
 
 SETTINGS = "limits: {texts_per_request: 20}\njobs: {upload_bytes: 100000}\nhosts: [films.example]\n"
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def films(count: int, seed: int, several: bool = False) -> pa.Table:

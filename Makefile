@@ -1,6 +1,8 @@
 # One line each; the workflows in .github and .ci/run call these same targets.
 FLYWHEEL ?= reviews
 MODEL ?=
+# ALL=1: the tests marked `long` as well, as CI does
+ALL ?=
 PYTHON ?= python3
 # who may connect: this machine alone, or HOST=0.0.0.0 for everybody (docs/security.md); never from the environment
 HOST = 127.0.0.1
@@ -11,6 +13,8 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --compile-bytecode --python $(BIN)/python,$(BIN)/pip install --disable-pip-version-check)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# without it, each of the many processes of a run compiles whatever it imports
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test params repro sweep compare serve mlflow s3 bench check format clean help
 .DEFAULT_GOAL := help
@@ -27,8 +31,9 @@ params: $(VENV)/.train  ## compose conf/ into params.yaml
 repro: params  ## reproduce what changed: prepare, clean, train, evaluate
 	@dvc repro -q evaluate@$(FLYWHEEL)
 
-test: $(VENV)/.dev  ## set up, then pass the tests
-	@python -m pytest -n 2 --dist loadfile
+test: $(VENV)/.dev  ## set up, then pass the tests; ALL=1: the long ones too
+	@python -m compileall -q src
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 $(if $(ALL),,-m "not long")
 
 check: $(VENV)/.dev  ## lint, format and types
 	@ruff check . && ruff format --check . && pyright

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from support.databases import INITDB, new_database, server
+from support.shared import once
 from support.tiny import data, tiny_encoder, trained  # noqa: F401  (trained once for all tests)
 
-# Read when torch is loaded. Threads that wait awake take the core of the other test process: five times as slow.
+# Read when torch and NumPy are loaded. Threads that wait awake take the core of the other test process: torch is five
+# times as slow then, and SciPy's small problems, which NumPy's BLAS shares among threads, fourteen times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # children (pip, dvc, mlflow) must be as offline as this process
 OFFLINE = {
@@ -30,6 +33,16 @@ FOREIGN = (
     "AWS_PROFILE",
     "AWS_SESSION",
 )
+
+
+# Folders whose files take longest: they come first, so that no process is left alone with one of them at the end.
+LONGEST = ("flows", "service", "sweep", "tracking", "models")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files; `make test` tells pytest-xdist to keep to it."""
+    folders = [f"/tests/{name}/" for name in LONGEST]
+    items.sort(key=lambda item: [folder not in item.path.as_posix() for folder in folders])
 
 
 @pytest.fixture(autouse=True)
@@ -57,12 +70,14 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its tables, made once: that takes seconds."""
-    from mlflow.tracking import MlflowClient
+    """An MLflow database with its tables."""
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+    def make(folder: Path) -> None:
+        from mlflow.tracking import MlflowClient
+
+        MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+    return once(tmp_path_factory, "mlflow", make) / "mlflow.db"
 
 
 @pytest.fixture

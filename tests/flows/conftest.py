@@ -1,3 +1,3 @@
 """A small project whose one flywheel has no source but what is ingested."""
 
-from support.flywheels import project  # noqa: F401
+from support.flywheels import composed, project  # noqa: F401

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.flywheels import Project, make_project
+from support.flywheels import Project
 from support.projects import ENVIRONMENT
 from volant.errors import VolantError
 from volant.workspace.dvc import patiently
@@ -46,16 +46,15 @@ def waits(project: Project, holder: "subprocess.Popen[bytes]", *options: str) ->
 
 
 @pytest.mark.slow
-def test_a_turn_waits_for_dvc(tmp_path: Path) -> None:
+def test_a_turn_waits_for_dvc(project: Project) -> None:
     """For its lock of the project, longer than DVC itself waits; then for rows of the lake that are being written."""
-    project = make_project(tmp_path)
     command = [sys.executable, "-c", HOLD]
-    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(command, cwd=project.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
         assert '"first"' in waits(project, holder, "--dry-run")
     project.run("volant", "ingest", "mine", project.csv("half.csv", 200, 1), "--split", "train")
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]) as writer:
-        rows = {str(tmp_path / "data/mine/lake/train"): {"pid": writer.pid, "cmd": "dvc add"}}
-        (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps({"write": rows}))
+        rows = {str(project.root / "data/mine/lake/train"): {"pid": writer.pid, "cmd": "dvc add"}}
+        (project.root / ".dvc/tmp/rwlock").write_text(json.dumps({"write": rows}))
         assert '"promoted"' in waits(project, writer)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.flywheels import make_project
+from support.flywheels import Project
 from support.projects import ENVIRONMENT
 from volant.errors import VolantError
 from volant.flywheel.dvc import read_status
@@ -64,8 +64,7 @@ def test_what_the_pipeline_made_is_not_news() -> None:
 
 
 @pytest.mark.slow
-def test_from_a_version_on(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
+def test_from_a_version_on(project: Project) -> None:
     conf = project.root / "conf/flywheel/mine.yaml"
     linear = conf.read_text()
     conf.write_text(linear.replace("model: linear", "model: recurrent") + RECURRENT)
@@ -89,9 +88,8 @@ def test_from_a_version_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_turn_goes_on(tmp_path: Path) -> None:
+def test_a_killed_turn_goes_on(project: Project) -> None:
     """Killed in each of its parts; then one whole turn ends as if nothing had been."""
-    project = make_project(tmp_path)
     project.run("volant", "ingest", "mine", project.csv("half.csv", 200, 1), "--split", "train")
     for seconds in (2.0, 5.0, 8.0, 12.0):
         command = [sys.executable, "-m", "volant", "iterate", "mine", "--no-advice"]

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from support.lake import project, template  # noqa: F401  (fixtures)
 from support.projects import free_port
+from support.shared import once
 from support.texts import reviews
 from support.tiny import TINY, flywheel
 from volant.bundle.bundle import Bundle
@@ -75,11 +76,13 @@ def lake_on(root: Path, url: str, endpoint: str) -> None:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A small trained bundle of the flywheel `mine`."""
-    data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("bundle")
-    for seed, (split, count) in enumerate({"train": 240, "validation": 80, "test": 80}.items()):
-        write_table(reviews(count, seed), data / f"{split}.parquet")
-    train("mine", flywheel("classify", TINY["linear"]), data, folder / "bundle", folder / "work")
-    return Bundle.load(folder / "bundle")
+
+    def make(folder: Path) -> None:
+        for seed, (split, count) in enumerate({"train": 240, "validation": 80, "test": 80}.items()):
+            write_table(reviews(count, seed), folder / "data" / f"{split}.parquet")
+        train("mine", flywheel("classify", TINY["linear"]), folder / "data", folder / "bundle", folder / "work")
+
+    return Bundle.load(once(tmp_path_factory, "mine", make) / "bundle")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.projects import ENVIRONMENT, copy_project
+from support.shared import once
 from support.texts import opinions
 
 MINE = """
@@ -47,7 +49,7 @@ class Project:
         done = subprocess.run(
             command, cwd=self.root, capture_output=True, text=True, check=False, env={**os.environ, **ENVIRONMENT}
         )
-        assert code in (None, done.returncode), done.stdout + done.stderr
+        assert code in (None, done.returncode), f"{done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def fail(self, *command: str) -> str:
@@ -77,19 +79,25 @@ class Project:
         return name
 
 
-def make_project(root: Path) -> Project:
-    """A copy of the project with the flywheel `mine` alone."""
+def make_project(root: Path, tables: Path) -> None:
+    """A copy of the project with the flywheel `mine` alone, and an empty registry."""
     copy_project(root)
+    shutil.copy(tables, root / "mlflow.db")
     (root / "conf/flywheel/mine.yaml").write_text(MINE)
     config = (root / "conf/config.yaml").read_text()
     (root / "conf/config.yaml").write_text(config.replace("flywheels.reviews: reviews", "flywheels.mine: mine"))
     project = Project(root)
     project.run("git", "init", "-q")
     project.run("volant", "params")
-    return project
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Made once for a file of tests."""
-    return make_project(tmp_path_factory.mktemp("project"))
+@pytest.fixture(scope="session")
+def composed(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of these tests, before anything is done with it."""
+    return once(tmp_path_factory, "flywheel", lambda folder: make_project(folder, tables))
+
+
+@pytest.fixture
+def project(composed: Path, tmp_path: Path) -> Project:
+    """A copy of it for one test."""
+    return Project(shutil.copytree(composed, tmp_path, dirs_exist_ok=True))

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from support.shared import once
 from support.texts import reviews, topics
 from support.versions import TREE, another, record
 from volant import config
@@ -160,10 +161,15 @@ def broken(first: Path, folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with versions 1 to 3 of `reviews` (1 is active), 4 which is broken, and one of `topics`."""
-    work, root = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("made") / "my project"
+    return once(tmp_path_factory, "made", lambda folder: make_served(folder, tables)) / "my project"
+
+
+def make_served(folder: Path, tables: Path) -> None:
+    work, root = folder / "work", folder / "my project"
     root.mkdir()
+    shutil.copy(tables, root / "mlflow.db")
     with registry(root) as opened:
         for name, count in (("reviews", 3), ("topics", 1)):
             first = trained(name, work / name)
@@ -178,7 +184,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
     (root / "service.yaml").write_text("ui: false\n")  # the pages are a process of their own, with tests of their own
     Watcher(root).update({"reviews/champion", "topics/champion"})  # as if it had been served before: starts quickly
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -51,9 +51,11 @@ def rows(count: int, seed: int) -> pa.Table:
     return pa.table({"id": ids, "text": texts, "label": labels})
 
 
-def make_project(root: Path) -> Path:
-    """A project whose one flywheel, `toy`, has clean rows."""
+def make_project(root: Path, tables: Path | None = None) -> Path:
+    """A project whose one flywheel, `toy`, has clean rows; with an empty registry, or none yet."""
     shutil.copytree(CONF, root / "conf")
+    if tables:
+        shutil.copy(tables, root / "mlflow.db")
     (root / "conf" / "config.yaml").write_text("defaults:\n  - flywheel@flywheels.toy: toy\n  - _self_\nseed: 14\n")
     (root / "conf" / "flywheel" / "toy.yaml").write_text(TOY)
     write_table(rows(120, 1), root / "data/toy/clean/train.parquet")

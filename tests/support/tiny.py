@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.shared import once
 from support.texts import reviews, topics
 from volant import config
 from volant.config import Flywheel
@@ -50,6 +51,10 @@ def flywheel(kind: str, model: dict[str, Any], **changes: Any) -> Flywheel:
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two layers and 32 units with random weights and a vocabulary of the made-up words, in a folder."""
+    return once(tmp_path_factory, "encoder", make_encoder)
+
+
+def make_encoder(folder: Path) -> None:
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -76,12 +81,10 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=64,
         max_position_embeddings=32,
     )
-    folder = tmp_path_factory.mktemp("encoder")
     BertModel(bert).save_pretrained(folder)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
     ).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from volant.sweep.compare import compare, main, markdown, read
 from volant.workspace.files import write_table
 
 SPEED = {"size_bytes": 2_500_000, "latency_p50_ms": 1.234, "load_seconds": 0.1}
+# of .dvc/config
+SETTINGS = "[core]\n    analytics = false\n    autostage = true\n[hydra]\n    enabled = true\n"
 DVC = """\
 vars: [params.yaml]
 stages:
@@ -135,10 +137,10 @@ def test_the_command_line_says_it_in_a_line(capsys: pytest.CaptureFixture[str], 
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "GIT_", "DVC_"))]:
         monkeypatch.delenv(name)
-    root = make_project(tmp_path / "project")
+    root = make_project(tmp_path / "project", tables)
     # a flywheel's own keys of one model must not stand in the way of another
     (root / "conf/model/strong.yaml").write_text("defaults: [linear, _self_]\nc: 50.0\n")
     test = rows(40, 3)
@@ -147,18 +149,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_params(root)
     (root / "dvc.yaml").write_text(DVC)
     (root / ".gitignore").write_text("/data/\n/mlflow.db*\n/mlruns/\n/.cache/\n")
-    run = [
-        [sys.executable, "-m", "dvc", "config", *setting.split()]
-        for setting in ("hydra.enabled true", "core.analytics false", "core.autostage true")
-    ]
     identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
-    for command in (
-        ["git", "init", "-q"],
-        [sys.executable, "-m", "dvc", "init", "-q"],
-        *run,
-        ["git", "add", "."],
-        ["git", *identity, "commit", "-qm", "first"],
-    ):
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+    (root / ".dvc/config").write_text(SETTINGS)
+    for command in (["git", "add", "."], ["git", *identity, "commit", "-qm", "first"]):
         subprocess.run(command, cwd=root, check=True, capture_output=True)
     return root
 

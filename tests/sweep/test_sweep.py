@@ -41,9 +41,9 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swept(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a study of two trials, one of which failed (no word is in 9,999 rows), and one more."""
-    root = make_project(tmp_path_factory.mktemp("swept") / "project")
+    root = make_project(tmp_path_factory.mktemp("swept") / "project", tables)
     space = ["flywheel.model.min_df=choice(1,9999)", "flywheel.model.word_ngrams.1=choice(1,2)"]
     for count in (2, 1):
         ended = sweep(root, *space, "flywheel.model.max_iter=200", f"hydra.sweeper.n_trials={count}")

@@ -11,8 +11,8 @@ from volant.sweep.apply import apply
 
 
 @pytest.mark.slow
-def test_two_machines_share_a_study_and_a_third_goes_on(database: str, tmp_path: Path) -> None:
-    machines = [make_project(tmp_path / name) for name in ("first", "second", "third")]
+def test_two_machines_share_a_study_and_a_third_goes_on(database: str, tables: Path, tmp_path: Path) -> None:
+    machines = [make_project(tmp_path / name, tables) for name in ("first", "second", "third")]
     share = ["hydra.sweeper.sampler.seed=null", "hydra.sweeper.n_trials=2"]
     with ThreadPoolExecutor() as pool:
         ended = list(pool.map(lambda root: sweep(root, *share, VOLANT_STUDY=database), machines[:2]))
@@ -26,9 +26,11 @@ def test_two_machines_share_a_study_and_a_third_goes_on(database: str, tmp_path:
 
 
 @pytest.mark.slow
-def test_the_winner_is_applied_from_the_server(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_winner_is_applied_from_the_server(
+    database: str, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VOLANT_STUDY", database)
-    root = make_project(tmp_path / "project")
+    root = make_project(tmp_path / "project", tables)
     assert sweep(root, "study=alone", "hydra.sweeper.n_trials=1", VOLANT_STUDY=database).returncode == 0
     applied = apply("toy", root=root, study="alone")
     best = optuna.load_study(study_name="alone", storage=database).best_trial

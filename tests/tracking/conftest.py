@@ -6,23 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from support.texts import reviews
-from support.versions import TREE, another, record
-from volant import config
-from volant.config import Flywheel
-from volant.stages.train import train
+from support.serving import trained
+from support.shared import once
+from support.versions import another, record
 from volant.tracking.registry import Registry, registry
-from volant.workspace.files import write_table
 
 
 @pytest.fixture(scope="session")
 def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle")
-    for seed, (split, count) in enumerate({"train": 200, "validation": 60}.items()):
-        write_table(reviews(count, seed), folder / "data" / f"{split}.parquet")
-    flywheel = config.validate(Flywheel, TREE, "flywheel")
-    train("reviews", flywheel, folder / "data", folder / "reviews", folder / "work")
-    return folder / "reviews"
+    return once(tmp_path_factory, "first", lambda folder: trained("reviews", folder)) / "reviews"
 
 
 @pytest.fixture
@@ -52,13 +44,15 @@ def opened(root: Path) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def three(first_bundle: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with three versions that wait for approval; their files stay beside it."""
-    root = tmp_path_factory.mktemp("three")
-    shutil.copy(tables, root / "mlflow.db")
-    with registry(root) as opened:
-        for number in (1, 2, 3):
-            another(first_bundle, root / str(number), number)
-            opened.register("reviews", root / str(number), record(0.7 + number / 100), by="ann")
-    return root
+
+    def make(root: Path) -> None:
+        shutil.copy(tables, root / "mlflow.db")
+        with registry(root) as opened:
+            for number in (1, 2, 3):
+                another(first_bundle, root / str(number), number)
+                opened.register("reviews", root / str(number), record(0.7 + number / 100), by="ann")
+
+    return once(tmp_path_factory, "three", make)
 
 
 @pytest.fixture

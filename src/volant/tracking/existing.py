@@ -21,11 +21,20 @@ def registry(root: Path) -> "AbstractContextManager[Registry]":
     Raises:
         VolantError: If the project has no registry yet, or it can't be reached.
     """
-    if not has_registry(root):
-        raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
+    require(root)
     from volant.tracking import registry as with_mlflow
 
     return with_mlflow.registry(root)
+
+
+def require(root: Path) -> None:
+    """Require that a project has a registry, which may be down all the same.
+
+    Raises:
+        VolantError: If it has none yet.
+    """
+    if not has_registry(root):
+        raise VolantError("There is no registry here yet. `volant iterate` makes the first version of a flywheel.")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from support.browser import CHROMIUM, Opening, pages
 from support.serving import Server, serving
+from support.shared import once
 from support.versions import TREE, another, record
 from volant import config
 from volant.config import Flywheel
@@ -44,7 +45,7 @@ GATE = {
 
 SETTINGS = "limits: {texts_per_request: 20}\njobs: {upload_bytes: 100000}\nhosts: [films.example]\n"
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def films(count: int, seed: int, several: bool = False) -> pa.Table:
@@ -81,11 +82,16 @@ def register(opened: Registry, name: str, bundle: Path, score: float) -> int:
 
 
 @pytest.fixture(scope="session")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filmed(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project: versions 1 to 4 of `reviews` (2 is active, 3 is best, 4 waits for approval), one of `topics`."""
-    work = tmp_path_factory.mktemp("work")
-    root = tmp_path_factory.mktemp("filmed") / "my project"
+    return once(tmp_path_factory, "filmed", lambda folder: make_filmed(folder, tables)) / "my project"
+
+
+def make_filmed(folder: Path, tables: Path) -> None:
+    work = folder / "work"
+    root = folder / "my project"
     root.mkdir()
+    shutil.copy(tables, root / "mlflow.db")
     few, many = (trained("reviews", rows, work / str(rows)) for rows in (60, 300))
     with registry(root) as opened:
         for score, like in ((0.791, few), (0.846, few), (0.893, many), (0.871, many)):
@@ -100,7 +106,6 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(films(150, 7), root / "data/reviews/prepared/test.parquet")
     (root / "params.yaml").write_text("seed: 1\nflywheels:\n  reviews: {}\n  topics: {}\n")
     Watcher(root).update({"reviews/champion", "topics/champion"})
-    return root
 
 
 @pytest.fixture(scope="module")

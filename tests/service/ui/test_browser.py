@@ -219,7 +219,7 @@ def test_a_file_is_answered_and_the_result_downloaded(opening: Opening, tmp_path
     (tmp_path / "films.csv").write_text("id,review\n" + "".join(f'{n},"{LINES[n % 3]}"\n' for n in range(300)))
     page.get_by_role("tab", name="Batch").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "films.csv")
-    expect(page.get_by_text("films.csv")).to_be_visible()
+    expect(page.get_by_role("row", name="films.csv")).to_be_visible()  # not the name beside the bar of the upload
     page.get_by_label("Column").fill("review")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#jobs")).to_contain_text("completed100 %300 of 300")

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from volant.errors import VolantError
 from volant.service import settings
 from volant.service.deployments.deployments import Deployments, stamp
-from volant.tracking.existing import registry
+from volant.tracking import artifacts, existing
 from volant.workspace.files import write_text
 from volant.workspace.locks import exclusive
 from volant.workspace.paths import SERVICE, VERSIONS
 
 if TYPE_CHECKING:
-    from volant.tracking.registry import Registry
+    from volant.tracking.reader import Reader
 
 log = logging.getLogger("volant.service")
 FILE = SERVICE / "versions.json"
@@ -53,7 +53,8 @@ class Watcher:
         versions = {name: entry for name, entry in self.result.get("versions", {}).items() if name in targets}
         error = None
         try:
-            with registry(self._root) as opened:
+            existing.require(self._root)
+            with existing.reading(self._root) as opened:
                 for name in sorted(targets):
                     versions[name] = self._entry(opened, name, versions.get(name))
         except VolantError as problem:  # the registry is down: the known versions stay
@@ -66,7 +67,7 @@ class Watcher:
         if json.dumps(self.result, sort_keys=True) != before or not self._path.exists():
             write_text(json.dumps(self.result, indent=2) + "\n", self._path)
 
-    def _entry(self, opened: "Registry", name: str, before: dict[str, Any] | None) -> dict[str, Any]:
+    def _entry(self, opened: "Reader", name: str, before: dict[str, Any] | None) -> dict[str, Any]:
         flywheel, _, selector = name.rpartition("/")
         number: int | None = None
         try:
@@ -74,13 +75,23 @@ class Watcher:
             if before and before["version"] == number and self._is_current(name, before):
                 return before
             version = opened.get(flywheel, number)
-            folder = opened.fetch(flywheel, number)
+            folder = self._folder(flywheel, number, version.digest)
         except VolantError as problem:
             self._failures[name] = time.monotonic()
             return {"version": number, "digest": None, "folder": None, "error": str(problem)}
         self._failures.pop(name, None)
         path = os.path.relpath(folder, self._root)
         return {"version": number, "digest": version.digest, "folder": path, "error": None}
+
+    def _folder(self, flywheel: str, number: int, digest: str) -> Path:
+        """Return the folder of a version; MLflow, which takes seconds to import, fetches only what is missing."""
+        folder = self._root / VERSIONS / flywheel / str(number)
+        try:
+            artifacts.require(folder, digest)
+        except VolantError:
+            with existing.registry(self._root) as opened:
+                return opened.fetch(flywheel, number)
+        return folder
 
     def _local_entry(self, name: str) -> dict[str, Any] | None:
         """Return a pinned version that was fetched before, without the registry; it is checked later."""

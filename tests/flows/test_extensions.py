@@ -113,8 +113,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     step = 'def shout() -> TextStep:\n    """Write in capitals."""\n    return TextStep("shout", str.upper)\n\n'
     add_line(code / "cleaning/rewrites.py", "def html() -> TextStep:", f"{step}\n")
     add_line(code / "cleaning/parse.py", '    "html": rewrites.html,', '    "shout": rewrites.shout,')
-    alert = '    with open("alerts.txt", "a") as channel:\n        channel.write(f"{flywheel}: {what}\\n")'
-    add_line(code / "monitor/alerts.py", '    log.warning("%s: %s", flywheel, what)', alert)
+    alert = '    with open("alerts.txt", "a") as channel:\n        channel.write(f"{flywheel}: {message}\\n")'
+    add_line(code / "monitor/alerts.py", '    log.warning("%s: %s", flywheel, message)', alert)
     rows = reviews(160, seed=4)
     lines = zip(rows["label"].to_pylist(), rows["text"].to_pylist(), strict=True)
     (root / "mine.bars").write_text("".join(f"{label}|{text}\n" for label, text in lines))

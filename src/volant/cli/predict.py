@@ -45,7 +45,7 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from dataclasses import asdict
 
     from volant.bundle.batch.predicting import tell
-    from volant.bundle.batch.run import Asked, answer_file
+    from volant.bundle.batch.run import BatchJob, answer_file
     from volant.service import settings
     from volant.sources.formats.options import Options
 
@@ -56,8 +56,8 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     console.print(which, highlight=False, markup=False, soft_wrap=True)
     with console.status(f"{shown}: …") as status:
         written = Options(encoding, delimiter, quote, escape, header, form)
-        asked = Asked(file, out, column, written, all_scores, number, longest)
-        done = answer_file(bundle, asked, lambda rows: status.update(f"{shown}: {rows:,}"), tell)
+        job = BatchJob(file, out, column, written, all_scores, number, longest)
+        done = answer_file(bundle, job, lambda rows: status.update(f"{shown}: {rows:,}"), tell)
     if as_json:
         print(json_line(asdict(done)))  # noqa: T201
     else:

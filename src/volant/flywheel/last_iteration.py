@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from volant import config
-from volant.bundle.bundle import MANIFEST
+from volant.bundle.manifest import MANIFEST
 from volant.datasets import catalogue
 from volant.workspace import paths
 from volant.workspace.files import sha256, write_text

@@ -59,9 +59,9 @@ def documents(
         VolantError: If a line can't be read; the message names it.
     """
     options = Options(**{**(written or {}), "format": form})
-    known = replace(options.form(), max_line=bounds.line)
+    file_form = replace(options.form(), max_line=bounds.line)
     reading = Reading(
-        (column,), known, opener=refuse, kinds=KINDS, most_bytes=bounds.decompressed, between=bounds.between
+        (column,), file_form, opener=refuse, kinds=KINDS, most_bytes=bounds.decompressed, between=bounds.between
     )
     try:
         yield from numbered_texts(str(path), safe_name(name), reading)

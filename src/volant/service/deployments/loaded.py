@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
-from volant.bundle.bundle import Bundle, BundleError
+from volant.bundle.bundle import Bundle
+from volant.bundle.manifest import BundleError
 from volant.kinds.record import Annotation
 from volant.service.deployments.batching import Batcher, ClosedError
 from volant.service.errors import RefusedError

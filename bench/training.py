@@ -1,11 +1,11 @@
-"""Training examples a second: Volant's loop beside the plain recipe, on the same model, rows and machine.
+"""Training examples per second: Volant's loop compared with the default recipe, on the same model, rows and machine.
 
     python bench/training.py [--rows 1600] [--json]
 
-The plain recipe is `transformers.Trainer` with its defaults: fp32, every row padded to max_length=128. Both fine-tune
+The default recipe is `transformers.Trainer` with its defaults: fp32, every row padded to max_length=128. Both fine-tune
 all of the packaged MiniLM for three epochs on the same reviews (the clean splits that `make run` leaves in
-data/reviews), with one and the same learning rate for all layers and the same batch size, and are scored on the same
-validation rows.
+data/reviews), with the same batch size and the same learning rate for all layers, and are scored on the same validation
+rows.
 """
 
 import argparse
@@ -29,7 +29,7 @@ OPTIONS = {"num_train_epochs": 3, "learning_rate": 5e-5, "train_batch_size": 32}
 
 
 def examples(split: str, rows: int) -> Examples:
-    """A seeded sample of a clean split."""
+    """Return a seeded sample of a clean split."""
     table = read_table(Path("data/reviews/clean") / f"{split}.parquet")
     order = np.random.default_rng(0).permutation(len(table))[:rows]
     table = table.take(order)
@@ -39,9 +39,14 @@ def examples(split: str, rows: int) -> Examples:
 
 
 def ours(train: Examples, validation: Examples, model: dict[str, Any]) -> tuple[float, float]:
-    """Examples a second and macro-F1 of Volant's loop; the export isn't timed, since the peer has none.
+    """Return examples per second and macro-F1 of Volant's loop; the export isn't timed, since the peer has none.
 
-    While training it validates on a few rows only, as the peer doesn't validate at all; both are scored on all.
+    During training it validates on a few rows only, as the peer doesn't validate at all; both are scored on all.
+
+    Args:
+        train: Train rows.
+        validation: Validation rows.
+        model: Config of the model.
     """
     from sklearn.metrics import f1_score
 
@@ -65,7 +70,7 @@ def ours(train: Examples, validation: Examples, model: dict[str, Any]) -> tuple[
 
 
 def plain(train: Examples, validation: Examples) -> tuple[float, float]:
-    """The same of `transformers.Trainer` as its documentation shows it."""
+    """Return examples per second and macro-F1 of `transformers.Trainer` as its documentation shows it."""
     from sklearn.metrics import f1_score
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
@@ -73,10 +78,10 @@ def plain(train: Examples, validation: Examples) -> tuple[float, float]:
 
     tokenizer = AutoTokenizer.from_pretrained(packaged_minilm())
 
-    def rows(given: Examples) -> list[dict[str, Any]]:
-        encoded = tokenizer(list(given.texts), truncation=True, padding="max_length", max_length=128)
-        names = ("input_ids", "attention_mask")
-        return [{**{n: encoded[n][i] for n in names}, "labels": int(label)} for i, label in enumerate(given.targets)]
+    def rows(examples: Examples) -> list[dict[str, Any]]:
+        encoded = tokenizer(list(examples.texts), truncation=True, padding="max_length", max_length=128)
+        columns = zip(encoded["input_ids"], encoded["attention_mask"], examples.targets.tolist(), strict=True)
+        return [dict(zip(("input_ids", "attention_mask", "labels"), row, strict=True)) for row in columns]
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -105,23 +110,24 @@ def main() -> None:
     import yaml
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1600, help="train rows; the plain recipe is slow")
+    parser.add_argument("--rows", type=int, default=1600, help="number of train rows; the default recipe is slow")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     overrides = ["model@flywheels.reviews.model=transformer"]
     model = yaml.safe_load(compose(overrides=overrides))["flywheels"]["reviews"]["model"]
     model |= {"layer_decay": 1.0, "training": model["training"] | {**OPTIONS, "progress": False}}
-    train, validation = examples("train", arguments.rows), examples("validation", 10_000)
+    train = examples("train", arguments.rows)
+    validation = examples("validation", 10_000)
     speed, score = ours(train, validation, model)
     plain_speed, plain_score = plain(train, validation)
-    found = {
+    figures = {
         "train_rows": len(train.texts),
         "volant": {"examples_per_second": round(speed, 1), "macro_f1": round(score, 4)},
         "plain": {"examples_per_second": round(plain_speed, 1), "macro_f1": round(plain_score, 4)},
         "ratio": round(speed / plain_speed, 2),
         "macro_f1_difference": round(score - plain_score, 4),
     }
-    print(json.dumps(found, indent=None if arguments.json else 2))
+    print(json.dumps(figures, indent=None if arguments.json else 2))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The report as files, for `dvc metrics`, `dvc plots`, people and programs."""
+"""The report as files: for `dvc metrics`, `dvc plots`, readers and programs."""
 
 import csv
 import io

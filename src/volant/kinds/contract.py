@@ -42,11 +42,11 @@ class Kind(Protocol):
     def head(self) -> Literal["text", "tokens"]: ...  # noqa: D102
 
     def cell(self, annotation: Annotation) -> Cell:
-        """Return an annotation as its column and JSON hold it."""
+        """Return the value of an annotation in its column and in JSON."""
         ...
 
     def read(self, cell: Any) -> Annotation:
-        """Return the annotation that a cell holds: the inverse of `cell`."""
+        """Return the annotation of a cell: the inverse of `cell`."""
         ...
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ class Kind(Protocol):
         ...
 
     def scored(self, annotation: Annotation) -> float | dict[str, float]:
-        """Return the probability of the prediction, as JSON holds it."""
+        """Return the probability of the prediction, as a JSON value."""
         ...
 
     def confidence(self, annotation: Annotation) -> float:

@@ -86,7 +86,7 @@ class Transformer:
         from volant.models.neural import fitting
         from volant.models.neural.weights import start_tokenizer
 
-        # first, since it takes seconds: its errors show before the encoder's minutes
+        # first, since it takes seconds: its errors are raised before the encoder trains for minutes
         other = self.linear.fit(train, validation, task, folder, work) if self.linear else None
         if self.start:
             start_tokenizer(self.start)  # raises before minutes of loading

@@ -2,10 +2,12 @@
 
     VOLANT_MIRROR=FOLDER python bench/few_labels.py --out few_labels.jsonl [--sizes 8,16] [--sets snips,reviews]
     python bench/few_labels.py --out few_labels.jsonl --table
+    VOLANT_MIRROR=FOLDER python bench/few_labels.py --out choice.jsonl --judge train --seeds 11     # to change `auto`
 
 The rows of a label are drawn from train by the seed; a tenth of them is validation, as in a flywheel. Test rows judge,
-and choose nothing. `auto` chooses by its own cross-validation; what it then fits is the option that is measured beside
-it, with the same rows and seed, so that its answers are taken from there and, where it says so, added to the n-grams'.
+and choose nothing: what `auto` itself does was chosen with `--judge train`, by train rows that the draw left over.
+`auto` chooses by its own cross-validation; what it then fits is the option that is measured beside it, with the same
+rows and seed, so that its answers are taken from there and, where it says so, added to the n-grams'.
 Logits are those of fp32, before int8 is chosen. Each result is a line of the file; a run goes on where one stopped.
 """
 
@@ -33,7 +35,7 @@ from volant.models.linear import Linear
 
 OPTIONS = (*CHEAP, *DEAR)
 EMOTIONS = ("admiration", "amusement", "anger", "curiosity", "gratitude", "love")
-TEST_ROWS = 400
+JUDGES = {"test": 400, "train": 1500}  # rows that judge
 MAX_LENGTH = 64  # tokens: the texts of all three sets are short
 Rows = list[tuple[str, str]]
 
@@ -89,6 +91,12 @@ def draw(rows: Rows, size: int, seed: int) -> Rows:
     return drawn
 
 
+def left_over(rows: Rows, drawn: Rows) -> Rows:
+    """The rows whose text was not drawn."""
+    texts = {text for text, _ in drawn}
+    return [row for row in rows if row[0] not in texts]
+
+
 def examples(rows: Rows, labels: tuple[str, ...]) -> Examples:
     """Rows as a model takes them."""
     gold = [Annotation(label=label) for _, label in rows]
@@ -117,12 +125,13 @@ def answers(model: Any, train: Examples, validation: Examples, test: Examples, t
         return fitting.answer(net, ids[2])
 
 
-def measure(name: str, size: int, seed: int) -> dict[str, Any]:
+def measure(name: str, size: int, seed: int, judge: str = "test") -> dict[str, Any]:
     """One line: macro-F1 and seconds of each option and of auto."""
     train_rows, test_rows = load_set(name)
     labels = tuple(sorted({label for _, label in train_rows}))
     drawn = draw(train_rows, size, seed)
-    kept = [test_rows[k] for k in np.random.default_rng(0).permutation(len(test_rows))[:TEST_ROWS]]
+    pool = test_rows if judge == "test" else left_over(train_rows, drawn)
+    kept = [pool[k] for k in np.random.default_rng(0).permutation(len(pool))[: JUDGES[judge]]]
     train, validation, test = (
         examples(rows, labels)
         for rows in ([row for k, row in enumerate(drawn) if k % 10], drawn[::10], [r for r in kept if r[1] in labels])
@@ -179,6 +188,7 @@ def main() -> None:
     parser.add_argument("--sets", default="snips,emotions,tweets", help=f"of {', '.join(SETS)}")
     parser.add_argument("--sizes", default="8,16,32,64", help="rows a label")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--judge", choices=JUDGES, default="test", help="rows that judge; train: those left over")
     parser.add_argument("--table", action="store_true", help="print what is there, and measure nothing")
     given = parser.parse_args()
     if given.table:
@@ -190,7 +200,7 @@ def main() -> None:
             for name in given.sets.split(","):
                 if (name, size, seed) not in done:
                     with given.out.open("a", encoding="utf-8") as stream:
-                        stream.write(json.dumps(measure(name, size, seed)) + "\n")
+                        stream.write(json.dumps(measure(name, size, seed, given.judge)) + "\n")
     print(table(given.out))
 
 

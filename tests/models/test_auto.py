@@ -19,7 +19,7 @@ from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.models import Examples, Task
 from volant.models.auto import Auto, decide, recurring
-from volant.models.blend import stack
+from volant.models.blend import normalised, stack
 from volant.models.folds import deal
 from volant.stages.train import report, train
 from volant.workspace.files import write_table
@@ -141,11 +141,24 @@ def test_the_best_sum_is_taken_and_an_idle_part_is_left_out() -> None:
     assert min(both["weights"]) > 0.4
 
 
+def test_of_those_that_chance_cannot_tell_apart_the_most_trained_is_taken() -> None:
+    rng = np.random.default_rng(0)
+    made = Examples([""] * 60, [], rng.integers(0, 2, 60))
+    linear = rng.normal(size=(60, 2))
+    right = np.eye(2)[made.targets] * 2
+    frozen, full, wrong = right + rng.normal(size=(60, 2)), right + rng.normal(size=(60, 2)) * 1.05, linear[::-1]
+    answers = {"linear": linear, "frozen": frozen, "contrastive": wrong, "full": full}
+    choice = decide(answers, made, TASK)
+    assert choice["option"] == "full"
+    assert "within one standard error of the lowest (frozen" in choice["why"]
+    assert decide({**answers, "full": wrong}, made, TASK)["option"] == "frozen"
+
+
 def test_few_rows_do_not_make_one_part_the_only_one() -> None:
     """Of four rows, one part answers all and the other none, which may be luck."""
     targets = np.array([0, 1, 0, 1])
     parts = [np.eye(2)[targets] * 2, np.eye(2)[1 - targets] * 0.5]
-    free, held = (stack(parts, targets, TASK, pull)[0] for pull in (0.0, 1.0))
+    free, held = (normalised(stack(parts, targets, TASK, pull)) for pull in (0.0, 1.0))
     assert free == [1.0, 0.0]
     assert held[1] > 0.05
 

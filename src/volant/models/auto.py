@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT, build
 from volant.errors import VolantError
 from volant.models import Examples, Fitted, Task
-from volant.models.blend import beside, stack
+from volant.models.blend import beside, normalised, stack
 from volant.models.folds import deal, pick
 from volant.models.linear import Linear
 from volant.models.transformer import Transformer
@@ -28,6 +28,7 @@ PULL = 1.0  # rows that the prior of weights, around 1 for encoder and n-grams a
 LETTERS = 4  # characters per token, roughly
 CHEAP = ("linear", "frozen")  # cross-validated in seconds
 DEAR = ("contrastive", "full")
+MOST_TRAINED = ("full", "contrastive", "frozen")  # by the share of the encoder that is trained
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -126,8 +127,8 @@ class Auto:
 
     def _is_candidate(self, name: str, train: Examples, task: Task, answers: Mapping[str, Any]) -> bool:
         """Return True if an option that takes minutes is worth cross-validating."""
-        weights, _ = stack([answers["frozen"], answers["linear"]], train.targets, task, PULL)
-        if weights[0] < ALONE:
+        weights = stack([answers["frozen"], answers["linear"]], train.targets, task, PULL)
+        if normalised(weights)[0] < ALONE:
             tell(f"{name} is left out: the encoder knows nothing of these texts that n-grams don't")
             return False
         if name == "full" and len(train.texts) < self.full_from * len(task.labels):
@@ -153,22 +154,58 @@ def recurring(rows: Examples, count: int) -> Examples | None:
 def decide(answers: Mapping[str, Any], train: Examples, task: Task) -> Choice:
     """Return the encoder whose sum with the n-grams makes the train labels most likely; or n-grams alone.
 
+    Of those that chance can't tell from it, the one that trains most of the encoder is returned: it gains most from
+    the rows that cross-validation held back. This is the rule of one standard error, towards more training in place of
+    less (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3).
+
     Args:
         answers: Out-of-fold logits (N, L) of each option.
         train: Train rows.
         task: Kind, labels, metric, seed.
     """
-    found = {
+    sums = {
         name: stack([logits, answers["linear"]], train.targets, task, PULL)
         for name, logits in answers.items()
         if name != "linear"
     }
-    best = min(found, key=lambda name: found[name][1])
-    weights, loss = found[best]
-    why = f"Of what was cross-validated, it makes the train labels most likely (log loss {loss:.3f})."
+    losses = {
+        name: row_losses(np.tensordot(weights, np.stack([answers[name], answers["linear"]]), axes=1), train, task)
+        for name, weights in sums.items()
+    }
+    best = min(losses, key=lambda name: losses[name].mean())
+    chosen = next(name for name in MOST_TRAINED if name in losses and near(losses[name] - losses[best]))
+    weights = normalised(sums[chosen])
+    why = f"Of what was cross-validated, it makes the train labels most likely (log loss {losses[best].mean():.3f})."
+    if chosen != best:
+        why = (
+            f"Its log loss ({losses[chosen].mean():.3f}) is within one standard error of the lowest ({best}, "
+            f"{losses[best].mean():.3f}), and it gains most from the rows that cross-validation held back."
+        )
     if weights[0] < ALONE:
         return {"option": "linear", "why": why}
-    return {"option": best, "why": why, **({"weights": weights} if weights[1] >= ALONE else {})}
+    return {"option": chosen, "why": why, **({"weights": weights} if weights[1] >= ALONE else {})}
+
+
+def row_losses(logits: np.ndarray, rows: Examples, task: Task) -> np.ndarray:
+    """Return the negative log-likelihood of each row's target, (N,).
+
+    Args:
+        logits: Logits of the rows, (N, L).
+        rows: The rows.
+        task: Kind, labels, metric, seed.
+    """
+    each = ([k] for k in range(len(logits)))
+    return np.array([task.kind.loss(logits[row], rows.targets[row]) for row in each])
+
+
+def near(differences: np.ndarray) -> bool:
+    """Return True if the mean of differences per row is at most one standard error above 0.
+
+    Example:
+        >>> near(np.array([0.1, -0.1, 0.2, -0.1])), near(np.array([0.1, 0.2, 0.1, 0.2]))
+        (True, False)
+    """
+    return bool(differences.mean() <= differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
 def _tokens(model: Transformer, train: Examples) -> int:

@@ -64,12 +64,21 @@ def weigh(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task) -> list[
 
     Source: Breiman 1996, Stacked Regressions, https://doi.org/10.1007/BF00117832
     """
-    weights, _ = stack(parts, targets, task)
-    return weights
+    return normalised(stack(parts, targets, task))
 
 
-def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: float = 0.0) -> tuple[list[float], float]:
-    """Return the weights of `weigh`, and the mean negative log-likelihood of the best sum before normalisation.
+def normalised(weights: np.ndarray) -> list[float]:
+    """Return weights that add up to 1.
+
+    Example:
+        >>> normalised(np.array([3.0, 1.0]))
+        [0.75, 0.25]
+    """
+    return [round(float(weight), 4) for weight in weights / weights.sum()]
+
+
+def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: float = 0.0) -> np.ndarray:
+    """Return the weights, (parts,), none negative, whose sum of logits makes the targets most likely.
 
     Args:
         parts: Logits (N, L) of each model.
@@ -84,5 +93,4 @@ def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: fl
         return likely + pull / len(targets) * float(((weights - 1) ** 2).sum())
 
     optimum: Any = minimize(cost, np.ones(len(parts)), bounds=[(0.0, None)] * len(parts))
-    best = np.asarray(optimum.x) if optimum.x.any() else np.eye(len(parts))[0]
-    return [round(float(weight), 4) for weight in best / best.sum()], float(optimum.fun)
+    return np.asarray(optimum.x) if optimum.x.any() else np.eye(len(parts))[0]

@@ -94,7 +94,9 @@ def volant(model: Linear) -> Fit:
 
     def fit(train: Examples, validation: Examples, task: Task) -> Callable[[list[str]], np.ndarray]:
         with TemporaryDirectory() as name:
-            return load(Path(name), model.fit(train, validation, task, Path(name), Path(name)).candidates[0]).logits
+            fitted = model.fit(train, validation, task, Path(name), Path(name))
+            runtime: Any = load(Path(name), fitted.candidates[0])
+            return runtime.logits
 
     return fit
 

@@ -183,6 +183,6 @@ def test_labels_that_every_row_has_or_none_are_answered_so(tmp_path: Path) -> No
     kind = KINDS["multilabel"]
     rows = Examples(["a film", "a plot"], [Annotation(labels=("a",))] * 2, np.array([[1.0, 0.0]] * 2, np.float32))
     fitted = Linear().fit(rows, rows, Task(kind, ("a", "b"), "micro_f1", 1), tmp_path, tmp_path)
-    logits = load(tmp_path, fitted.candidates[0]).logits(["a film", ""])
+    logits: Any = load(tmp_path, fitted.candidates[0]).logits(["a film", ""])
     assert (logits[:, 0] > 10).all()
     assert (logits[:, 1] < -10).all()

@@ -17,12 +17,12 @@ def peer(texts: list[str], vectorizer: Vectorizer, **options: Any) -> tuple[list
     """Terms and features of scikit-learn; no terms where it has none."""
     shared: dict[str, Any] = {"analyzer": vectorizer.analyzer, "ngram_range": vectorizer.ngram_range}
     shared |= {"token_pattern": vectorizer.token_pattern, "sublinear_tf": vectorizer.sublinear_tf, "dtype": np.float32}
-    vectorizer = TfidfVectorizer(**shared, **options)
+    reference = TfidfVectorizer(**shared, **options)
     try:
-        features = vectorizer.fit_transform(texts)
+        features = reference.fit_transform(texts)
     except ValueError:
         return [], None
-    return vectorizer.get_feature_names_out().tolist(), features
+    return reference.get_feature_names_out().tolist(), features
 
 
 @given(

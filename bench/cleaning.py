@@ -1,10 +1,10 @@
-"""Cleaning: Volant beside pandas + BeautifulSoup doing the same to the same rows, in one run.
+"""Cleaning: Volant compared with pandas + BeautifulSoup on the same rows and steps, in one run.
 
     VOLANT_MIRROR=FOLDER python bench/cleaning.py --rows 5000 [--json]
 
-Both remove HTML and decode entities, repair Unicode, replace URLs and collapse white space; every row of the
-two results is compared. The peer is what a notebook does, one pandas column operation a step. It is given
-Volant's rule for which `<` and `&` are markup, because BeautifulSoup alone loses text ("if a<b and c>d").
+Both remove HTML and decode entities, repair Unicode, replace URLs and collapse white space. Every row of the two
+results is compared. The peer is what a notebook does: one pandas column operation per step. It uses Volant's rule for
+which `<` and `&` are markup, because BeautifulSoup alone loses text ("if a<b and c>d").
 """
 
 import json
@@ -33,14 +33,14 @@ NEW_LINES = frozenset(BLOCKS.split("|"))
 
 
 def volant(texts: list[str]) -> list[str]:
-    """The cleaning engine as the pipeline runs it: over an Arrow record batch."""
+    """Clean texts as the pipeline does: over an Arrow record batch."""
     steps = parse_steps(STEPS)
     batch = pa.RecordBatch.from_pydict({"text": texts})
     return clean_batch(batch, steps)[0]["text"].to_pylist()
 
 
 def peer(texts: list[str]) -> list[str]:
-    """The same with pandas and BeautifulSoup."""
+    """Clean texts with pandas and BeautifulSoup."""
     column = pd.Series(texts, dtype=object).map(_soup)
     column = column.map(lambda text: ftfy.fix_text(text, unescape_html=False))
     column = column.str.replace(URL, "http", regex=True)
@@ -49,7 +49,7 @@ def peer(texts: list[str]) -> list[str]:
 
 def _soup(text: str) -> str:
     soup = BeautifulSoup(BARE.sub("&amp;", TEXTUAL.sub("&lt;", text)), "html.parser")
-    for tag in soup(True):  # one search for all names; three searches take a third longer
+    for tag in soup(True):  # one search for all names: three searches take a third longer
         if tag.name in {"script", "style"}:
             tag.decompose()
         elif tag.name == "br":
@@ -61,15 +61,15 @@ def _soup(text: str) -> str:
 
 
 def read(rows: int) -> tuple[list[str], str]:
-    """Rows of IMDb under `VOLANT_MIRROR`, else made here, and a line that says which."""
+    """Return rows of IMDb under `VOLANT_MIRROR`, else generated ones, and a description of their source."""
     path = Path(os.environ.get("VOLANT_MIRROR", "")) / "imdb" / "train.parquet"
     if "VOLANT_MIRROR" in os.environ and path.exists():
         return pq.read_table(path, columns=["text"]).slice(0, rows)["text"].to_pylist(), "IMDb, official train"
-    return made_up(rows), "generated here: VOLANT_MIRROR has no imdb/train.parquet"
+    return generate(rows), "generated here: VOLANT_MIRROR has no imdb/train.parquet"
 
 
-def made_up(rows: int) -> list[str]:
-    """Texts like film reviews: 260 words, markup in 6 of 10, something that is not ASCII in 1 of 10."""
+def generate(rows: int) -> list[str]:
+    """Return texts like film reviews: 260 words, with markup in 6 of 10, and non-ASCII characters in 1 of 10."""
     dice = random.Random(0)  # noqa: S311 - not a secret
     words = ["the", "film", "was", "good", "but", "slow", "I", "liked", "it", "and", "Tom", "at", "7.5"]
     markup = ["<br /><br />"] * 6 + [
@@ -80,32 +80,36 @@ def made_up(rows: int) -> list[str]:
     ]
     foreign = ["café", "naïve", "â€œquotedâ€\x9d"]
 
-    def one() -> str:
+    def review() -> str:
         text = dice.choices(words, k=260)
         for extras, share, count in ((markup, 0.6, 6), (foreign, 0.1, 3)):
             for at in dice.sample(range(260), count if dice.random() < share else 0):
                 text[at] = dice.choice(extras)
         return " ".join(text)
 
-    return [one() for _ in range(rows)]
+    return [review() for _ in range(rows)]
 
 
 def timed(function: Callable[[list[str]], list[str]], texts: list[str]) -> tuple[float, list[str]]:
-    """Seconds and result of one pass."""
+    """Return the seconds and the result of one pass."""
     start = time.perf_counter()
     result = function(texts)
     return time.perf_counter() - start, result
 
 
 def main(
-    rows: Annotated[int, typer.Option(help="How many rows.")] = 5000,
+    rows: Annotated[int, typer.Option(help="Number of rows.")] = 5000,
     repeats: Annotated[int, typer.Option(help="Passes of each, interleaved; medians are reported.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
-    """Measure both, compare every row, and exit 1 if they differ or the target is missed."""
+    """Measure both, compare every row, and exit with 1 if they differ or the target is missed.
+
+    Raises:
+        typer.Exit: If a row differs or the target is missed.
+    """
     texts, source = read(rows)
     functions = {"volant": volant, "pandas_beautifulsoup": peer}
-    for function in functions.values():  # warm up: imports and caches are not what is measured
+    for function in functions.values():  # warm up: imports and caches are not measured
         function(texts[:200])
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     results: dict[str, list[str]] = {}

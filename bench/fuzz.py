@@ -1,11 +1,13 @@
-"""A service under fire: made-up calls of all its routes, well-formed or not, and a look at /livez all the while.
+"""Fuzzing of a service: valid and invalid requests to all routes, while /livez is polled.
 
     python bench/fuzz.py [--calls 20000] [--seed 0] [--every 150] [--connections 8] [--json]
 
-A real server in a temporary folder, on loopback, answers calls that a seed determines: bodies as they should be, the
-same with bytes changed, cut off or repeated, arbitrary JSON, and those that once held up the service for minutes
-(`ATTACKS`). Beside them stand connections that send nothing, or a header without end. Exit code 1 if any answer is a
-5xx but 503 (not ready) and 507 (disk full), if a call gets no answer, or if /livez takes longer than two seconds.
+A real server in a temporary folder, on loopback, answers requests that a seed determines: valid bodies, bodies with
+bytes changed, removed or repeated, arbitrary JSON, and attacks that once blocked the service for minutes (`attacks`).
+At the same time, other connections send nothing, or a header without end.
+
+Exit code 1 if a response is a 5xx other than 503 (not ready) and 507 (disk full), if a request gets no response, or if
+/livez takes longer than two seconds.
 """
 
 import argparse
@@ -30,7 +32,9 @@ import psutil
 LIVEZ = 2.0  # seconds
 PATIENCE = 60  # seconds for an answer
 ADMIN = "fuzz"
-JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
+JSON = "application/json"
+CSV = "text/csv"
+LINES = "application/jsonlines"
 FORM = "multipart/form-data; boundary=x"
 POSTS = ("/predict", "/v2/models/films/infer", "/invocations", "/feedback", "/jobs", "/deployments", "/feedback/review")
 POSTS += ("/v2/repository/index",)
@@ -52,7 +56,16 @@ class Call:
 
 @dataclass
 class Result:
-    """What was seen: how often which status, what must not be, the slowest answer of /livez and of a call."""
+    """The result of a run.
+
+    Attributes:
+        calls: Number of requests.
+        statuses: Number of responses by status code; 0 for none.
+        wrong: Descriptions of the failures.
+        livez: Slowest response of /livez in seconds.
+        looks: Number of requests to /livez.
+        slowest: Slowest response to a request in seconds.
+    """
 
     calls: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -62,20 +75,21 @@ class Result:
     slowest: float = 0
 
     @property
-    def held(self) -> bool:
-        """Whether nothing happened that must not."""
+    def passed(self) -> bool:
+        """True without failures, and with /livez within its limit."""
         return not self.wrong and self.livez <= LIVEZ and self.looks > 0
 
 
 def infer(**tree: Any) -> bytes:
-    """A request of the inference protocol with something changed."""
+    """Return the body of a request of the Open Inference Protocol, with these values changed."""
     tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]} | tree.pop("tensor", {})
     return json.dumps({"inputs": [tensor], **tree}).encode()
 
 
 def attacks() -> Iterator[Call]:
-    """What once held up the service, or its like, on every route that reads a body."""
-    v2, kind = "/v2/models/films/infer", {"Content-Type": JSON}
+    """Yield requests that once blocked the service, and similar ones, for every route that reads a body."""
+    v2 = "/v2/models/films/infer"
+    kind = {"Content-Type": JSON}
     outputs = [{"name": "label"}] * 200_000 + [{"name": "id"}] * 200_000
     yield Call("POST", v2, infer(outputs=outputs), kind)
     yield Call("POST", v2, infer(outputs=[{"name": "id"}] * 4000, tensor={"data": ["a"] * 1000, "shape": [1000]}), kind)
@@ -113,15 +127,21 @@ def attacks() -> Iterator[Call]:
 
 
 def calls(seed: int, number: int, every: int) -> Iterator[Call]:
-    """So many calls; one of so many is an attack, in their order."""
+    """Yield requests.
+
+    Args:
+        seed: Seed of the random ones.
+        number: Number of requests.
+        every: Number of requests of which one is an attack; attacks come in order.
+    """
     rng = random.Random(seed)  # noqa: S311
-    known = list(attacks())
+    attack = list(attacks())
     for done in range(number):
-        yield known[done // every % len(known)] if done % every == 0 else call(rng)
+        yield attack[done // every % len(attack)] if done % every == 0 else call(rng)
 
 
 def call(rng: random.Random) -> Call:
-    """A made-up call; most of those that send a body send one that is nearly right."""
+    """Return a random request; most bodies are nearly valid."""
     headers = {"Authorization": rng.choice(("Bearer ", "Basic ", "x")) + rng.choice((ADMIN, "y"))}
     if rng.random() < 0.1:
         headers[rng.choice(("Accept", "X-Forwarded-For", "Content-Encoding", "Range", "X-Volant-Client"))] = odd(rng)
@@ -130,7 +150,7 @@ def call(rng: random.Random) -> Call:
             "GET", rng.choice(GETS) + rng.choice(("", "", "/", "?a=%00", "/%2e%2e", "?limit=-1")), None, headers
         )
     path = rng.choice(POSTS)
-    kind, body = sent(rng, path)
+    kind, body = valid_body(rng, path)
     headers["Content-Type"] = kind if rng.random() < 0.95 else rng.choice((JSON, CSV, LINES, FORM, "x", "text/plain"))
     if rng.random() < 0.05:
         headers["Inference-Header-Content-Length"] = str(rng.choice((0, 5, len(body), 10**9, -1)))
@@ -140,15 +160,15 @@ def call(rng: random.Random) -> Call:
     return Call(method, path, body, headers)
 
 
-def sent(rng: random.Random, path: str) -> tuple[str, bytes]:
-    """A body for a route, nearly right, and its type."""
+def valid_body(rng: random.Random, path: str) -> tuple[str, bytes]:
+    """Return the content type and the body of a nearly valid request to a route."""
     texts = [text(rng) for _ in range(rng.choice((0, 1, 1, 2, 5)))]
     if path == "/invocations":
         kind = rng.choice((JSON, CSV, LINES))
         if kind == CSV:
-            return kind, "\n".join(json.dumps(one, ensure_ascii=False) for one in texts).encode(errors="replace")
+            return kind, "\n".join(json.dumps(cell, ensure_ascii=False) for cell in texts).encode(errors="replace")
         if kind == LINES:
-            return kind, "\n".join(json.dumps({"text": one}) for one in texts).encode()
+            return kind, "\n".join(json.dumps({"text": cell}) for cell in texts).encode()
         return kind, json.dumps({"instances": texts}).encode()
     if path == "/jobs" and rng.random() < 0.5:
         rows = "\n".join(texts).encode(errors="replace")
@@ -169,25 +189,25 @@ def sent(rng: random.Random, path: str) -> tuple[str, bytes]:
 
 
 def text(rng: random.Random) -> str:
-    """A text, as people write it or not."""
+    """Return a random text of usual and unusual words."""
     return " ".join(rng.choice((*ODD, "a fine film", "dull")) for _ in range(rng.randrange(1, 6)))
 
 
 def odd(rng: random.Random) -> str:
-    """A word for a header or a name; latin-1, as headers are."""
+    """Return a random word for a header or a name, in Latin-1, as headers are."""
     return rng.choice(("x", "192.0.2.7", "garbage", "*/*", "text/csv", "a" * 200, "bytes=0-1", "gzip", "%", "films"))
 
 
 def anything(rng: random.Random, depth: int) -> Any:
-    """Any JSON."""
+    """Return any JSON value, nested up to a depth."""
     if depth and rng.random() < 0.5:
-        some = [anything(rng, depth - 1) for _ in range(rng.randrange(4))]
-        return some if rng.random() < 0.5 else {rng.choice(ODD): one for one in some}
+        values = [anything(rng, depth - 1) for _ in range(rng.randrange(4))]
+        return values if rng.random() < 0.5 else {rng.choice(ODD): value for value in values}
     return rng.choice((None, True, 0, -1, 1e300, 10**40, float("nan"), *ODD))
 
 
 def changed(rng: random.Random, body: bytes) -> bytes:
-    """A body with bytes changed, cut off, or repeated."""
+    """Return a body with bytes changed, removed or repeated."""
     at = rng.randrange(len(body) + 1)
     how = rng.randrange(4)
     if how == 0:
@@ -199,50 +219,67 @@ def changed(rng: random.Random, body: bytes) -> bytes:
     return body + body[:at]
 
 
-def ask(port: int, asked: Call, result: Result, lock: threading.Lock) -> None:
-    """Send one call; note what came."""
-    begun = time.perf_counter()
+def ask(port: int, request: Call, result: Result, lock: threading.Lock) -> None:
+    """Send one request, and add its response to the result.
+
+    Args:
+        port: Port of the service.
+        request: The request.
+        result: Result to add to.
+        lock: Lock of the result.
+    """
+    start = time.perf_counter()
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        status = _answer(connection, asked)
+        status = _answer(connection, request)
     finally:
         connection.close()
-    took = time.perf_counter() - begun
-    told = f"{asked.method} {asked.path[:60]} ({len(asked.body or b'')} bytes, {took:.1f} s): "
+    seconds = time.perf_counter() - start
+    description = f"{request.method} {request.path[:60]} ({len(request.body or b'')} bytes, {seconds:.1f} s): "
     with lock:
         result.calls += 1
-        result.slowest = max(result.slowest, took)
+        result.slowest = max(result.slowest, seconds)
         result.statuses[status] += 1
         if not status or (status >= 500 and status not in (503, 507)):
-            result.wrong.append(told + (str(status) if status else "no answer"))
+            result.wrong.append(description + (str(status) if status else "no answer"))
 
 
-def _answer(connection: HTTPConnection, asked: Call) -> int:
-    """The status; 0 if none came. A service need not read all of what it refuses."""
+def _answer(connection: HTTPConnection, request: Call) -> int:
+    """Return the status code; 0 without a response. A service may refuse a request without reading all of it."""
     try:
         try:
-            connection.request(asked.method, asked.path, asked.body, asked.headers)
+            connection.request(request.method, request.path, request.body, request.headers)
         except (BrokenPipeError, ConnectionResetError):
             if connection.sock is None:
                 return 431
         response = connection.getresponse()
         response.read()
     except ConnectionResetError:
-        return 431  # of a header that is too large the answer may be lost
+        return 431  # the response to a header that is too large may be lost
     except (OSError, HTTPException):
         return 0
     return response.status
 
 
 def watch(port: int, stop: Any, seen: Any) -> None:
-    """Ask for /livez ten times a second, on a connection of its own; a process, so that we are not what is late."""
-    slowest, looks, wrong = 0.0, 0, list[str]()
+    """Request /livez ten times a second, on a new connection each.
+
+    It runs in a process of its own, so that the load of the other requests does not delay it.
+
+    Args:
+        port: Port of the service.
+        stop: Event that ends it.
+        seen: Queue that gets the slowest response in seconds, the number of requests, and the failures.
+    """
+    slowest = 0.0
+    looks = 0
+    wrong: list[str] = []
     while not stop.wait(0.1):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         status = _answer(connection, Call("GET", "/livez"))
         connection.close()
-        slowest = max(slowest, time.perf_counter() - begun)
+        slowest = max(slowest, time.perf_counter() - start)
         looks += 1
         if status != 200:
             wrong.append(f"/livez: {status or 'no answer'}")
@@ -250,69 +287,86 @@ def watch(port: int, stop: Any, seen: Any) -> None:
 
 
 def idle(port: int, stop: Any, connections: int = 300) -> None:
-    """Hold connections that send nothing, and send a header that never ends."""
-    held: list[socket.socket] = []
+    """Keep connections open that send nothing, or a header that never ends.
+
+    Args:
+        port: Port of the service.
+        stop: Event that ends it.
+        connections: Number of connections.
+    """
+    sockets: list[socket.socket] = []
     while not stop.wait(0.02):
         with suppress(OSError):
-            held.append(socket.create_connection(("127.0.0.1", port), 5))
-        if held:
+            sockets.append(socket.create_connection(("127.0.0.1", port), 5))
+        if sockets:
             with suppress(OSError):
-                held[-1].sendall(b"GET /livez HTTP/1.1\r\nX: " + b"a" * 20_000 if len(held) % 3 else b"G")
-        for gone in held[:-connections]:
-            gone.close()
-        held = held[-connections:]
+                sockets[-1].sendall(b"GET /livez HTTP/1.1\r\nX: " + b"a" * 20_000 if len(sockets) % 3 else b"G")
+        for oldest in sockets[:-connections]:
+            oldest.close()
+        sockets = sockets[-connections:]
 
 
 def fuzz(port: int, number: int, seed: int, every: int, connections: int) -> Result:
-    """Send so many calls."""
-    result, lock, context = Result(), threading.Lock(), get_context("fork")
-    stop, seen = context.Event(), context.Queue()
-    asked = calls(seed, number, every)
-    ask(port, next(asked), result, lock)  # makes the large ones, before anything is measured
+    """Send requests, and return the result.
+
+    Args:
+        port: Port of the service.
+        number: Number of requests.
+        seed: Seed of the random ones.
+        every: Number of requests of which one is an attack.
+        connections: Number of requests at a time.
+    """
+    result = Result()
+    lock = threading.Lock()
+    context = get_context("fork")
+    stop = context.Event()
+    seen = context.Queue()
+    requests = calls(seed, number, every)
+    ask(port, next(requests), result, lock)  # generates the attacks before anything is measured
 
     def connect() -> None:
         while True:
             with lock:
-                following = next(asked, None)
+                following = next(requests, None)
             if following is None:
                 return
             ask(port, following, result, lock)
 
-    watching = context.Process(target=watch, args=(port, stop, seen))
-    watching.start()
+    watcher = context.Process(target=watch, args=(port, stop, seen))
+    watcher.start()
     threads = [threading.Thread(target=connect) for _ in range(connections)]
-    holding = threading.Thread(target=idle, args=(port, stop))
-    for thread in (holding, *threads):
+    idler = threading.Thread(target=idle, args=(port, stop))
+    for thread in (idler, *threads):
         thread.start()
     for thread in threads:
         thread.join()
     stop.set()
-    holding.join()
+    idler.join()
     result.livez, result.looks, wrong = seen.get(timeout=PATIENCE)
-    watching.join()
+    watcher.join()
     result.wrong += wrong
     return result
 
 
 def main() -> None:
-    """Make a project, serve it, print what was seen."""
+    """Create a project, serve it, and print the result."""
     from load import running
     from soak import SERVE, project, small
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--every", type=int, default=150, help="calls, of which one is an attack")
+    parser.add_argument("--every", type=int, default=150, help="number of calls of which one is an attack")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with TemporaryDirectory(prefix="volant-fuzz-") as folder:
         (root := Path(folder) / "project").mkdir()
         project(root, small(Path(folder)))
         with running(SERVE, root, "readyz", {"VOLANT_ADMIN_TOKEN": ADMIN}) as (port, process):
-            begun = time.perf_counter()
-            result = fuzz(port, given.calls, given.seed, given.every, given.connections)
-            took = time.perf_counter() - begun
+            start = time.perf_counter()
+            result = fuzz(port, options.calls, options.seed, options.every, options.connections)
+            seconds = time.perf_counter() - start
             tracebacks = (root / f"{port}.log").read_text().count("Traceback")
             stopping = time.perf_counter()
             process.terminate()
@@ -321,7 +375,7 @@ def main() -> None:
             stopped = time.perf_counter() - stopping
     tree = {
         "calls": result.calls,
-        "seconds": round(took, 1),
+        "seconds": round(seconds, 1),
         "statuses": dict(sorted(result.statuses.items())),
         "livez_slowest": round(result.livez, 3),
         "livez_looks": result.looks,
@@ -330,8 +384,8 @@ def main() -> None:
         "stop_seconds": round(stopped, 1),
         "wrong": result.wrong[:20],
     }
-    print(json.dumps(tree) if given.json else "\n".join(f"{name:>14}  {value}" for name, value in tree.items()))
-    sys.exit(0 if result.held else 1)
+    print(json.dumps(tree) if options.json else "\n".join(f"{name:>14}  {value}" for name, value in tree.items()))
+    sys.exit(0 if result.passed else 1)
 
 
 if __name__ == "__main__":

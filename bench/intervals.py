@@ -1,6 +1,8 @@
-"""How often the 95 % intervals of evaluation hold the truth, by simulation: seeded, a few minutes on one core.
+"""Coverage of the 95 % intervals of evaluation, by a seeded simulation of a few minutes on one core.
 
-Run as `python bench/intervals.py [--trials 200]`. The truth of a case is its metric on very many rows.
+    python bench/intervals.py [--trials 200]
+
+The true value of a case is its metric on very many rows.
 """
 
 import argparse
@@ -18,7 +20,14 @@ SAMPLES = 400
 
 @dataclass(frozen=True)
 class Case:
-    """Test sets of one sort: how they are drawn, with how many rows, and the metric looked at."""
+    """A distribution of test sets.
+
+    Attributes:
+        name: Description.
+        rows: Number of rows of a test set.
+        metric: Metric of the interval.
+        draw: Function of the number of rows and a generator that draws a test set.
+    """
 
     name: str
     rows: int
@@ -27,7 +36,12 @@ class Case:
 
 
 def labels(shares: np.ndarray, right: np.ndarray) -> Callable[[int, np.random.Generator], Rows]:
-    """Rows of labels of these shares, each answered rightly as often as `right` says, else by another label."""
+    """Return a function that draws rows with predictions that are correct with a given probability.
+
+    Args:
+        shares: Probability of each label, (labels,).
+        right: Probability that a row of the label is correct, (labels,); else another label is predicted.
+    """
 
     def draw(rows: int, random: np.random.Generator) -> Rows:
         gold = random.choice(len(shares), rows, p=shares)
@@ -40,7 +54,7 @@ def labels(shares: np.ndarray, right: np.ndarray) -> Callable[[int, np.random.Ge
 
 
 def groups(size: int, spread: float) -> Callable[[int, np.random.Generator], Rows]:
-    """Groups of rows that are easier or harder together: a probit with that spread."""
+    """Return a function that draws groups of rows that share their difficulty: a probit with that spread."""
     from scipy.stats import norm
 
     def draw(rows: int, random: np.random.Generator) -> Rows:
@@ -54,20 +68,20 @@ def groups(size: int, spread: float) -> Callable[[int, np.random.Generator], Row
 
 
 def cases() -> list[Case]:
-    """Those of docs/results.md."""
+    """Return the cases of docs/results.md."""
     two = np.array([0.5, 0.5])
     skewed = 1 / np.arange(1, 29)
     many = labels(skewed / skewed.sum(), np.linspace(0.75, 0.45, 28))
-    found = [Case("2 labels, 0.84 right", n, "accuracy", labels(two, np.full(2, 0.84))) for n in (20, 100, 359)]
-    found += [Case("2 labels, 0.97 right", n, "accuracy", labels(two, np.full(2, 0.97))) for n in (20, 30, 60, 359)]
-    found += [Case("2 labels, 0.97 right", n, "macro_f1", labels(two, np.full(2, 0.97))) for n in (20, 30, 60, 359)]
-    found += [Case("28 skewed labels", n, "macro_f1", many) for n in (100, 359, 1000)]
-    found += [Case(f"{n} groups of 20", 20 * n, "accuracy", groups(20, 0.8)) for n in (10, 20, 100)]
-    return found
+    result = [Case("2 labels, 0.84 right", n, "accuracy", labels(two, np.full(2, 0.84))) for n in (20, 100, 359)]
+    result += [Case("2 labels, 0.97 right", n, "accuracy", labels(two, np.full(2, 0.97))) for n in (20, 30, 60, 359)]
+    result += [Case("2 labels, 0.97 right", n, "macro_f1", labels(two, np.full(2, 0.97))) for n in (20, 30, 60, 359)]
+    result += [Case("28 skewed labels", n, "macro_f1", many) for n in (100, 359, 1000)]
+    result += [Case(f"{n} groups of 20", 20 * n, "accuracy", groups(20, 0.8)) for n in (10, 20, 100)]
+    return result
 
 
 def coverage(case: Case, trials: int) -> tuple[float, float, float]:
-    """Share of intervals that hold the truth, their mean width, and the share without any width."""
+    """Return the share of intervals that contain the true value, their mean width, and the share of width 0."""
     random = np.random.default_rng(1)
     truth = measure([case.metric], case.draw(400_000, random)[0], None)[case.metric].item()
     ends = []

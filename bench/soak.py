@@ -1,10 +1,10 @@
-"""Memory of a serving process over a day's worth of requests, with capture and feedback on.
+"""Memory of a serving process over many requests, with capture and feedback enabled.
 
     python bench/soak.py [--requests 200000] [--connections 8] [--bundle models/reviews] [--json]
 
-A real server in a temporary folder answers one text a request, each one another; every 500th answer gets feedback.
-Prints the resident memory of the worker, and of all processes, at the start, after the warm-up and at the end. Without
---bundle a small model of family `linear` is trained on made-up reviews.
+A real server in a temporary folder gets one new text per request; every 500th prediction gets feedback. The resident
+memory of the worker, and of all processes, is printed at the start, after the warm-up and at the end. Without --bundle,
+a small model of family `linear` is trained on generated reviews.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from volant.workspace.files import write_table
 
 TREE = {
     "kind": "classify",
-    "description": "made up",
+    "description": "generated",
     "source": {},
     "cleaning": ["whitespace", "lower"],
     "model": {"_target_": "volant.models.linear.Linear", "family": "linear"},
@@ -38,51 +38,69 @@ TREE = {
 }
 SETTINGS = "ui: false\ncapture: {percent: 100, flush_seconds: 2}\nfeedback: {per_client_per_minute: 100000}\n"
 SERVE = ("-m", "bentoml", "serve", "volant.service:Volant")
-FEEDBACK = 500  # answers, of which one gets feedback
-STEPS, SETTLE = 9, 5  # looks at the memory; seconds until what was captured is written
+FEEDBACK = 500  # number of predictions of which one gets feedback
+STEPS = 9  # number of measurements
+SETTLE = 5  # seconds until captured rows are written
 MIB = 1024 * 1024
 WORDS = {"fresh": ["lovely", "superb", "moving", "charming"], "rotten": ["dull", "awful", "clumsy", "boring"]}
 
 
 @dataclass
 class Soak:
-    """A run: how many requests, and what was seen of memory: requests done, MiB of the worker, MiB of all."""
+    """A run.
+
+    Attributes:
+        port: Port of the service.
+        process: Process of the service.
+        requests: Number of requests to send.
+        sent: Number of requests sent.
+        failed: Number of requests without a valid response.
+        seen: Measurements: requests sent, MiB of the worker, MiB of all processes.
+    """
 
     port: int
     process: psutil.Process
     requests: int
-    asked: int = 0
+    sent: int = 0
     failed: int = 0
     seen: list[tuple[int, float, float]] = field(default_factory=list)
 
     def look(self) -> tuple[int, float, float]:
-        """The memory now."""
-        every = [self.process, *self.process.children(recursive=True)]
+        """Measure the memory, and return the measurement."""
+        processes = [self.process, *self.process.children(recursive=True)]
         [worker] = self.process.children()
-        told = (self.asked, worker.memory_info().rss / MIB, sum(one.memory_info().rss for one in every) / MIB)
-        self.seen.append(told)
-        return told
+        total = sum(process.memory_info().rss for process in processes)
+        measurement = (self.sent, worker.memory_info().rss / MIB, total / MIB)
+        self.seen.append(measurement)
+        return measurement
 
     async def ask(self, connections: int) -> None:
-        """Send requests over so many connections until all are answered."""
+        """Send requests over a number of connections until all have a response."""
         await asyncio.gather(*(self._connection(number) for number in range(connections)))
 
     async def _connection(self, seed: int) -> None:
-        rng = random.Random(f"{self.asked} {seed}")  # noqa: S311
+        rng = random.Random(f"{self.sent} {seed}")  # noqa: S311
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        while self.asked < self.requests:
-            self.asked += 1
-            number = self.asked
+        while self.sent < self.requests:
+            self.sent += 1
+            number = self.sent
             answer = await post(reader, writer, "/predict", {"texts": [review(rng, rng.choice(list(WORDS)))]})
             self.failed += "predictions" not in answer
             if number % FEEDBACK == 0:
-                told = {"id": answer["predictions"][0]["id"], "correct": True}
-                self.failed += "status" not in await post(reader, writer, "/feedback", told)
+                feedback = {"id": answer["predictions"][0]["id"], "correct": True}
+                self.failed += "status" not in await post(reader, writer, "/feedback", feedback)
         writer.close()
 
 
 async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: Any) -> Any:
-    """One request on an open connection; the JSON of its answer."""
+    """Send a request on an open connection, and return the JSON of its response.
+
+    Args:
+        reader: Input of the connection.
+        writer: Output of the connection.
+        path: Path of the route.
+        body: JSON body.
+    """
     data = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(data)}\r\n\r\n"
@@ -93,13 +111,13 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
 
 
 def review(rng: random.Random, label: str) -> str:
-    """A made-up review, hardly ever the same twice."""
+    """Return a random review, almost surely unique."""
     filler = " ".join(f"n{rng.randrange(100_000)}" for _ in range(8))
     return f"the film was {rng.choice(WORDS[label])} and its story {rng.choice(WORDS[label])} {filler}"
 
 
 def small(folder: Path) -> Path:
-    """A bundle of family linear."""
+    """Train a bundle of family linear, and return its folder."""
     rng = random.Random(1)  # noqa: S311
     for split, count in (("train", 400), ("validation", 100)):
         labels = [rng.choice(list(WORDS)) for _ in range(count)]
@@ -111,7 +129,7 @@ def small(folder: Path) -> Path:
 
 
 def project(root: Path, bundle: Path) -> str:
-    """A project whose registry has that bundle as the active version of its flywheel; returns the flywheel's name."""
+    """Create a project with the bundle as champion of its flywheel, and return the flywheel's name."""
     name = json.loads((bundle / "manifest.json").read_text("utf-8"))["flywheel"]
     with registry(root) as opened:
         opened.register(name, bundle, Record(config=TREE, details={}, speed={}, train={}, datasets=[]), by="soak")
@@ -123,23 +141,31 @@ def project(root: Path, bundle: Path) -> str:
 
 
 def soak(root: Path, requests: int, warm: int, connections: int) -> dict[str, Any]:
-    """Send the requests, and say what became of the memory."""
+    """Send the requests, and return the measurements.
+
+    Args:
+        root: Folder of the project.
+        requests: Number of requests.
+        warm: Number of them for the warm-up.
+        connections: Number of connections.
+    """
     with running(SERVE, root, "readyz", {"VOLANT_ADMIN_TOKEN": "soak"}) as (port, process):
         run = Soak(port, process, warm)
         start = run.look()
         asyncio.run(run.ask(connections))
         time.sleep(SETTLE)
-        warmed, begun = run.look(), time.perf_counter()
+        warmed = run.look()
+        first = time.perf_counter()
         for step in range(1, STEPS + 1):
             run.requests = warm + (requests - warm) * step // STEPS
             asyncio.run(run.ask(connections))
             run.look()
-        rate = (run.asked - warmed[0]) / (time.perf_counter() - begun)
+        rate = (run.sent - warmed[0]) / (time.perf_counter() - first)
         time.sleep(SETTLE)
         end = run.look()
         captured = sum(path.read_bytes().count(b"\n") for path in (root / ".lake/captures").rglob("[!.]*.jsonl"))
     return {
-        "requests": run.asked,
+        "requests": run.sent,
         "failed": run.failed,
         "captured": captured,
         "rate": round(rate),
@@ -153,28 +179,30 @@ def soak(root: Path, requests: int, warm: int, connections: int) -> dict[str, An
 
 
 def main() -> None:
-    """Make a project, serve it, print what was seen."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--requests", type=int, default=200_000)
-    asked.add_argument("--warm", type=int, default=20_000)
-    asked.add_argument("--connections", type=int, default=8)
-    asked.add_argument("--bundle", type=Path)
-    asked.add_argument("--json", action="store_true")
-    given = asked.parse_args()
+    """Create a project, serve it, and print the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--warm", type=int, default=20_000)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
     with TemporaryDirectory(prefix="volant-soak-") as folder:
         (root := Path(folder) / "project").mkdir()
-        project(root, given.bundle.resolve() if given.bundle else small(Path(folder)))
-        found = soak(root, given.requests, given.warm, given.connections)
-    print(json.dumps(found) if given.json else shown(found))
+        project(root, options.bundle.resolve() if options.bundle else small(Path(folder)))
+        result = soak(root, options.requests, options.warm, options.connections)
+    print(json.dumps(result) if options.json else summary(result))
 
 
-def shown(found: dict[str, Any]) -> str:
-    """The result in words."""
+def summary(result: dict[str, Any]) -> str:
+    """Return the result as text."""
     lines = [f"{'requests':>10} {'worker':>10} {'all':>10}  (MiB)"]
-    lines += [f"{asked:>10,} {worker:>10.1f} {every:>10.1f}" for asked, worker, every in found["seen"]]
-    lines.append(f"{found['rate']:,} requests/s, {found['failed']} failed, {found['captured']:,} rows captured")
-    grown = found["worker_ratio"], found["all_ratio"]
-    return "\n".join([*lines, f"after the warm-up the worker grew {grown[0]:.3f} times, all processes {grown[1]:.3f}"])
+    lines += [f"{sent:>10,} {worker:>10.1f} {total:>10.1f}" for sent, worker, total in result["seen"]]
+    lines.append(f"{result['rate']:,} requests/s, {result['failed']} failed, {result['captured']:,} rows captured")
+    lines.append(
+        f"memory after and before: worker {result['worker_ratio']:.3f}, all processes {result['all_ratio']:.3f} times"
+    )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The recorded walk of docs/flywheel.md: datasets come in, versions go up, a worse one is kept out.
+"""The recorded example of docs/flywheel.md: datasets are ingested, versions promoted, and a worse one rejected.
 
     VOLANT_MIRROR=... python bench/walk.py [--lake s3://BUCKET/PREFIX --endpoint-url URL]
 
-Works in a clone of this project in a temporary folder, on a real set: reviews of the IMDb set from the mirror (the
-official test side for TEST). Every command is printed with what it says; each must end as the walk expects.
+It runs in a clone of this project in a temporary folder, on reviews of the IMDb set from the mirror (the official test
+split for TEST). Every command is printed with its output, and must end with the expected exit code.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from pathlib import Path
 from volant.sources.hub import mirrored
 from volant.workspace.files import read_table
 
-CONF = """# Film reviews; everything comes from what is ingested.
+CONF = """# Film reviews, all from ingested datasets.
 defaults:
   - /source@source: ingested
   - /model@model: linear
   - _self_
 
 kind: classify
-description: Film reviews as they come in
+description: Film reviews from ingested datasets
 labels: [negative, positive]
 split:
   test: 0.2
@@ -47,7 +47,7 @@ WALK = [
     ("ingest films half.csv --split train", 0),
     ("iterate films", 0),
     ("iterate films --no-advice", 0),
-    ("ingest films test.csv --split test", 2),  # a text of it is in train too, as everybody who uses IMDb should know
+    ("ingest films test.csv --split test", 2),  # one of its texts is in IMDb's train split too
     ("ingest films test.csv --split test --skip-bad", 0),
     ("iterate films --no-advice", 0),
     ("ingest films other-half.csv --split train --skip-bad", 0),
@@ -61,10 +61,10 @@ WALK = [
 
 
 def files(folder: Path) -> None:
-    """Two halves of 4,000 rows, 5,000 test rows, and 2,000 other rows whose labels are shuffled."""
+    """Write two halves of 4,000 rows, 5,000 test rows, and 2,000 other rows with shuffled labels."""
     mirror = mirrored("stanfordnlp/imdb")
     if mirror is None:
-        sys.exit("This walk measures on IMDb. Set VOLANT_MIRROR to the folder that holds it.")
+        sys.exit("This example needs the IMDb set. Set VOLANT_MIRROR to the folder that contains it.")
     train, test = (read_table(mirror / f"{side}.parquet", ["text", "label"]).to_pylist() for side in ("train", "test"))
     noise = train[4000:6000]
     labels = [row["label"] for row in noise]
@@ -79,22 +79,28 @@ def files(folder: Path) -> None:
 
 
 def volant(project: Path, command: str, code: int) -> None:
-    """Run one command of the walk and say how it ended."""
+    """Run one command, and print its exit code and duration.
+
+    Args:
+        project: Folder of the project.
+        command: Arguments of `volant`.
+        code: Expected exit code.
+    """
     print(f"\n$ volant {command}", flush=True)
     start = time.perf_counter()
     environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     done = subprocess.run(["volant", *command.split()], cwd=project, env=environment, check=False)  # noqa: S603, S607
     print(f"[exit code {done.returncode}, {time.perf_counter() - start:.1f} s]", flush=True)
     if done.returncode != code:
-        sys.exit(f"expected exit code {code}")
+        sys.exit(f"The exit code of `volant {command}` is {done.returncode}; expected {code}.")
 
 
 def main() -> None:
-    """Walk."""
+    """Run all commands in a clone of the project."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lake", help="where the lake is; a folder of the clone by default")
-    parser.add_argument("--endpoint-url", help="of an S3 server that isn't Amazon's")
-    given = parser.parse_args()
+    parser.add_argument("--lake", help="address of the lake; a folder of the clone by default")
+    parser.add_argument("--endpoint-url", help="endpoint of an S3 server other than Amazon's")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="walk-") as temporary:
         project = Path(temporary) / "project"
         subprocess.run(["git", "clone", "-q", str(Path(__file__).parent.parent), str(project)], check=True)  # noqa: S603, S607
@@ -104,10 +110,9 @@ def main() -> None:
         config.write_text(lines, encoding="utf-8")
         files(project)
         volant(project, "params", 0)
-        if given.lake:
-            volant(
-                project, f"lake {given.lake}" + (f" --endpoint-url {given.endpoint_url}" * bool(given.endpoint_url)), 0
-            )
+        if options.lake:
+            endpoint = f" --endpoint-url {options.endpoint_url}" if options.endpoint_url else ""
+            volant(project, f"lake {options.lake}{endpoint}", 0)
         for command, code in WALK:
             volant(project, command, code)
 

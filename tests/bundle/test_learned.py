@@ -51,5 +51,5 @@ def test_signs_and_vowels_tell_texts_apart(tmp_path: Path) -> None:
 )
 def test_what_is_no_record_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / learned.FILE).write_bytes(content)
-    with pytest.raises(VolantError, match="not a record of learned rows"):
+    with pytest.raises(VolantError, match="not a valid record of learned rows"):
         learned.read(tmp_path)

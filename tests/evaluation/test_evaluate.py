@@ -133,7 +133,7 @@ def test_a_label_without_test_rows_has_no_figures_and_is_named(tmp_path: Path) -
         **{"support": 0, "predicted": 0},
     }
     write(found, tmp_path)
-    assert "No test row has rare: no figure speaks of them, and `roc_auc`" in (tmp_path / "report.md").read_text()
+    assert "No test row has rare: no metric covers them, and `roc_auc`" in (tmp_path / "report.md").read_text()
     labels = json.loads((tmp_path / "details.json").read_text())["labels"]
     assert {row["label"]: row["f1"] for row in labels} == {"a": 1.0, "b": 1.0, "rare": None}
 

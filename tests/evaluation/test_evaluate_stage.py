@@ -50,7 +50,7 @@ def test_the_table_shows_each_metric_beside_its_baselines(report: Report) -> Non
         assert f"{value:.3f}" in line
         assert f"{low:.3f} to {high:.3f}" in line
         assert f"{report.baselines['chance'][name]:.3f}" in line
-    assert "2.5 MB, int8: 1.5 ms a text" in text
+    assert "2.5 MB, int8: 1.5 ms per text" in text
     assert "reports/moods/report.md" in text
 
 
@@ -78,4 +78,4 @@ def test_test_rows_whose_labels_were_not_taught_are_counted(tmp_path: Path) -> N
     assert (found.predictions.num_rows, found.left_out) == (2, 1)
     reports = tmp_path / "reports/moods"
     assert json.loads((reports / "details.json").read_text())["rows_left_out"] == 1
-    assert "**1 more test rows were not judged**" in (reports / "report.md").read_text()
+    assert "**1 test rows were excluded from evaluation**" in (reports / "report.md").read_text()

@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from volant.errors import VolantError
-from volant.evaluation.slices import LENGTH, Slices, cut, measure_parts, summarise, with_intervals
+from volant.evaluation.partition import LENGTH, partitions
+from volant.evaluation.slices import Slices, measure_parts, summarise, with_intervals
 from volant.kinds.rates import tally
 
 
@@ -13,30 +14,30 @@ def rows(**columns: list) -> pa.Table:
 
 
 def test_lengths_are_cut_in_quarters() -> None:
-    names, codes = cut(rows(a=[0] * 8), [])[LENGTH]
+    names, codes = partitions(rows(a=[0] * 8), [])[LENGTH]
     assert names == ["1 to 2", "3 to 4", "5 to 6", "7 to 8"]
     assert codes.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_texts_of_one_length_are_one_part() -> None:
-    names, codes = cut(pa.table({"text": ["a b", "c d"]}), [])[LENGTH]
+    names, codes = partitions(pa.table({"text": ["a b", "c d"]}), [])[LENGTH]
     assert (names, codes.tolist()) == (["2"], [0, 0])
 
 
 def test_values_sort_as_what_they_are_and_none_comes_last() -> None:
-    assert cut(rows(stars=[10, 2, None]), ["stars"])["stars"][0] == ["2", "10", "(none)"]
-    assert cut(rows(film=["b", None, "a"]), ["film"])["film"][0] == ["a", "b", "(none)"]
+    assert partitions(rows(stars=[10, 2, None]), ["stars"])["stars"][0] == ["2", "10", "(none)"]
+    assert partitions(rows(film=["b", None, "a"]), ["film"])["film"][0] == ["a", "b", "(none)"]
 
 
 def test_a_column_of_many_numbers_is_cut_in_quarters_with_none_apart() -> None:
-    names, codes = cut(rows(price=[*range(40), None]), ["price"])["price"]
+    names, codes = partitions(rows(price=[*range(40), None]), ["price"])["price"]
     assert names == ["0 to 9", "10 to 19", "20 to 29", "30 to 39", "(none)"]
     assert np.bincount(codes).tolist() == [10, 10, 10, 10, 1]
 
 
 def test_an_unknown_column_is_refused_with_the_nearest() -> None:
     with pytest.raises(VolantError, match=r"'movi'.*Did you mean 'movie'.*text, movie"):
-        cut(rows(movie=["a"]), ["movi"])
+        partitions(rows(movie=["a"]), ["movi"])
 
 
 def many(values: int) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ import pytest
 
 from support.texts import opinions
 from volant import config
-from volant.bundle.bundle import Bundle, BundleError
+from volant.bundle.bundle import Bundle
+from volant.bundle.manifest import BundleError
 from volant.config import Flywheel
 from volant.errors import VolantError
 from volant.flywheel import against_champion, last_iteration

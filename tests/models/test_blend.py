@@ -108,7 +108,7 @@ def test_only_the_process_that_writes_adds_what_stands_beside(tmp_path: Path) ->
 def test_what_is_wrong_with_the_linear_model_is_known_before_the_encoder_trains(tmp_path: Path) -> None:
     rows = Examples(["a film"] * 4, [], np.array([0, 1, 0, 1]))
     model = Transformer(encoder=str(tmp_path / "nowhere"), linear=Linear(min_df=9))
-    with pytest.raises(VolantError, match="min_df is 9, and there are 4 train texts"):
+    with pytest.raises(VolantError, match="min_df is 9, but there are only 4 train texts"):
         model.fit(rows, rows, CLASSIFY, tmp_path, tmp_path)
 
 
@@ -125,7 +125,7 @@ def test_a_misspelt_option_of_the_linear_model_is_named() -> None:
 def test_the_card_tells_of_the_linear_model(blended: Callable[[str], Trained]) -> None:
     bundle = blended("classify").bundle
     first, second = bundle.manifest["runtime"]["weights"]
-    assert f"logits are added, {first} and {second} times" in (bundle.folder / "README.md").read_text("utf-8")
+    assert f"logits are added with weights {first} and {second}" in (bundle.folder / "README.md").read_text("utf-8")
 
 
 def test_mlflow_has_the_score_of_the_bundle_and_not_of_its_encoder_alone(

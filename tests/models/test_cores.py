@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from volant.bundle.runtime.onnx import asked_threads, cores, quota
+from volant.bundle.runtime.onnx import configured_threads, cores, quota
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_openmp_may_ask_for_threads_in_its_own_ways(
     said: str, threads: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", said)
-    assert asked_threads() == threads
+    assert configured_threads() == threads

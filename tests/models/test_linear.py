@@ -22,7 +22,7 @@ from support.projects import ROOT
 from support.tiny import flywheel
 from volant import config
 from volant.bundle.runtime import load
-from volant.bundle.runtime.linear import LinearRuntime, Sort, save_linear
+from volant.bundle.runtime.linear import LinearRuntime, Vectorizer, save_linear
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.kinds.record import Annotation
@@ -77,41 +77,44 @@ def test_linear_learns_where_no_ngram_recurs(tmp_path: Path, changes: dict[str, 
 
 def test_linear_refuses_to_want_more_texts_than_there_are(tmp_path: Path) -> None:
     data = chinese(tmp_path, CHINESE, BAD_CHINESE)
-    with pytest.raises(VolantError, match="min_df is 17, and there are 16 train texts"):
+    with pytest.raises(VolantError, match="min_df is 17, but there are only 16 train texts"):
         train(
             "made-up", flywheel("classify", {**shipped(), "min_df": 17}), data, tmp_path / "bundle", tmp_path / "work"
         )
 
 
-def test_linear_leaves_out_the_sort_that_has_no_terms(tmp_path: Path) -> None:
+def test_linear_leaves_out_the_vectorizer_that_has_no_terms(tmp_path: Path) -> None:
     data = chinese(tmp_path, [f"{text}真好看" for text in CHINESE], [f"{text}真难看" for text in BAD_CHINESE])
     made = train("made-up", flywheel("classify", shipped()), data, tmp_path / "bundle", tmp_path / "work")
-    sorts = json.loads((made.bundle.folder / "vocabulary.json").read_text("utf-8"))
-    assert [sort["name"] for sort in sorts] == ["char_wb"]
-    assert "真好看" in sorts[0]["terms"]
+    vectorizers = json.loads((made.bundle.folder / "vocabulary.json").read_text("utf-8"))
+    assert [vectorizer["name"] for vectorizer in vectorizers] == ["char_wb"]
+    assert "真好看" in vectorizers[0]["terms"]
 
 
 def test_linear_without_any_ngram_says_what_to_change(tmp_path: Path) -> None:
     data = chinese(tmp_path, ["好", "棒"], ["坏", "差"])
     wheel = flywheel("classify", {**shipped(), "word_ngrams": [2, 2], "char_ngrams": None})
-    with pytest.raises(VolantError, match=r"The 4 train texts hold no n-gram of words \(2, 2\).*Shorten word_ngrams"):
+    with pytest.raises(VolantError, match=r"The 4 train texts contain no n-gram of words \(2, 2\).*Lower the lengths"):
         train("made-up", wheel, data, tmp_path / "bundle", tmp_path / "work")
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"word_ngrams": None, "char_ngrams": None}, "both null"), ({"char_ngrams": [5, 3]}, "from and to")],
+    [
+        ({"word_ngrams": None, "char_ngrams": None}, "both null"),
+        ({"char_ngrams": [5, 3]}, "a minimum of at least 1 and a maximum"),
+    ],
 )
 def test_linear_refuses_lengths_that_give_no_features(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(VolantError, match=says):
         config.build({**shipped(), **changes}, "flywheels.mine.model")
 
 
-def sorts_of(union: FeatureUnion) -> list[Sort]:
+def vectorizers_of(union: FeatureUnion) -> list[Vectorizer]:
     """What scikit-learn fitted, as a bundle keeps it."""
     options = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase")
     return [
-        Sort(
+        Vectorizer(
             **{name: getattr(part, name) for name in options},
             terms=sorted(part.vocabulary_),
             idf=part.idf_.astype(np.float32),
@@ -137,7 +140,7 @@ def test_a_bundle_weighs_ngrams_as_scikit_learn_does(
     coefficients = np.random.default_rng(0).normal(size=(3, features.shape[1])).astype(np.float32)
     intercepts = np.array([0.5, -1.0, 2.0], dtype=np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        runtime = save_linear(Path(folder), sorts_of(union), coefficients, intercepts)
+        runtime = save_linear(Path(folder), vectorizers_of(union), coefficients, intercepts)
         found = LinearRuntime(Path(folder), runtime).logits(texts)
     np.testing.assert_allclose(found, union.transform(texts) @ coefficients.T + intercepts, atol=1e-5)
 
@@ -157,7 +160,7 @@ def test_what_has_no_spaces_is_not_remembered(tmp_path: Path) -> None:
     union = FeatureUnion([("char_wb", TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2)))])
     features: Any = union.fit_transform(["abc cab bca", "acb"])
     runtime = save_linear(
-        tmp_path, sorts_of(union), np.ones((2, features.shape[1]), np.float32), np.zeros(2, np.float32)
+        tmp_path, vectorizers_of(union), np.ones((2, features.shape[1]), np.float32), np.zeros(2, np.float32)
     )
     model = LinearRuntime(tmp_path, runtime)
     letters = np.random.default_rng(0).choice([*"abc"], (50, 20_000))
@@ -180,6 +183,6 @@ def test_labels_that_every_row_has_or_none_are_answered_so(tmp_path: Path) -> No
     kind = KINDS["multilabel"]
     rows = Examples(["a film", "a plot"], [Annotation(labels=("a",))] * 2, np.array([[1.0, 0.0]] * 2, np.float32))
     fitted = Linear().fit(rows, rows, Task(kind, ("a", "b"), "micro_f1", 1), tmp_path, tmp_path)
-    logits = load(tmp_path, fitted.candidates[0]).logits(["a film", ""])
+    logits: Any = load(tmp_path, fitted.candidates[0]).logits(["a film", ""])
     assert (logits[:, 0] > 10).all()
     assert (logits[:, 1] < -10).all()

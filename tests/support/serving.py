@@ -22,8 +22,8 @@ from support.shared import once
 from support.texts import reviews, topics
 from support.versions import TREE, another, record
 from volant import config
-from volant.bundle import bundle
 from volant.bundle.bundle import GOLDEN
+from volant.bundle.manifest import seal
 from volant.config import Flywheel
 from volant.service.deployments.watcher import Watcher
 from volant.stages.train import train
@@ -157,7 +157,7 @@ def broken(first: Path, folder: Path) -> None:
     (folder / GOLDEN).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     manifest = json.loads((folder / "manifest.json").read_text())
     kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
-    bundle.seal(folder, kept)
+    seal(folder, kept)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from volant.bundle import bundle
+from volant.bundle.manifest import seal, verify
 from volant.tracking.registry import Record
 
 TREE: dict[str, Any] = {
@@ -28,6 +28,6 @@ def record(score: float = 0.8, **changes: Any) -> Record:
 def another(first: Path, folder: Path, number: int) -> None:
     """A bundle as good as the first one, and another."""
     shutil.copytree(first, folder)
-    manifest = bundle.verify(folder)
+    manifest = verify(folder)
     kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
-    bundle.seal(folder, {**kept, "seed": number})
+    seal(folder, {**kept, "seed": number})

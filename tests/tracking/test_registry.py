@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from support.projects import free_port
 from support.versions import record
 from volant import tracking
-from volant.bundle import bundle
+from volant.bundle.manifest import verify
 from volant.errors import VolantError
 from volant.flywheel.lost import deleted
 from volant.tracking.registry import Registry, registry
@@ -21,7 +21,7 @@ from volant.tracking.registry import Registry, registry
 def test_a_bundle_becomes_a_version_with_all_that_is_known(
     opened: Registry, root: Path, bundles: Callable[[int], Path]
 ) -> None:
-    manifest = bundle.verify(bundles(1))
+    manifest = verify(bundles(1))
     with tracking.run("reviews", {}, {"bundle": manifest["digest"]}, root=root) as run:
         pass
     version = opened.register("reviews", bundles(1), record(0.8, gate={"passed": True}), by="ann")
@@ -101,16 +101,16 @@ def test_what_was_active_at_a_time(filled: Registry) -> None:
 def test_a_bundle_is_fetched_once_and_again_when_it_was_changed(filled: Registry, root: Path, three: Path) -> None:
     folder = filled.fetch("reviews", 2)
     assert folder == root / ".volant/versions/reviews/2"
-    assert bundle.verify(folder) == bundle.verify(three / "2")
+    assert verify(folder) == verify(three / "2")
     before = (folder / "manifest.json").stat().st_ino
     assert (filled.fetch("reviews", 2) / "manifest.json").stat().st_ino == before
     (folder / "README.md").write_text("changed")
-    assert bundle.verify(filled.fetch("reviews", 2)) == bundle.verify(three / "2")
+    assert verify(filled.fetch("reviews", 2)) == verify(three / "2")
     assert [path.name for path in folder.parent.iterdir()] == ["2"]
     shutil.copytree(three / "1", root / "other")
     shutil.rmtree(folder)
     (root / "other").rename(folder)
-    assert bundle.verify(filled.fetch("reviews", 2)) == bundle.verify(three / "2")
+    assert verify(filled.fetch("reviews", 2)) == verify(three / "2")
 
 
 def test_what_is_wrong_is_said(filled: Registry, bundles: Callable[[int], Path], root: Path) -> None:
@@ -150,7 +150,7 @@ def test_runs_and_versions_in_postgresql(
     database: str, root: Path, bundles: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
-    manifest = bundle.verify(bundles(1))
+    manifest = verify(bundles(1))
     with tracking.run("reviews", {"seed": 1}, {"bundle": manifest["digest"]}, root=root) as run:
         run.log_metrics({"val_f1_weighted": 0.5}, 1)
     with registry(root) as opened:
@@ -161,7 +161,7 @@ def test_runs_and_versions_in_postgresql(
         champion = again.champion("reviews")
         assert champion
         assert (champion.number, champion.run_id, champion.approved_by) == (1, run.id, "bob")
-        assert bundle.verify(again.fetch("reviews", 1))["digest"] == manifest["digest"]
+        assert verify(again.fetch("reviews", 1))["digest"] == manifest["digest"]
         assert [entry.event for entry in again.history("reviews")] == ["register", "approve", "promote"]
     found = MlflowClient(database).get_run(run.id or "")
     assert (found.info.status, found.data.metrics, found.data.params) == (

@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 
 from support.projects import free_port
 from support.versions import another, record
-from volant.bundle import bundle
+from volant.bundle.manifest import verify
 from volant.errors import VolantError
 from volant.tracking.registry import Registry, registry
 from volant.workspace import s3_server
@@ -98,7 +98,7 @@ def walk(opened: Registry, folder: Path) -> None:
         opened.promote("reviews", number, by="carl")
     assert opened.record("reviews", 2) == record(0.7, datasets=[], gate={"passed": True})
     assert opened.rollback("reviews").number == 1
-    assert bundle.verify(opened.fetch("reviews", 1)) == bundle.verify(folder / "1")
+    assert verify(opened.fetch("reviews", 1)) == verify(folder / "1")
     assert [(v.number, v.aliases) for v in opened.versions("reviews")] == [(2, ()), (1, ("champion",))]
     assert [entry.seq for entry in opened.history("reviews")] == list(range(1, 8))
     assert opened.best("reviews", "macro_f1").value == 0.7

@@ -12,7 +12,8 @@ import volant.cli  # noqa: F401  (its verbs)
 from support.texts import reviews
 from support.versions import TREE, record
 from volant import tracking
-from volant.bundle import bundle
+from volant.bundle.bundle import GOLDEN
+from volant.bundle.manifest import seal, verify
 from volant.cli.app import app
 from volant.tracking.registry import Registry
 from volant.workspace.files import write_table
@@ -68,14 +69,14 @@ def test_where_a_version_comes_from(filled: Registry) -> None:
 
 def test_what_differs(opened: Registry, bundles: Callable[[int], Path], root: Path) -> None:
     other = bundles(2)
-    manifest = bundle.verify(other)
+    manifest = verify(other)
     manifest["labels"].reverse()  # so that it answers the other way round
-    cases = [json.loads(line) for line in (other / bundle.GOLDEN).read_text().split("\n") if line]
+    cases = [json.loads(line) for line in (other / GOLDEN).read_text().split("\n") if line]
     for case in cases:
         case["scores"] = dict(zip(case["scores"], reversed(case["scores"].values()), strict=True))
-    (other / bundle.GOLDEN).write_text("".join(f"{json.dumps(case)}\n" for case in cases))
+    (other / GOLDEN).write_text("".join(f"{json.dumps(case)}\n" for case in cases))
     kept = {name: value for name, value in manifest.items() if name not in ("schema", "files", "digest")}
-    bundle.seal(other, kept)
+    seal(other, kept)
     opened.register("reviews", bundles(1), record(0.7))
     opened.register("reviews", other, record(0.75, config={**TREE, "seed": 6}, datasets=["a-1", "b-2"]))
     assert "No test rows on this machine" in volant_("diff", "reviews", "1", "2")
@@ -93,7 +94,7 @@ def test_the_best_version_and_the_run_that_is_better(
     opened: Registry, bundles: Callable[[int], Path], root: Path
 ) -> None:
     for number, score in ((1, 0.6), (2, 0.8)):
-        digest = bundle.verify(bundles(number))["digest"]
+        digest = verify(bundles(number))["digest"]
         with tracking.run("reviews", {}, {"bundle": digest}, root=root) as run:
             run.log_metrics({"val_f1_weighted": score, "val_loss": 1 - score})
         opened.register("reviews", bundles(number), record(score))

@@ -36,11 +36,11 @@ class Learned:
             texts: Texts (N), cleaned by the bundle's own steps, as its training rows were.
             groups: Value of the group column of each row (N), if rows are grouped.
         """
-        found = np.isin(_hashes(plain(text) for text in texts), self.texts)
+        mask = np.isin(_hashes(plain(text) for text in texts), self.texts)
         if groups is None or not len(self.groups):
-            return found
-        named = np.array([value not in (None, "") for value in groups], dtype=bool)
-        return found | (named & np.isin(_hashes(str(value) for value in groups), self.groups))
+            return mask
+        grouped = np.array([value not in (None, "") for value in groups], dtype=bool)
+        return mask | (grouped & np.isin(_hashes(str(value) for value in groups), self.groups))
 
 
 def record(tables: Iterable[pa.Table], group: str | None, folder: Path) -> Learned:
@@ -76,7 +76,7 @@ def read(folder: Path) -> Learned | None:
         return Learned(hashes["texts"].astype(HASH, casting="no"), hashes["groups"].astype(HASH, casting="no"))
     except (SafetensorError, KeyError, TypeError) as error:
         raise VolantError(
-            f"{path} is not a record of learned rows ({error}). Train the bundle again, or `dvc pull` it."
+            f"{path} is not a valid record of learned rows ({error}). Train the bundle again, or `dvc pull` it."
         ) from error
 
 

@@ -46,7 +46,7 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from dataclasses import asdict
 
     from volant.bundle.batch.predicting import tell
-    from volant.bundle.batch.run import Asked, answer_file
+    from volant.bundle.batch.run import BatchJob, answer_file
     from volant.service import settings
     from volant.sources.formats.options import Options
 
@@ -57,8 +57,8 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     console.print(description, highlight=False, markup=False, soft_wrap=True)
     with console.status(f"{title}: …") as status:
         reading = Options(encoding, delimiter, quote, escape, header, form)
-        request = Asked(file, out, column, reading, all_scores, number, longest)
-        result = answer_file(bundle, request, lambda rows: status.update(f"{title}: {rows:,}"), tell)
+        job = BatchJob(file, out, column, reading, all_scores, number, longest)
+        result = answer_file(bundle, job, lambda rows: status.update(f"{title}: {rows:,}"), tell)
     if as_json:
         print(json_line(asdict(result)))  # noqa: T201
     else:

@@ -1,11 +1,14 @@
-"""95 % intervals: what the metrics would be on other test sets of this size, by drawing the rows again.
+"""95 % confidence intervals of the metrics over other test sets of this size, by resampling the rows.
 
-Percentile bootstrap (Efron 1979, https://doi.org/10.1214/aos/1176344552), with three corrections where rows are few:
-its bias is taken out, as macro F1 of rare labels is too low on few rows; the ends are those of Student's t for as many
-units (Hesterberg 2015, https://doi.org/10.1080/00031305.2015.1089789, section 5.3); and where hardly a row is wrong, no
-interval is narrower than Wilson's of accuracy (1927, https://doi.org/10.1080/01621459.1927.10502953).
+Percentile bootstrap (Efron 1979, https://doi.org/10.1214/aos/1176344552), with three corrections for few rows:
 
-Where rows come in groups, as reviews of a movie, another test set would have other groups: then whole ones are drawn
+- The bias is removed, as macro F1 of rare labels is too low on few rows.
+- The ends are those of Student's t for as many units (Hesterberg 2015,
+  https://doi.org/10.1080/00031305.2015.1089789, section 5.3).
+- If very few rows are wrong, no interval is narrower than Wilson's interval of accuracy (1927,
+  https://doi.org/10.1080/01621459.1927.10502953).
+
+If rows are grouped, such as the reviews of a movie, another test set would have other groups, so whole groups are drawn
 (Davison & Hinkley 1997, https://doi.org/10.1017/CBO9780511802843, section 3.8).
 """
 
@@ -17,10 +20,10 @@ import pyarrow as pa
 from volant.kinds.rates import Tallies, lower_is_better, measure
 from volant.kinds.rows import group_names
 
-FEW_UNITS = 10  # below, what differs between whole groups can't be told from so few draws of them
-FEW_ERRORS = 10  # rows wrong, or right, below which the draws don't show what others would be
-BIASED = 0.2  # of the spread of the draws that their mean may be off by chance
-CELLS = 4_000_000  # weights held at once: bounds memory to about 100 MB, whatever the number of rows
+FEW_UNITS = 10  # with fewer groups, their variation can't be estimated from resampled groups
+FEW_ERRORS = 10  # with fewer wrong (or fewer correct) rows, the resamples understate the variation
+BIASED = 0.2  # share of the resamples' standard deviation by which their mean may be off by chance
+CELLS = 4_000_000  # weights in memory at a time: bounds it to about 100 MB, whatever the number of rows
 
 
 def intervals(
@@ -31,46 +34,47 @@ def intervals(
     seed: int,
     units: np.ndarray | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """Low and high end of the 95 % interval of each metric; left out where it is undefined.
+    """Return the low and high end of the 95 % interval of each metric, without metrics that are undefined.
 
-    A sample is a vector of how often each row was drawn, so that a few matrix products score all samples.
+    A resample is a vector of how often each row was drawn, so that a few matrix products score all resamples.
 
     Args:
         names: Metrics, as a kind lists them.
-        tallies: What is right and wrong in each row.
-        scores: Probability of each label, (rows, labels).
-        samples: How many times the rows are drawn again.
-        seed: The same seed gives the same intervals.
-        units: What is drawn as a whole, as `drawn_whole` numbers it, of each row (rows,); each row by default.
+        tallies: Per-row counts.
+        scores: Probability of each label, (rows, labels); without it there is no ROC-AUC.
+        samples: Number of resamples.
+        seed: Seed of the draws.
+        units: Number of the unit of each row, as `resampling_units` returns it, (rows,); rows of a unit are drawn
+            together. By default each row is its own.
     """
     rows = len(tallies.exact)
     units = np.arange(rows) if units is None else units
     draw = np.random.default_rng(seed)
-    found: dict[str, list[np.ndarray]] = {}
+    batches: dict[str, list[np.ndarray]] = {}
     size = max(1, CELLS // rows)
     for start in range(0, samples, size):
         weights = resamples(units, min(size, samples - start), draw)
         for name, values in measure(names, tallies, scores, weights).items():
-            found.setdefault(name, []).append(values)
-    drawn = {name: np.concatenate(parts) for name, parts in found.items()}
-    whole = measure(names, tallies, scores)
+            batches.setdefault(name, []).append(values)
+    resampled = {name: np.concatenate(parts) for name, parts in batches.items()}
+    observed = measure(names, tallies, scores)
     count = int(units.max()) + 1
     below, above = _wilson(tallies, units)
     intervals = {}
-    for name, values in drawn.items():
+    for name, values in resampled.items():
         slack = (above, below) if lower_is_better(name) else (below, above)
-        if ends := _ends(values, whole[name].item(), count, slack):
+        if ends := _ends(values, observed[name].item(), count, slack):
             intervals[name] = ends
     return intervals
 
 
 def resamples(units: np.ndarray, samples: int, draw: np.random.Generator) -> np.ndarray:
-    """How often each row comes when as many units are drawn with replacement, (samples, rows) float32.
+    """Return how often each row occurs if as many units are drawn with replacement, (samples, rows) float32.
 
     Args:
         units: Number of the unit of each row, 0 and up, (rows,).
-        samples: How many times they are drawn.
-        draw: Draws them.
+        samples: Number of resamples.
+        draw: Generator of random numbers.
 
     Example:
         >>> resamples(np.array([0, 1, 1]), 3, np.random.default_rng(0)).tolist()
@@ -83,15 +87,15 @@ def resamples(units: np.ndarray, samples: int, draw: np.random.Generator) -> np.
     return weights
 
 
-def drawn_whole(units: np.ndarray) -> np.ndarray:
-    """The units of rows (rows,) numbered from 0; each row is one of its own where there are fewer than ten.
+def resampling_units(units: np.ndarray) -> np.ndarray:
+    """Return the unit of each row, numbered from 0, (rows,); with fewer than ten units, each row is its own.
 
-    Of one group, as of a slice that is a group, every draw would be the same, and its interval have no width.
+    With a single group, such as a slice that is a group, all resamples would be equal, and the interval have no width.
 
     Example:
-        >>> drawn_whole(np.array([7, 7, 9])).tolist()
+        >>> resampling_units(np.array([7, 7, 9])).tolist()
         [0, 1, 2]
-        >>> drawn_whole(np.repeat(np.arange(10), 2) + 3).tolist()[:4]
+        >>> resampling_units(np.repeat(np.arange(10), 2) + 3).tolist()[:4]
         [0, 0, 1, 1]
     """
     numbers = np.unique(units, return_inverse=True)[1]
@@ -99,7 +103,11 @@ def drawn_whole(units: np.ndarray) -> np.ndarray:
 
 
 def units_of(table: pa.Table, group: str | None) -> np.ndarray:
-    """Number of the group of each row, 0 and up, (rows,); a row of no group is one of its own.
+    """Return the number of the group of each row, 0 and up, (rows,); a row without a group is its own.
+
+    Args:
+        table: The rows.
+        group: Column of the group; without it, each row is its own.
 
     Example:
         >>> units_of(pa.table({"movie": ["b", None, "a", "b"]}), "movie").tolist()
@@ -113,13 +121,13 @@ def units_of(table: pa.Table, group: str | None) -> np.ndarray:
 
 
 def _ends(values: np.ndarray, value: float, units: int, slack: tuple[float, float]) -> tuple[float, float] | None:
-    """The ends of the interval of one metric.
+    """Return the ends of the interval of one metric; None if it is undefined.
 
     Args:
-        values: What it was on each sample.
-        value: What it is.
-        units: How many were drawn.
-        slack: How far the ends are below and above it at least.
+        values: Value on each resample, (samples,).
+        value: Value on the observed rows.
+        units: Number of units.
+        slack: Minimum distance of the low and of the high end from the value.
     """
     from scipy.special import ndtr, stdtrit  # scipy.stats takes a second to import
 
@@ -137,9 +145,9 @@ def _ends(values: np.ndarray, value: float, units: int, slack: tuple[float, floa
 
 
 def _wilson(tallies: Tallies, units: np.ndarray) -> tuple[float, float]:
-    """How far Wilson's ends of the share of right rows are from it, if hardly a row is wrong or right; else nothing.
+    """Return the distances of the ends of Wilson's interval from accuracy; 0 unless very few rows are wrong or correct.
 
-    Of rows in groups, those of a group say as much as one of them, if they err together.
+    The rows of a group count as one row where their errors occur together.
     """
     right = np.asarray(tallies.exact, dtype=np.float64)
     if min(right.sum(), len(right) - right.sum()) >= FEW_ERRORS:

@@ -12,7 +12,9 @@ POOLED = "(all labels)"
 
 
 def roc_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[dict]:
-    """Return rows `label, fpr, tpr` of the labels that `chosen` selects; of two exclusive labels one, as they mirror.
+    """Return rows `label, fpr, tpr` of the labels that `chosen` selects; of two exclusive labels only the second.
+
+    The curve of the other one is its mirror image.
 
     Args:
         gold: True where a label applies, (rows, labels).
@@ -45,7 +47,7 @@ def pr_rows(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list
 
 
 def chosen(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Return name, gold (rows,) and scores (rows,) of each curve: every label; of many, the best, the worst and a pool.
+    """Return name, gold (rows,) and scores (rows,) of each curve: of every label, or of the best, worst and all pooled.
 
     Args:
         gold: True where a label applies, (rows, labels).
@@ -63,7 +65,9 @@ def chosen(gold: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[
 
 
 def _counts(truth: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many rows with the label, and how many in all, score at least each threshold, from above the highest down.
+    """Return the numbers of rows with the label, and of all rows, that score at least each threshold.
+
+    Thresholds are in descending order; the first one is above all scores.
 
     Example:
         >>> [counts.tolist() for counts in _counts(np.array([True, False, True]), np.array([0.9, 0.4, 0.4]))]
@@ -79,7 +83,8 @@ def _points(label: str, **axes: np.ndarray) -> list[dict]:
     """Return at most `POINTS` points of a curve, with its two ends."""
     # even steps along the line, not over thresholds, most of which lie in an irrelevant range
     steps = sum(np.abs(np.diff(axis, prepend=axis[0])) for axis in axes.values())
-    way = np.cumsum(steps)
-    picked = np.unique(np.r_[0, np.searchsorted(way, np.linspace(0, way[-1], POINTS - 2)), len(way) - 1])
-    columns = [np.round(axis[picked], 4).tolist() for axis in axes.values()]
+    distance = np.cumsum(steps)
+    nearest = np.searchsorted(distance, np.linspace(0, distance[-1], POINTS - 2))
+    positions = np.unique(np.r_[0, nearest, len(distance) - 1])
+    columns = [np.round(axis[positions], 4).tolist() for axis in axes.values()]
     return [{"label": label} | dict(zip(axes, values, strict=True)) for values in zip(*columns, strict=True)]

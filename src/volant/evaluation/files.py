@@ -1,4 +1,4 @@
-"""The report as files, for `dvc metrics`, `dvc plots`, people and programs."""
+"""The report as files: for `dvc metrics`, `dvc plots`, readers and programs."""
 
 import csv
 import io
@@ -11,12 +11,13 @@ import yaml
 from volant.evaluation import plots
 from volant.evaluation.page import markdown
 from volant.evaluation.reliability import Reliability
-from volant.evaluation.report import NOTHING, Report
-from volant.evaluation.slices import Slices
+from volant.evaluation.report import Report
+from volant.evaluation.slices import Slice, Slices
 from volant.rendering.canvas import save
+from volant.rendering.markdown import NOTHING
 from volant.workspace.files import write_table, write_text
 
-# what one compares first, of whichever kind: all right, all labels alike, the ranking, labels by their frequency
+# metrics that users compare first, over all kinds
 COMPARED = ("accuracy", "subset_accuracy", "macro_f1", "roc_auc", "weighted_f1")
 # How `dvc plots` shows the tables: file, template (of .dvc/plots, or DVC's own), columns of the axes, title.
 TABLES = (
@@ -26,7 +27,7 @@ TABLES = (
     ("pr", "curves", "recall", "precision", "Precision and recall"),
     ("calibration", "curves", "confidence", "accuracy", "Calibration"),
 )
-SCORES = 4  # metrics in metrics.json; with interval, lift, calibration and rows that makes ten figures
+SCORES = 4  # metrics in metrics.json: ten figures with interval, lift, calibration and rows
 
 
 def write(report: Report, folder: Path) -> None:
@@ -36,16 +37,15 @@ def write(report: Report, folder: Path) -> None:
     write_table(report.predictions, folder / "predictions.parquet")
     write_text(markdown(report), folder / "report.md")
     charts = folder / "plots"
-    pairs = [{"actual": gold, "predicted": said} for gold, said in report.confusion]
+    pairs = [{"actual": gold, "predicted": predicted} for gold, predicted in report.confusion]
     bins = _bins("before", report.before) + _bins("after", report.after)
     write_csv(pairs, ("actual", "predicted"), charts / "confusion.csv")
     write_csv(report.labels, tuple(report.labels[0]), charts / "per_class.csv")
     write_csv(report.roc, ("label", "fpr", "tpr"), charts / "roc.csv")
     write_csv(report.pr, ("label", "recall", "precision"), charts / "pr.csv")
     write_csv(bins, ("label", "confidence", "accuracy", "count"), charts / "calibration.csv")
-    names = [*report.task.labels, *([NOTHING] if any(NOTHING in pair for pair in report.confusion) else [])]
     write_text(_shown(charts), folder / "dvc.yaml")
-    save(plots.confusion(report.confusion, names), charts / "confusion.png")
+    save(plots.confusion(report.confusion, _confusion_names(report)), charts / "confusion.png")
     save(plots.per_class(report.labels), charts / "per_class.png")
     save(plots.calibration(report.before, report.after), charts / "calibration.png")
     save(plots.curves(report.roc, report.pr), charts / "curves.png")
@@ -54,8 +54,8 @@ def write(report: Report, folder: Path) -> None:
 def metrics(report: Report) -> dict[str, float]:
     """Return `metrics.json`: at most ten figures under flat, stable names, so that `dvc exp show` fits a screen.
 
-    They are the rows, four metrics (the flywheel's own first) with the interval of the first, the lift over chance,
-    and how far its probabilities can be trusted. `details.json` has all others.
+    They are the number of rows, four metrics (the flywheel's own first) with the interval of the first, the lift over
+    chance, the calibration error and the log loss. `details.json` has all others.
     """
     main = report.task.metric
     kind = report.task.kind
@@ -74,14 +74,15 @@ def metrics(report: Report) -> dict[str, float]:
 
 
 def details(report: Report) -> dict:
-    """`details.json`: everything but the rows."""
+    """Return `details.json`: the whole report except the rows."""
+    intervals = {name: _rounded_ends(ends) for name, ends in report.intervals.items()}
     return {
         "kind": report.task.kind.name,
         "rows": report.predictions.num_rows,
         "rows_left_out": report.left_out,
         "metric": report.task.metric,
         "scores": _rounded(report.scores, 6),
-        "intervals": {name: [round(end, 6) for end in ends] for name, ends in report.intervals.items()},
+        "intervals": intervals,
         "baselines": {name: _rounded(scores, 6) for name, scores in report.baselines.items()},
         "calibration": {
             "temperature": report.task.calibration.temperature,
@@ -91,7 +92,7 @@ def details(report: Report) -> dict:
             **_rounded(report.calibration, 6),
         },
         "labels": [_rounded(row, 6) for row in report.labels],
-        "slices": {cut.column: _slices(cut) for cut in report.slices},
+        "slices": {slices.column: _slices(slices) for slices in report.slices},
         "worst": [_rounded(row, 6) for row in report.worst],
     }
 
@@ -102,7 +103,13 @@ def write_json(values: dict, path: Path) -> None:
 
 
 def write_csv(rows: Iterable[dict], columns: Sequence[str], path: Path) -> None:
-    """Write rows as CSV, floats to 6 places; no rows give a header alone."""
+    """Write rows as CSV, floats to 6 decimals; without rows, the file has a header row only.
+
+    Args:
+        rows: The rows, each with every column.
+        columns: Names of the columns, in order.
+        path: The file.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
@@ -124,15 +131,26 @@ def _rounded(values: dict, places: int = 4) -> dict:
     return {k: round(v, places) if isinstance(v, float) else v for k, v in values.items()}
 
 
-def _bins(which: str, found: Reliability) -> list[dict]:
-    columns = zip(found.confidence.tolist(), found.accuracy.tolist(), found.count.tolist(), strict=True)
-    return [{"label": which, "confidence": c, "accuracy": a, "count": n} for c, a, n in columns]
+def _rounded_ends(ends: tuple[float, float]) -> list[float]:
+    return [round(end, 6) for end in ends]
 
 
-def _slices(cut: Slices) -> dict:
-    listed = [
-        {"value": s.value, "rows": s.rows, **_rounded(s.scores, 6)}
-        | ({"interval": [round(end, 6) for end in s.interval]} if s.interval else {})
-        for s in cut.listed
-    ]
-    return {"values": cut.values, "spread": _rounded(cut.spread, 6), "worse": cut.worse, "listed": listed}
+def _confusion_names(report: Report) -> list[str]:
+    """Return the labels, and `NOTHING` if a label was missed without a wrong one, or predicted without a missed one."""
+    nothing = any(NOTHING in pair for pair in report.confusion)
+    return [*report.task.labels, NOTHING] if nothing else list(report.task.labels)
+
+
+def _bins(name: str, curve: Reliability) -> list[dict]:
+    columns = zip(curve.confidence.tolist(), curve.accuracy.tolist(), curve.count.tolist(), strict=True)
+    return [{"label": name, "confidence": c, "accuracy": a, "count": n} for c, a, n in columns]
+
+
+def _slices(slices: Slices) -> dict:
+    listed = [_slice(part) for part in slices.listed]
+    return {"values": slices.values, "spread": _rounded(slices.spread, 6), "worse": slices.worse, "listed": listed}
+
+
+def _slice(part: Slice) -> dict:
+    row = {"value": part.value, "rows": part.rows, **_rounded(part.scores, 6)}
+    return row | {"interval": _rounded_ends(part.interval)} if part.interval else row

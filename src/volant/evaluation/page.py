@@ -1,7 +1,9 @@
 """The Markdown report: metrics with their baselines, weak slices, and the most confident errors."""
 
+from collections.abc import Sequence
+
 from volant.evaluation.report import Report
-from volant.evaluation.slices import ENOUGH, Slices
+from volant.evaluation.slices import ENOUGH, Slice, Slices
 from volant.kinds.rates import lower_is_better
 from volant.rendering.canvas import legend
 from volant.rendering.markdown import cell, table
@@ -15,7 +17,7 @@ def markdown(report: Report) -> str:
         _head(report),
         _labels(report),
         _calibration(report),
-        *(_slices(cut, report.task.metric) for cut in report.slices),
+        *(_slices(slices, report.task.metric) for slices in report.slices),
         _worst(report),
     ]
     return "\n\n".join(sections) + "\n"
@@ -34,19 +36,19 @@ def score_rows(report: Report) -> list[tuple[str, float, str, float | None, floa
 def _head(report: Report) -> str:
     task = report.task
     rows = report.predictions.num_rows
-    less = " (less is better)" if lower_is_better(task.metric) else ""
-    drawn = f" of the {report.groups} groups of `{task.group}`, as another test set has others" if report.groups else ""
+    lower = " (lower is better)" if lower_is_better(task.metric) else ""
+    units = f" of the {report.groups} groups of `{task.group}`, as another test set has others" if report.groups else ""
     return "\n\n".join(
         [
             "# Evaluation",
             f"{rows} test rows that training never saw, {len(task.labels)} labels. The metric is "
-            f"`{task.metric}`{less}: **{report.scores[task.metric]:.3f}**, {report.lift:.0%} of the way from "
+            f"`{task.metric}`{lower}: **{report.scores[task.metric]:.3f}**, {report.lift:.0%} of the way from "
             "chance to perfect.",
             *_gaps(report),
             table(["metric", "value", "95 % interval", "majority", "chance"], score_rows(report)),
-            f"Intervals: bootstrap, {task.samples} samples{drawn}, corrected where rows are few.{_narrow(report)} "
-            "*majority* always gives train's most frequent answer; *chance* guesses each label as often as train holds "
-            "it.",
+            f"Intervals: bootstrap, {task.samples} samples{units}, corrected for few rows.{_narrow(report)} "
+            "*majority* always predicts the most frequent label of train; *chance* guesses each label as often as it "
+            "occurs in train.",
             "![Confusion](plots/confusion.png)",
             *filter(None, [legend(task.labels)]),
         ]
@@ -63,22 +65,24 @@ def _narrow(report: Report) -> str:
 
 
 def _gaps(report: Report) -> list[str]:
-    """Return one sentence for each gap in what the metrics cover."""
+    """Return a sentence for the rows, and one for the labels, that the metrics do not cover."""
     absent = [row["label"] for row in report.labels if not row["support"]]
-    said = []
+    sentences = []
     if report.left_out:
-        said.append(f"**{report.left_out} more test rows were not judged**: training never saw their labels.")
+        sentences.append(
+            f"**{report.left_out} test rows were excluded from evaluation**: training never saw their labels."
+        )
     if absent:
-        area = "" if "roc_auc" in report.scores else ", and `roc_auc`, which needs rows of each, is left out"
-        said.append(f"No test row has {', '.join(map(cell, absent))}: no figure speaks of them{area}.")
-    return said
+        area = "" if "roc_auc" in report.scores else ", and `roc_auc`, which needs rows of each label, is not available"
+        sentences.append(f"No test row has {', '.join(map(cell, absent))}: no metric covers them{area}.")
+    return sentences
 
 
 def _labels(report: Report) -> str:
     head = list(report.labels[0])
     rows = [list(row.values()) for row in sorted(report.labels, key=lambda row: -(row["f1"] or 0))]
-    pictures = "![Per class](plots/per_class.png)\n\n![ROC and precision-recall](plots/curves.png)"
-    return f"## Per label\n\n{table(head, rows)}\n\n{pictures}"
+    plots = "![Per class](plots/per_class.png)\n\n![ROC and precision-recall](plots/curves.png)"
+    return f"## Per label\n\n{table(head, rows)}\n\n{plots}"
 
 
 def _calibration(report: Report) -> str:
@@ -86,43 +90,53 @@ def _calibration(report: Report) -> str:
     lines = ", and a slope and an offset for each label" if fitted.slopes else ""
     values = report.calibration
     cells = (
-        f" Over every label of every row it is {values['ece_cells']:.3f}: most of these are near 0 and right."
+        f" Over every label of every row it is {values['ece_cells']:.3f}: most of these are near 0 and correct."
         if "ece_cells" in values
         else ""
     )
-    of = "labels answered or at least 0.2 likely" if cells else "answers"
+    claims = "labels that were predicted or have a probability of at least 0.2" if cells else "predictions"
     return (
         "## Calibration\n\n"
-        f"Expected calibration error of the {of}: **{report.after.error:.3f}**; {report.before.error:.3f} before "
+        f"Expected calibration error of the {claims}: **{report.after.error:.3f}**; {report.before.error:.3f} before "
         f"scaling by temperature {fitted.temperature:g}{lines}, fitted on validation. A perfectly calibrated "
-        f"model would show {values['ece_perfect']:.3f} on as many.{cells}\n\n"
+        f"model would have {values['ece_perfect']:.3f} on as many.{cells}\n\n"
         f"Log loss {values['log_loss']:.3f}, Brier score {values['brier']:.3f}: lower is better.\n\n"
         "![Calibration](plots/calibration.png)"
     )
 
 
-def _slices(cut: Slices, metric: str) -> str:
-    names = list(dict.fromkeys([metric, *(n for n in ("accuracy", "subset_accuracy") if n in cut.listed[0].scores)]))
-    rows = [[s.value, s.rows, s.scores.get(metric), _between(s.interval), *(s.scores.get(n) for n in names[1:])]
-            for s in cut.listed]  # fmt: skip
+def _slices(slices: Slices, metric: str) -> str:
+    shares = [name for name in ("accuracy", "subset_accuracy") if name in slices.listed[0].scores and name != metric]
+    rows = [_slice(part, metric, shares) for part in slices.listed]
+    notes = _notes(slices, metric)
+    head = ["value", "rows", metric, "95 % interval", *shares]
+    return f"## By {cell(slices.column)}\n\n" + (" ".join(notes) + "\n\n" if notes else "") + table(head, rows)
+
+
+def _slice(part: Slice, metric: str, shares: Sequence[str]) -> list[object]:
+    others = [part.scores.get(name) for name in shares]
+    return [part.value, part.rows, part.scores.get(metric), _between(part.interval), *others]
+
+
+def _notes(slices: Slices, metric: str) -> list[str]:
+    """Return sentences on the choice of the slices, their spread, and those that are significantly worse."""
     notes = []
-    if cut.values > len(cut.listed):
+    if slices.values > len(slices.listed):
         notes.append(
-            f"{cut.values} values: the 10 largest, then the 10 of {ENOUGH} rows or more whose low score chance "
-            "explains least."
+            f"{slices.values} values: the 10 largest, then the 10 with at least {ENOUGH} rows whose low score is least "
+            "likely by chance."
         )
-    if cut.values > len(cut.listed) and cut.spread:
-        ends = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in cut.spread.items())
-        notes.append(f"`{metric}` over all with {ENOUGH} rows or more: {ends}.")
-    if cut.values > 1:
-        worse = ", ".join(cell(value) for value in cut.worse)
+    if slices.values > len(slices.listed) and slices.spread:
+        ends = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in slices.spread.items())
+        notes.append(f"`{metric}` over all with at least {ENOUGH} rows: {ends}.")
+    if slices.values > 1:
+        worse = ", ".join(cell(value) for value in slices.worse)
         notes.append(
-            f"Worse than chance explains (binomial test of the rows that are right, Bonferroni): {worse}."
-            if cut.worse
-            else "None is worse than chance explains: the lowest of many equal slices is low by luck."
+            f"Significantly worse (binomial test of the correct rows, Bonferroni): {worse}."
+            if slices.worse
+            else "None is significantly worse: the lowest of many equal slices is low by chance."
         )
-    head = ["value", "rows", metric, "95 % interval", *names[1:]]
-    return f"## By {cell(cut.column)}\n\n" + (" ".join(notes) + "\n\n" if notes else "") + table(head, rows)
+    return notes
 
 
 def _between(ends: tuple[float, float] | None) -> str:
@@ -133,8 +147,8 @@ def _worst(report: Report) -> str:
     if not report.worst:
         return "## Worst errors\n\nNone listed."
     rows = [[row["score"], row["gold"], row["predicted"], row["text"], row["id"]] for row in report.worst]
-    head = ["sure", "gold", "predicted", "text", "id"]
+    head = ["confidence", "gold", "predicted", "text", "id"]
     return (
-        "## Worst errors\n\nThe answers that were surest and wrong. Some will be mistakes of the gold: "
-        f"worth a look before a better model is sought.\n\n{table(head, rows, left=5)}"
+        "## Worst errors\n\nThe most confident errors. Some will be mistakes in the gold labels: check them before you "
+        f"look for a better model.\n\n{table(head, rows, left=5)}"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from volant.evaluation.bootstrap import CELLS, drawn_whole, resamples
+from volant.evaluation.bootstrap import CELLS, resamples, resampling_units
 from volant.kinds import Tallies
 from volant.kinds.rates import measure
 
@@ -26,10 +26,9 @@ class Side:
 
     def of(self, rows: np.ndarray) -> "Side":
         """Return the same predictions for some rows, given as positions or as a mask."""
-        kept = self.tallies
-        some = Tallies(kept.hits[rows], kept.predicted[rows], kept.gold[rows], kept.exact[rows])
         scores = None if self.scores is None else self.scores[rows]
-        return Side(some, scores, None if self.units is None else self.units[rows])
+        units = None if self.units is None else self.units[rows]
+        return Side(self.tallies.of(rows), scores, units)
 
 
 Value = Callable[[Side, np.ndarray | None], np.ndarray]  # from a side and weights (samples, rows) to (samples, ...)
@@ -39,8 +38,8 @@ def metric_value(metric: str) -> Value:
     """Return a metric as a `Value`: one number per resample, NaN where it is undefined."""
 
     def value(side: Side, weights: np.ndarray | None) -> np.ndarray:
-        found = measure([metric], side.tallies, side.scores, weights)
-        return found.get(metric, np.full(1 if weights is None else len(weights), np.nan))
+        values = measure([metric], side.tallies, side.scores, weights)
+        return values.get(metric, np.full(1 if weights is None else len(weights), np.nan))
 
     return value
 
@@ -72,15 +71,15 @@ def redraw(value: Value, new: Side, old: Side, samples: int, seed: int) -> tuple
         seed: Seed of the draws.
     """
     rows = len(new.tallies.exact)
-    units = np.arange(rows) if new.units is None else drawn_whole(new.units)
+    units = np.arange(rows) if new.units is None else resampling_units(new.units)
     draw = np.random.default_rng(seed)
-    found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    batches: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     size = max(1, CELLS // rows)
     for start in range(0, samples, size):
         weights = resamples(units, min(size, samples - start), draw)
-        for side, values in zip((new, old), found, strict=True):
+        for side, values in zip((new, old), batches, strict=True):
             values.append(value(side, weights))
-    return np.concatenate(found[0]), np.concatenate(found[1])
+    return np.concatenate(batches[0]), np.concatenate(batches[1])
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:

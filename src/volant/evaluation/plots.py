@@ -22,8 +22,8 @@ def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figur
     """Plot the share of each gold label's rows by predicted label: a row adds up to 100 %."""
     places = {label: k for k, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)))
-    for (gold, said), count in Counter(pairs).items():
-        counts[places[gold], places[said]] = count
+    for (gold, predicted), count in Counter(pairs).items():
+        counts[places[gold], places[predicted]] = count
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(4 + 0.32 * len(labels), 24)
     figure, (axis,) = canvas(side + 1, side)
@@ -41,16 +41,16 @@ def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> "Figur
 
 def per_class(labels: Sequence[dict]) -> "Figure":
     """Plot F1 of each label as a bar, the best on top, with its precision and recall as marks."""
-    rows = sorted(labels, key=lambda row: -1.0 if row["f1"] is None else row["f1"])  # one without metrics comes last
-    shown = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in AVERAGED}
+    rows = sorted(labels, key=lambda row: -1.0 if row["f1"] is None else row["f1"])  # without metrics: at the bottom
+    rates = {name: _column(rows, name) for name in AVERAGED}
     places = np.arange(len(rows))
     figure, (axis,) = canvas(8, min(1.6 + 0.3 * len(rows), 24))
     marks: Any = {"markersize": 5, "clip_on": False}  # whole marks at 0 and 1 too
-    axis.barh(places, shown["f1"], color=COLOURS[5], label="F1")
-    axis.plot(shown["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
-    axis.plot(shown["recall"], places, "o", color=COLOURS[6], label="recall", **marks)
-    said = names([row["label"] for row in rows])
-    axis.set_yticks(places, [f"{said[row['label']]} ({row['support']})" for row in rows])
+    axis.barh(places, rates["f1"], color=COLOURS[5], label="F1")
+    axis.plot(rates["precision"], places, "D", color=COLOURS[1], label="precision", **marks)
+    axis.plot(rates["recall"], places, "o", color=COLOURS[6], label="recall", **marks)
+    shown = names([row["label"] for row in rows])
+    axis.set_yticks(places, [f"{shown[row['label']]} ({row['support']})" for row in rows])
     axis.set(xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="share", title="Per label (test rows)")
     axis.grid(axis="x", alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
@@ -62,19 +62,19 @@ def calibration(before: "Reliability", after: "Reliability") -> "Figure":
     figure, (axis, counts) = canvas(10, 4.2, panels=2)
     axis.plot([0, 1], [0, 1], ":", color=COLOURS[7], label="perfect")
     styles = (("before", before, COLOURS[1], "s--"), ("after", after, COLOURS[0], "o-"))
-    for k, (name, found, colour, style) in enumerate(styles):
-        label = f"{name} scaling (ECE {found.error:.3f})"
-        axis.plot(found.confidence, found.accuracy, style, color=colour, markersize=5, label=label)
-        counts.bar(found.confidence + (k - 0.5) * 0.02, found.count, width=0.02, color=colour, label=name)
+    for k, (name, curve, colour, style) in enumerate(styles):
+        label = f"{name} scaling (ECE {curve.error:.3f})"
+        axis.plot(curve.confidence, curve.accuracy, style, color=colour, markersize=5, label=label)
+        counts.bar(curve.confidence + (k - 0.5) * 0.02, curve.count, width=0.02, color=colour, label=name)
     axis.set(
         xlim=(0, 1),
         ylim=(0, 1),
-        xlabel="claimed probability",
-        ylabel="share that is true",
+        xlabel="predicted probability",
+        ylabel="share that is correct",
         title="Calibration",
     )
     axis.legend(frameon=False)
-    counts.set(xlim=(0, 1), yscale="log", xlabel="claimed probability", ylabel="answers", title="How often")
+    counts.set(xlim=(0, 1), yscale="log", xlabel="predicted probability", ylabel="predictions", title="Distribution")
     counts.legend(frameon=False)
     return figure
 
@@ -98,6 +98,10 @@ def curves(roc: Sequence[dict], pr: Sequence[dict]) -> "Figure":
     return figure
 
 
+def _column(rows: Sequence[dict], name: str) -> list[float]:
+    return [math.nan if row[name] is None else row[name] for row in rows]
+
+
 def _legend(axis: "Axes", labels: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
@@ -110,8 +114,8 @@ def _legend(axis: "Axes", labels: Sequence[str]) -> None:
 
 
 def _write_cells(axis: "Axes", shares: np.ndarray, counts: np.ndarray) -> None:
-    roomy = len(shares) <= 6  # room for the count below the share
+    with_counts = len(shares) <= 6  # room for the count below the share
     for row, column in np.ndindex(*shares.shape):
-        text = f"{shares[row, column]:.0f}" + (f"\n({counts[row, column]:.0f})" if roomy else "")
+        text = f"{shares[row, column]:.0f}" + (f"\n({counts[row, column]:.0f})" if with_counts else "")
         colour = "white" if shares[row, column] > 55 else "black"
         axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)

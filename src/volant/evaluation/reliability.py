@@ -1,4 +1,4 @@
-"""Calibration: are 80 % of the predictions with probability 0.8 correct?"""
+"""Calibration: the share of the predictions with a probability of 0.8 that are correct, which should be 80 %."""
 
 from dataclasses import dataclass
 
@@ -33,28 +33,29 @@ def reliability(claimed: np.ndarray, true: np.ndarray, bins: int = 15) -> Reliab
         bins: Number of bins.
 
     Example:
-        >>> found = reliability(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, True, False]))
-        >>> round(found.error, 2), found.count.tolist()
+        >>> curve = reliability(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, True, False]))
+        >>> round(curve.error, 2), curve.count.tolist()
         (0.15, [4])
     """
     places = np.minimum((claimed.astype(np.float64) * bins).astype(int), bins - 1)
     count = np.bincount(places, minlength=bins)
-    held = count > 0
-    confidence = np.bincount(places, claimed, bins)[held] / count[held]
-    accuracy = np.bincount(places, true, bins)[held] / count[held]
-    share = count[held] / max(len(claimed), 1)
-    return Reliability(confidence, accuracy, count[held], float((share * abs(confidence - accuracy)).sum()))
+    filled = count > 0
+    count = count[filled]
+    confidence = np.bincount(places, claimed, bins)[filled] / count
+    accuracy = np.bincount(places, true, bins)[filled] / count
+    share = count / max(len(claimed), 1)
+    return Reliability(confidence, accuracy, count, float((share * abs(confidence - accuracy)).sum()))
 
 
 def floor(claimed: np.ndarray, seed: int, samples: int = 100) -> float:
     """Return the calibration error of a perfect model with the same predicted probabilities.
 
-    A bin with few rows is off by chance alone, so the error of few rows is biased upwards.
+    A bin with few rows has an error by chance alone, so the calibration error of few rows is biased upwards.
 
     Args:
         claimed: Predicted probabilities, (claims,).
         seed: Seed of the draws.
-        samples: Number of draws that are averaged.
+        samples: Number of draws whose mean is returned.
 
     Example:
         >>> 0.03 < floor(np.full(100, 0.8), seed=0) < 0.04
@@ -80,5 +81,5 @@ def proper_scores(scores: np.ndarray, gold: np.ndarray, exclusive: bool) -> dict
     p = np.clip(scores.astype(np.float64), TINY, 1 - TINY)
     loss = gold * np.log(p) if exclusive else gold * np.log(p) + (1 - gold) * np.log1p(-p)
     square = (p - gold) ** 2
-    per = len(gold) if exclusive else gold.size
-    return {"log_loss": float(-loss.sum() / per), "brier": float(square.sum() / per)}
+    count = len(gold) if exclusive else gold.size
+    return {"log_loss": float(-loss.sum() / count), "brier": float(square.sum() / count)}

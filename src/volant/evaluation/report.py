@@ -7,15 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError, did_you_mean
-from volant.evaluation.bootstrap import drawn_whole, intervals, units_of
+from volant.evaluation.bootstrap import intervals, resampling_units, units_of
 from volant.evaluation.curves import pr_rows, roc_rows
+from volant.evaluation.partition import Partition, partitions
 from volant.evaluation.reliability import Reliability, floor, proper_scores, reliability
-from volant.evaluation.slices import Slices, cut, measure_parts, summarise, with_intervals
+from volant.evaluation.slices import Slices, measure_parts, summarise, with_intervals
+from volant.evaluation.tables import confusion_pairs, label_rows, prediction_table, worst_errors
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import AVERAGED, by_label, lower_is_better, measure, roc_auc
+from volant.kinds.labels import plain
+from volant.kinds.rates import lower_is_better, measure
 from volant.kinds.record import Annotation
-from volant.rendering.markdown import NOTHING
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Report:
         intervals: Metric → ends of its 95 % interval.
         baselines: `majority` and `chance` → metric → value.
         labels: For each label: precision, recall, f1, roc_auc, support, predicted.
-        before: Calibration at temperature 1.
-        after: Calibration as served; with several labels per text, of those predicted or likely.
+        before: Reliability of the probabilities at temperature 1.
+        after: Reliability of the probabilities as served; with several labels per text, of labels predicted or likely.
         calibration: `ece_perfect`, the calibration error of a perfect model with as many predictions; `log_loss`;
             `brier`; with several labels per text `ece_cells`, over every label of every row.
         slices: Metrics by length and by column.
@@ -94,7 +96,7 @@ class Report:
 
 
 def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predicted: Sequence[Annotation]) -> Report:
-    """Evaluate predictions against gold; nothing here changes the bundle.
+    """Evaluate predictions against gold; the bundle is not changed.
 
     Args:
         task: Settings of the evaluation.
@@ -112,29 +114,29 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
     tallies = kind.tally(gold, predicted, task.labels)
     scores = score_matrix(predicted, task.labels)
     if scores is None:
-        raise VolantError("The predictions carry no scores. Use those of Bundle.predict, which always do.")
-    measured = {n: v.item() for n, v in measure(kind.metrics, tallies, scores).items() if not np.isnan(v.item())}
-    if task.metric not in measured:
+        raise VolantError("The predictions have no scores. Pass those of Bundle.predict, which always have them.")
+    metrics = plain(measure(kind.metrics, tallies, scores))
+    if task.metric not in metrics:
         raise VolantError(
-            f"'{task.metric}' is undefined on these test rows: some label has none. "
+            f"The metric '{task.metric}' is undefined on these test rows: some label has no rows. "
             "Add test rows of every label, or choose another `metric` in conf/flywheel/<name>.yaml."
         )
     targets = kind.targets(gold, task.labels)
     raw = kind.uncalibrated(scores, task.calibration)
-    units = drawn_whole(units_of(test, task.group))
-    predictions = _predictions(task, test, gold, predicted, (tallies, scores))
+    units = resampling_units(units_of(test, task.group))
+    predictions = prediction_table(kind, task.labels, test, predicted, tallies, scores)
     return Report(
         task=task,
-        scores=measured,
-        intervals=intervals(list(measured), tallies, scores, task.samples, task.seed, units),
+        scores=metrics,
+        intervals=intervals(list(metrics), tallies, scores, task.samples, task.seed, units),
         baselines=kind.baselines(train_gold, gold, task.labels),
         labels=label_rows(task.labels, tallies, scores),
         before=reliability(*kind.claims(raw, targets, tallies.predicted > 0)),
         after=reliability(*kind.claims(scores, targets, tallies.predicted > 0)),
         calibration=_calibration(task, targets, tallies, scores),
         slices=[
-            _sliced(task, name, part, list(measured), (tallies, scores))
-            for name, part in cut(test, task.slices).items()
+            _slices(task, name, partition, list(metrics), (tallies, scores))
+            for name, partition in partitions(test, task.slices).items()
         ],
         confusion=confusion_pairs(task.labels, tallies),
         roc=roc_rows(tallies.gold > 0, scores, task.labels),
@@ -145,20 +147,20 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
     )
 
 
-def _sliced(
+def _slices(
     task: Task,
     column: str,
-    part: tuple[list[str], np.ndarray],
+    partition: Partition,
     names: Sequence[str],
-    judged: tuple[Tallies, np.ndarray],
+    results: tuple[Tallies, np.ndarray],
 ) -> Slices:
     """Return the slices of one column, with intervals of the listed ones."""
-    slices = summarise(column, measure_parts(part, names, *judged), task.metric, lower_is_better(task.metric))
-    return with_intervals(slices, part, task.metric, judged, task.seed)
+    slices = summarise(column, measure_parts(partition, names, *results), task.metric, lower_is_better(task.metric))
+    return with_intervals(slices, partition, task.metric, results, task.seed)
 
 
 def _calibration(task: Task, targets: np.ndarray, tallies: Tallies, scores: np.ndarray) -> dict[str, float]:
-    """Return the other figures on calibration; see `Report.calibration`."""
+    """Return further calibration metrics; see `Report.calibration`."""
     claimed, _ = task.kind.claims(scores, targets, tallies.predicted > 0)
     exclusive = task.kind.exclusive
     values = {"ece_perfect": floor(claimed, task.seed), **proper_scores(scores, tallies.gold > 0, exclusive)}
@@ -170,7 +172,7 @@ def lift(score: float, chance: float, perfect: float = 1.0) -> float:
 
     Args:
         score: Value of a metric.
-        chance: Its value for guesses.
+        chance: Its value for random guesses.
         perfect: Its best possible value.
 
     Example:
@@ -180,99 +182,11 @@ def lift(score: float, chance: float, perfect: float = 1.0) -> float:
     return (score - chance) / (perfect - chance) if perfect != chance else 0.0
 
 
-def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> list[dict]:
-    """Return precision, recall, F1, ROC-AUC (None where undefined), support and predictions of each label.
-
-    A label that is neither in the gold nor predicted counts in no average, and its own metrics are None.
-
-    Args:
-        labels: The label set.
-        tallies: Per-row counts.
-        scores: Probability of each label, (rows, labels).
-    """
-    found = by_label(tallies)
-    rates = {name: values[0] for name, values in found.items()}
-    present = found["present"][0]
-    areas = roc_auc(tallies.gold, scores)[0]
-    said = tallies.predicted.sum(axis=0)
-    return [
-        {
-            "label": label,
-            **{name: float(rates[name][k]) if present[k] else None for name in AVERAGED},
-            "roc_auc": None if np.isnan(areas[k]) else float(areas[k]),
-            "support": int(rates["support"][k]),
-            "predicted": int(said[k]),
-        }
-        for k, label in enumerate(labels)
-    ]
-
-
-def confusion_pairs(labels: Sequence[str], tallies: Tallies) -> list[tuple[str, str]]:
-    """Return gold and predicted label of every row; with several labels per text, of every hit and missed × wrong.
-
-    Example:
-        >>> from volant.kinds.rates import tally
-        >>> gold, said = np.array([[1, 1, 0]]) > 0, np.array([[1, 0, 1]]) > 0
-        >>> confusion_pairs(["a", "b", "c"], tally(gold, said))
-        [('a', 'a'), ('b', 'c')]
-    """
-    pairs: list[tuple[str, str]] = []
-    for hit, said, gold in zip(tallies.hits, tallies.predicted, tallies.gold, strict=True):
-        right = np.flatnonzero(hit).tolist()
-        missed = [labels[k] for k in np.flatnonzero(gold > hit).tolist()] or [NOTHING]
-        wrong = [labels[k] for k in np.flatnonzero(said > hit).tolist()] or [NOTHING]
-        pairs += [(labels[k], labels[k]) for k in right]
-        pairs += [(m, w) for m in missed for w in wrong if (m, w) != (NOTHING, NOTHING)]
-    return pairs
-
-
-def worst_errors(predictions: pa.Table, tallies: Tallies, scores: np.ndarray, count: int) -> list[dict]:
-    """Return the rows with the most confident wrong label first, then those that only miss labels.
-
-    Args:
-        predictions: Table of the predictions, a row per test row.
-        tallies: Per-row counts.
-        scores: Probability of each label, (rows, labels).
-        count: Largest number of rows.
-    """
-    wrong = tallies.predicted > tallies.hits
-    missed = tallies.gold > tallies.hits
-    # a wrong label has 1 to 2, a missed one below 1: false positives come before false negatives
-    blame = np.where(wrong, 1 + scores, np.where(missed, 1 - scores, -1.0)).max(axis=1)
-    order = np.argsort(-blame, kind="stable")[: min(count, int((blame >= 0).sum()))]
-    return predictions.select(["id", "text", "gold", "predicted", "score"]).take(order).to_pylist()
-
-
-def _predictions(
-    task: Task,
-    test: pa.Table,
-    gold: Sequence[Annotation],
-    predicted: Sequence[Annotation],
-    judged: tuple[Tallies, np.ndarray],
-) -> pa.Table:
-    tallies, scores = judged
-    said = tallies.predicted > 0
-    # confidence: of the most probable predicted label, or that none applies
-    sure = np.where(said.any(axis=1), np.where(said, scores, 0).max(axis=1), 1 - scores.max(axis=1))
-    columns = [pa.array(scores[:, k], pa.float32()) for k in range(len(task.labels))]
-    return pa.table(
-        {
-            "id": test.column("id"),
-            "text": test.column("text"),
-            "gold": pa.array([task.kind.cell(a) for a in gold], task.kind.types[0]),
-            "predicted": pa.array([task.kind.cell(a) for a in predicted], task.kind.types[0]),
-            "score": pa.array(sure, pa.float32()),
-            "correct": tallies.exact > 0,
-            "scores": pa.StructArray.from_arrays(columns, names=list(task.labels)),
-        }
-    )
-
-
 def _check(task: Task, test: pa.Table) -> None:
     if task.metric not in task.kind.metrics:
         raise VolantError(
-            f"metric '{task.metric}' is not one of kind {task.kind.name}."
+            f"The metric '{task.metric}' is not one of kind {task.kind.name}."
             f"{did_you_mean(task.metric, task.kind.metrics)} Allowed: {', '.join(task.kind.metrics)}."
         )
     if test.num_rows == 0:
-        raise VolantError("There are no test rows. Add some to the source, or raise `split.test`.")
+        raise VolantError("There are no test rows. Add some to the source, or increase `split.test`.")

@@ -22,18 +22,18 @@ def latencies(predict: Callable[[list[str]], object], texts: Sequence[str], seco
         texts: Texts to choose from.
         seconds: Time limit of the measurement.
     """
-    picked = [texts[int(k)] for k in np.linspace(0, len(texts) - 1, min(TEXTS, len(texts)))]
-    for text in picked[:WARM_UP]:
+    sample = [texts[int(k)] for k in np.linspace(0, len(texts) - 1, min(TEXTS, len(texts)))]
+    for text in sample[:WARM_UP]:
         predict([text])
-    took: list[float] = []
+    milliseconds: list[float] = []
     end = time.perf_counter() + seconds
-    for text in picked:
+    for text in sample:
         start = time.perf_counter()
         predict([text])
-        took.append((time.perf_counter() - start) * 1000)
+        milliseconds.append((time.perf_counter() - start) * 1000)
         if time.perf_counter() > end:
             break
-    return took
+    return milliseconds
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
@@ -47,20 +47,22 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def speed_metrics(size: int, load_seconds: float, took: list[float], texts_per_second: float) -> dict[str, float]:
+def speed_metrics(
+    size: int, load_seconds: float, milliseconds: list[float], texts_per_second: float
+) -> dict[str, float]:
     """Return the figures under the names that `dvc metrics show` lists.
 
     Args:
         size: Size of the bundle in bytes.
         load_seconds: Time to load it in seconds.
-        took: Latencies in milliseconds.
+        milliseconds: Latency of each text.
         texts_per_second: Throughput in batches.
 
     Example:
         >>> speed_metrics(2_000_000, 0.5, [1.0, 2.0, 3.0], 400.0)["latency_p50_ms"]
         2.0
     """
-    p50, p99 = np.percentile(took, [50, 99])
+    p50, p99 = np.percentile(milliseconds, [50, 99])
     return {
         "size_bytes": size,
         "load_seconds": round(load_seconds, 3),

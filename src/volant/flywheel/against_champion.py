@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant import config
-from volant.bundle.bundle import verify
+from volant.bundle.manifest import verify
 from volant.errors import VolantError
 from volant.evaluation.rows import served_rows
 from volant.flywheel.champions import Answered, SilentError, TestRows, annotation, ask, learned_rows

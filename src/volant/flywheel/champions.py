@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from volant.bundle import learned
-from volant.bundle.bundle import MANIFEST, Bundle, BundleError
+from volant.bundle.bundle import Bundle
+from volant.bundle.manifest import MANIFEST, BundleError
 from volant.cleaning import clean_texts, parse_steps
 from volant.errors import VolantError
 from volant.flywheel.gate import Answers

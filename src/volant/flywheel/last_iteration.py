@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from volant import config
-from volant.bundle.bundle import MANIFEST
+from volant.bundle.manifest import MANIFEST
 from volant.datasets import catalogue
 from volant.tracking import stores
 from volant.workspace import paths

@@ -60,5 +60,5 @@ def kind_of_row(row: Mapping[str, Any] | Sequence[str]) -> Kind:
     kind = next((kind for kind in KINDS.values() if kind.column in row), None)
     if kind is None:
         allowed = ", ".join(kind.column for kind in KINDS.values())
-        raise VolantError(f"A row with {', '.join(row)} holds no gold. Expected a column: {allowed}.")
+        raise VolantError(f"The columns {', '.join(row)} contain no gold. Expected one of these columns: {allowed}.")
     return kind

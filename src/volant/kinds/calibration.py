@@ -62,8 +62,8 @@ def fit_temperature(loss: Callable[[float], float], rows: int) -> float:
         return loss(float(np.exp(logarithm))) + pull * logarithm**2
 
     bounds = (float(np.log(LOWEST)), float(np.log(HIGHEST)))
-    found: Any = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-5})
-    best = round(float(np.exp(found.x)), 4)
+    optimum: Any = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-5})
+    best = round(float(np.exp(optimum.x)), 4)
     return best if cost(float(np.log(best))) < cost(0.0) else 1.0
 
 
@@ -72,7 +72,7 @@ def fit_lines(logits: np.ndarray, targets: np.ndarray) -> tuple[tuple[float, ...
 
     Class weights shift each label by its own rarity, which no shared temperature can correct. This is Platt scaling
     (Platt 1999; Niculescu-Mizil & Caruana 2005, https://doi.org/10.1145/1102351.1102430) with a normal prior around
-    slope 1 and offset 0, worth about one positive row.
+    slope 1 and offset 0, with the weight of about one positive row.
 
     Args:
         logits: Logits divided by the shared temperature, (N, L).
@@ -84,9 +84,9 @@ def fit_lines(logits: np.ndarray, targets: np.ndarray) -> tuple[tuple[float, ...
     offsets = []
     bounds = [(LOWEST, HIGHEST), (None, None)]
     for x, y in zip(logits.T.astype(np.float64), targets.T.astype(np.float64), strict=True):
-        found: Any = minimize(_line_cost, (1.0, 0.0), (x, y), "L-BFGS-B", jac=True, bounds=bounds)
-        slopes.append(round(float(found.x[0]), 4))
-        offsets.append(round(float(found.x[1]), 4))
+        optimum: Any = minimize(_line_cost, (1.0, 0.0), (x, y), "L-BFGS-B", jac=True, bounds=bounds)
+        slopes.append(round(float(optimum.x[0]), 4))
+        offsets.append(round(float(optimum.x[1]), 4))
     return tuple(slopes), tuple(offsets)
 
 
@@ -116,4 +116,8 @@ def score_matrix(annotations: Sequence[Annotation], labels: Sequence[str]) -> np
     """
     if not annotations or any(not a.scores for a in annotations):
         return None
-    return np.array([[a.scores.get(label, 0.0) for label in labels] for a in annotations], dtype=np.float64)
+    return np.array([_row(a, labels) for a in annotations], dtype=np.float64)
+
+
+def _row(annotation: Annotation, labels: Sequence[str]) -> list[float]:
+    return [annotation.scores.get(label, 0.0) for label in labels]

@@ -42,11 +42,11 @@ class Kind(Protocol):
     def head(self) -> Literal["text", "tokens"]: ...  # noqa: D102
 
     def cell(self, annotation: Annotation) -> Cell:
-        """Return an annotation as its column and JSON hold it."""
+        """Return the value of an annotation in its column and in JSON."""
         ...
 
     def read(self, cell: Any) -> Annotation:
-        """Return the annotation that a cell holds: the inverse of `cell`."""
+        """Return the annotation of a cell: the inverse of `cell`."""
         ...
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:
@@ -54,10 +54,10 @@ class Kind(Protocol):
         ...
 
     def annotate(self, labels: Sequence[str]) -> Annotation:
-        """Return the annotation with these labels of the whole text; for spans and the like, one without any part.
+        """Return the annotation with these labels of the whole text; for a kind of spans, one without spans.
 
         Raises:
-            VolantError: If a prediction of this kind can't have as many.
+            VolantError: If an annotation of this kind can't have as many labels.
         """
         ...
 
@@ -71,11 +71,11 @@ class Kind(Protocol):
         ...
 
     def scored(self, annotation: Annotation) -> float | dict[str, float]:
-        """Return the probability of the prediction, as JSON holds it."""
+        """Return the probability of the prediction, as a JSON value."""
         ...
 
     def confidence(self, annotation: Annotation) -> float:
-        """Return one probability for the whole prediction: that of its most probable part, or of the nearest to one."""
+        """Return one probability for the whole prediction: that of its most probable part, or candidate if empty."""
         ...
 
     def gold(self, table: pa.Table) -> list[Annotation]:
@@ -93,7 +93,7 @@ class Kind(Protocol):
     def targets(
         self, gold: Sequence[Annotation], labels: Sequence[str], offsets: Sequence[np.ndarray] | None = None
     ) -> Any:
-        """Return the training targets: for the whole text, (N,) int64 or (N, L) float32; for its tokens, if given.
+        """Return the training targets of whole texts, (N,) int64 or (N, L) float32; with `offsets`, those of tokens.
 
         Args:
             gold: Gold annotation of each row.
@@ -117,7 +117,7 @@ class Kind(Protocol):
         ...
 
     def loss(self, outputs: Any, targets: Any) -> float:
-        """Return the mean negative log-likelihood of the targets, which calibration and a blend of models minimise.
+        """Return the mean negative log-likelihood of the targets, which calibration and blending minimise.
 
         Args:
             outputs: Uncalibrated outputs.
@@ -147,7 +147,7 @@ class Kind(Protocol):
             probabilities: Calibrated probabilities, as `probabilities` returns them, with the offsets of tokens.
             labels: The label set.
             calibration: Calibration of the bundle, with its thresholds.
-            texts: The cleaned texts (N), which a kind that finds parts of a text may look at.
+            texts: The cleaned texts (N), for kinds that predict parts of a text.
         """
         ...
 
@@ -159,8 +159,8 @@ class Kind(Protocol):
         Args:
             probabilities: Calibrated probability of each label, (N, L).
             targets: Targets of the whole text, as `targets` returns them without offsets.
-            predicted: True where a label was predicted, (N, L); if given, a kind with several labels per text returns
-                only those predicted, or likely enough.
+            predicted: True where a label was predicted, (N, L); with it, a kind with several labels per text returns
+                only labels that were predicted or are likely.
         """
         ...
 

@@ -33,12 +33,12 @@ def place(label: str | None, places: dict[str, int], row: int) -> int:
     """
     if label in places:
         return places[label]
-    given = f"has the label '{label}', which is not in the label set" if label is not None else "has no label"
-    known = ", ".join(list(places)[:30])
+    problem = f"has the label '{label}', which is not in the label set" if label is not None else "has no label"
+    allowed = ", ".join(list(places)[:30])
     raise VolantError(
-        f"Row {row} {given}.{did_you_mean(str(label), places)} "
-        f"Labels: {known}{', …' if len(places) > 30 else ''}. "
-        "Mend the data, or name every label under `labels` in conf/flywheel/<name>.yaml and train again."
+        f"Row {row} {problem}.{did_you_mean(str(label), places)} "
+        f"Labels: {allowed}{', …' if len(places) > 30 else ''}. "
+        "Fix the data, or list every label under `labels` in conf/flywheel/<name>.yaml and train again."
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -174,13 +175,10 @@ class Multilabel:
             calibration: Calibration with the thresholds, (L,).
             texts: Not used.
         """
-        holds = probabilities >= np.array(calibration.thresholds or 0.5, dtype=np.float32)
+        applies = probabilities >= np.array(calibration.thresholds or 0.5, dtype=np.float32)
         return [
-            Annotation(
-                labels=tuple(label for label, yes in zip(labels, row, strict=True) if yes),
-                scores=dict(zip(labels, scores, strict=True)),
-            )
-            for row, scores in zip(holds.tolist(), probabilities.tolist(), strict=True)
+            Annotation(labels=tuple(compress(labels, row)), scores=dict(zip(labels, scores, strict=True)))
+            for row, scores in zip(applies.tolist(), probabilities.tolist(), strict=True)
         ]
 
     def claims(
@@ -192,8 +190,8 @@ class Multilabel:
             probabilities: Calibrated probabilities, (N, L).
             targets: 1 where a label applies, else 0, (N, L).
             predicted: True where a label was predicted, (N, L); if given, only those are returned, and those with a
-                probability of at least `CLAIM`. Nearly all others are near 0 and right, and would hide the error of the
-                rest.
+                probability of at least `CLAIM`. Nearly all others are near 0 and correct, and would hide the error of
+                the rest.
         """
         cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
         return probabilities[cells], targets[cells] > 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-IGNORED = -100  # class of a token that has none, as PyTorch's losses take it
+IGNORED = -100  # class of a token that has none, which PyTorch's losses ignore
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class TokenOutputs:
         values: For each output of the model, one array per text, of any shape: (T, C) for a class of each token,
             (C, T, T) for pairs of tokens.
         offsets: For each text the first character of each token and the one after its last, in the cleaned text, (T, 2)
-            int64; both 0 for a token that stands for no characters, as the one that begins a text.
+            int64; both 0 for a token without characters, such as the one at the start of a text.
 
     Example:
         >>> outputs = TokenOutputs({"tokens": [np.zeros((2, 3))]}, [np.array([[0, 0], [0, 4]])])

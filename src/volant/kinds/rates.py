@@ -45,6 +45,10 @@ class Tallies:
     gold: np.ndarray
     exact: np.ndarray
 
+    def of(self, rows: np.ndarray) -> "Tallies":
+        """Return the counts of some rows, given as positions or as a mask."""
+        return Tallies(self.hits[rows], self.predicted[rows], self.gold[rows], self.exact[rows])
+
 
 def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
     """Return the tallies of two boolean (rows, labels) matrices: the gold and the predicted labels."""
@@ -66,8 +70,8 @@ def by_label(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, n
 
     Example:
         >>> gold = np.array([[1, 0], [1, 0], [0, 1]], dtype=bool)
-        >>> said = np.array([[1, 0], [0, 1], [0, 1]], dtype=bool)
-        >>> by_label(tally(gold, said))["f1"].round(3).tolist()
+        >>> predicted = np.array([[1, 0], [0, 1], [0, 1]], dtype=bool)
+        >>> by_label(tally(gold, predicted))["f1"].round(3).tolist()
         [[0.667, 0.667]]
     """
     hits, predicted, gold = (_total(matrix, weights) for matrix in (tallies.hits, tallies.predicted, tallies.gold))
@@ -98,10 +102,10 @@ def measure(
 
 
 def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Return the averages over labels and rows, one value per sample, (samples,).
+    """Return the averages over labels and rows, one value per sample, (samples,) each.
 
-    Macro averages cover the labels that the sample has or that were predicted: a label that a small test set lacks is
-    not an error.
+    Macro averages cover the labels that occur in the sample's gold or predictions: a label that a small test set lacks
+    is not an error.
     """
     labels = by_label(tallies, weights)
     present = labels["present"].astype(float)
@@ -145,7 +149,8 @@ def roc_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
 def _column_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return `roc_auc` of one label, (samples,); weights are (rows, samples).
 
-    Only who stands below whom counts, so rows that no other gold comes between are added up before they are compared.
+    Only the order of positives and negatives counts, so consecutive rows of the same gold are summed before they are
+    compared.
     """
     blocks = _blocks(gold, scores)
     positives, negatives = (_grouped(blocks, rows, weights) for rows in (gold, ~gold))
@@ -156,20 +161,20 @@ def _column_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np
 
 
 def _blocks(gold: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Number of each row's block (rows,), from the lowest scores up: equal scores, or neighbours of the same gold.
+    """Return the number of each row's block (rows,), lowest scores first: equal scores, or neighbours of the same gold.
 
     Example:
         >>> _blocks(np.array([False, False, True, True, False]), np.array([0.1, 0.2, 0.3, 0.4, 0.4])).tolist()
         [0, 0, 1, 2, 2]
     """
     level = np.unique(scores, return_inverse=True)[1]
-    share = np.bincount(level, gold) / np.bincount(level)  # of rows with the label; between 0 and 1 where they tie
+    share = np.bincount(level, gold) / np.bincount(level)  # share of rows with the label; between 0 and 1 in a tie
     starts = (share[1:] != share[:-1]) | ((share[1:] > 0) & (share[1:] < 1))
     return np.concatenate([[0], np.cumsum(starts)])[level]
 
 
 def _grouped(blocks: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weights of some of the rows, added up by block, (blocks, samples) float64."""
+    """Return the weights of some of the rows, summed by block, (blocks, samples) float64."""
     from scipy.sparse import csr_array
 
     ones = np.ones(np.count_nonzero(rows), dtype=weights.dtype)

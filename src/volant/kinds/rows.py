@@ -1,10 +1,10 @@
-"""What rows have in common: the key of a text, and the group that must stay on one side of a split."""
+"""Keys of rows: the normalised text, and the group that must stay on one side of a split."""
 
 from collections.abc import Iterable
 
 
 def text_key(text: str) -> str:
-    r"""Return what texts share that differ in nothing but case and white space.
+    r"""Return the key of a text, equal for texts that differ only in case and white space.
 
     Example:
         >>> text_key(" A  fine\nfilm. ")
@@ -14,10 +14,10 @@ def text_key(text: str) -> str:
 
 
 def group_names(values: Iterable[object]) -> list[str]:
-    """Return the name of the group of each row; a row of no group is one of its own.
+    """Return the name of the group of each row; a row without a group is its own.
 
     Args:
-        values: Of the group column, one a row; None and "" are no group.
+        values: Value of the group column of each row; None and "" stand for no group.
 
     Example:
         >>> group_names(["a", None, "a", ""])

@@ -1,6 +1,6 @@
 """Families of models: each a frozen dataclass of hyper-parameters with `fit`, named in config by `_target_`.
 
-This module holds what they share with the rest: input examples, the task, and the fitted result.
+This module defines their inputs and outputs: examples, the task, and the fitted result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,11 +68,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model on its way into a bundle.
+    """A fitted model, before it is packed into a bundle.
 
     Attributes:
-        candidates: Ways to run it, most accurate first, as `volant.bundle.runtime.load` takes them. More than one where
-            a smaller one (int8) may be chosen instead; the choice is made on validation.
+        candidates: `runtime` sections, most accurate first, for `volant.bundle.runtime.load`. There are several if a
+            smaller one (int8) may be selected, on validation.
         history: One mapping of metrics per epoch.
         best: Metrics of the selected epoch.
         weights: Folder of the weights that a later version can start from; None for families that always train from

@@ -84,7 +84,7 @@ def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: fl
         parts: Logits (N, L) of each model.
         targets: Targets of the rows.
         task: Kind, labels, metric, seed.
-        pull: Rows that a prior around weights of 1 is worth, so that few rows can't single out one part by chance.
+        pull: Weight in rows of a prior around weights of 1, so that few rows can't single out one part by chance.
     """
     from scipy.optimize import minimize
 
@@ -92,5 +92,5 @@ def stack(parts: Sequence[np.ndarray], targets: np.ndarray, task: Task, pull: fl
         likely = task.kind.loss(np.tensordot(weights, np.stack(parts), axes=1), targets)
         return likely + pull / len(targets) * float(((weights - 1) ** 2).sum())
 
-    found: Any = minimize(cost, np.ones(len(parts)), bounds=[(0.0, None)] * len(parts))
-    return np.asarray(found.x) if found.x.any() else np.eye(len(parts))[0]
+    optimum: Any = minimize(cost, np.ones(len(parts)), bounds=[(0.0, None)] * len(parts))
+    return np.asarray(optimum.x) if optimum.x.any() else np.eye(len(parts))[0]

@@ -18,7 +18,8 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
         flywheel: Config of the flywheel.
         rows: Number of validation rows behind the metrics.
     """
-    metrics = [{"type": name, "name": f"validation {name}", "value": v} for name, v in manifest["validation"].items()]
+    validation = manifest["validation"]
+    metrics = [{"type": name, "name": f"validation {name}", "value": value} for name, value in validation.items()]
     task = {"type": "text-classification", "name": flywheel.description}
     dataset = {"type": manifest["flywheel"], "name": flywheel.description, "split": "validation"}
     front = {
@@ -34,7 +35,7 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
     }
     beside = _beside(manifest["runtime"])
     more = _reading(manifest) + _choice(manifest)
-    table = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest["validation"].items())
+    table = "\n".join(f"| {name} | {value:.4f} |" for name, value in validation.items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
 ---
@@ -42,14 +43,14 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
 
 A `{manifest["kind"]}` model of the `{manifest["family"]}` family, saved by Volant in {manifest["precision"]}.{beside}
 
-- **Answers**: {", ".join(manifest["labels"])}
+- **Labels**: {", ".join(manifest["labels"])}
 - **Cleaning**: {", ".join(step if isinstance(step, str) else str(step) for step in manifest["cleaning"])}
-- **Chosen by**: validation {manifest["metric"]}; {manifest["precision_choice"]["rule"]}
+- **Model selection**: validation {manifest["metric"]}; {manifest["precision_choice"]["rule"]}
   ({", ".join(f"{name} {value}" for name, value in manifest["precision_choice"]["validation"].items())})
 - **Temperature**: {manifest["calibration"]["temperature"]} (fitted on validation){more}
 
-Figures on {rows:,} validation rows, which also chose the model, so expect a little less on new text; the test figures
-are in the evaluation report beside the project.
+Metrics on {rows:,} validation rows, which also selected the model, so expect slightly lower values on new texts. The
+test metrics are in the project's evaluation report.
 
 | metric | validation |
 | --- | ---: |
@@ -66,9 +67,9 @@ Bundle.load(Path("models/{manifest["flywheel"]}")).predict(["your text"])
 
 ## Limits
 
-It knows the labels above and answers with one of them (or, for several labels, those above their thresholds) whatever
-it is given. It was fitted on the text that its flywheel names; text of another sort, language or time may be answered
-worse than these figures say.
+The model predicts one of the labels above (or, with several labels per text, those above their thresholds) for any
+text. It was trained on the texts of its flywheel. On texts of another type, language or period it may be less accurate
+than these metrics show.
 """
 
 
@@ -76,20 +77,21 @@ def _beside(runtime: Mapping[str, Any]) -> str:
     if runtime["type"] != "blend":
         return ""
     first, second = runtime["weights"]
-    return f"\nA linear model on n-grams stands beside it: their logits are added, {first} and {second} times."
+    return f"\nIt is blended with a linear model on n-grams: their logits are added with weights {first} and {second}."
 
 
 def _reading(manifest: Mapping[str, Any]) -> str:
-    """Return a sentence on how much of the texts is read, if some are longer than the limit."""
+    """Return a sentence on the share of truncated texts, if some are longer than the limit."""
     shares = manifest.get("reading", {})
-    if not any(found["texts_cut"] for found in shares.values()):
+    if not any(share["texts_cut"] for share in shares.values()):
         return ""
-    kept = {"head": "first", "head_tail": "first and last"}[_first_part(manifest["runtime"]).get("truncation", "head")]
-    said = "; ".join(
-        f"{split}: {found['texts_cut']:.1%} of the texts are longer, {found['tokens_read']:.1%} of all tokens are read"
-        for split, found in shares.items()
+    truncation = _first_part(manifest["runtime"]).get("truncation", "head")
+    part = {"head": "first", "head_tail": "first and last"}[truncation]
+    coverage = "; ".join(
+        f"{split}: {share['texts_cut']:.1%} of the texts are longer, {share['tokens_read']:.1%} of all tokens are read"
+        for split, share in shares.items()
     )
-    return f"\n- **Reads**: the {kept} {manifest['max_length']} tokens of a text ({said})"
+    return f"\n- **Input**: the {part} {manifest['max_length']} tokens of a text ({coverage})"
 
 
 def _first_part(runtime: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,10 +99,10 @@ def _first_part(runtime: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _choice(manifest: Mapping[str, Any]) -> str:
-    """Return a sentence on which model `model: auto` chose, and why."""
+    """Return a sentence on the model that `model: auto` chose, and the reason."""
     choice = manifest.get("choice")
     if not choice:
         return ""
     scores = ", ".join(f"{name} {score:.3f}" for name, score in choice.get("scores", {}).items())
-    judged = f" Cross-validated {manifest['metric']} on {choice['rows']} train rows: {scores}." if scores else ""
-    return f"\n- **Model chosen**: {choice['option']}. {choice['why']}{judged}"
+    evidence = f" Cross-validated {manifest['metric']} on {choice['rows']} train rows: {scores}." if scores else ""
+    return f"\n- **Model chosen**: {choice['option']}. {choice['why']}{evidence}"

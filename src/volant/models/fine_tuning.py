@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from volant.models.neural.fitting import Composition
 
 PACKAGED = "minilm"
-POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # that can be built without their pooler
+POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # model types that can be built without their pooler
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -37,10 +37,10 @@ class Transformer:
         layer_decay: Learning rate of a layer relative to the layer above it; 1 for the same rate in all.
         pooling: `mean`, `max`, `cls` (first token; the last layer of BERT-like encoders then costs less) or `last`.
         dropout: Share of pooled states dropped before the head.
-        max_length: Largest number of tokens read of a text.
+        max_length: Maximum number of tokens read of a text.
         truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
-        linear: A linear model on n-grams whose logits are added, weighted on validation; null for none.
+        linear: A linear model on n-grams whose logits are added, with weights fitted on validation; null for none.
         logistic: Solve the head as a logistic regression instead of training it; null to train it. The encoder is
             frozen (`trainable: head`), or is fine-tuned on pairs first (`contrastive`).
         contrastive: Fine-tune the encoder on pairs of rows, for few rows; null for none.
@@ -88,7 +88,7 @@ class Transformer:
         from volant.models.neural import fitting
         from volant.models.neural.weights import start_tokenizer
 
-        # first, since it takes seconds: its errors show before the encoder's minutes
+        # first, since it takes seconds: its errors are raised before the encoder trains for minutes
         other = self.linear.fit(train, validation, task, folder, work) if self.linear else None
         if self.start:
             start_tokenizer(self.start)  # raises before minutes of loading
@@ -96,9 +96,10 @@ class Transformer:
         return beside(fitted, other, validation, task, folder) if other else fitted
 
     def out_of_fold(self, rows: Examples, folds: Sequence[np.ndarray], task: Task) -> np.ndarray:
-        """Return out-of-fold logits (N, L) of each row; `linear` takes no part.
+        """Return out-of-fold logits (N, L) of each row, without those of `linear`.
 
-        The number of steps shrinks with the number of rows, so that each row is read as often as in a fit on all rows.
+        The number of steps decreases with the number of rows, so that each row is read as often as in a fit on all
+        rows.
 
         Args:
             rows: Train rows.
@@ -151,7 +152,7 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
         layers: Number of first layers to use; None for all.
 
     Raises:
-        VolantError: If it is not available, has fewer layers, or has no fast tokenizer, which serving needs.
+        VolantError: If it is not available, has fewer layers, or has no fast tokenizer, which serving requires.
     """
     import torch
     import transformers
@@ -178,14 +179,14 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
             "where the hub can be reached (HF_HOME is its cache)."
         ) from error
     if not getattr(tokenizer, "is_fast", False):
-        raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose one that has.")
+        raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose an encoder with one.")
     if getattr(model, "pooler", None) is not None:
         model.pooler.requires_grad_(False)  # unused: torchrun would wait for its gradient
     return model, tokenizer.backend_tokenizer
 
 
 def positions(model: Any) -> int | None:
-    """Return the largest number of positions of an encoder; None if it has no position embeddings.
+    """Return the number of tokens that an encoder can read; None if it has no position embeddings.
 
     RoBERTa and similar models count from the position after padding's, so two or more embeddings are never used.
     """

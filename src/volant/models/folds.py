@@ -6,7 +6,7 @@ from volant.models import Examples
 
 
 def deal(targets: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """Return the row positions of each fold: shuffled, sorted by label and dealt in turn, so that folds are stratified.
+    """Return the row positions of each fold: shuffled, sorted by label and dealt in turn, so folds are stratified.
 
     Args:
         targets: (N,) int64, or for several labels (N, L) float32: a row is dealt by its rarest label.

@@ -1,7 +1,7 @@
-"""Logistic regression on rows with few features each, by Newton's method: about a hundred products with the features.
+"""Logistic regression on sparse features by Newton's method: about a hundred matrix products with the features.
 
-Each step is solved by conjugate gradients, scaled by the curvature of each weight, as that of a frequent n-gram is a
-hundred times that of a rare one.
+Each step is solved by conjugate gradients, preconditioned with the curvature of each weight: that of a frequent n-gram
+is a hundred times that of a rare one.
 
 Source: Lin, Weng & Keerthi 2008, Trust Region Newton Method for Logistic Regression,
 https://www.jmlr.org/papers/v9/lin08b.html; Hsia, Chiang & Lin 2018, Preconditioned Conjugate Gradient Methods in
@@ -13,26 +13,26 @@ from typing import Any
 import numpy as np
 
 NEVER = -20.0  # logit of a label that no train row has
-TOLERANCE = 0.01  # of the length of the first gradient
-FORCING = 0.1  # share of the gradient that a step may leave, at most
-STEPS = 100  # of conjugate gradients for one of Newton's
-HALVINGS = 20  # of a step that goes too far
-SUFFICIENT = 1e-4  # share of the decrease that the slope promises, which a step must bring
+TOLERANCE = 0.01  # length of the last gradient relative to the first
+FORCING = 0.1  # maximum residual of a step relative to the gradient
+STEPS = 100  # maximum number of conjugate gradient iterations per step
+HALVINGS = 20  # maximum number of halvings of a step that goes too far
+SUFFICIENT = 1e-4  # minimum decrease of the loss relative to the one that the slope predicts
 Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # columns of the weights, gold (N, K), and the code of each row (N,)
 
 
 def fit_logistic(
     features: Any, targets: np.ndarray, labels: int, c: float, balanced: bool, max_iter: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit weights; returns coefficients (L, F) and intercepts (L,) float32, so that softmax or sigmoid are likely.
+    """Fit a logistic regression; return its coefficients (L, F) and intercepts (L,), both float32.
 
     Args:
-        features: Of each row (N, F), a sparse or a dense array of floats.
+        features: Features of each row, (N, F), a sparse or a dense array of floats.
         targets: (N,) int64, or for several labels (N, L): one binary problem each.
         labels: Size L of the label set.
         c: Inverse regularisation strength.
-        balanced: Whether each label counts as much as the others, however rare it is.
-        max_iter: Steps of Newton's method at most.
+        balanced: Give all labels the same total weight, however rare they are.
+        max_iter: Maximum number of steps of Newton's method.
     """
     weights = np.zeros((features.shape[1] + 1, labels), dtype=np.float32)
     weights[-1], problems = (_one_label if targets.ndim == 1 else _several)(targets, labels)
@@ -44,7 +44,7 @@ def fit_logistic(
 
 
 def _one_label(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:
-    """Offsets (L,) of labels that need no fit, and the problem of the others."""
+    """Return the offsets (L,) of labels that need no fit, and the problem of the others."""
     present, codes = np.unique(targets, return_inverse=True)
     offsets = np.full(labels, NEVER)
     offsets[present] = 0.0
@@ -56,27 +56,27 @@ def _one_label(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]
 
 
 def _several(targets: np.ndarray, labels: int) -> tuple[np.ndarray, list[Part]]:  # noqa: ARG001  (as `_one_label`)
-    """As `_one_label`, a problem for each label that some rows have and others lack."""
-    held = targets > 0
-    always = held.all(axis=0)
-    never = ~held.any(axis=0)
+    """Return the same as `_one_label`, with a problem for each label that some rows have and others lack."""
+    applies = targets > 0
+    always = applies.all(axis=0)
+    never = ~applies.any(axis=0)
     offsets = np.select([always, never], [-NEVER, NEVER], 0.0)
     columns = np.flatnonzero(~always & ~never)
-    return offsets, [(columns[[k]], held[:, [column]], held[:, column] * 1) for k, column in enumerate(columns)]
+    return offsets, [(columns[[k]], applies[:, [column]], applies[:, column] * 1) for k, column in enumerate(columns)]
 
 
 def _balance(codes: np.ndarray) -> np.ndarray:
-    """Weight of each row (N,), so that each code weighs the same in all."""
+    """Return weights of the rows, (N,), that give all codes the same total weight."""
     counts = np.bincount(codes)
     return (len(codes) / (len(counts) * counts))[codes]
 
 
 class _Problem:
-    """Find the weights of K logits: softmax over them, or the sigmoid of a single one. The last weight is the offset.
+    """The weights of K logits: softmax over them, or the sigmoid of a single one. The last weight is the offset.
 
     Args:
-        features: (N, F).
-        squares: Those of each feature.
+        features: Features of each row, (N, F).
+        squares: Squares of the features, (N, F).
         gold: 1 where the logit should be high, (N, K).
         shares: Weight of each row, (N,).
     """
@@ -89,7 +89,7 @@ class _Problem:
         self._shares = shares.astype(features.dtype)[:, None]
 
     def solve(self, max_iter: int) -> np.ndarray:
-        """Weights (F + 1, K)."""
+        """Return the weights, (F + 1, K), that minimise the loss."""
         logits = np.zeros_like(self._gold)
         point = np.zeros((self._features.shape[1] + 1, logits.shape[1]), dtype=logits.dtype)
         first = None
@@ -114,7 +114,7 @@ class _Problem:
         return self._sums(self._across, self._shares * (likely - self._gold), point)
 
     def _sums(self, across: Any, rows: np.ndarray, point: np.ndarray | float) -> np.ndarray:
-        """Rows (N, K) brought back to the weights, with what the prior adds for a point."""
+        """Return the sums over rows (N, K) for each weight, (F + 1, K), plus the gradient of the prior at a point."""
         sums = np.empty((across.shape[0] + 1, rows.shape[1]), dtype=rows.dtype)
         sums[:-1] = across @ rows
         sums[-1] = rows.sum(axis=0)
@@ -122,7 +122,7 @@ class _Problem:
         return sums
 
     def _step(self, likely: np.ndarray, gradient: np.ndarray, forcing: float) -> tuple[np.ndarray, np.ndarray]:
-        """Newton's step and how it moves the logits, by conjugate gradients."""
+        """Return Newton's step (F + 1, K) and the change of the logits (N, K), by conjugate gradients."""
         spread = self._shares * likely
         scale = self._sums(self._squares, spread * (1 - likely), 1.0)
         scale[-1] = np.maximum(scale[-1], np.finfo(scale.dtype).tiny)
@@ -148,7 +148,7 @@ class _Problem:
         return step, moved
 
     def _length(self, start: tuple[np.ndarray, np.ndarray], step: tuple[np.ndarray, np.ndarray], slope: float) -> float:
-        """How much of a step to go: all of it, or half as often as it takes for the loss to fall."""
+        """Return the step length: 1, halved until the loss decreases enough."""
         loss = self._loss(*start)
         length = 1.0
         slack = np.finfo(start[0].dtype).eps * abs(loss)
@@ -161,7 +161,7 @@ class _Problem:
 
 
 def _normaliser(logits: np.ndarray) -> np.ndarray:
-    """Logarithm of the sum of what the logits stand for, (N, 1); a single one is against 0."""
+    """Return the logarithm of the sum of exponentials of the logits, (N, 1); a single logit is paired with 0."""
     if logits.shape[1] == 1:
         return np.logaddexp(0, logits)
     highest = logits.max(axis=1, keepdims=True)
@@ -169,5 +169,5 @@ def _normaliser(logits: np.ndarray) -> np.ndarray:
 
 
 def _dot(left: np.ndarray, right: np.ndarray) -> float:
-    """In float64, and without BLAS, whose sums depend on its threads."""
+    """Return the dot product in float64, and without BLAS, whose sums depend on the number of threads."""
     return float((left * right).sum(dtype=np.float64))

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from volant.bundle import bundle, runtime
+from volant.bundle import runtime
+from volant.bundle.bundle import CARD, GOLDEN
+from volant.bundle.manifest import seal
 from volant.cleaning import clean_texts, parse_steps
 from volant.config import Flywheel
 from volant.errors import VolantError
 from volant.kinds import Calibration, Outputs
 from volant.kinds.rates import gain_sign
+from volant.kinds.record import Annotation
 from volant.models import Examples, Fitted, Task
 from volant.models.card import model_card
 from volant.workspace.files import sha256
@@ -80,7 +83,9 @@ def pack(
         "precision": names[chosen],
         "precision_choice": {
             "rule": f"int8 if it loses at most {INT8_LOSS} of validation {task.metric}",
-            "validation": {name: round(found[task.metric], 6) for name, (found, _) in zip(names, scored, strict=True)},
+            "validation": {
+                name: round(metrics[task.metric], 6) for name, (metrics, _) in zip(names, scored, strict=True)
+            },
         },
         "max_length": fitted.candidates[chosen].get("max_length"),
         "metric": task.metric,
@@ -94,9 +99,9 @@ def pack(
         "seed": task.seed,
         "versions": versions(),
     }
-    manifest |= {name: dict(found) for name in ("reading", "choice") if (found := getattr(fitted, name))}
-    (folder / bundle.CARD).write_text(model_card(manifest, flywheel, len(validation.texts)), encoding="utf-8")
-    bundle.seal(folder, manifest)
+    manifest |= {name: dict(value) for name in ("reading", "choice") if (value := getattr(fitted, name))}
+    (folder / CARD).write_text(model_card(manifest, flywheel, len(validation.texts)), encoding="utf-8")
+    seal(folder, manifest)
     return scores
 
 
@@ -110,12 +115,12 @@ def require_metric(task: Task, validation: Examples) -> None:
     if task.metric in task.kind.score(validation.gold, answers, task.labels):
         return
     gold = task.kind.tally(validation.gold, validation.gold, task.labels).gold > 0
-    held = gold.sum(axis=0).tolist()
-    missing = ", ".join(f"'{label}'" for label, n in zip(task.labels, held, strict=True) if n in (0, len(gold)))
+    counts = gold.sum(axis=0).tolist()
+    missing = ", ".join(f"'{label}'" for label, n in zip(task.labels, counts, strict=True) if n in (0, len(gold)))
     others = ", ".join(name for name in task.kind.metrics if name != task.metric)
     raise VolantError(
-        f"The metric '{task.metric}' is undefined on the {len(gold)} validation rows: it needs rows with each label "
-        f"and rows without it, and lacks one or the other for {missing}. Set `metric` to one of {others}; "
+        f"The metric '{task.metric}' is undefined on the {len(gold)} validation rows: it needs rows with and without "
+        f"each label, and one of the two is missing for {missing}. Set `metric` to one of {others}; "
         "or give validation more rows (split.validation)."
     )
 
@@ -135,11 +140,11 @@ def choose(scores: list[float], metric: str) -> int:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that made the bundle."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for name in LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            numbers[name] = metadata.version(name)
+    return numbers
 
 
 def _score(
@@ -150,10 +155,10 @@ def _score(
 
 
 def _remove_others(folder: Path, fitted: Fitted, chosen: int) -> None:
-    kept = fitted.candidates[chosen]["files"]
+    needed = fitted.candidates[chosen]["files"]
     for candidate in fitted.candidates:
         for name in candidate["files"]:
-            if name not in kept:
+            if name not in needed:
                 (folder / name).unlink(missing_ok=True)
 
 
@@ -168,14 +173,16 @@ def _write_golden(
     """Write a few validation texts, spread over the rows, with the predictions that every later load must reproduce."""
     rows = np.linspace(0, len(validation.texts) - 1, min(GOLDEN_TEXTS, len(validation.texts))).astype(int)
     texts = [str(validation.texts[row]) for row in rows]
-    # cleaned again, as the bundle will do: a step need not be idempotent
+    # cleaned again, as the bundle will do: a step may not be idempotent
     model = runtime.load(folder, candidate)
     answers = []
     for text in clean_texts(texts, parse_steps(flywheel.cleaning)):
         probabilities = task.kind.probabilities(model.logits([text]), calibration)
         answers += task.kind.decode(probabilities, task.labels, calibration, [text])
-    lines = [
-        json.dumps({"text": text, "scores": {k: round(float(v), 6) for k, v in a.scores.items()}}, ensure_ascii=False)
-        for text, a in zip(texts, answers, strict=True)
-    ]
-    (folder / bundle.GOLDEN).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    lines = [_golden_line(text, answer) for text, answer in zip(texts, answers, strict=True)]
+    (folder / GOLDEN).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def _golden_line(text: str, answer: Annotation) -> str:
+    scores = {label: round(float(score), 6) for label, score in answer.scores.items()}
+    return json.dumps({"text": text, "scores": scores}, ensure_ascii=False)

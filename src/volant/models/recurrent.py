@@ -21,15 +21,15 @@ class Recurrent:
 
     Attributes:
         tokenizer: `word` (most frequent words and marks) or `bpe` (byte-pair subwords).
-        vocabulary_size: Largest number of tokens.
+        vocabulary_size: Maximum number of tokens.
         embedding_size: Width of a token embedding.
         hidden_size: Width of a layer per direction.
         num_layers: Number of layers.
         cell: `rnn`, `gru` or `lstm`.
-        bidirectional: Read from both ends.
+        bidirectional: Read in both directions.
         pooling: `mean`, `max`, `last` or `cls` (first token).
         dropout: Share of states dropped in training.
-        max_length: Largest number of tokens read of a text.
+        max_length: Maximum number of tokens read of a text.
         truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half.
         start: Folder of an earlier version's weights and vocabulary to start from; `volant iterate --from-version N`
             sets it.
@@ -58,7 +58,10 @@ class Recurrent:
             ValueError: If it pools the first token and reads forwards only; pydantic reports it.
         """
         if self.pooling == "cls" and not self.bidirectional:
-            raise ValueError("the first token, read forwards, knows nothing of the text: pool by mean, max or last")
+            raise ValueError(
+                "the state of the first token does not depend on the text without `bidirectional`: pool by mean, max "
+                "or last"
+            )
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:
         """Learn the vocabulary, then train.
@@ -104,15 +107,15 @@ class Recurrent:
         return fitting.fit(parts, train, validation, task, self.training, (folder, work))
 
 
-def learn_tokenizer(texts: Sequence[str], sort: str, size: int) -> "Tokenizer":
+def learn_tokenizer(texts: Sequence[str], model: str, size: int) -> "Tokenizer":
     """Learn a tokenizer with a vocabulary of at most `size` tokens.
 
     Every text starts with a [CLS] token, so that an empty one has a token too.
 
     Args:
         texts: Train texts.
-        sort: `word` or `bpe`.
-        size: Largest number of tokens.
+        model: `word` or `bpe`.
+        size: Maximum number of tokens.
 
     Example:
         >>> learn_tokenizer(["good film", "bad film"], "word", 10).encode("good cat").tokens
@@ -121,7 +124,7 @@ def learn_tokenizer(texts: Sequence[str], sort: str, size: int) -> "Tokenizer":
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
     special = ["[PAD]", "[UNK]", "[CLS]"]
-    if sort == "word":
+    if model == "word":
         tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
         trainer = trainers.WordLevelTrainer(vocab_size=size, special_tokens=special, min_frequency=1)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from volant.bundle.runtime.linear import LinearRuntime, Sort, save_linear
+from volant.bundle.runtime.linear import LinearRuntime, Vectorizer, save_linear
 from volant.config import STRICT
 from volant.errors import VolantError
 from volant.kinds.words import MARKS
@@ -18,8 +18,8 @@ from volant.models.folds import pick
 from volant.models.logistic import fit_logistic
 from volant.models.ngrams import Words, ngram_features
 
-# one-letter words and marks such as "!" carry feeling and intent: scikit-learn's own pattern drops them
-# and combining marks belong to their letter: its pattern drops the vowels of Hindi, Tamil or Thai
+# scikit-learn's own pattern drops one-letter words and marks such as "!", which express sentiment and intent, and
+# combining marks, such as the vowels of Hindi, Tamil or Thai
 TOKEN = rf"(?u)\w[\w{MARKS}]*|[^\w\s][{MARKS}]*"
 
 
@@ -28,14 +28,14 @@ class Linear:
     """TF-IDF + logistic regression; several labels are one binary problem each (one-vs-rest).
 
     Attributes:
-        word_ngrams: Lengths of word n-grams, from and to; null for none.
-        char_ngrams: Lengths of character n-grams inside words, from and to; null for none.
-        min_df: Keep n-grams that occur in at least this many texts; all of them where none does.
-        max_features: Keep this many of the most frequent n-grams of each sort; null for all.
+        word_ngrams: Minimum and maximum length of word n-grams; null for none.
+        char_ngrams: Minimum and maximum length of character n-grams inside words; null for none.
+        min_df: Keep n-grams that occur in at least this many texts; if none does, keep all.
+        max_features: Keep this many of the most frequent n-grams of each type; null for all.
         sublinear_tf: Count 1 + log(n) for n occurrences.
         c: Inverse regularisation strength; larger fits more closely.
-        class_weights: Weigh rare labels up.
-        max_iter: Iterations of the solver at most.
+        class_weights: Give rare labels a higher weight.
+        max_iter: Maximum number of iterations of the solver.
     """
 
     family: Literal["linear"] = "linear"
@@ -52,70 +52,87 @@ class Linear:
         """Refuse a model that can have no features.
 
         Raises:
-            ValueError: If both sorts of n-grams are null, or lengths are not from a smaller to a larger one;
+            ValueError: If both types of n-grams are null, or a minimum length is below 1 or above the maximum;
                 pydantic reports it.
         """
-        given = [lengths for lengths in (self.word_ngrams, self.char_ngrams) if lengths]
-        if not given:
-            raise ValueError("word_ngrams and char_ngrams are both null: give one of them lengths, such as [1, 2]")
-        if any(not 1 <= least <= most for least, most in given):
-            raise ValueError("lengths of n-grams are from and to, such as [1, 2]; the first is 1 or more")
+        ranges = [lengths for lengths in (self.word_ngrams, self.char_ngrams) if lengths]
+        if not ranges:
+            raise ValueError("word_ngrams and char_ngrams are both null: set one of them, such as [1, 2]")
+        if any(not 1 <= least <= most for least, most in ranges):
+            raise ValueError("lengths of n-grams are a minimum of at least 1 and a maximum, such as [1, 2]")
 
     def fit(self, train: Examples, validation: Examples, task: Task, folder: Path, work: Path) -> Fitted:  # noqa: ARG002
-        """Fit vectoriser and classifier; see `volant.models.Model.fit`. There is nothing to resume in `work`.
+        """Fit the vectorizers and the classifier.
+
+        Args:
+            train: Rows to learn from.
+            validation: Rows whose metrics are reported.
+            task: Kind, labels, metric, seed.
+            folder: Folder of the files that the bundle will contain.
+            work: Not used: the fit takes seconds, and is not resumed.
 
         Raises:
-            VolantError: If the kind needs outputs for every token; or the texts of `train` hold no n-gram at all, are
-                fewer than `min_df`, or have one label only.
+            VolantError: If the kind needs outputs for every token; or the texts of `train` contain no n-gram, are fewer
+                than `min_df`, or have one label only.
         """
         task.require_text("The linear family")
         if train.targets.ndim == 1 and len(np.unique(train.targets)) < 2:
             raise VolantError(
-                f"The {len(train.texts)} train rows have one label only: there is nothing to tell apart. Add rows of "
-                f"another label ({', '.join(task.labels)}), or raise split.train_subset_size."
+                f"The {len(train.texts)} train rows have one label only; at least two labels are required. Add rows of "
+                f"another label ({', '.join(task.labels)}), or increase split.train_subset_size."
             )
-        sorts, features = self._vectorise(train.texts)
+        vectorizers, features = self._vectorize(train.texts)
         coefficients, intercepts = fit_logistic(
             features, train.targets, len(task.labels), self.c, self.class_weights, self.max_iter
         )
-        runtime = save_linear(folder, sorts, coefficients, intercepts)
+        runtime = save_linear(folder, vectorizers, coefficients, intercepts)
         scores = task.score(LinearRuntime(folder, runtime).logits(validation.texts), validation)
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in scores.items()}}
         return Fitted(candidates=(runtime,), history=(best,), best=best)
 
     def out_of_fold(self, rows: Examples, folds: Sequence[np.ndarray], task: Task) -> np.ndarray:
-        """Logits (N, L) of each row by a model that was fitted without its fold."""
+        """Return the logits (N, L) of each row by a model that was fitted without its fold.
+
+        Args:
+            rows: Train rows.
+            folds: Row positions of each fold.
+            task: Kind, labels, metric, seed.
+        """
         logits = np.zeros((len(rows.texts), len(task.labels)), dtype=np.float32)
-        for held in folds:
-            rest = pick(rows, np.setdiff1d(np.arange(len(logits)), held))
-            asked = pick(rows, held)
+        for fold in folds:
+            rest = pick(rows, np.setdiff1d(np.arange(len(logits)), fold))
+            test = pick(rows, fold)
             with TemporaryDirectory() as name:
-                fitted = self.fit(rest, asked, task, Path(name), Path(name))
-                logits[held] = LinearRuntime(Path(name), fitted.candidates[0]).logits(asked.texts)
+                fitted = self.fit(rest, test, task, Path(name), Path(name))
+                logits[fold] = LinearRuntime(Path(name), fitted.candidates[0]).logits(test.texts)
         return logits
 
-    def _vectorise(self, texts: Sequence[str]) -> tuple[list[Sort], Any]:
-        """The sorts of n-grams that there are, with their terms, and the features (N, F) of the texts.
+    def _vectorize(self, texts: Sequence[str]) -> tuple[list[Vectorizer], Any]:
+        """Return the fitted vectorizers, and the features (N, F) of the texts.
 
-        Where none recurs in `min_df` texts, as in a few texts whose script has no spaces, those that occur once are
-        kept.
+        If no n-gram occurs in `min_df` texts, as in a few texts whose script has no spaces, all n-grams are kept.
+
+        Raises:
+            VolantError: If there are fewer texts than `min_df`, or they contain no n-gram.
         """
         from scipy.sparse import hstack
 
         if self.min_df > len(texts):
-            raise VolantError(f"min_df is {self.min_df}, and there are {len(texts)} train texts. Lower min_df.")
+            raise VolantError(f"min_df is {self.min_df}, but there are only {len(texts)} train texts. Lower min_df.")
         words = Words.of(texts)
         for min_df in sorted({self.min_df, 1}, reverse=True):
-            fitted = [ngram_features(words, sort, min_df, self.max_features) for sort in self._sorts()]
+            fitted = [ngram_features(words, unfitted, min_df, self.max_features) for unfitted in self._vectorizers()]
             if parts := [part for part in fitted if part]:
-                return [sort for sort, _ in parts], hstack([features for _, features in parts], format="csr")
+                features = hstack([features for _, features in parts], format="csr")
+                return [vectorizer for vectorizer, _ in parts], features
         raise VolantError(
-            f"The {len(texts)} train texts hold no n-gram of words {self.word_ngrams} or characters "
-            f"{self.char_ngrams}. Shorten word_ngrams or char_ngrams, or give longer texts."
+            f"The {len(texts)} train texts contain no n-gram of words {self.word_ngrams} or characters "
+            f"{self.char_ngrams}. Lower the lengths of word_ngrams or char_ngrams, or add longer texts."
         )
 
-    def _sorts(self) -> Iterator[Sort]:
+    def _vectorizers(self) -> Iterator[Vectorizer]:
+        """Yield a vectorizer without terms for each type of n-grams."""
         if self.word_ngrams:
-            yield Sort("word", self.word_ngrams, TOKEN, self.sublinear_tf)
+            yield Vectorizer("word", self.word_ngrams, TOKEN, self.sublinear_tf)
         if self.char_ngrams:
-            yield Sort("char_wb", self.char_ngrams, None, self.sublinear_tf)
+            yield Vectorizer("char_wb", self.char_ngrams, None, self.sublinear_tf)

@@ -89,7 +89,7 @@ def record(name: str, report: Report, speed: dict[str, float]) -> None:
         speed: Speed figures by name.
     """
     from volant import tracking
-    from volant.bundle.bundle import MANIFEST
+    from volant.bundle.manifest import MANIFEST
 
     manifest = json.loads((paths.bundle(name) / MANIFEST).read_text(encoding="utf-8"))
     with tracking.resume(name, {"bundle": manifest["digest"]}) as run:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import volant
-from volant.bundle import bundle
+from volant.bundle.manifest import BundleError, verify
 from volant.errors import VolantError
 from volant.tracking.client import experiment
 from volant.tracking.stores import Store, reason
@@ -139,9 +139,9 @@ def require(folder: Path, digest: str) -> None:
     Raises:
         BundleError: If it doesn't.
     """
-    actual = bundle.verify(folder)["digest"]
+    actual = verify(folder)["digest"]
     if actual != digest:
-        raise bundle.BundleError(f"{folder} contains the bundle {actual[:8]}, but {digest[:8]} was registered.")
+        raise BundleError(f"{folder} contains the bundle {actual[:8]}, but {digest[:8]} was registered.")
 
 
 def _model(folder: Path, work: Path) -> Path:

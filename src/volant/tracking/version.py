@@ -189,9 +189,9 @@ def checked(folder: Any, flywheel: str) -> dict[str, Any]:
     Raises:
         VolantError: If it is not a valid bundle, or of another flywheel.
     """
-    from volant.bundle import bundle  # with Arrow: more than a reader of versions needs
+    from volant.bundle.manifest import verify  # with Arrow: more than a reader of versions needs
 
-    manifest = bundle.verify(folder)
+    manifest = verify(folder)
     if manifest.get("flywheel") not in (None, flywheel):
         raise VolantError(f"{folder} is a bundle of {manifest['flywheel']}: it can't be a version of {flywheel}.")
     return manifest

@@ -404,11 +404,11 @@ def test_batch_from_the_shell(bundle: Bundle, tmp_path: Path, monkeypatch: pytes
     assert [row["line"] for row in lines(tmp_path / "out/b.jsonl")] == list(range(1, 601))
     assert os.listdir(tmp_path / "out") == ["b.jsonl"]
     # cut off, and run again
-    from volant.bundle.batch.run import Asked, answer_file
+    from volant.bundle.batch.run import BatchJob, answer_file
 
     monkeypatch.setattr(jobs_answer, "CHECKPOINT", 0.0)
     with pytest.raises(KeyboardInterrupt):
-        answer_file(bundle, Asked("a.jsonl", "out/c.jsonl", "review"), _interrupt)
+        answer_file(bundle, BatchJob("a.jsonl", "out/c.jsonl", "review"), _interrupt)
     assert not (tmp_path / "out/c.jsonl").exists()
     command[4] = "out/c.jsonl"
     done = CliRunner().invoke(cli, command)

@@ -61,7 +61,7 @@ def answer_all(
         result: File that gets a JSON line for each document: `line`, `text` and the answer, or `error` where a text
             can't be answered.
         longest: Maximum number of characters of a text.
-        progress: Progress of an earlier run; whatever the file holds beyond it is answered again.
+        progress: Progress of an earlier run; answers in the file beyond it are overwritten.
     """
     with result.open("ab") as file:
         file.truncate(progress.size)

@@ -29,7 +29,7 @@ def load(name: str) -> Bundle:
     """Return the bundle of a flywheel (`models/<name>`), or the one in the folder `name`.
 
     Raises:
-        VolantError: If neither holds a bundle; the message lists the flywheels that have one.
+        VolantError: If neither contains a bundle; the message lists the flywheels that have one.
     """
     for folder in (paths.bundle(name), Path(name)):
         if (folder / "manifest.json").is_file():

@@ -1,6 +1,6 @@
-"""The documents of an uploaded file, one by one, each with the line where it begins; nothing in the file is run.
+"""The documents of an uploaded file, one by one, each with its first line; nothing in the file is executed.
 
-The file is read as every other one is (`volant.sources.texts`). A line, or a row of a table, is limited to `max_line`
+The file is read like any other (`volant.sources.texts`). A line, or a row of a table, is limited to `max_line`
 characters.
 """
 
@@ -17,7 +17,7 @@ from volant.sources.texts import Reading, numbered_texts
 Form = Literal["lines", "csv", "tsv", "jsonl", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
 SETTING = "jobs.line_characters"
-# Parquet is excluded: its own page headers say how much memory they take
+# Parquet is excluded: the page headers of a file determine how much memory it takes
 KINDS = ("lines", "csv", "jsonl", "array", "manifest")
 GROWTH = 20  # a compressed file may grow by this factor at most
 
@@ -59,9 +59,9 @@ def documents(
         VolantError: If a line can't be read; the message names it.
     """
     options = Options(**{**(written or {}), "format": form})
-    known = replace(options.form(), max_line=bounds.line)
+    file_form = replace(options.form(), max_line=bounds.line)
     reading = Reading(
-        (column,), known, opener=refuse, kinds=KINDS, most_bytes=bounds.decompressed, between=bounds.between
+        (column,), file_form, opener=refuse, kinds=KINDS, most_bytes=bounds.decompressed, between=bounds.between
     )
     try:
         yield from numbered_texts(str(path), safe_name(name), reading)

@@ -21,7 +21,7 @@ from volant.workspace.paths import BATCH
 
 
 @dataclass(frozen=True)
-class Asked:
+class BatchJob:
     """A file to answer, and the options of its answers.
 
     Attributes:
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Done:
+class BatchResult:
     """The result of a batch job.
 
     Attributes:
@@ -60,68 +60,69 @@ class Done:
 
 def answer_file(
     bundle: Bundle,
-    asked: Asked,
+    job: BatchJob,
     progress: Callable[[int], object] = lambda _: None,
     tell: Callable[[str], object] = lambda _: None,
-) -> Done:
+) -> BatchResult:
     """Answer every document of a file, as a batch job does.
 
     Args:
         bundle: The bundle that predicts.
-        asked: The file, the place of its answers, and their options.
+        job: The file, the place of its answers, and their options.
         progress: Called with the number of documents that are done.
         tell: Called with a sentence on the detected format of the file, where the format is ambiguous.
 
     Raises:
         VolantError: If the file can't be read (the message names the line), or an object can't be read or written.
     """
-    reading = reading_of(bundle, asked.column, written=asked.written)
-    work = _work(asked)
+    reading = reading_of(bundle, job.column, written=job.written)
+    work = _work(job)
     part = work.with_name(f".{work.name}.batch.part")
     notes = work.with_name(f".{work.name}.batch.json")
     work.parent.mkdir(parents=True, exist_ok=True)
-    answer = answerer(bundle, asked.version, asked.all_scores)
-    with _local(asked, work) as (file, state):
-        task = [bundle.manifest["digest"], asked.file, state, asdict(asked.written), list(reading.columns)]
-        task += [asked.all_scores, asked.version, asked.longest]
-        before = at = _before(notes, part, task)
-        found = numbered_texts(str(file), asked.file, reading, tell)
-        for at in answer_all(found, answer, part, asked.longest, before):
-            files.write_text(json.dumps({"task": task, **asdict(at)}), notes)
-            progress(at.done)
-    if _remote(asked.out):
-        upload(part, asked.out, endpoint())
+    answer = answerer(bundle, job.version, job.all_scores)
+    with _local(job, work) as (file, state):
+        task = [bundle.manifest["digest"], job.file, state, asdict(job.written), list(reading.columns)]
+        task += [job.all_scores, job.version, job.longest]
+        before = _before(notes, part, task)
+        saved = before
+        texts = numbered_texts(str(file), job.file, reading, tell)
+        for saved in answer_all(texts, answer, part, job.longest, before):
+            files.write_text(json.dumps({"task": task, **asdict(saved)}), notes)
+            progress(saved.done)
+    if _remote(job.out):
+        upload(part, job.out, endpoint())
         part.unlink()
     else:
         os.replace(part, work)
     notes.unlink()
-    return Done(at.done, before.done, asked.out)
+    return BatchResult(saved.done, before.done, job.out)
 
 
-def _work(asked: Asked) -> Path:
-    """Return the path under which the answers grow: beside the output file, or, as S3 can't append, in the project."""
-    if not _remote(asked.out):
-        return Path(asked.out)
-    return files.private(BATCH) / sha256(f"{asked.file}\n{asked.out}".encode()).hexdigest()[:16]
+def _work(job: BatchJob) -> Path:
+    """Return the path of the unfinished answers: beside the output file, or, as S3 can't append, in the project."""
+    if not _remote(job.out):
+        return Path(job.out)
+    return files.private(BATCH) / sha256(f"{job.file}\n{job.out}".encode()).hexdigest()[:16]
 
 
 @contextmanager
-def _local(asked: Asked, work: Path) -> Iterator[tuple[Path, list[object]]]:
+def _local(job: BatchJob, work: Path) -> Iterator[tuple[Path, list[object]]]:
     """Yield the path of the file on this machine, and values that identify it in a later run.
 
     Raises:
         VolantError: If the file doesn't exist.
     """
-    if not _remote(asked.file):
-        file = Path(asked.file)
+    if not _remote(job.file):
+        file = Path(job.file)
         if not file.is_file():
-            raise VolantError(f"{file} does not exist.")
-        about = file.stat()
-        yield file, [str(file.resolve()), about.st_size, about.st_mtime_ns]
+            raise VolantError(f"{file} does not exist. Give the path of a file, or an object such as s3://BUCKET/KEY.")
+        status = file.stat()
+        yield file, [str(file.resolve()), status.st_size, status.st_mtime_ns]
         return
     file = work.with_name(f".{work.name}.batch.input")
     try:
-        download(asked.file, file, None, endpoint())
+        download(job.file, file, None, endpoint())
         yield file, [files.sha256(file)]
     finally:
         file.unlink(missing_ok=True)
@@ -136,16 +137,16 @@ def _remote(place: str) -> bool:
     if not place.startswith("s3://"):
         return False
     if not all(split(place)) or place.endswith("/"):
-        raise VolantError(f"{place} names no object. Give one such as s3://BUCKET/FOLDER/NAME.jsonl.")
+        raise VolantError(f"{place} is not the address of an object. Give one such as s3://BUCKET/FOLDER/NAME.jsonl.")
     return True
 
 
 def _before(notes: Path, part: Path, task: list[object]) -> Progress:
     """Return the progress of an earlier run of the same task."""
     try:
-        said = json.loads(notes.read_text(encoding="utf-8"))
-        if said["task"] == task and part.stat().st_size >= said["size"]:
-            return Progress(said["done"], said["size"])
+        record = json.loads(notes.read_text(encoding="utf-8"))
+        if record["task"] == task and part.stat().st_size >= record["size"]:
+            return Progress(record["done"], record["size"])
     except (OSError, ValueError, KeyError):
         pass  # no earlier run, or an unusable record of it
     return Progress()

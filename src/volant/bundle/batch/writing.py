@@ -51,7 +51,10 @@ def writer(out: Path | None, schema: pa.Schema) -> AbstractContextManager[Write]
         return _printed()
     writers = {".jsonl": _jsonl_file, ".csv": _csv_file, ".parquet": _parquet_file}
     if out.suffix not in writers:
-        raise VolantError(f"--out {out}: allowed are {', '.join(writers)}.")
+        raise VolantError(
+            f"--out {out}: the extension '{out.suffix}' is not supported. Allowed: {', '.join(writers)}. "
+            "Rename the output file."
+        )
     return _whole(out, writers[out.suffix], schema)
 
 
@@ -78,7 +81,7 @@ def _csv_file(path: Path, schema: pa.Schema) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="") as stream:
         lines = csv.writer(stream)
         lines.writerow(schema.names)
-        yield lambda rows: lines.writerows([guarded(shown(value)) for value in row.values()] for row in rows)
+        yield lambda rows: lines.writerows(map(_cells, rows))
 
 
 @contextmanager
@@ -87,6 +90,10 @@ def _parquet_file(path: Path, schema: pa.Schema) -> Iterator[Write]:
 
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
         yield lambda rows: file.write_table(pa.Table.from_pylist([_flat(row) for row in rows], schema=schema))
+
+
+def _cells(row: Row) -> list[str]:
+    return [guarded(shown(value)) for value in row.values()]
 
 
 def _flat(row: Row) -> Row:

@@ -16,7 +16,7 @@ from volant.kinds import Outputs, TokenOutputs
 
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens per batch: little padding, and it fits a core's caches; more is no faster
-ROUNDS = 6  # minimum batches per thread: the smaller the last one, the less threads wait for each other
+ROUNDS = 6  # minimum batches per thread: with small last batches, threads wait less for each other
 SPIN_MICROSECONDS = "30"  # that an idle thread spins
 LENGTH = "length"  # name of the axes of a graph's output that have the number of tokens
 CGROUP = Path("/sys/fs/cgroup")
@@ -39,7 +39,7 @@ class OnnxRuntime:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._reader = Reader(tokenizer, runtime["max_length"], runtime.get("truncation", HEAD))
         self._pad = runtime["pad_id"]
-        self._count = asked_threads() or cores()
+        self._count = configured_threads() or cores()
         self._threads = ThreadPoolExecutor(self._count, "onnx")
         load = partial(session, folder / runtime["model"], runtime.get("disabled_optimizers", []))
         self._each = load(1)
@@ -48,14 +48,14 @@ class OnnxRuntime:
 
     def logits(self, texts: Sequence[str]) -> Outputs:
         """Return the logits of cleaned texts (N), computed in batches of similar length."""
-        read = self._reader.ids(texts)
-        lengths = np.array([len(row) for row in read])
+        ids = self._reader.ids(texts)
+        lengths = np.array([len(row) for row in ids])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
-        ids = [[read[i] for i in rows] for rows in groups]
-        if len(ids) > 1:
-            outputs = list(self._threads.map(partial(self._run, self._each), ids))
+        inputs = [_pick(ids, rows) for rows in groups]
+        if len(inputs) > 1:
+            outputs = list(self._threads.map(partial(self._run, self._each), inputs))
         else:
-            outputs = [self._run(self._all, tokens) for tokens in ids]
+            outputs = [self._run(self._all, tokens) for tokens in inputs]
         if any(LENGTH in shape for shape in self._outputs.values()):
             return self._by_token(texts, lengths, zip(groups, outputs, strict=True))
         ((_, width),) = self._outputs.values()
@@ -72,8 +72,8 @@ class OnnxRuntime:
         for rows, outputs in batches:
             for (name, shape), output in zip(self._outputs.items(), outputs, strict=True):
                 for row, value in zip(rows, output, strict=True):
-                    own = tuple(slice(lengths[row]) if axis == LENGTH else slice(None) for axis in shape[1:])
-                    values[name][row] = value[own]
+                    tokens = tuple(slice(lengths[row]) if axis == LENGTH else slice(None) for axis in shape[1:])
+                    values[name][row] = value[tokens]
         return TokenOutputs(values, self._reader.offsets(texts))
 
     def _run(self, graph: Any, ids: list[list[int]]) -> list[np.ndarray]:
@@ -84,6 +84,10 @@ class OnnxRuntime:
             inputs[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         return graph.run(None, {"input_ids": inputs, "attention_mask": mask})
+
+
+def _pick(ids: list[list[int]], rows: np.ndarray) -> list[list[int]]:
+    return [ids[row] for row in rows]
 
 
 def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> Any:
@@ -99,14 +103,14 @@ def session(model: Path, disabled_optimizers: Sequence[str], threads: int) -> An
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # for a single text, the next product starts sooner than a thread wakes; longer spinning takes cores from others
+    # a single text's next product starts before a sleeping thread wakes; longer spinning takes cores from others
     options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
     return onnxruntime.InferenceSession(
         str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled_optimizers
     )
 
 
-def asked_threads() -> int | None:
+def configured_threads() -> int | None:
     """Return the number of threads in `OMP_NUM_THREADS`, if set: a number, or one for each level (`4,2`).
 
     Source: https://www.openmp.org/spec-html/5.1/openmpse59.html

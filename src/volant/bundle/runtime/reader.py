@@ -40,7 +40,7 @@ class Reader:
     def offsets(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Return for each text the first character of each token and the one after its last, (T, 2) int64.
 
-        Both are 0 for a token that stands for no characters, such as the one that begins a text.
+        Both are 0 for a token without characters, such as the one at the start of a text.
         """
         encodings = self._tokenizer.encode_batch(list(texts))
         pairs = (both_ends(encoding.offsets, self._length) for encoding in encodings)

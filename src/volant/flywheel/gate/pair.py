@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.evaluation.bootstrap import drawn_whole, units_of
+from volant.evaluation.bootstrap import resampling_units, units_of
 from volant.evaluation.paired import Side, Value, gained, metric_value, redraw
 from volant.flywheel.gate import evidence
 from volant.kinds import Kind
@@ -57,7 +57,7 @@ class Pair:
         return int(self._drawn().max()) + 1
 
     def _drawn(self) -> np.ndarray:
-        return np.arange(len(self.rows)) if self.new.units is None else drawn_whole(self.new.units)
+        return np.arange(len(self.rows)) if self.new.units is None else resampling_units(self.new.units)
 
     def spread(self, differences: np.ndarray | None = None, samples: int = 1000, seed: int = 0) -> float:
         """Return the standard error of the difference: exact for means over rows, else that of its resamples.

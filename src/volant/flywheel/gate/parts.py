@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from volant.config import Gate
 from volant.evaluation.paired import Side, Value, fall, redraw
-from volant.evaluation.slices import MANY, cut, measure_parts
+from volant.evaluation.partition import MANY, partitions
+from volant.evaluation.slices import measure_parts
 from volant.kinds.rates import by_label
 
 Parts = list[dict[str, Any]]
@@ -67,7 +68,7 @@ def slice_parts(  # noqa: PLR0913, PLR0917  (two sides, and what to measure on t
     name, value, sign = metric
     rows: Parts = []
     inside: list[np.ndarray] = []
-    for column, (values, codes) in cut(test, columns).items():
+    for column, (values, codes) in partitions(test, columns).items():
         now, before = (measure_parts((values, codes), [name], side.tallies, side.scores) for side in (new, old))
         for k, (a, b) in enumerate(zip(now, before, strict=True)):
             # of hundreds of movies, those too small to decide anything would only drown the others

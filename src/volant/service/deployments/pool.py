@@ -11,7 +11,8 @@ from functools import partial
 from itertools import chain
 from weakref import WeakSet
 
-from volant.bundle.bundle import Bundle, BundleError
+from volant.bundle.bundle import Bundle
+from volant.bundle.manifest import BundleError
 from volant.service.deployments.batching import Batcher, ClosedError
 from volant.service.deployments.slots import LoadedVersion, Prediction, Slot, Target, warm
 from volant.service.errors import RefusedError

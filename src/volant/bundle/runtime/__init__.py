@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from volant.errors import VolantError
-from volant.kinds import Outputs
 
 
 class Runtime(Protocol):
     """A loaded model."""
 
-    def logits(self, texts: Sequence[str]) -> Outputs:
-        """Return the logits of cleaned texts (N), in order: (N, L) float32, or those of their tokens."""
+    def logits(self, texts: Sequence[str]) -> Any:
+        """Return the logits of cleaned texts (N), in order: (N, L) float32, or `TokenOutputs`."""
         ...
 
 

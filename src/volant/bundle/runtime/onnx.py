@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from volant.bundle.runtime.reader import HEAD, Reader
-from volant.kinds import Outputs, TokenOutputs
+from volant.kinds import TokenOutputs
 
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens per batch: little padding, and it fits a core's caches; more is no faster
@@ -46,8 +46,8 @@ class OnnxRuntime:
         self._all = load(self._count) if self._count > 1 else self._each
         self._outputs = {output.name: output.shape for output in self._each.get_outputs()}
 
-    def logits(self, texts: Sequence[str]) -> Outputs:
-        """Return the logits of cleaned texts (N), computed in batches of similar length."""
+    def logits(self, texts: Sequence[str]) -> Any:
+        """Return the logits of cleaned texts (N), (N, L) or `TokenOutputs`, computed in batches of similar length."""
         ids = self._reader.ids(texts)
         lengths = np.array([len(row) for row in ids])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def iterated(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def iterated(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with a first version."""
-    project = make_project(tmp_path_factory.mktemp("project"))
+    project = make_project(tmp_path_factory.mktemp("project"), tables)
     project.run("volant", "ingest", "mine", project.csv("half.csv", 250, 1), "--split", "train")
     project.iterate()
     (project.root / "pool.txt").write_text("a lovely film\na dull film\n")

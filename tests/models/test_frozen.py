@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from volant.models import Examples
+from volant.models.fine_tuning import load_encoder
 from volant.models.neural import frozen
 from volant.models.neural.batches import collate
 from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze
@@ -18,7 +19,7 @@ from volant.models.neural.fitting import learn
 from volant.models.neural.frozen import from_stored, frozen_layers, outputs
 from volant.models.neural.heads import Net, TextHead
 from volant.models.neural.options import Training
-from volant.models.transformer import Transformer, load_encoder
+from volant.models.transformer import Transformer
 
 IDS = [[2, 7, 9, 3], [2, 9, 3]]
 

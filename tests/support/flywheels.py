@@ -79,7 +79,7 @@ class Project:
         return name
 
 
-def make_project(root: Path, tables: Path) -> None:
+def make_project(root: Path, tables: Path) -> Project:
     """A copy of the project with the flywheel `mine` alone, and an empty registry."""
     copy_project(root)
     shutil.copy(tables, root / "mlflow.db")
@@ -89,6 +89,7 @@ def make_project(root: Path, tables: Path) -> None:
     project = Project(root)
     project.run("git", "init", "-q")
     project.run("volant", "params")
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,8 @@ def postponing(root: Path = Path()) -> Iterator[None]:
 def _import() -> None:
     """Import what recording a run and registering a version need."""
     with suppress(ImportError):  # whoever needs it says what is missing
-        import mlflow.pyfunc
-        import mlflow.store.tracking.sqlalchemy_store
+        import mlflow.pyfunc  # noqa: F401
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
         import mlflow.tracking  # noqa: F401
 
 

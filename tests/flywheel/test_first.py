@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from support.tiny import flywheel
+from volant.config import Config
 from volant.flywheel import iteration
 from volant.flywheel.iteration import needs_first
-
-CONF = "flywheels: {{mine: {{model: {{family: {family}}}}}}}"
 
 
 @pytest.mark.parametrize(("family", "wanted"), [("transformer", True), ("linear", False), ("auto", False)])
@@ -15,7 +15,9 @@ def test_only_a_model_that_takes_minutes_needs_one(
     family: str, wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(iteration, "_require_live", lambda *_: None)
-    monkeypatch.setattr(iteration.compose, "compose", lambda *_: CONF.format(family=family))
+    monkeypatch.setattr(
+        iteration.compose, "compose_config", lambda *_: Config(1, {"mine": flywheel("classify", {"family": family})})
+    )
     assert needs_first("mine", (), tmp_path) is wanted
 
 

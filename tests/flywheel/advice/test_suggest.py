@@ -85,7 +85,7 @@ def test_nothing_new_and_no_bundle_are_said(root: Path, tmp_path: Path) -> None:
     pool = write_pool(tmp_path / "pool.csv", reviews(400, 0)["text"].to_pylist()[:3])
     with pytest.raises(VolantError, match="Nothing to label"):
         suggest("reviews", flywheel("classify"), pool, 5, root=root)
-    with pytest.raises(VolantError, match="no bundle"):
+    with pytest.raises(VolantError, match="does not contain a bundle"):
         suggest("nobody", flywheel("classify"), pool, 5, root=root)
     with pytest.raises(VolantError, match="-n 1 or more"):
         suggest("reviews", flywheel("classify"), pool, 0, root=root)

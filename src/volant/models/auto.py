@@ -24,7 +24,7 @@ from volant.models.tfidf import Linear
 
 Choice = dict[str, Any]
 ALONE = 0.1  # weight below which a part is left out of the blend
-PULL = 1.0  # rows that the prior of weights, around 1 for encoder and n-grams alike, is worth
+PULL = 5.0  # rows that the prior of weights, around 1 for encoder and n-grams alike, is worth: chosen on train rows
 LETTERS = 4  # characters per token, roughly
 CHEAP = ("linear", "frozen")  # cross-validated in seconds
 DEAR = ("contrastive", "full")

@@ -84,6 +84,7 @@ def iterate(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     """Run one iteration: train and evaluate what is new, gate, register, promote. Exit code 3: the gate failed."""
     from volant import flywheel
     from volant.config import model_choice
+    from volant.evaluation.results import show_next
     from volant.flywheel.show import show_plan
 
     console = Console(stderr=as_json)
@@ -93,9 +94,13 @@ def iterate(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         iteration = flywheel.plan(name, expanded)
         show_plan(iteration, console)
     else:
+        cases = []
         if first and flywheel.needs_first(name, expanded):
-            _run(name, [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *expanded], None, console)
+            quick = [*model_choice.expand([f"model@flywheels.{name}.model={first}"]), *expanded]
+            cases.append(_run(name, quick, None, console).case)
         iteration = _run(name, expanded, from_version, console, advice)
+        if "first" in [*cases, iteration.case]:
+            show_next(name, console)
     if as_json:
         print(json_line(iteration.to_json()))  # noqa: T201
     if iteration.outcome == "rejected":
@@ -116,7 +121,7 @@ def _run(
 ) -> "flywheel.Iteration":
     """Run an iteration, and show its plan, its results and its decision."""
     from volant import flywheel
-    from volant.evaluation.results import read_results, show_next, show_results
+    from volant.evaluation.results import read_results, show_results
     from volant.flywheel.early_advice import advising
     from volant.flywheel.show import show_iteration, show_plan
 
@@ -128,8 +133,6 @@ def _run(
     if iteration.ran.executed or iteration.ran.restored:
         show_results(name, read_results(name), console)
     show_iteration(iteration, console)
-    if iteration.case == "first":
-        show_next(name, console)
     return iteration
 
 

@@ -39,6 +39,9 @@ class Prediction(BaseModel):
 
     id: str
     label: Annotated[str | None, Field(description="Label, if a text has exactly one.")] = None
+    spans: Annotated[
+        list[dict[str, Any]] | None, Field(description="Labelled parts of the text: start, end (exclusive), label.")
+    ] = None
     labels: Annotated[list[str] | None, Field(description="Labels, if a text has any number of them.")] = None
     score: Annotated[float | dict[str, float] | None, Field(description="Score of the label, or by label.")] = None
     scores: Annotated[dict[str, float] | None, Field(description="On request; the highest first.")] = None

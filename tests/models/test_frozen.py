@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from volant.kinds import KINDS
 from volant.models import Examples
 from volant.models.fine_tuning import load_encoder
 from volant.models.neural import frozen
@@ -96,7 +97,7 @@ def trained(tiny_encoder: Path, work: Path, scores: Sequence[float | None]) -> t
             raise KilledError
         return {"accuracy": value}
 
-    task: Any = SimpleNamespace(score=score, metric="accuracy", seed=13, labels=("a", "b"))
+    task: Any = SimpleNamespace(kind=KINDS["classify"], score=score, metric="accuracy", seed=13, labels=("a", "b"))
     rows = Examples([], [], np.array([0, 1] * 4))
     options = Training(train_batch_size=4, num_train_epochs=3, min_steps=1, learning_rate=1e-2, progress=False)
     composition = Transformer(encoder=str(tiny_encoder), trainable=1).composition()

@@ -19,10 +19,11 @@ from volant.flywheel.advice.curve import learning_curve
 from volant.flywheel.advice.label_errors import FILE, write_label_errors
 from volant.flywheel.advice.mislabelled import Suspect, listed, out_of_fold, suspects
 from volant.flywheel.advice.page import page, picture
-from volant.flywheel.advice.rows import fair_order, pick, strata
+from volant.flywheel.advice.rows import fair_order, strata
 from volant.flywheel.advice.weak import weak_labels, weak_slices
 from volant.kinds import KINDS, Kind
 from volant.models import Examples, Task
+from volant.models.folds import pick
 from volant.models.tfidf import Linear
 from volant.rendering import canvas
 from volant.workspace import paths

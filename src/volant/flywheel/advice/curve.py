@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from volant.evaluation.paired import Side, interval, metric_value, redraw
-from volant.flywheel.advice.rows import pick, refit
+from volant.flywheel.advice.rows import refit
 from volant.kinds.calibration import score_matrix
 from volant.kinds.rates import gain_sign
 from volant.models import Examples, Task
+from volant.models.folds import pick
 from volant.models.tfidf import Linear
 
 SHARES = (0.25, 0.5, 1.0)

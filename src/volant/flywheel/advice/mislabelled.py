@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from volant.flywheel.advice.folds import folds
-from volant.flywheel.advice.rows import pick, refit
+from volant.flywheel.advice.rows import refit
 from volant.kinds import Calibration
 from volant.models import Examples, Task
+from volant.models.folds import pick
 from volant.models.tfidf import Linear
 
 FOLDS = 4

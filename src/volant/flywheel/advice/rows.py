@@ -11,15 +11,10 @@ from volant.datasets.splits.stratified import rarest
 from volant.kinds import Kind
 from volant.kinds.record import Annotation
 from volant.models import Examples, Task
+from volant.models.folds import pick
 from volant.models.tfidf import Linear
 
 ABSENT = -20.0  # the logit of a label that no row of a refit has: a probability of nearly 0
-
-
-def pick(examples: Examples, rows: np.ndarray) -> Examples:
-    """The examples at some positions."""
-    places: list[int] = rows.tolist()
-    return Examples([examples.texts[k] for k in places], [examples.gold[k] for k in places], examples.targets[rows])
 
 
 def strata(kind: Kind, gold: Sequence[Annotation]) -> np.ndarray:

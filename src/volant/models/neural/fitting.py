@@ -231,7 +231,7 @@ def _views(
     return targets, score
 
 
-def _head(parts: Composition, targets: Any, task: Task, options: Training) -> TextHead | TokenHead:
+def _head(parts: Composition, targets: Any, task: Task, options: Training) -> TextHead:
     width = task.kind.width(task.labels)
     flat = torch.as_tensor(targets if isinstance(targets, np.ndarray) else np.concatenate(targets))
     weights = class_weights(flat, width) if options.class_weights else None

@@ -45,31 +45,10 @@ class TextHead(nn.Module):
         return F.cross_entropy(logits, targets, weight=weights, label_smoothing=self.smoothing)
 
 
-class TokenHead(nn.Module):
-    """One linear layer over the states of each token.
-
-    Args:
-        width: Size D of the states.
-        classes: Number of classes C of a token.
-        dropout: Share of the states dropped in training.
-        weights: Weight of each class (C,), or None.
-        smoothing: Share of probability spread over the other classes.
-    """
+class TokenHead(TextHead):
+    """The same layer over the states of each token, (B, T, D), which gives logits of its classes, (B, T, C)."""
 
     axes = MappingProxyType({0: "batch", 1: LENGTH})
-
-    def __init__(
-        self, width: int, classes: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(width, classes)
-        self.smoothing = smoothing
-        self.weights = weights
-
-    def forward(self, states: Tensor) -> Tensor:
-        """Return the logits (B, T, C) of states (B, T, D)."""
-        return self.linear(self.dropout(states))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of the tokens of a batch; targets are classes (B, T), or `IGNORED`."""
@@ -84,7 +63,7 @@ HEADS = {"text": TextHead, "tokens": TokenHead}  # by the `head` of a kind
 class Net(nn.Module):
     """Encoder, pooling and head in one; every combination works."""
 
-    def __init__(self, encoder: nn.Module, head: TextHead | TokenHead, pooling: str) -> None:
+    def __init__(self, encoder: nn.Module, head: TextHead, pooling: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head

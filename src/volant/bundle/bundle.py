@@ -104,28 +104,26 @@ class Bundle:
         answers: list[Annotation] = []
         for start in range(0, len(texts), CHUNK):
             chunk = list(texts[start : start + CHUNK])
-            answers += self._spans(chunk) if self.kind.head == "tokens" else self._decode(self._clean(chunk))
+            answers += self._spans(chunk) if self.kind.head == "tokens" else self._labels(chunk)
             if progress:
                 progress(len(chunk))
         return answers
 
     def probabilities(self, texts: Sequence[str]) -> Any:
         """Return the probabilities of raw texts (N): (N, L) float32, or those of their tokens."""
-        return self.kind.probabilities(self.runtime.logits(self._clean(texts)), self.calibration)
+        return self.kind.probabilities(self.runtime.logits(clean_texts(list(texts), self._steps)), self.calibration)
+
+    def _labels(self, texts: Sequence[str]) -> list[Annotation]:
+        return self.kind.decode(self.probabilities(texts), self.labels, self.calibration)
 
     def _spans(self, texts: Sequence[str]) -> list[Annotation]:
         """Return predictions whose spans are mapped from the cleaned to the raw texts."""
         cleaned = [clean_text(text, self._steps) for text in texts]
-        predicted = self._decode([text.text for text in cleaned])
+        clean = [text.text for text in cleaned]
+        probabilities = self.kind.probabilities(self.runtime.logits(clean), self.calibration)
+        predicted = self.kind.decode(probabilities, self.labels, self.calibration, clean)
         pairs = zip(predicted, cleaned, strict=True)
         return [replace(annotation, spans=tuple(text.raw(annotation.spans))) for annotation, text in pairs]
-
-    def _clean(self, texts: Sequence[str]) -> list[str]:
-        return clean_texts(list(texts), self._steps)
-
-    def _decode(self, texts: Sequence[str]) -> list[Annotation]:
-        probabilities = self.kind.probabilities(self.runtime.logits(texts), self.calibration)
-        return self.kind.decode(probabilities, self.labels, self.calibration, texts)
 
     def golden(self) -> list[dict[str, Any]]:
         """Return the golden texts, each with the probability of every label when the bundle was made.

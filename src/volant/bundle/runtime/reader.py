@@ -5,10 +5,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from volant.bundle.runtime.windows import Window, cuts
+
 Item = TypeVar("Item")
 
 HEAD = "head"
 HEAD_TAIL = "head_tail"
+WINDOWS = "windows"
 
 
 class Reader:
@@ -18,7 +21,7 @@ class Reader:
         tokenizer: A `tokenizers.Tokenizer`; it is configured for this reader.
         max_length: Maximum number of tokens, including the special tokens that the tokenizer adds.
         truncation: Part of a longer text that is kept: `head`, the first tokens; `head_tail`, the first half and the
-            last half of `max_length`.
+            last half of `max_length`; `windows`, all of it, in windows of `max_length`.
 
     Source: Sun et al. 2019, How to Fine-Tune BERT for Text Classification?, https://arxiv.org/abs/1905.05583
     """
@@ -37,14 +40,16 @@ class Reader:
         """Return the token ids of each text."""
         return [both_ends(encoding.ids, self._length) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
-    def offsets(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Return for each text the first character of each token and the one after its last, (T, 2) int64.
+    def windows(self, texts: Sequence[str]) -> list[Window]:
+        """Return the windows of each text: one with all tokens, or several that overlap where it has too many.
 
-        Both are 0 for a token without characters, such as the one at the start of a text.
+        The reader is one of `WINDOWS`, which truncates nothing. A token without characters has 0 to 0.
         """
-        encodings = self._tokenizer.encode_batch(list(texts))
-        pairs = (both_ends(encoding.offsets, self._length) for encoding in encodings)
-        return [np.array(offsets, dtype=np.int64).reshape(-1, 2) for offsets in pairs]
+        room = self._length - self._added
+        windows = []
+        for text, encoding in enumerate(self._tokenizer.encode_batch(list(texts))):
+            windows += _windows(text, encoding, room)
+        return windows
 
     def measured(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[str, float]]:
         """Return the token ids of each text, the share of truncated texts, and the share of tokens that are read."""
@@ -58,6 +63,19 @@ class Reader:
         shares = {"texts_cut": (whole > read).mean() if len(texts) else 0.0}
         shares["tokens_read"] = read.sum() / whole.sum() if whole.sum() else 1.0
         return ids, {name: round(float(share), 4) for name, share in shares.items()}
+
+
+def _windows(text: int, encoding: Any, room: int) -> list[Window]:
+    own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
+    left = int(own[0]) if len(own) else len(encoding.ids)
+    right = len(encoding.ids) - left - len(own)
+    offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    windows = []
+    for start, end in cuts(len(own), room):
+        picked = [*range(left), *range(left + start, left + end), *range(left + len(own), len(encoding.ids))]
+        ids = [encoding.ids[k] for k in picked]
+        windows.append(Window(text, start, ids, offsets[picked], left, right))
+    return windows
 
 
 def both_ends(ids: list[Item], length: int) -> list[Item]:

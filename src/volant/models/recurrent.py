@@ -33,6 +33,8 @@ class Recurrent:
         truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half;
             kinds that predict parts of a text read all of it, in windows.
         crf: Learn the transitions between the classes of tokens, for kinds that predict parts of a text.
+        cascade: Find the first part of a pair, then the second ones of each, for kinds that predict pairs of parts;
+            else all pairs are found at once.
         start: Folder of an earlier version's weights and vocabulary to start from; `volant iterate --from-version N`
             sets it.
         training: Hyper-parameters of the training loop.
@@ -51,6 +53,7 @@ class Recurrent:
     max_length: int = Field(default=128, ge=4)
     truncation: Literal["head", "head_tail"] = "head"
     crf: bool = False
+    cascade: bool = False
     start: str | None = None
     training: Training = Field(default_factory=Training)
 
@@ -107,6 +110,7 @@ class Recurrent:
             start=self.start,
             truncation=self.truncation,
             crf=self.crf,
+            cascade=self.cascade,
         )
         return fitting.fit(parts, train, validation, task, self.training, (folder, work))
 

@@ -128,26 +128,37 @@ def decode(
         texts: The cleaned texts.
     """
     threshold = np.float32(calibration.thresholds[0] if calibration.thresholds else 0.5)
-    rows = zip(likely.values[CANDIDATES], likely.offsets, texts, strict=True)
-    return [_annotation(own, offsets, labels, threshold, text) for own, offsets, text in rows]
-
-
-def _annotation(
-    likely: np.ndarray, offsets: np.ndarray, labels: Sequence[str], threshold: np.float32, text: str
-) -> Annotation:
-    best = np.zeros(len(labels), dtype=np.float32)
-    own = likely if len(offsets) else likely[:0]
-    at = offsets[own[:, 1:VALUE].astype(np.int64)] if len(own) else np.zeros((0, 4, 2), np.int64)  # (K, 4, 2)
-    real = (at[:, :, 1] > at[:, :, 0]).all(axis=1) & (at[:, 1::2, 1] > at[:, ::2, 0]).all(axis=1)
-    np.maximum.at(best, own[real, 0].astype(np.int64), own[real, VALUE])
-    chosen = np.flatnonzero(real & (own[:, VALUE] >= threshold))
-    unique: dict[Triple, Triple] = {}
+    rows, own, at = _with_characters(likely)
+    best = np.zeros((len(likely), len(labels)), dtype=np.float32)
+    np.maximum.at(best, (rows, own[:, 0].astype(np.int64)), own[:, VALUE])
+    unique: list[dict[Triple, Triple]] = [{} for _ in texts]
+    chosen = np.flatnonzero(own[:, VALUE] >= threshold)
     for k in chosen[np.argsort(-own[chosen, VALUE], kind="stable")].tolist():
-        fact = _fact(at[k], labels[int(own[k, 0])], text, float(own[k, VALUE]))
+        fact = _fact(at[k], labels[int(own[k, 0])], texts[rows[k]], float(own[k, VALUE]))
         if fact.subject and fact.object:
-            unique.setdefault(fact, fact)
-    order = sorted(unique.values(), key=lambda fact: (fact.subject_at, fact.object_at, fact.predicate))
-    return Annotation(triples=tuple(order), scores=dict(zip(labels, best.tolist(), strict=True)))
+            unique[rows[k]].setdefault(fact, fact)
+    pairs = zip(unique, best.tolist(), strict=True)
+    return [Annotation(triples=_ordered(facts), scores=dict(zip(labels, row, strict=True))) for facts, row in pairs]
+
+
+def _with_characters(likely: TokenOutputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return text (K,), candidate (K, 6) and characters of its four tokens (K, 4, 2), of all texts together.
+
+    Candidates with a token that has no characters, such as the one at the start of a text, are left out.
+    """
+    pairs = zip(likely.values[CANDIDATES], likely.offsets, strict=True)
+    cells = [own if len(tokens) else own[:0] for own, tokens in pairs]
+    rows = np.repeat(np.arange(len(cells)), [len(own) for own in cells])
+    own = np.concatenate([np.zeros((0, VALUE + 1), np.float32), *cells])
+    starts = np.cumsum([0, *map(len, likely.offsets)])[rows]
+    offsets = np.concatenate([np.zeros((0, 2), np.int64), *likely.offsets])
+    at = offsets[starts[:, None] + own[:, 1:VALUE].astype(np.int64)]
+    real = (at[:, :, 1] > at[:, :, 0]).all(axis=1) & (at[:, 1::2, 1] > at[:, ::2, 0]).all(axis=1)
+    return rows[real], own[real], at[real]
+
+
+def _ordered(facts: Iterable[Triple]) -> tuple[Triple, ...]:
+    return tuple(sorted(facts, key=lambda fact: (fact.subject_at, fact.object_at, fact.predicate)))
 
 
 def _fact(at: np.ndarray, label: str, text: str, score: float) -> Triple:

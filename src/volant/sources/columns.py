@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from volant.kinds import KINDS
 from volant.kinds.record import TARGETS, Annotation
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import plain, read_indicators, read_labels, rename_labels, values_of
-from volant.sources.parts import identity, new_names, read_parts
+from volant.sources.parts import READERS, absent_facts, identity, new_names, part_column, part_problems, read_parts
 from volant.sources.unmatched import note, unmatched_values
 
 RESERVED = {"id", "text", *TARGETS}
@@ -28,7 +28,9 @@ class Columns:
 
     Attributes:
         text: Column of the text.
-        label: Column of the label, or several of which the first that exists counts (a mirror may have another name).
+        label: Column of the label, or several of which the first that exists counts (a mirror may have another name);
+            for a kind of spans or triples, their column, by default the only one that the source has.
+        spans: Column of the spans, for a kind that has a label as well.
         label_columns: Columns of 0 and 1, one for each label, instead of `label`.
         id: Column of the id; by default, ids are hashes of text and labels.
         separator: Separator of several labels in one cell; a list written as text needs none.
@@ -40,6 +42,7 @@ class Columns:
 
     text: str = "text"
     label: str | list[str] = "label"
+    spans: str | list[str] = "spans"
     label_columns: list[str] = Field(default_factory=list)
     id: str | None = None
     separator: str | None = Field(default=None, min_length=1)
@@ -54,8 +57,14 @@ class Columns:
         names = [self.label] if isinstance(self.label, str) else self.label
         return [] if names in (["label"], ["labels"]) else names
 
+    @property
+    def tags(self) -> list[str]:
+        """Columns of tags of tokens by preference: those of the spans, else of the label; none by default."""
+        names = [self.spans] if isinstance(self.spans, str) else self.spans
+        return self.attributes if names == ["spans"] else names
 
-def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Table:
+
+def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str, lines: Sequence[int] | None = None) -> pa.Table:
     """Turn a source's table into rows.
 
     Args:
@@ -63,9 +72,11 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
         mapping: Columns to read.
         kind: Name of the kind.
         where: Name of the table for messages: a file, or a dataset and its split.
+        lines: Line of each row in its file, if it has lines.
 
     Raises:
-        VolantError: If a column is missing, a label is missing or unknown, or an id is not unique.
+        VolantError: If a column is missing, a label is missing or unknown, a span doesn't fit its text, or an id is
+            not unique.
     """
     if kind not in KINDS:
         near = did_you_mean(kind, KINDS)
@@ -78,10 +89,57 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
     selected = [i for i, row_labels in enumerate(names_of_rows) if row_labels is not None]
     gold = [KINDS[kind].annotate(names_of_rows[i] or ()) for i in selected]
     if KINDS[kind].head == "tokens":  # labels of parts of the text: the rest of a part stays as it is
-        parts = read_parts(table.take(rows[selected])[pick(table, mapping.label, where)], kind, where)
+        chosen = table.take(rows[selected])
+        parts = read_parts(chosen[gold_column(table, mapping, kind, where)], kind, where)
+        _require_parts(chosen, mapping, parts, kind, [place_of_row(where, k, lines) for k in rows[selected]])
         gold = [KINDS[kind].renamed(a, new_names(a, kind, names, mapping.drop_labels)) for a in parts]
     result = _assemble(table.take(rows[selected]), mapping, kind, gold, where)
-    return note(result, unmatched_values(table, labels, mapping.where, names, mapping.drop_labels))
+    return note(result, unmatched_values(table, labels, mapping.where, names, mapping.drop_labels), table)
+
+
+def _require_parts(
+    table: pa.Table, mapping: Columns, parts: Sequence[Annotation], kind: str, places: Sequence[str]
+) -> None:
+    """Refuse spans that don't fit their text.
+
+    Raises:
+        VolantError: If one is empty, outside of the text, or overlaps another and must not; names file and line.
+    """
+    texts = [str(text or "") for text in table[mapping.text].to_pylist()]
+    for row, problem in part_problems(texts, parts, may_overlap(kind)).items():
+        raise VolantError(f"{places[row]}: {problem}")
+
+
+def may_overlap(kind: str) -> bool:
+    """Return True if the spans of a kind may overlap; one label for each token allows none."""
+    return bool(getattr(KINDS[kind], "overlaps", False))
+
+
+def place_of_row(where: str, row: int, lines: Sequence[int] | None) -> str:
+    """Return the place of a row for messages.
+
+    Args:
+        where: Name of the table.
+        row: Number of the row, from 0.
+        lines: Line of each row, if the table has lines.
+    """
+    return f"{where}, row {row + 1}" if lines is None else f"{where}, line {lines[row]}"
+
+
+def gold_column(table: pa.Table, mapping: Columns, kind: str, where: str) -> str:
+    """Return the source's column of the gold: as config names it, else the only one with spans or triples.
+
+    Fails with `VolantError` if it is missing, or several are possible.
+
+    Args:
+        table: Columns as the source has them.
+        mapping: Columns to read.
+        kind: Name of the kind.
+        where: Name of the table for messages.
+    """
+    if mapping.attributes or KINDS[kind].column not in READERS:
+        return pick(table, mapping.label, where)
+    return part_column(table, KINDS[kind].column, where)
 
 
 def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple[list[tuple[str, ...] | None], str]:
@@ -99,7 +157,7 @@ def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple
         names = [pick(table, name, where) for name in mapping.label_columns]
         origin = f"{where}, columns {', '.join(names[:10])}"
         return read_indicators({name: table[name] for name in names}, kind, where), origin
-    label = pick(table, mapping.label, where)
+    label = gold_column(table, mapping, kind, where)
     origin = f"{where}, column '{label}'"
     if KINDS[kind].head == "tokens":
         return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, origin)], origin
@@ -165,7 +223,8 @@ def _assemble(table: pa.Table, mapping: Columns, kind: str, gold: list[Annotatio
         "text": pa.array(texts, pa.string()),
         KINDS[kind].column: pa.array(target, KINDS[kind].types[0]),
     }
-    return pa.table(columns | _extra_columns(table, mapping, where))
+    target = mapping.label_columns or [gold_column(table, mapping, kind, where)]
+    return pa.table(columns | _extra_columns(table, mapping, {mapping.text, mapping.id, *target}, where))
 
 
 def _column_ids(table: pa.Table, name: str, where: str) -> list[str]:
@@ -193,10 +252,10 @@ def _hashed_ids(texts: list[str], gold: list[Annotation], kind: str) -> list[str
     return ids
 
 
-def _extra_columns(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
-    """Return the extra columns; one with a reserved name becomes `source_<name>`."""
-    target = mapping.label_columns or [pick(table, mapping.label, where)]
-    roles = {mapping.text, mapping.id, *target}
+def _extra_columns(
+    table: pa.Table, mapping: Columns, roles: Collection[str | None], where: str
+) -> dict[str, pa.ChunkedArray]:
+    """Return the extra columns, which have no role; one with a reserved name becomes `source_<name>`."""
     names = [name for name in table.column_names if name not in roles] if mapping.keep is None else mapping.keep
     extra = {}
     for name in names:
@@ -241,7 +300,7 @@ def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
             f"{where}: {len(counts)} different labels in {table.num_rows} rows ({examples} …). "
             "Is columns.label the right column?"
         )
-    return _warnings(counts, blank, where)
+    return _warnings(counts, blank, where) + absent_facts(table, where)
 
 
 def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:

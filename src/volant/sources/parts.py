@@ -1,17 +1,53 @@
-"""Gold that names parts of a text, such as spans: read from a source's column as the kind writes it."""
+"""Gold that names parts of a text, such as spans: read from a source's column, whichever tool wrote it."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.kinds import KINDS
 from volant.kinds.record import Annotation
+from volant.sources.formats.facts import absent, facts_of
+from volant.sources.formats.gold import FIELDS, part_of
+from volant.sources.formats.jsonl import MIXED
+from volant.sources.formats.spans import problem_of, spans_of
+
+READERS: Mapping[str, Callable[[object], list[dict[str, Any]]]] = {"spans": spans_of, "triples": facts_of}
+
+
+def part_column(table: pa.Table, target: str, where: str) -> str:
+    """Return the column of spans or triples of a table if the user named none: by its name, else the only one.
+
+    Args:
+        table: Columns as the source has them.
+        target: Column of rows: `spans` or `triples`.
+        where: Name of the table, for messages.
+
+    Raises:
+        VolantError: If there is none, or several are possible; the message has the reason.
+    """
+    if target in table.column_names:
+        return target
+    names = [field.name for field in table.schema if part_of(field.type) == target]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise VolantError(f"{where}: several columns hold {target}: {', '.join(names)}. Choose with `columns.label`.")
+    unread = [value for key, value in (table.schema.metadata or {}).items() if key.startswith(MIXED.encode())]
+    if unread:
+        raise VolantError(unread[0].decode())
+    raise VolantError(
+        f"{where}: no column holds {target}. Its columns: {', '.join(table.column_names)}. Expected lists of objects "
+        f"({', '.join(sorted(FIELDS[target]))}), or tokens with their tags; docs/data.md has the formats of tools. "
+        "Name the column as `columns.label`."
+    )
 
 
 def read_parts(column: pa.ChunkedArray, kind: str, where: str) -> list[Annotation]:
-    """Return the annotation of each cell: a list of objects, or its JSON; nothing at all is a text without parts.
+    """Return the annotation of each cell: a list of parts, or its JSON; nothing at all is a text without parts.
 
     Args:
         column: Column of the source.
@@ -21,16 +57,64 @@ def read_parts(column: pa.ChunkedArray, kind: str, where: str) -> list[Annotatio
     Raises:
         VolantError: If a cell is not what the kind reads; says which row.
     """
+    reader = READERS.get(KINDS[kind].column, lambda cell: cell or [])
     parts = []
     for row, cell in enumerate(column.to_pylist(), 1):
         try:
-            parts.append(KINDS[kind].read(json.loads(cell) if isinstance(cell, str) and cell else cell or []))
+            parts.append(KINDS[kind].read(reader(json.loads(cell) if isinstance(cell, str) and cell else cell or [])))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise VolantError(
                 f"{where}, row {row} can't be read as {kind}: {type(error).__name__}: {str(error)[:200]}. "
                 f"Expected a list of objects, {KINDS[kind].types[0]}, in Parquet or JSON."
             ) from error
     return parts
+
+
+def part_problems(texts: Sequence[str], gold: Sequence[Annotation], overlaps: bool) -> dict[int, str]:
+    """Return the number of each row, from 0, whose spans don't fit its text, with the problem.
+
+    Args:
+        texts: Text of each row.
+        gold: Annotation of each row.
+        overlaps: True if spans may overlap.
+
+    Example:
+        >>> from volant.kinds.record import Span
+        >>> part_problems(["Ann"], [Annotation(spans=(Span(2, 2, "PER"),))], overlaps=False)
+        {0: 'span 2-2 (PER) is empty: `end` must be greater than `start`, as it is exclusive.'}
+    """
+    problems = {}
+    for row, (text, annotation) in enumerate(zip(texts, gold, strict=True)):
+        spans = [asdict(span) for span in annotation.spans]
+        if spans and (problem := problem_of(text, spans, overlaps)):
+            problems[row] = problem
+    return problems
+
+
+def absent_facts(table: pa.Table, where: str) -> list[str]:
+    """Return a warning on the triples whose subject or object isn't in the text; they are kept.
+
+    Args:
+        table: Rows.
+        where: Name of the table, for messages.
+    """
+    if "triples" not in table.column_names:
+        return []
+    missing = 0
+    total = 0
+    example = ""
+    for text, cell in zip(table["text"].to_pylist(), table["triples"].to_pylist(), strict=True):
+        for fact in cell or ():
+            total += 1
+            if parts := absent(text, [fact]):
+                missing += 1
+                example = example or f"'{parts[0]}' is not in '{text[:60]}'"
+    if not missing:
+        return []
+    return [
+        f"{where}: {missing:,} of {total:,} triples have a subject or an object that isn't in the text, as {example}. "
+        "They are kept, but no model that points into the text can find them."
+    ]
 
 
 def new_names(

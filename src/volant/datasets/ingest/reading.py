@@ -15,6 +15,7 @@ from volant.sources.files import opened
 from volant.sources.formats import Format, detect, read_sheet
 from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
 from volant.sources.formats.options import Options
+from volant.sources.formats.slots import words_file
 from volant.sources.guess.infer import infer, separator_of
 from volant.sources.states import require_answered
 
@@ -99,11 +100,14 @@ def read(path: str, form: Form) -> Raw:
 
     Fails with `VolantError` if it can't be read, or its columns are ambiguous.
     """
+    path = words_file(path)
     with opened(path) as stream:
         data = cast(BinaryIO, BytesIO(stream.read()))
     attributes = [name.strip() for name in (form.label or "").split(",") if name.strip()]
     form_of_file, columns, headless = _header(data, path, form)
-    sheet = read_sheet(data, path, form_of_file, opened, attributes or form.columns.attributes, form.kind)
+    labels = attributes or form.columns.attributes
+    form_of_file = replace(form_of_file, tags=tuple(attributes or form.columns.tags))
+    sheet = read_sheet(data, path, form_of_file, opened, labels, form.kind)
     table = sheet.table
     if sheet.detected.kind == "manifest":
         columns = Columns(label=table.column_names[1], keep=[])

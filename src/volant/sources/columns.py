@@ -16,10 +16,20 @@ from volant.kinds import KINDS
 from volant.kinds.record import TARGETS, Annotation
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import plain, read_indicators, read_labels, rename_labels, values_of
-from volant.sources.parts import READERS, absent_facts, identity, new_names, part_column, part_problems, read_parts
+from volant.sources.parts import (
+    READERS,
+    absent_facts,
+    identity,
+    new_names,
+    part_column,
+    part_problems,
+    place_of_row,
+    read_parts,
+)
 from volant.sources.unmatched import note, unmatched_values
 
 RESERVED = {"id", "text", *TARGETS}
+DEFAULTS = ("label", "labels", ["label"], ["labels"])  # no name of the user's own
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -55,7 +65,7 @@ class Columns:
     def attributes(self) -> list[str]:
         """Label attributes of a manifest by preference; none if `label` has its default."""
         names = [self.label] if isinstance(self.label, str) else self.label
-        return [] if names in (["label"], ["labels"]) else names
+        return [] if names in DEFAULTS else names
 
     @property
     def tags(self) -> list[str]:
@@ -83,7 +93,8 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str, lines: Seq
         raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(KINDS)}.")
     pick(table, mapping.text, where)
     rows = np.flatnonzero(matching_rows(table, mapping, where))
-    labels, origin = labels_of(table.take(rows), mapping, kind, where)
+    own = None if lines is None else [lines[int(row)] for row in rows]
+    labels, origin = labels_of(table.take(rows), mapping, kind, where, own)
     names = {str(old): new for old, new in mapping.label_map.items()}
     names_of_rows = rename_labels(labels, rows, names, {str(label) for label in mapping.drop_labels}, origin)
     selected = [i for i, row_labels in enumerate(names_of_rows) if row_labels is not None]
@@ -115,21 +126,10 @@ def may_overlap(kind: str) -> bool:
     return bool(getattr(KINDS[kind], "overlaps", False))
 
 
-def place_of_row(where: str, row: int, lines: Sequence[int] | None) -> str:
-    """Return the place of a row for messages.
-
-    Args:
-        where: Name of the table.
-        row: Number of the row, from 0.
-        lines: Line of each row, if the table has lines.
-    """
-    return f"{where}, row {row + 1}" if lines is None else f"{where}, line {lines[row]}"
-
-
 def gold_column(table: pa.Table, mapping: Columns, kind: str, where: str) -> str:
-    """Return the source's column of the gold: as config names it, else the only one with spans or triples.
+    """Return the source's column of a kind's gold.
 
-    Fails with `VolantError` if it is missing, or several are possible.
+    Fails with `VolantError` as `gold_columns`.
 
     Args:
         table: Columns as the source has them.
@@ -137,12 +137,34 @@ def gold_column(table: pa.Table, mapping: Columns, kind: str, where: str) -> str
         kind: Name of the kind.
         where: Name of the table for messages.
     """
-    if mapping.attributes or KINDS[kind].column not in READERS:
-        return pick(table, mapping.label, where)
-    return part_column(table, KINDS[kind].column, where)
+    return gold_columns(table, mapping, (KINDS[kind].column,), where)[KINDS[kind].column]
 
 
-def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple[list[tuple[str, ...] | None], str]:
+def gold_columns(table: pa.Table, mapping: Columns, targets: Sequence[str], where: str) -> dict[str, str]:
+    """Return the source's column for each column of a kind's rows: that of config, else the only one with such gold.
+
+    Fails with `VolantError` if one is missing, or several are possible.
+
+    Args:
+        table: Columns as the source has them.
+        mapping: Columns to read. `label` names the gold of every kind, and `spans` those that a label has beside it.
+        targets: Columns of rows: `label` or `labels`, `spans`, `triples`.
+        where: Name of the table for messages.
+    """
+    columns = {}
+    for target in targets:
+        beside = target == "spans" and len(targets) > 1
+        names = mapping.spans if beside else mapping.label
+        if target in READERS and names in (("spans",) if beside else DEFAULTS):
+            columns[target] = part_column(table, target, where, "spans" if beside else "label")
+        else:
+            columns[target] = pick(table, names, where)
+    return columns
+
+
+def labels_of(
+    table: pa.Table, mapping: Columns, kind: str, where: str, lines: Sequence[int] | None = None
+) -> tuple[list[tuple[str, ...] | None], str]:
     """Return the labels of each row as in the source (None: no value), and the name of their column for messages.
 
     Fails with `VolantError` if a column is missing, or can't contain labels of this kind.
@@ -152,6 +174,7 @@ def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple
         mapping: Columns to read.
         kind: Name of the kind.
         where: Name of the table for messages.
+        lines: Line of each row in its file, if it has lines.
     """
     if mapping.label_columns:
         names = [pick(table, name, where) for name in mapping.label_columns]
@@ -160,7 +183,7 @@ def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple
     label = gold_column(table, mapping, kind, where)
     origin = f"{where}, column '{label}'"
     if KINDS[kind].head == "tokens":
-        return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, origin)], origin
+        return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, origin, lines)], origin
     return read_labels(table[label], kind, mapping.separator, origin), origin
 
 

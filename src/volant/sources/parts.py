@@ -18,13 +18,14 @@ from volant.sources.formats.spans import problem_of, spans_of
 READERS: Mapping[str, Callable[[object], list[dict[str, Any]]]] = {"spans": spans_of, "triples": facts_of}
 
 
-def part_column(table: pa.Table, target: str, where: str) -> str:
+def part_column(table: pa.Table, target: str, where: str, setting: str = "label") -> str:
     """Return the column of spans or triples of a table if the user named none: by its name, else the only one.
 
     Args:
         table: Columns as the source has them.
         target: Column of rows: `spans` or `triples`.
         where: Name of the table, for messages.
+        setting: Key of `columns` that names it.
 
     Raises:
         VolantError: If there is none, or several are possible; the message has the reason.
@@ -35,36 +36,55 @@ def part_column(table: pa.Table, target: str, where: str) -> str:
     if len(names) == 1:
         return names[0]
     if names:
-        raise VolantError(f"{where}: several columns hold {target}: {', '.join(names)}. Choose with `columns.label`.")
+        raise VolantError(
+            f"{where}: several columns hold {target}: {', '.join(names)}. Choose with `columns.{setting}`."
+        )
     unread = [value for key, value in (table.schema.metadata or {}).items() if key.startswith(MIXED.encode())]
     if unread:
         raise VolantError(unread[0].decode())
     raise VolantError(
         f"{where}: no column holds {target}. Its columns: {', '.join(table.column_names)}. Expected lists of objects "
         f"({', '.join(sorted(FIELDS[target]))}), or tokens with their tags; docs/data.md has the formats of tools. "
-        "Name the column as `columns.label`."
+        f"Name the column as `columns.{setting}`."
     )
 
 
-def read_parts(column: pa.ChunkedArray, kind: str, where: str) -> list[Annotation]:
+def place_of_row(where: str, row: int, lines: Sequence[int] | None) -> str:
+    """Return the place of a row for messages.
+
+    Args:
+        where: Name of the table.
+        row: Number of the row, from 0.
+        lines: Line of each row, if the table has lines.
+
+    Example:
+        >>> place_of_row("a.jsonl", 0, [3]), place_of_row("a dataset", 0, None)
+        ('a.jsonl, line 3', 'a dataset, row 1')
+    """
+    return f"{where}, row {row + 1}" if lines is None else f"{where}, line {lines[row]}"
+
+
+def read_parts(column: pa.ChunkedArray, kind: str, where: str, lines: Sequence[int] | None = None) -> list[Annotation]:
     """Return the annotation of each cell: a list of parts, or its JSON; nothing at all is a text without parts.
 
     Args:
         column: Column of the source.
         kind: Name of the kind.
         where: Description of the column, for messages.
+        lines: Line of each row, if the table has lines.
 
     Raises:
-        VolantError: If a cell is not what the kind reads; says which row.
+        VolantError: If a cell is not what the kind reads; names file and line.
     """
     reader = READERS.get(KINDS[kind].column, lambda cell: cell or [])
     parts = []
-    for row, cell in enumerate(column.to_pylist(), 1):
+    for row, cell in enumerate(column.to_pylist()):
         try:
             parts.append(KINDS[kind].read(reader(json.loads(cell) if isinstance(cell, str) and cell else cell or [])))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
+            place = place_of_row(where, row, lines)
             raise VolantError(
-                f"{where}, row {row} can't be read as {kind}: {type(error).__name__}: {str(error)[:200]}. "
+                f"{place} can't be read as {kind}: {type(error).__name__}: {str(error)[:200]}. "
                 f"Expected a list of objects, {KINDS[kind].types[0]}, in Parquet or JSON."
             ) from error
     return parts

@@ -1,6 +1,6 @@
 """Checks of every row to ingest: the bad ones, their lines and the reasons."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -10,8 +10,9 @@ import pyarrow as pa
 from volant.datasets.ingest.reading import LINE, Raw
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
+from volant.sources.columns import Columns, gold_column, matching_rows, may_overlap, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
-from volant.sources.columns import matching_rows, pick, to_rows
+from volant.sources.parts import absent_facts, identity, part_problems, read_parts
 from volant.sources.unmatched import unmatched_values
 
 MAX_TEXT = 100_000  # characters; these models read no longer texts
@@ -19,6 +20,7 @@ MAX_LABEL = 100
 UNKNOWN = "unknown label"
 SWAPPED = "label and text swapped"
 LEAK = "leakage"
+MISPLACED = "span doesn't fit its text"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ def labels_of(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
     return [tuple(sorted(KINDS[kind].labels_of(annotation))) for annotation in KINDS[kind].gold(table)]
 
 
+def identities(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
+    """Return what tells two annotations of one text apart: the sorted labels, or the parts with their places."""
+    return [tuple(sorted(identity(annotation, kind))) for annotation in KINDS[kind].gold(table)]
+
+
 def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     """Turn the columns of a file into rows; those without a label are bad, not an error.
 
@@ -73,13 +80,17 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     columns = raw.columns
     pick(raw.table, columns.text, raw.origin)
     table = raw.table.filter(pa.array(matching_rows(raw.table, columns, raw.origin)))
-    labels, _ = read_columns(table, columns, kind, raw.origin)
     lines = table[LINE].to_pylist()
+    labels, _ = read_columns(table, columns, kind, raw.origin, lines)
     unlabelled = [] if "" in columns.drop_labels else [line for line, v in zip(lines, labels, strict=True) if v is None]
     failed = dict.fromkeys(unlabelled, "no label") | raw.failed
     texts = ["" if text is None else str(text) for text in table[columns.text].to_pylist()]
+    misplaced = _misplaced(table, texts, columns, kind, raw.origin)
+    failed = misplaced | failed
+    reasons = dict.fromkeys(misplaced, MISPLACED) | dict.fromkeys(unlabelled, "no label")
+    reasons |= dict.fromkeys(raw.failed, "unreadable")
     bad = [
-        Bad(raw.origin, line, "no label" if line not in raw.failed else "unreadable", failed[line], text)
+        Bad(raw.origin, line, reasons[line], failed[line], text)
         for line, text in zip(lines, texts, strict=True)
         if line in failed
     ]
@@ -90,11 +101,21 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     keep = None if columns.keep is None else [*columns.keep, LINE]
     good = table.filter(pa.array([line not in failed for line in lines], pa.bool_()))
     mapping = replace(columns, label_map=mapped, keep=keep, where={})
-    rows = to_rows(good, mapping, kind, raw.origin)
+    rows = to_rows(good, mapping, kind, raw.origin, good[LINE].to_pylist())
     excluded = raw.table.num_rows - table.num_rows + good.num_rows - rows.num_rows
     missing = unmatched_values(raw.table, labels, columns.where, {}, columns.drop_labels)
     unmatched = [f"{raw.origin}: columns.{key}: no row has this value.{near}" for key, near in missing.items()]
+    unmatched += absent_facts(rows, raw.origin)
     return Rows(rows.replace_schema_metadata(None), bad, excluded, unmatched)
+
+
+def _misplaced(table: pa.Table, texts: Sequence[str], columns: Columns, kind: str, where: str) -> dict[int, str]:
+    """Return line → problem of each row whose spans don't fit its text."""
+    if KINDS[kind].head == "text":
+        return {}
+    lines = table[LINE].to_pylist()
+    parts = read_parts(table[gold_column(table, columns, kind, where)], kind, where, lines)
+    return {lines[row]: problem for row, problem in part_problems(texts, parts, may_overlap(kind)).items()}
 
 
 def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_labels: bool) -> list[Bad]:

@@ -128,6 +128,8 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
         where: Name of the file, for messages.
     """
     names = table.column_names
+    if KINDS[form.kind].head == "tokens":
+        return _parts(form, names)
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
     several = not KINDS[form.kind].exclusive
     if not form.text and not form.label:
@@ -143,6 +145,14 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
     separator = None if marks else _separator(table, label, form)
     filters = _where(form.columns, names)
     return Columns(text=guess.text, label=label, label_columns=marks, separator=separator, where=filters)
+
+
+def _parts(form: Form, names: Sequence[str]) -> Columns:
+    """Return the columns of a kind of parts: by option, else the flywheel's own, else those that hold parts."""
+    labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
+    own = form.columns if set(labels) & set(names) else replace(form.columns, label=Columns().label)
+    text = form.text or (own.text if own.text in names else Columns().text)
+    return replace(_present(own, names, None), text=text, label=form.label or own.label)
 
 
 def _where(columns: Columns, names: Sequence[str]) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Files:
                     f"{split} file '{path}' is not watched: set watch.{split} to `${{..{split}}}`, "
                     "or a watch to a folder that contains it"
                 )
+            folder = str(PurePosixPath(path).parent) if path and slots.is_slots(path) else self.documents
+            if folder and self.watch and not any(_covers(watched, folder) for watched in self.watch.values()):
+                raise ValueError(
+                    f"'{folder}' is not watched: set watch.{split} to it, or to a folder that contains it and {path}"
+                )
 
     def read(self, kind: str) -> dict[str, pa.Table]:
         """Read each file.

@@ -10,6 +10,7 @@ from volant.errors import VolantError
 from volant.sources.columns import Columns, to_rows
 from volant.sources.files import Files, read_sheet_of
 from volant.sources.formats import Format
+from volant.sources.guess.parts import part_targets
 
 pytestmark = pytest.mark.usefixtures("places")
 WORDS = "play Bach now\nwhat is on\n"
@@ -114,3 +115,22 @@ def test_json_lines_with_intent_and_tags(tmp_path: Path) -> None:
     files = Files(str(tmp_path / "a.jsonl"), columns=Columns(label="slots"))
     assert spans(files.read(KIND)["train"]) == [("play Bach", [("Bach", "artist")])]
     assert Columns(label="intent", spans="slots").tags == ["slots"]
+
+
+def test_the_tags_of_a_folder_must_be_watched_too(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    Files(path, watch={"train": path})
+    with pytest.raises(ValueError, match=r"is not watched: set watch\.train to it, or to a folder"):
+        Files(f"{path}/seq.in", watch={"train": f"{path}/seq.in"})
+    with pytest.raises(ValueError, match="'docs' is not watched"):
+        Files("a.csv", documents="docs", watch={"train": "a.csv"})
+    Files("a/a.csv", documents="a/docs", watch={"train": "a"})
+
+
+def test_the_gold_of_a_file_is_told_by_its_columns(tmp_path: Path) -> None:
+    lines = [{"text": "play Bach", "slots": [[5, 9, "artist"]], "intent": name} for name in ("Play", "Ask") * 2]
+    assert part_targets(sheet(tmp_path / "a.jsonl", lines).table) == {"label": "intent", "spans": "slots"}
+    assert part_targets(sheet(tmp_path / "a.jsonl", lines[:2]).table) == {"spans": "slots"}
+    facts = [{"text": "a", "label": name, "triple_list": [["a", "b", "c"]]} for name in ("x", "y") * 2]
+    assert part_targets(sheet(tmp_path / "b.jsonl", facts).table) == {"triples": "triple_list"}
+    assert part_targets(sheet(tmp_path / "c.jsonl", [{"text": "a", "label": "b"}]).table) == {}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from support.parts import KIND, places, spans, written
-from volant.datasets.ingest.checks import MISPLACED, Rows, identities, rows_of
+from volant.datasets.ingest.checks import MISPLACED, Rows, check, identities, rows_of
+from volant.datasets.ingest.ingest import _rejected
 from volant.datasets.ingest.reading import form_of, read
 from volant.errors import VolantError
 from volant.sources.formats.options import Options
@@ -68,3 +69,14 @@ def test_a_broken_span_is_refused_with_file_and_line(tmp_path: Path) -> None:
     ]
     with pytest.raises(VolantError, match=r"a\.jsonl, column 'spans', line 2 can't be read as places"):
         ingested(tmp_path / "a.jsonl", content)
+
+
+def test_rejected_rows_keep_their_spans_for_the_next_ingest(tmp_path: Path) -> None:
+    content = [row("in Rome", (3, 8, "LOC")), row("Anna", (0, 4, "NAME"))]
+    result = ingested(tmp_path / "a.jsonl", content)
+    unknown = check(result.table, "a.jsonl", KIND, ("PER", "LOC"), new_labels=False)
+    written_again = [_rejected(bad) for bad in (*result.bad, *unknown)]
+    assert [one["label" if "label" in one else "spans"][0]["label"] for one in written_again] == ["LOC", "NAME"]
+    assert "outside of the text" in written_again[0]["reason"]
+    again = ingested(tmp_path / "b.jsonl", [one | {"text": f"{one['text']}!"} for one in written_again[:1]])
+    assert spans(again.table) == [("in Rome!", [("Rome!", "LOC")])]

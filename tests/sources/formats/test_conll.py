@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from support.parts import rows, sheet, spans
+from volant.bundle.batch.reading import documents
 from volant.errors import VolantError
 from volant.sources.columns import Columns
 from volant.sources.formats.options import Options
@@ -125,3 +126,14 @@ def test_labels_are_renamed_and_left_out(tmp_path: Path) -> None:
     table = rows(tmp_path / "a.txt", CONLL, columns)
     assert spans(table)[0] == ("EU rejects New York .", [("EU", "org")])
     assert table.schema.field("id").type == pa.string()
+
+
+def test_a_sentence_that_does_not_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VolantError, match=r"a\.txt, line 1: a sentence of more than 100,000 tokens\. Put a blank line"):
+        sheet(tmp_path / "a.txt", "Anna B-PER\n" + "a O\n" * 100_000)
+
+
+def test_a_job_reads_the_same_texts(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_text(CONLL)
+    assert [text for _, text in documents(path, name="a.txt")] == [text for text, _ in SAID]

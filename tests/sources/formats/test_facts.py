@@ -57,3 +57,10 @@ def test_triples_that_the_text_does_not_hold_are_kept_counted_and_shown() -> Non
     assert warning.startswith("a.jsonl: 1 of 2 triples have a subject or an object that isn't in the text, as 'Europe'")
     assert absent_facts(table.select(["text"]), "a.jsonl") == []
     assert absent_facts(table.slice(1), "a.jsonl") == []
+
+
+def test_csv_holds_triples_as_json(tmp_path: Path) -> None:
+    table = sheet(tmp_path / "a.csv", 'text,facts\na,"[[""a"", ""b"", ""c""]]"\nb,\n').table
+    assert table["facts"].to_pylist() == [[{"subject": "a", "predicate": "b", "object": "c"}], []]
+    other = sheet(tmp_path / "b.csv", 'text,facts\na,"[[""a"", ""b"", ""c""]]"\nb,"[[1]]"\n').table
+    assert other["facts"].to_pylist() == ['[["a", "b", "c"]]', "[[1]]"]

@@ -11,6 +11,7 @@ from volant.sources.columns import Columns, to_rows
 from volant.sources.files import Files, read_sheet_of
 from volant.sources.formats import Format
 from volant.sources.guess.parts import part_targets
+from volant.sources.texts import Reading, numbered_texts
 
 pytestmark = pytest.mark.usefixtures("places")
 WORDS = "play Bach now\nwhat is on\n"
@@ -134,3 +135,10 @@ def test_the_gold_of_a_file_is_told_by_its_columns(tmp_path: Path) -> None:
     facts = [{"text": "a", "label": name, "triple_list": [["a", "b", "c"]]} for name in ("x", "y") * 2]
     assert part_targets(sheet(tmp_path / "b.jsonl", facts).table) == {"triples": "triple_list"}
     assert part_targets(sheet(tmp_path / "c.jsonl", [{"text": "a", "label": "b"}]).table) == {}
+
+
+def test_predict_reads_the_texts_of_documents_and_of_tokens(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", RASA)
+    assert [text for _, text in numbered_texts(path, "a.json", Reading())] == ["play Bach now", "what is on"]
+    path = written(tmp_path / "b.jsonl", [{"tokens": ["play", "Bach"], "slots": ["O", "B-artist"]}])
+    assert [text for _, text in numbered_texts(path, "b.jsonl", Reading())] == ["play Bach"]

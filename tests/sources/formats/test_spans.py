@@ -80,8 +80,18 @@ def test_label_studio_tasks_with_relations_skipped_and_unseen_ones(tmp_path: Pat
 
 def test_label_studio_csv_holds_json(tmp_path: Path) -> None:
     cell = json.dumps(MINI["ner"]).replace('"', '""')
-    table = rows(tmp_path / "a.csv", f'text,ner\n"{TEXT}","{cell}"\nnobody,\n', Columns(label="ner"))
-    assert spans(table) == SAID
+    content = f'text,ner\n"{TEXT}","{cell}"\nnobody,\n'
+    assert spans(rows(tmp_path / "a.csv", content, Columns(label="ner"))) == SAID
+    assert spans(rows(tmp_path / "a.csv", content)) == SAID
+
+
+def test_offsets_of_csv_are_put_right_by_the_text_of_the_span(tmp_path: Path) -> None:
+    text = "\U0001f4a9This is an annotation."
+    cell = json.dumps([{"start": 13, "end": 23, "text": "annotation", "labels": ["X"]}]).replace('"', '""')
+    read = sheet(tmp_path / "a.tsv", f'ID\tTEXT\tner\n1\t{text}\t"{cell}"\n')
+    assert spans(to_rows(read.table, Columns(text="TEXT"), KIND, "a.tsv", read.lines)) == [
+        (text, [("annotation", "X")])
+    ]
 
 
 @pytest.mark.parametrize("shift", [0, 1])

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
 from volant.sources.columns import Columns, gold_column, matching_rows, may_overlap, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
+from volant.sources.formats.gold import part_of
 from volant.sources.parts import absent_facts, identity, part_problems, read_parts
 from volant.sources.unmatched import unmatched_values
 
@@ -25,7 +27,7 @@ MISPLACED = "span doesn't fit its text"
 
 @dataclass(frozen=True)
 class Bad:
-    """A row that can't be ingested: its file and line, the category of the error, and its details."""
+    """A row that can't be ingested: its file and line, the category of the error, its details, and its gold."""
 
     file: str
     line: int
@@ -33,6 +35,7 @@ class Bad:
     detail: str
     text: str
     labels: tuple[str, ...] = ()
+    parts: dict[str, Any] | None = None  # column → its spans or triples, which labels alone don't tell
 
     @property
     def place(self) -> str:
@@ -90,8 +93,8 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     reasons = dict.fromkeys(misplaced, MISPLACED) | dict.fromkeys(unlabelled, "no label")
     reasons |= dict.fromkeys(raw.failed, "unreadable")
     bad = [
-        Bad(raw.origin, line, reasons[line], failed[line], text)
-        for line, text in zip(lines, texts, strict=True)
+        Bad(raw.origin, line, reasons[line], failed[line], text, parts=parts)
+        for line, text, parts in zip(lines, texts, _parts_of(table), strict=True)
         if line in failed
     ]
     values = set(chain.from_iterable(row or () for row in labels))
@@ -107,6 +110,12 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     unmatched = [f"{raw.origin}: columns.{key}: no row has this value.{near}" for key, near in missing.items()]
     unmatched += absent_facts(rows, raw.origin)
     return Rows(rows.replace_schema_metadata(None), bad, excluded, unmatched)
+
+
+def _parts_of(table: pa.Table) -> list[dict[str, Any] | None]:
+    """Return the spans or triples of each row, by the name of their column."""
+    names = [field.name for field in table.schema if part_of(field.type)]
+    return table.select(names).to_pylist() if names else [None] * table.num_rows
 
 
 def _misplaced(table: pa.Table, texts: Sequence[str], columns: Columns, kind: str, where: str) -> dict[int, str]:
@@ -133,9 +142,9 @@ def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_lab
         _refuse_swapped(table, file, kind)
     rows = zip(table[LINE].to_pylist(), table["text"].to_pylist(), labels_of(table, kind), strict=True)
     bad = []
-    for line, text, labels in rows:
+    for (line, text, labels), parts in zip(rows, _parts_of(table), strict=True):
         for reason, detail in _problems(text, labels, known, new_labels):
-            bad.append(Bad(file, line, reason, detail, text, labels))
+            bad.append(Bad(file, line, reason, detail, text, labels, parts))
             break
     return bad
 

@@ -23,6 +23,7 @@ DOCUMENT = "-DOCSTART-"
 TOKENS = ("tokens", "token", "words", "word", "form", "text")
 TAGS = ("tags", "tag", "ner_tags", "ner", "labels", "label", "spans", "slots")
 LEAST = 2  # columns
+MOST = 100_000  # tokens of a sentence: a file without blank lines must not fill the memory
 BLANKS = re.compile(r"[ \t]+")  # never others: a token may hold a no-break space
 
 
@@ -78,7 +79,8 @@ def sentences(data: BinaryIO, name: str, form: Format) -> Iterator[Sentence]:
         form: Its format, with the names of its columns.
 
     Raises:
-        VolantError: If a token has other columns than the first, or is empty; the message names the line.
+        VolantError: If a token has other columns than the first, or is empty, or a sentence does not end; the message
+            names the line.
     """
     header = form.header or ["tokens", "tags"]
     token_at = _column(header, TOKENS, name)
@@ -100,6 +102,11 @@ def sentences(data: BinaryIO, name: str, form: Format) -> Iterator[Sentence]:
             )
         if not sentence.tokens:
             sentence = Sentence(number, [], [], document)
+        if len(sentence.tokens) == MOST:
+            raise VolantError(
+                f"{name}, line {sentence.line}: a sentence of more than {MOST:,} tokens. "
+                "Put a blank line between sentences."
+            )
         sentence.tokens.append(cells[token_at])
         sentence.tags.append(cells[tag_at])
     if sentence.tokens:

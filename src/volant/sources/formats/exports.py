@@ -72,12 +72,28 @@ def _cell(key: str, value: Any, row: dict[str, Any]) -> Any:
     """Return the choices, the spans or the facts of a value in one form; every other value as it is."""
     if not isinstance(value, str | list | dict):
         return value
-    if are_spans(value):
-        return _quoted(value, _texts(row))
-    if are_facts(key, value):
-        return facts_of(value)
+    parts = parts_of(key, value, _texts(row))
+    if parts is not None:
+        return parts
     values = choices(value)
     return value if values is None else values
+
+
+def parts_of(key: str, value: object, texts: Sequence[str]) -> list[Any] | None:
+    """Return the spans or the facts of a value in one form; None for every other value.
+
+    Args:
+        key: Name of its column.
+        value: Value of a row.
+        texts: Texts of the row, in which a tool's own text of a span is searched.
+
+    Example:
+        >>> parts_of("ner", [[0, 3, "PER"]], ["Ann"]), parts_of("tags", ["a"], ["Ann"])
+        ([{'start': 0, 'end': 3, 'label': 'PER'}], None)
+    """
+    if are_spans(value):
+        return _quoted(value, texts)
+    return facts_of(value) if are_facts(key, value) else None
 
 
 def _labels(annotation: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from volant.errors import VolantError
 from volant.kinds.record import SPANS
 from volant.sources.formats.conll import TAGS, spans_of_runs
+from volant.sources.formats.json_cells import is_text, parsed
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.formats.offsets import in_characters
 from volant.sources.formats.schemes import OUTSIDE, TAG, is_tag, scheme_of
@@ -56,7 +57,7 @@ def uniform(table: pa.Table, lines: Sequence[int], where: str, names: Sequence[s
         where: Name of the table for messages.
         names: Columns of tags by preference, if the user named some.
     """
-    gold = _spanned(Gold(table, lines), where, names)
+    gold = _spanned(Gold(parsed(table), lines), where, names)
     if any(part_of(field.type) for field in gold.table.schema):
         notes = _in_characters(_answered(Gold(gold.table, gold.lines)))
         gold = Gold(_noted(notes.table, notes.words, where), notes.lines, (*gold.words, *notes.words))
@@ -99,14 +100,21 @@ def _answered(gold: Gold) -> Gold:
 
 def _in_characters(gold: Gold) -> Gold:
     table = gold.table
-    if TEXT not in table.column_names or not pa.types.is_string(table.schema.field(TEXT).type):
-        return gold
+    texts = _texts(table)
     words = gold.words
     for k, field in enumerate(table.schema):
-        if part_of(field.type) == "spans" and (cells := in_characters(table[TEXT].to_pylist(), table[k].to_pylist())):
+        if part_of(field.type) == "spans" and (cells := in_characters(texts, table[k].to_pylist())):
             table = table.set_column(k, field.name, pa.array(cells, field.type))
             words = (*words, f"offsets of '{field.name}' count UTF-16 units, converted to characters")
     return Gold(table, gold.lines, words)
+
+
+def _texts(table: pa.Table) -> list[str | None]:
+    """Return the column `text`, else that with the longest texts: spans are of no other."""
+    columns = {name: table[name].to_pylist() for name in table.column_names if is_text(table, name)}
+    if TEXT in columns:
+        return columns[TEXT]
+    return max(columns.values(), key=lambda cells: sum(map(len, filter(None, cells))), default=[None] * table.num_rows)
 
 
 def _spanned(gold: Gold, where: str, names: Sequence[str]) -> Gold:

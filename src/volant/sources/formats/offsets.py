@@ -11,7 +11,10 @@ The two differ only after a character beyond U+FFFF, such as an emoji. No file s
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 WIDE = "\uffff"  # a greater character takes two units
 Cells = Sequence[Sequence[Mapping[str, Any]] | None]
@@ -48,12 +51,11 @@ def to_characters(text: str, units: int) -> int:
         >>> to_characters("a😀b", 1), to_characters("a😀b", 3), to_characters("a😀b", 4)
         (1, 2, 3)
     """
-    size = 0
-    for k, character in enumerate(text):
-        if size >= units:
-            return k
-        size += 1 + (character > WIDE)
-    return len(text) + max(units - size, 0)
+    if units <= 0:
+        return units
+    ends = _ends(text)
+    beyond = max(units - int(ends[-1]), 0) if len(ends) else units
+    return int(np.searchsorted(ends, units - beyond)) + (units > beyond) + beyond
 
 
 def as_quoted(texts: Sequence[str], start: int, end: int, quoted: str) -> tuple[int, int]:
@@ -77,6 +79,13 @@ def as_quoted(texts: Sequence[str], start: int, end: int, quoted: str) -> tuple[
         if text[first:last] == quoted:
             return first, last
     return start, end
+
+
+@lru_cache(maxsize=4)
+def _ends(text: str) -> np.ndarray:
+    """Return the number of UTF-16 code units up to the end of each character, (N,)."""
+    characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    return np.cumsum(1 + (characters > ord(WIDE)))
 
 
 def _fits(text: str, start: int, end: int) -> bool:

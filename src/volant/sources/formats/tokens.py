@@ -12,6 +12,7 @@ UNSPACED = re.compile(
 )
 # Penn Treebank's escapes: https://web.archive.org/web/2020/https://www.cis.upenn.edu/~bies/manuals/tagman.pdf
 ESCAPES = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}", "``": '"', "''": '"'}
+BLANK = re.compile(r"\s+")
 SHOWN = 40
 
 
@@ -81,8 +82,8 @@ def _adjoin(before: str, after: str) -> bool:
 
 
 def _next(text: str, token: str, at: int) -> int | None:
-    blank = len(text) - len(text[at:].lstrip())
-    for start in dict.fromkeys((at, blank)):
+    blank = BLANK.match(text, at)
+    for start in dict.fromkeys((at, blank.end() if blank else at)):
         if text.startswith(token, start) or _escaped(text, token, start):
             return start
     return None

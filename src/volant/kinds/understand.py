@@ -49,10 +49,7 @@ class Understand:
         return {"label": annotation.label, "spans": spans.to_json(annotation.spans)}
 
     def read(self, cell: Mapping[str, Any]) -> Annotation:
-        """Return the annotation of an intent and a list of spans.
-
-        Fails with `ValueError` if a span is empty, or overlaps another.
-        """
+        """Return the annotation of an intent and a list of spans."""
         return Annotation(label=cell["label"], spans=spans.from_json(cell["spans"]))
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:

@@ -89,14 +89,12 @@ class Expansion:
     def _expand(self, part: Any, draft: Draft, generator: random.Random, depth: int) -> None:
         from hassil import expression
 
-        if depth == 0:
-            raise LookupError("rules refer to each other without an end")
         if isinstance(part, expression.TextChunk):
             draft.add(part.original_text)
         elif isinstance(part, expression.ListReference):
             draft.add(self._value(part, generator, depth), part.slot_name)
         elif isinstance(part, expression.RuleReference):
-            self._expand(_parsed(self._rule(part.rule_name)), draft, generator, depth - 1)
+            self._expand(_parsed(self._rule(part.rule_name, depth)), draft, generator, depth - 1)
         elif isinstance(part, expression.Alternative):
             filled = [item for item in part.items if getattr(item, "text", " ")]
             if not part.is_optional or generator.random() >= EMPTY:
@@ -108,7 +106,9 @@ class Expansion:
             for item in items:
                 self._expand(item, draft, generator, depth)
 
-    def _rule(self, name: str) -> str:
+    def _rule(self, name: str, depth: int) -> str:
+        if depth == 0:
+            raise LookupError(f"rule <{name}> without itself")
         if name not in self._rules:
             raise LookupError(f"rule <{name}>")
         return self._rules[name]

@@ -78,7 +78,7 @@ def _source(draft: Draft) -> str:
     guess = draft.columns
     form = draft.form
     files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
-    files["escape"] = form.escape
+    files |= {"escape": form.escape, "documents": form.documents}
     label = None if guess.label_columns or len(draft.attributes) > 1 else guess.label
     columns = {"text": guess.text, "label": label, "id": guess.id, "separator": guess.separator}
     lines = [f"{key}: {scalar(value)}" for key, value in files.items() if value]

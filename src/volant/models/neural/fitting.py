@@ -4,7 +4,7 @@ Importing this imports torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,6 +56,7 @@ class Composition:
     logistic: Logistic | None = None
     contrastive: Contrastive | None = None
     truncation: str = HEAD
+    about: Mapping[str, Any] = field(default_factory=dict)  # of the encoder, for manifest and model card
 
     @property
     def reader(self) -> Reader:

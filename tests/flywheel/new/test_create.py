@@ -412,7 +412,7 @@ def test_another_language_than_english_gets_the_multilingual_encoder(
     report = new("mine", csv(project / "a.csv", table), root=project)
     assert report.model == model
     lines = [line for line in report.warnings if line.startswith("Encoder: `e5`")]
-    assert [reason in line for line in lines] == ([True] if reason else [])
+    assert [str(reason) in line for line in lines] == ([True] if reason else [])
 
 
 def test_many_rows_of_another_language_and_cased_kinds_get_e5() -> None:

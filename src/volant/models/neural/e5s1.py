@@ -17,7 +17,10 @@ from volant.errors import VolantError
 MAGIC = b"E5S1"
 BLOCK = 32  # weights that share a scale
 BLOCKS = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
-SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
+SIZES = (
+    *("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size"),
+    *("max_position_embeddings", "type_vocab_size"),
+)
 SPECIAL = ("bos", "eos", "pad", "unk")
 HALF = 8  # what a nibble stores 0 as
 
@@ -114,7 +117,7 @@ def dequantise(data: bytes, count: int, offset: int = 0) -> np.ndarray:
 
 
 def _sizes(cursor: Cursor) -> dict[str, Any]:
-    sizes = dict(zip((*SIZES, "max_position_embeddings", "type_vocab_size"), cursor.values("7i"), strict=True))
+    sizes: dict[str, Any] = dict(zip(SIZES, cursor.values("7i"), strict=True))
     sizes["layer_norm_eps"], block = cursor.values("fi")
     if block != BLOCK:
         raise ValueError(f"blocks of {block}, not {BLOCK}, weights")
@@ -123,7 +126,7 @@ def _sizes(cursor: Cursor) -> dict[str, Any]:
 
 def _vocabulary(cursor: Cursor) -> tuple[list[str], list[float], dict[str, int]]:
     (count,) = cursor.values("i")
-    special = dict(zip(SPECIAL, cursor.values("4i"), strict=True))
+    special: dict[str, int] = dict(zip(SPECIAL, cursor.values("4i"), strict=True))
     (length,) = cursor.values("Q")
     ends = cursor.array("<u4", count + 1).tolist()
     scores = cursor.array("<f4", count).astype(np.float64).tolist()

@@ -96,7 +96,7 @@ def bert(config: BertConfig, weights: Weights) -> Any:
         weights: Weights by name.
     """
     words = weights[E5_NAMES["emb.word"]]
-    config.vocab_size = config.pad_token_id + 1  # a large embedding takes seconds to fill with random numbers
+    config.vocab_size = (config.pad_token_id or 0) + 1  # a large embedding takes seconds to fill with random numbers
     model = BertModel(config, add_pooling_layer=False)
     config.vocab_size = len(words)
     model.set_input_embeddings(torch.nn.Embedding.from_pretrained(words, freeze=False, padding_idx=config.pad_token_id))

@@ -128,8 +128,8 @@ def restrict(tokenizer: Tokenizer, kept: Sequence[int]) -> Tokenizer:
 def ids_of(tokenizer: Tokenizer, part: Tokenizer) -> list[int] | None:
     """Return the ids in `tokenizer` of each piece of `part`, by its id there; None if it lacks one of them."""
     pieces = sorted(part.get_vocab().items(), key=lambda item: item[1])
-    ids = [tokenizer.token_to_id(piece) for piece, _ in pieces]
-    return None if None in ids else ids
+    ids = [place for piece, _ in pieces if (place := tokenizer.token_to_id(piece)) is not None]
+    return ids if len(ids) == len(pieces) else None
 
 
 def can_restrict(tokenizer: Tokenizer) -> bool:

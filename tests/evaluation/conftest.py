@@ -24,7 +24,7 @@ def made(name: str, seed: int = 0) -> tuple[Task, pa.Table, list]:
         {
             "id": [f"r{k}" for k in range(ROWS)],
             "text": [f"text {k} | with a bar\nand *marks* " + "word " * (k % 9) for k in range(ROWS)],
-            kind.column: target,
+            kind.columns[0]: target,
             "film": [f"film {k % 3}" for k in range(ROWS)],
         }
     )

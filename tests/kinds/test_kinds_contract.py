@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from support.kinds import WHOLE
 from volant.errors import VolantError
 from volant.kinds import KINDS, Calibration, Kind
 from volant.kinds.record import Annotation
@@ -31,7 +32,7 @@ def answers(kind: Kind, logits: np.ndarray, labels: tuple[str, ...] = LABELS) ->
     return kind.decode(kind.probabilities(logits, Calibration()), labels, Calibration())
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=WHOLE)
 def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
@@ -92,7 +93,7 @@ def test_chance_is_what_guessing_gives_on_average(kind: Kind) -> None:
     rates = np.array([counts[label] for label in LABELS]) / ROWS
     totals: dict[str, list[float]] = {}
     for _ in range(2000):
-        if kind.column == "label":
+        if kind.exclusive:
             guess = [Annotation(label=LABELS[k]) for k in draw.choice(3, len(test), p=rates)]
         else:
             held = draw.random((len(test), 3)) < rates
@@ -142,5 +143,5 @@ def test_an_unknown_label_is_refused_with_the_nearest(kind: Kind) -> None:
 
 
 def test_a_missing_column_is_refused_with_those_there(kind: Kind) -> None:
-    with pytest.raises(VolantError, match=f"no column '{kind.column}'.*They have: text"):
+    with pytest.raises(VolantError, match=f"no column '{kind.columns[0]}'.*They have: text"):
         kind.gold(pa.table({"text": ["a"]}))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from support.kinds import WHOLE
 from support.projects import ROOT
 from support.texts import reviews, topics
 from support.tiny import TINY, flywheel
@@ -56,7 +57,7 @@ def few(kind: str, folder: Path, count: int) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WHOLE)
 def test_it_chooses_says_so_and_is_the_same_again(
     kind: str, tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from support.kinds import WHOLE
 from support.texts import reviews, topics
 from support.tiny import TINY, flywheel
 from volant import config
@@ -64,7 +65,7 @@ def test_a_tiny_training_learns(tiny_encoder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WHOLE)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -93,7 +94,9 @@ def test_pairs_bring_rows_of_one_label_together(tiny_encoder: Path) -> None:
     model = Transformer(encoder=str(tiny_encoder), logistic=Logistic(), contrastive=Contrastive(**PAIRS))
     parts = model.composition()
     ids = parts.reader.ids(table["text"].to_pylist())
-    net = fitting.Net(parts.encoder, fitting.TextHead(parts.width, 2, 0.1, None), "mean")
+    net = fitting.Net(
+        parts.encoder, fitting.TextHead(parts.width, {"logits": 2}, fitting.HeadOptions(0.1, pooling="mean"))
+    )
     wanted = torch.as_tensor(similarity(targets))
     before = pair_loss(torch.as_tensor(fitting.encode(net, ids)), wanted)
     fitting.contrast(net, ids, targets, Contrastive(**PAIRS), 1)

@@ -18,8 +18,9 @@ from volant.models.neural.batches import collate
 from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze
 from volant.models.neural.fitting import learn
 from volant.models.neural.frozen import from_stored, frozen_layers, outputs
-from volant.models.neural.heads import Net, TextHead
+from volant.models.neural.heads import HeadOptions, Net, TextHead
 from volant.models.neural.options import Training
+from volant.models.neural.sides import Side
 from volant.models.transformer import Transformer
 
 IDS = [[2, 7, 9, 3], [2, 9, 3]]
@@ -30,13 +31,13 @@ def net(tiny_encoder: Path) -> Any:
     encoder = TransformerEncoder(load_encoder(str(tiny_encoder), None, None)[0])
     freeze(encoder, 1)
     torch.manual_seed(1)
-    return Net(encoder, TextHead(encoder.width, 2, 0.0, None), "cls")
+    return Net(encoder, TextHead(encoder.width, {"logits": 2}, HeadOptions(0.0, pooling="cls")))
 
 
 def gradients(net: Any, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """The gradients of one step, by name of the parameter."""
     net.eval()
-    net(**collate(rows))["loss"].backward()
+    net(**collate(TextHead.stack, rows))["loss"].backward()
     return {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
 
 
@@ -101,7 +102,8 @@ def trained(tiny_encoder: Path, work: Path, scores: Sequence[float | None]) -> t
     rows = Examples([], [], np.array([0, 1] * 4))
     options = Training(train_batch_size=4, num_train_epochs=3, min_steps=1, learning_rate=1e-2, progress=False)
     composition = Transformer(encoder=str(tiny_encoder), trainable=1).composition()
-    net, history, best = learn(composition, (IDS * 4, IDS * 4), (rows, rows), task, options, work)
+    side = Side(rows, IDS * 4, rows.targets, None, {})
+    net, history, best = learn(composition, (side, side), task, options, work)
     return history, best, {name: value.numpy().tobytes() for name, value in net.state_dict().items()}
 
 

@@ -13,7 +13,7 @@ from volant import config
 from volant.errors import VolantError
 from volant.models.fine_tuning import Transformer, load_encoder
 from volant.models.neural.encoders import BERTS, TransformerEncoder, first_token_only, freeze, layer_rates
-from volant.models.neural.heads import Net, TextHead, pool
+from volant.models.neural.heads import HeadOptions, Net, TextHead, pool
 from volant.models.neural.options import Training
 from volant.models.neural.speed import trained_tokens
 from volant.models.neural.training import Goal, LengthGroupedTrainer, arguments
@@ -55,7 +55,7 @@ def test_more_layers_than_there_are_cannot_learn(
 def test_lower_layers_learn_slower(tiny_encoder: Path, tmp_path: Path) -> None:
     encoder = TransformerEncoder(load_encoder(str(tiny_encoder), None, None)[0])
     layer_rates(encoder, 0.5)
-    net = Net(encoder, TextHead(encoder.width, 2, 0.1, None), "mean")
+    net = Net(encoder, TextHead(encoder.width, {"logits": 2}, HeadOptions(0.1, pooling="mean")))
     rows = [{"input_ids": [2, 7, 3], "labels": 1}]
     goal = Goal(lambda _: {}, "accuracy", 1)
     with trained_tokens(encoder, rows):

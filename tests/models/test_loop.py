@@ -11,7 +11,7 @@ from transformers import TrainerState
 
 from volant.models.neural import checkpoints
 from volant.models.neural.checkpoints import WHOLE, WholeCheckpoints, last_checkpoint
-from volant.models.neural.heads import HeadOnly, TextHead
+from volant.models.neural.heads import HeadOnly, HeadOptions, TextHead
 from volant.models.neural.options import Training
 from volant.models.neural.training import Goal, train
 
@@ -39,7 +39,7 @@ def figures_of(figures: Sequence[float | type[Exception]], metric: str) -> Any:
 def fit(work: Path, figures: Sequence[Any], *, metric: str = "accuracy", patience: int = 2, epochs: float = 5) -> Any:
     """Figures of every epoch, of the one that was kept, and the weights at the end."""
     torch.manual_seed(1)
-    net = HeadOnly(TextHead(4, 2, 0.5, None))
+    net = HeadOnly(TextHead(4, {"logits": 2}, HeadOptions(0.5)))
     options = Training(
         learning_rate=0.1,
         train_batch_size=4,

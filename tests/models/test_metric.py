@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from support.kinds import WHOLE
 from support.texts import reviews, topics
 from support.tiny import TINY, flywheel
 from volant.errors import VolantError
@@ -30,7 +31,7 @@ def made(kind: str, table: pa.Table, labels: tuple[str, ...], metric: str) -> tu
     return Task(KINDS[kind], labels, metric, seed=0), rows
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WHOLE)
 def test_every_metric_of_a_kind_is_defined_on_plain_rows(kind: str) -> None:
     table = {"classify": reviews, "multilabel": topics}[kind](40)
     labels = tuple(sorted(KINDS[kind].count(KINDS[kind].gold(table))))
@@ -40,7 +41,7 @@ def test_every_metric_of_a_kind_is_defined_on_plain_rows(kind: str) -> None:
         assert metric in task.score(np.zeros((40, len(labels))), rows)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WHOLE)
 def test_a_label_that_validation_lacks_is_named(kind: str) -> None:
     table = {"classify": reviews, "multilabel": topics}[kind](40)
     labels = (*sorted(KINDS[kind].count(KINDS[kind].gold(table))), "new")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
 
+from support.kinds import WHOLE
 from support.texts import reviews, topics
 from volant.bundle.runtime import load
 from volant.kinds import KINDS
@@ -19,7 +20,7 @@ from volant.models import Examples, Fitted, Task
 from volant.models.fine_tuning import Transformer, load_encoder
 from volant.models.neural.encoders import CELLS, RecurrentEncoder, TransformerEncoder, first_token_only
 from volant.models.neural.export import FP32, export
-from volant.models.neural.heads import Net, TextHead, class_weights
+from volant.models.neural.heads import HeadOptions, Net, TextHead, class_weights
 from volant.models.neural.options import Training
 from volant.models.neural.weights import WEIGHTS
 from volant.models.recurrent import Recurrent
@@ -89,7 +90,9 @@ def test_a_fused_transformer_gives_the_logits_of_torch(
     encoder = TransformerEncoder(model)
     if pooling == "cls":
         first_token_only(encoder)
-    same_logits(Net(encoder, TextHead(encoder.width, 2, 0.1, None), pooling), tokenizer, tmp_path)
+    same_logits(
+        Net(encoder, TextHead(encoder.width, {"logits": 2}, HeadOptions(0.1, pooling=pooling))), tokenizer, tmp_path
+    )
     operators = [node.op_type for node in onnx.load(tmp_path / FP32).graph.node]
     assert operators.count("Attention") == model.config.num_hidden_layers
 
@@ -108,7 +111,9 @@ def test_a_recurrent_graph_gives_the_logits_of_torch(
     encoder = RecurrentEncoder(
         tokenizer.get_vocab_size(), 8, 8, layers=layers, cell=cell, bidirectional=bidirectional, dropout=0.1
     )
-    same_logits(Net(encoder, TextHead(encoder.width, 2, 0.1, None), pooling), tokenizer, tmp_path)
+    same_logits(
+        Net(encoder, TextHead(encoder.width, {"logits": 2}, HeadOptions(0.1, pooling=pooling))), tokenizer, tmp_path
+    )
 
 
 @pytest.mark.slow
@@ -178,7 +183,7 @@ def test_it_stops_when_nothing_gets_better(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WHOLE)
 def test_weights_of_labels_reach_the_loss(kind: str, tmp_path: Path) -> None:
     """With weights that stay as they are, the losses differ just by the labels' weights."""
     losses = []

@@ -15,6 +15,7 @@ from support.e5s1 import tiny_e5  # noqa: F401
 from support.texts import reviews
 from support.tiny import TINY, flywheel
 from volant.bundle.runtime.onnx import OnnxRuntime
+from volant.bundle.runtime.reader import Reader
 from volant.errors import VolantError
 from volant.models.fine_tuning import Transformer, load_encoder
 from volant.models.neural.batches import pad
@@ -65,10 +66,20 @@ def test_the_full_width_tilde_is_kept_as_sentencepiece_does(tokenizer: Tokenizer
     assert tokenizer.encode("～").ids == [0, tokenizer.token_to_id("▁"), 3, 2], "by NFKC it would be ~"
 
 
-def test_offsets_are_those_of_the_raw_text(tokenizer: Tokenizer) -> None:
-    text = "the ｆｉｌｍ was"
-    encoding = tokenizer.encode(text)
-    assert [text[start:end].strip() for start, end in encoding.offsets[1:-1]] == ["the", "ｆｉｌｍ", "was"]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the ｆｉｌｍ was", ["", "the", "ｆｉｌｍ", "was", ""]),
+        (" xy  the", ["", "", "x", "y", "the", ""]),  # the space before a word that has none of its own
+        ("e\u0301 x", ["", "", "e\u0301", "", "x", ""]),
+        ("x\u0302y", ["", "", "x", "\u0302", "y", ""]),  # a mark that is a token
+    ],
+)
+def test_each_token_has_its_own_characters_of_the_raw_text(
+    tokenizer: Tokenizer, text: str, expected: list[str]
+) -> None:
+    (window,) = Reader(tokenizer, 40, "windows").windows([text])
+    assert [text[start:end] for start, end in window.offsets] == expected
 
 
 @pytest.mark.usefixtures("tiny_e5")

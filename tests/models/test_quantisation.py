@@ -22,7 +22,7 @@ def graphs(name: str, folder: Path, wide: float = 1.0) -> tuple[Path, Path]:
 
     from volant.models.neural.encoders import TransformerEncoder
     from volant.models.neural.export import FP32, INT8, export
-    from volant.models.neural.heads import Net, TextHead
+    from volant.models.neural.heads import HeadOptions, Net, TextHead
 
     torch.manual_seed(3)
     sizes: dict[str, Any] = {"vocab_size": 200, "max_position_embeddings": 40}
@@ -37,7 +37,7 @@ def graphs(name: str, folder: Path, wide: float = 1.0) -> tuple[Path, Path]:
                 part.weight[7] *= wide
             elif isinstance(part, torch.nn.Linear):
                 part.weight *= 4  # random ones are so small that all answers are alike
-    net = Net(TransformerEncoder(encoder), TextHead(64, 3, 0.0, None, 0.0), "mean")
+    net = Net(TransformerEncoder(encoder), TextHead(64, {"logits": 3}, HeadOptions(0.0, pooling="mean")))
     words = Tokenizer(models.WordLevel({str(i): i for i in range(200)}, unk_token="0"))
     export(net.eval(), words, 32, folder, ["1 2 3"])
     quantise(folder / FP32, folder / INT8, IDS[::2])  # it answers all of them
@@ -101,12 +101,18 @@ def test_a_recurrent_graph_does_not_overflow_either(tmp_path: Path) -> None:
 
     from volant.models.neural.encoders import RecurrentEncoder
     from volant.models.neural.export import INT8, export
-    from volant.models.neural.heads import Net, TextHead
+    from volant.models.neural.heads import HeadOptions, Net, TextHead
 
     torch.manual_seed(3)
     encoder = RecurrentEncoder(200, 16, 16, layers=1, cell="lstm", bidirectional=True, dropout=0.0)
     words = Tokenizer(models.WordLevel({str(i): i for i in range(200)}, unk_token="0"))
-    export(Net(encoder, TextHead(32, 3, 0.0, None, 0.0), "max").eval(), words, 32, tmp_path, ["1 2 3"])
+    export(
+        Net(encoder, TextHead(32, {"logits": 3}, HeadOptions(0.0, pooling="max"))).eval(),
+        words,
+        32,
+        tmp_path,
+        ["1 2 3"],
+    )
     graph = onnx.load(tmp_path / INT8).graph
     eight = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if t.data_type == onnx.TensorProto.INT8}
     multiplied = [

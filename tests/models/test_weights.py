@@ -12,7 +12,7 @@ import torch
 from support.tiny import TINY, flywheel
 from volant.errors import VolantError
 from volant.models.neural.encoders import RecurrentEncoder
-from volant.models.neural.heads import Net, TextHead
+from volant.models.neural.heads import HeadOptions, Net, TextHead
 from volant.models.neural.weights import keep, restore
 from volant.models.recurrent import learn_tokenizer
 from volant.stages.train import Trained, train
@@ -22,7 +22,7 @@ IDS, MASK = torch.tensor([[2, 3, 4]]), torch.ones(1, 3, dtype=torch.long)
 
 def net(labels: int, hidden: int = 4) -> Net:
     encoder = RecurrentEncoder(12, 4, hidden, layers=1, cell="gru", bidirectional=True, dropout=0.0)
-    return Net(encoder, TextHead(encoder.width, labels, 0.0, None), "mean").eval()
+    return Net(encoder, TextHead(encoder.width, {"logits": labels}, HeadOptions(0.0, pooling="mean"))).eval()
 
 
 def test_rows_of_the_head_go_by_label(tmp_path: Path) -> None:

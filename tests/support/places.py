@@ -15,11 +15,9 @@ import pyarrow as pa
 
 from volant.kinds.calibration import DIGITS, Calibration, fit_temperature, log_softmax, score_matrix
 from volant.kinds.labels import column, place, plain
-from volant.kinds.outputs import IGNORED, TokenOutputs
+from volant.kinds.outputs import IGNORED, LOGITS, TokenOutputs
 from volant.kinds.rates import Tallies, measure
 from volant.kinds.record import SPANS, Annotation, Span
-
-LOGITS = "logits"
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Places:
     """Labelled spans: each token is outside (class 0) or inside a span of label k (class k + 1)."""
 
     name: str = "places"
-    column: str = "spans"
+    columns: tuple[str, ...] = ("spans",)
     metrics: tuple[str, ...] = ("micro_f1", "macro_f1", "micro_precision", "micro_recall", "subset_accuracy")
     exclusive: bool = False
     types: tuple[pa.DataType, pa.DataType] = (SPANS, pa.list_(pa.float64()))
@@ -64,15 +62,15 @@ class Places:
 
     def gold(self, table: pa.Table) -> list[Annotation]:
         """Return the spans of each row."""
-        return [self.read(cell) for cell in column(table, self.column)]
+        return [self.read(cell) for cell in column(table, self.columns[0])]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
         """Return the number of rows with each label."""
         return Counter(label for a in gold for label in self.labels_of(a))
 
-    def width(self, labels: Sequence[str]) -> int:
+    def outputs(self, labels: Sequence[str]) -> dict[str, int]:
         """Return the number of classes of a token."""
-        return len(labels) + 1
+        return {LOGITS: len(labels) + 1}
 
     def targets(
         self, gold: Sequence[Annotation], labels: Sequence[str], offsets: Sequence[np.ndarray] | None = None

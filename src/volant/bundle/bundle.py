@@ -5,7 +5,7 @@ Loading never runs code from the folder: weights are ONNX or safetensors, everyt
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class Bundle:
         answers: list[Annotation] = []
         for start in range(0, len(texts), CHUNK):
             chunk = list(texts[start : start + CHUNK])
-            answers += self._spans(chunk) if self.kind.head == "tokens" else self._labels(chunk)
+            answers += self._labels(chunk) if self.kind.head == "text" else self._parts(chunk)
             if progress:
                 progress(len(chunk))
         return answers
@@ -116,14 +116,13 @@ class Bundle:
     def _labels(self, texts: Sequence[str]) -> list[Annotation]:
         return self.kind.decode(self.probabilities(texts), self.labels, self.calibration)
 
-    def _spans(self, texts: Sequence[str]) -> list[Annotation]:
-        """Return predictions whose spans are mapped from the cleaned to the raw texts."""
+    def _parts(self, texts: Sequence[str]) -> list[Annotation]:
+        """Return predictions whose parts are given in the raw texts, not in the cleaned ones."""
         cleaned = [clean_text(text, self._steps) for text in texts]
         clean = [text.text for text in cleaned]
         probabilities = self.kind.probabilities(self.runtime.logits(clean), self.calibration)
         predicted = self.kind.decode(probabilities, self.labels, self.calibration, clean)
-        pairs = zip(predicted, cleaned, strict=True)
-        return [replace(annotation, spans=tuple(text.raw(annotation.spans))) for annotation, text in pairs]
+        return [text.annotation(a, raw) for a, text, raw in zip(predicted, cleaned, texts, strict=True)]
 
     def golden(self) -> list[dict[str, Any]]:
         """Return the golden texts, each with the probability of every label when the bundle was made.

@@ -68,7 +68,7 @@ def show(answers: Iterable[dict[str, Any]], console: "Console") -> None:
         score = answer["score"]
         scores = score.values() if isinstance(score, dict) else [score]
         figures = ", ".join(f"{score:.3f}" for score in scores)
-        prediction = words(answer[kind_of_row(answer).column])
+        prediction = words([answer[name] for name in kind_of_row(answer).columns])
         table.add_row(answer["text"], prediction, figures, answer["model"], answer["version"])
     table.show(console)
 

@@ -16,7 +16,12 @@ from volant.kinds.rates import Tallies
 
 __all__ = ["KINDS", "Calibration", "Kind", "Outputs", "Tallies", "TokenOutputs", "kind_of_labels", "kind_of_row"]
 
-MODULES = {"classify": "volant.kinds.classify", "multilabel": "volant.kinds.multilabel"}
+MODULES = {
+    "classify": "volant.kinds.classify",
+    "multilabel": "volant.kinds.multilabel",
+    "entities": "volant.kinds.entities",
+    "understand": "volant.kinds.understand",
+}
 
 
 class Kinds(Mapping[str, Kind]):
@@ -48,17 +53,17 @@ def kind_of_labels(exclusive: bool) -> str:
 
 
 def kind_of_row(row: Mapping[str, Any] | Sequence[str]) -> Kind:
-    """Return the kind whose column a row, or a list of columns, has.
+    """Return the kind whose columns a row, or a list of columns, has; of several, the one with most.
 
     Raises:
-        VolantError: If it has the column of no kind.
+        VolantError: If it has the columns of no kind.
 
     Example:
         >>> kind_of_row({"text": "a film", "labels": ["plot"]}).exclusive
         False
     """
-    kind = next((kind for kind in KINDS.values() if kind.column in row), None)
-    if kind is None:
-        allowed = ", ".join(kind.column for kind in KINDS.values())
-        raise VolantError(f"The columns {', '.join(row)} contain no gold. Expected one of these columns: {allowed}.")
-    return kind
+    held = [kind for kind in KINDS.values() if set(kind.columns) <= set(row)]
+    if not held:
+        allowed = "; ".join(" and ".join(kind.columns) for kind in KINDS.values())
+        raise VolantError(f"The columns {', '.join(row)} contain no gold. Expected one of: {allowed}.")
+    return max(held, key=lambda kind: len(kind.columns))

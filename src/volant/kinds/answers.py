@@ -3,13 +3,49 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from volant.kinds.calibration import DIGITS
 from volant.kinds.contract import Kind
 from volant.kinds.record import Annotation
 
 
+def row(kind: Kind, annotation: Annotation) -> dict[str, Any]:
+    """Return an annotation as the columns of a row, or the keys of a response.
+
+    Example:
+        >>> from volant.kinds import KINDS
+        >>> row(KINDS["classify"], Annotation(label="fresh"))
+        {'label': 'fresh'}
+    """
+    cell = kind.cell(annotation)
+    return cell if isinstance(cell, dict) else {kind.columns[0]: cell}
+
+
+def read_row(kind: Kind, columns: Mapping[str, Any]) -> Annotation:
+    """Return the annotation in the columns of a row: the inverse of `row`."""
+    return kind.read({name: columns[name] for name in kind.columns} if several(kind) else columns[kind.columns[0]])
+
+
+def several(kind: Kind) -> bool:
+    """Return True if the annotations of a kind take several columns."""
+    return len(kind.columns) > 1
+
+
+def column_types(kind: Kind) -> dict[str, pa.DataType]:
+    """Return the Arrow type of each column of a kind.
+
+    Example:
+        >>> from volant.kinds import KINDS
+        >>> column_types(KINDS["classify"])
+        {'label': DataType(string)}
+    """
+    cell = kind.types[0]
+    return {name: cell.field(name).type if several(kind) else cell for name in kind.columns}
+
+
 def answer(kind: Kind, annotation: Annotation, best: int | None = 1) -> dict[str, Any]:
-    """Return an annotation as JSON: the prediction under the kind's column, `score`, and `scores` on request.
+    """Return an annotation as JSON: the prediction under the kind's columns, `score`, and `scores` on request.
 
     Args:
         kind: Kind of the model.
@@ -21,8 +57,9 @@ def answer(kind: Kind, annotation: Annotation, best: int | None = 1) -> dict[str
         >>> answer(KINDS["classify"], Annotation(label="fresh", scores={"fresh": 0.9, "rotten": 0.1}))
         {'label': 'fresh', 'score': 0.9}
     """
-    row = {kind.column: kind.cell(annotation), "score": kind.scored(annotation)}
-    return row if best == 1 else {**row, "scores": top(annotation.scores, best)}
+    own = {**row(kind, annotation), "score": kind.scored(annotation)}
+    own |= {} if annotation.in_scope is None else {"in_scope": annotation.in_scope}
+    return own if best == 1 else {**own, "scores": top(annotation.scores, best)}
 
 
 def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from volant.errors import VolantError
 from volant.kinds.calibration import DIGITS, FEW, TINY, Calibration, fit_temperature, log_softmax, score_matrix
 from volant.kinds.labels import column, constant_auc, place, plain
+from volant.kinds.outputs import LOGITS
 from volant.kinds.rates import Tallies, measure, tally
 from volant.kinds.record import Annotation
 
@@ -20,7 +21,7 @@ class Classify:
     """One label per text: softmax, one temperature, the most probable label."""
 
     name: str = "classify"
-    column: str = "label"
+    columns: tuple[str, ...] = ("label",)
     metrics: tuple[str, ...] = (
         "accuracy",
         "macro_f1",
@@ -79,15 +80,15 @@ class Classify:
 
     def gold(self, table: pa.Table) -> list[Annotation]:
         """Return the gold label of each row."""
-        return [self.read(label) for label in column(table, self.column)]
+        return [self.read(label) for label in column(table, self.columns[0])]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
         """Return the number of rows of each label."""
         return Counter(a.label for a in gold if a.label is not None)
 
-    def width(self, labels: Sequence[str]) -> int:
-        """Return the number of labels."""
-        return len(labels)
+    def outputs(self, labels: Sequence[str]) -> dict[str, int]:
+        """Return the number of labels, of the one output."""
+        return {LOGITS: len(labels)}
 
     def targets(
         self,

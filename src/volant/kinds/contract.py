@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from volant.kinds.calibration import Calibration
 from volant.kinds.rates import Tallies
 from volant.kinds.record import Annotation
 
-Cell = str | list[str] | list[dict[str, Any]] | None
+Cell = str | list[str] | list[dict[str, Any]] | dict[str, Any] | None
 
 
 class Kind(Protocol):
@@ -21,17 +21,17 @@ class Kind(Protocol):
 
     Attributes:
         name: Name in the config.
-        column: Column of a row, and key of a response, that holds the prediction.
+        columns: Columns of a row, and keys of a response, that hold the gold or the prediction.
         metrics: Names of the metrics that `score` returns, main ones first.
         exclusive: True if a text has exactly one label.
-        types: Arrow types of `column` and of `score` in files of predictions.
-        head: `text` if a model gives one vector per text, `tokens` if it gives one per token.
+        types: Arrow types of `cell` and of `score` in files of predictions.
+        head: `text` if a model gives one vector per text; else the name of a head whose outputs are `TokenOutputs`.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
-    def column(self) -> str: ...  # noqa: D102
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def metrics(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
@@ -39,10 +39,10 @@ class Kind(Protocol):
     @property
     def types(self) -> tuple[pa.DataType, pa.DataType]: ...  # noqa: D102
     @property
-    def head(self) -> Literal["text", "tokens"]: ...  # noqa: D102
+    def head(self) -> str: ...  # noqa: D102
 
     def cell(self, annotation: Annotation) -> Cell:
-        """Return the value of an annotation in its column and in JSON."""
+        """Return an annotation as one JSON value: that of its column, or of several columns a mapping by column."""
         ...
 
     def read(self, cell: Any) -> Annotation:
@@ -86,8 +86,8 @@ class Kind(Protocol):
         """Return the number of rows with each label."""
         ...
 
-    def width(self, labels: Sequence[str]) -> int:
-        """Return the number of outputs per text or per token: the width of the head."""
+    def outputs(self, labels: Sequence[str]) -> dict[str, int]:
+        """Return the number of values per text or per token of each output of the head, by name."""
         ...
 
     def targets(

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from volant.kinds.calibration import DIGITS, TINY, Calibration, fit_lines, fit_temperature, score_matrix
 from volant.kinds.labels import column, constant_auc, place, plain
+from volant.kinds.outputs import LOGITS
 from volant.kinds.rates import Tallies, by_label, measure, overall, tally
 from volant.kinds.record import Annotation
 
@@ -24,7 +25,7 @@ class Multilabel:
     """Any number of labels per text: sigmoid, one temperature; a slope, an offset and a threshold per label."""
 
     name: str = "multilabel"
-    column: str = "labels"
+    columns: tuple[str, ...] = ("labels",)
     metrics: tuple[str, ...] = (
         "macro_f1",
         "micro_f1",
@@ -79,15 +80,15 @@ class Multilabel:
 
     def gold(self, table: pa.Table) -> list[Annotation]:
         """Return the gold labels of each row."""
-        return [self.read(labels) for labels in column(table, self.column)]
+        return [self.read(labels) for labels in column(table, self.columns[0])]
 
     def count(self, gold: Sequence[Annotation]) -> Counter[str]:
         """Return the number of rows with each label."""
         return Counter(label for a in gold for label in dict.fromkeys(a.labels))
 
-    def width(self, labels: Sequence[str]) -> int:
-        """Return the number of labels."""
-        return len(labels)
+    def outputs(self, labels: Sequence[str]) -> dict[str, int]:
+        """Return the number of labels, of the one output."""
+        return {LOGITS: len(labels)}
 
     def targets(
         self,

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LENGTH = "length"  # name of an axis of an output that has the number of tokens
+CELLS = "cells"  # name of an axis whose items are a class, two tokens and a value
+LOGITS = "logits"  # name of an output: logits of labels, or of the classes of tokens
+TEXT = "text"  # name of an output: logits of a label of the text, beside those of its tokens
+TRANSITIONS = "transitions"  # name of an output: scores of a class after another, (C, C)
 IGNORED = -100  # class of a token that has none, which PyTorch's losses ignore
 
 
@@ -13,8 +18,8 @@ class TokenOutputs:
     """Outputs over the tokens of N texts.
 
     Attributes:
-        values: For each output of the model, one array per text, of any shape: (T, C) for a class of each token,
-            (C, T, T) for pairs of tokens.
+        values: For each output of the model, one array per text, of any shape: (T, C) for a class of each token, (L,)
+            for a label of the text, (K, 4) for the K most likely pairs of tokens, each a class, two tokens and a value.
         offsets: For each text the first character of each token and the one after its last, in the cleaned text, (T, 2)
             int64; both 0 for a token without characters, such as the one at the start of a text.
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 # columns of gold, of every kind: no other column of a source may have these names
 TARGETS = ("label", "labels", "spans", "triples")
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
+TRIPLES = pa.list_(pa.struct([("subject", pa.string()), ("predicate", pa.string()), ("object", pa.string())]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,22 @@ class Span:
     start: int
     end: int
     label: str
+    score: float | None = field(default=None, compare=False, repr=False)  # its probability, in a prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """A fact that a text states, its parts as they stand in the text.
+
+    `subject_at` and `object_at` are the characters of the two parts, where they are known.
+    """
+
+    subject: str
+    predicate: str
+    object: str
+    subject_at: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+    object_at: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+    score: float | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +47,9 @@ class Annotation:
         label: The label, where a text has exactly one.
         labels: Every label that applies, in the order of the label set, where a text may have any number.
         spans: Labelled parts of the text.
+        triples: Facts that the text states.
         scores: Probability (0 to 1) of each label; empty for gold.
+        in_scope: False if the text is probably of none of the labels; None where the kind can't tell.
 
     Example:
         >>> Annotation(label="fresh", scores={"fresh": 0.9, "rotten": 0.1}).label
@@ -40,4 +59,6 @@ class Annotation:
     label: str | None = None
     labels: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
+    triples: tuple[Triple, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    in_scope: bool | None = field(default=None, compare=False)

@@ -42,7 +42,9 @@ class Transformer:
         pooling: `mean`, `max`, `cls` (first token; the last layer of BERT-like encoders then costs less) or `last`.
         dropout: Share of pooled states dropped before the head.
         max_length: Maximum number of tokens read of a text.
-        truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half.
+        truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half;
+            kinds that predict parts of a text read all of it, in windows.
+        crf: Learn the transitions between the classes of tokens, for kinds that predict parts of a text.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
         linear: A linear model on n-grams whose logits are added, with weights fitted on validation; null for none.
         logistic: Solve the head as a logistic regression instead of training it; null to train it. The encoder is
@@ -62,6 +64,7 @@ class Transformer:
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
     truncation: Literal["head", "head_tail"] = "head"
+    crf: bool = False
     start: str | None = None
     linear: Linear | None = None
     logistic: Logistic | None = None
@@ -157,6 +160,7 @@ class Transformer:
             logistic=self.logistic,
             contrastive=self.contrastive,
             truncation=self.truncation,
+            crf=self.crf,
             about=about(self.encoder, self.revision, whole, tokenizer),
         )
 

@@ -30,7 +30,9 @@ class Recurrent:
         pooling: `mean`, `max`, `last` or `cls` (first token).
         dropout: Share of states dropped in training.
         max_length: Maximum number of tokens read of a text.
-        truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half.
+        truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half;
+            kinds that predict parts of a text read all of it, in windows.
+        crf: Learn the transitions between the classes of tokens, for kinds that predict parts of a text.
         start: Folder of an earlier version's weights and vocabulary to start from; `volant iterate --from-version N`
             sets it.
         training: Hyper-parameters of the training loop.
@@ -48,6 +50,7 @@ class Recurrent:
     dropout: float = Field(default=0.3, ge=0, lt=1)
     max_length: int = Field(default=128, ge=4)
     truncation: Literal["head", "head_tail"] = "head"
+    crf: bool = False
     start: str | None = None
     training: Training = Field(default_factory=Training)
 
@@ -103,6 +106,7 @@ class Recurrent:
             self.dropout,
             start=self.start,
             truncation=self.truncation,
+            crf=self.crf,
         )
         return fitting.fit(parts, train, validation, task, self.training, (folder, work))
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 from uuid import uuid4
 
-from volant.kinds import KINDS, kind_of_row
+from volant.kinds import KINDS, answers, kind_of_row
 from volant.kinds.calibration import DIGITS
 from volant.kinds.record import Annotation
 from volant.monitor.redact import redact
@@ -84,7 +84,7 @@ def row(event: PredictionEvent, redacted: Sequence[str]) -> str:
     """
     kind = KINDS[event.kind]
     scores = {label: round(float(score), DIGITS) for label, score in event.annotation.scores.items()}
-    output = {kind.column: kind.cell(event.annotation), "score": round(event.score, DIGITS), "scores": scores}
+    output = {**answers.row(kind, event.annotation), "score": round(event.score, DIGITS), "scores": scores}
     time = event.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     metadata = {"eventId": event.event_id, "inferenceTime": time}
     metadata |= {"modelName": event.model, "modelVersion": event.version}
@@ -155,7 +155,7 @@ def read(line: str) -> PredictionEvent:
         version=metadata["modelVersion"],
         text=json.loads(data["endpointInput"]["data"])["text"],
         kind=kind.name,
-        annotation=replace(kind.read(output[kind.column]), scores=output["scores"]),
+        annotation=replace(answers.read_row(kind, output), scores=output["scores"]),
         time=datetime.fromisoformat(metadata["inferenceTime"]),
         flywheel=metadata.get("flywheel"),
     )

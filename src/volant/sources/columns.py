@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
+from volant.kinds.answers import column_types, row
 from volant.kinds.record import TARGETS, Annotation
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import plain, read_indicators, read_labels, rename_labels, values_of
@@ -77,7 +78,7 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
     names_of_rows = rename_labels(labels, rows, names, {str(label) for label in mapping.drop_labels}, origin)
     selected = [i for i, row_labels in enumerate(names_of_rows) if row_labels is not None]
     gold = [KINDS[kind].annotate(names_of_rows[i] or ()) for i in selected]
-    if KINDS[kind].head == "tokens":  # labels of parts of the text: the rest of a part stays as it is
+    if KINDS[kind].head != "text":  # labels of parts of the text: the rest of a part stays as it is
         parts = read_parts(table.take(rows[selected])[pick(table, mapping.label, where)], kind, where)
         gold = [KINDS[kind].renamed(a, new_names(a, kind, names, mapping.drop_labels)) for a in parts]
     result = _assemble(table.take(rows[selected]), mapping, kind, gold, where)
@@ -101,7 +102,7 @@ def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple
         return read_indicators({name: table[name] for name in names}, kind, where), origin
     label = pick(table, mapping.label, where)
     origin = f"{where}, column '{label}'"
-    if KINDS[kind].head == "tokens":
+    if KINDS[kind].head != "text":
         return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, origin)], origin
     return read_labels(table[label], kind, mapping.separator, origin), origin
 
@@ -158,13 +159,14 @@ def _assemble(table: pa.Table, mapping: Columns, kind: str, gold: list[Annotatio
             f"{where}: column '{mapping.text}' holds {text.type}, not text. Name another as columns.text."
         )
     texts = ["" if value is None else str(value) for value in text.to_pylist()]
-    target = [KINDS[kind].cell(annotation) for annotation in gold]
+    targets = [row(KINDS[kind], annotation) for annotation in gold]
     ids = _column_ids(table, mapping.id, where) if mapping.id else _hashed_ids(texts, gold, kind)
     columns = {
         "id": pa.array(ids, pa.string()),
         "text": pa.array(texts, pa.string()),
-        KINDS[kind].column: pa.array(target, KINDS[kind].types[0]),
     }
+    for name, form in column_types(KINDS[kind]).items():
+        columns[name] = pa.array([target[name] for target in targets], form)
     return pa.table(columns | _extra_columns(table, mapping, where))
 
 

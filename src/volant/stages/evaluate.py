@@ -43,7 +43,7 @@ def run(name: str, flywheel: config.Flywheel, root: Path = Path()) -> tuple[Repo
     test = answerable(bundle, test)
     texts = test.column("text").to_pylist()
     predicted, predicting = timed(lambda: bundle.predict(texts))
-    train_gold = bundle.kind.gold(read_table(paths.clean(name, root) / "train.parquet", [bundle.kind.column]))
+    train_gold = bundle.kind.gold(read_table(paths.clean(name, root) / "train.parquet", list(bundle.kind.columns)))
     report = evaluate(task(flywheel, bundle), train_gold, test, predicted)
     report = replace(report, left_out=served - len(test))
     took = latencies(bundle.predict, texts)

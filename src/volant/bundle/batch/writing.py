@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from volant.errors import VolantError
+from volant.kinds.answers import column_types
 from volant.kinds.contract import Kind
 from volant.sources.formats.cells import guarded
 from volant.workspace.files import whole
@@ -34,8 +35,7 @@ def schema_of(kind: Kind, labels: tuple[str, ...], all_scores: bool) -> pa.Schem
         >>> schema_of(kind, ("film", "story"), all_scores=False).field("score").type
         ListType(list<item: double>)
     """
-    predicted, score = kind.types
-    columns = {"row": pa.int64(), "text": pa.string(), kind.column: predicted, "score": score}
+    columns = {"row": pa.int64(), "text": pa.string(), **column_types(kind), "score": kind.types[1]}
     if all_scores:
         columns["scores"] = pa.struct([(label, pa.float64()) for label in labels])
     return pa.schema(list(columns.items()))

@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from volant.bundle.runtime.reader import HEAD, Reader
-from volant.kinds import TokenOutputs
+from volant.bundle.runtime.windows import join
+from volant.kinds.outputs import CELLS, LENGTH
 
 TOKENIZER = "tokenizer.json"
 BATCH_TOKENS = 192  # padded tokens per batch: little padding, and it fits a core's caches; more is no faster
 ROUNDS = 6  # minimum batches per thread: with small last batches, threads wait less for each other
 SPIN_MICROSECONDS = "30"  # that an idle thread spins
-LENGTH = "length"  # name of the axes of a graph's output that have the number of tokens
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -48,33 +48,36 @@ class OnnxRuntime:
 
     def logits(self, texts: Sequence[str]) -> Any:
         """Return the logits of cleaned texts (N), (N, L) or `TokenOutputs`, computed in batches of similar length."""
-        ids = self._reader.ids(texts)
+        axes = {name: shape[1] for name, shape in self._outputs.items()}
+        if not {LENGTH, CELLS}.isdisjoint(axes.values()):
+            windows = self._reader.windows(texts)
+            return join(windows, self._by_token([window.ids for window in windows]), axes)
+        ((_, width),) = self._outputs.values()
+        result = np.empty((len(texts), width), dtype=np.float32)
+        for rows, (logits,) in self._computed(self._reader.ids(texts)):
+            result[rows] = logits
+        return result
+
+    def _computed(self, ids: list[list[int]]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Yield the rows of each batch, and its outputs."""
         lengths = np.array([len(row) for row in ids])
         groups = list(batches(lengths, share(int(lengths.sum()), self._count)))
         inputs = [_pick(ids, rows) for rows in groups]
         if len(inputs) > 1:
-            outputs = list(self._threads.map(partial(self._run, self._each), inputs))
+            outputs = self._threads.map(partial(self._run, self._each), inputs)
         else:
-            outputs = [self._run(self._all, tokens) for tokens in inputs]
-        if any(LENGTH in shape for shape in self._outputs.values()):
-            return self._by_token(texts, lengths, zip(groups, outputs, strict=True))
-        ((_, width),) = self._outputs.values()
-        result = np.empty((len(texts), width), dtype=np.float32)
-        for rows, (logits,) in zip(groups, outputs, strict=True):
-            result[rows] = logits
-        return result
+            outputs = map(partial(self._run, self._all), inputs)
+        return zip(groups, outputs, strict=True)
 
-    def _by_token(
-        self, texts: Sequence[str], lengths: np.ndarray, batches: Iterable[tuple[np.ndarray, list[np.ndarray]]]
-    ) -> TokenOutputs:
-        """Return the outputs of each text without the padding of its batch."""
-        values: dict[str, list[np.ndarray]] = {name: [np.empty(0)] * len(texts) for name in self._outputs}
-        for rows, outputs in batches:
+    def _by_token(self, ids: list[list[int]]) -> dict[str, list[np.ndarray]]:
+        """Return the outputs of each row without the padding of its batch."""
+        values: dict[str, list[np.ndarray]] = {name: [np.empty(0)] * len(ids) for name in self._outputs}
+        for rows, outputs in self._computed(ids):
             for (name, shape), output in zip(self._outputs.items(), outputs, strict=True):
+                tokens = shape[1] == LENGTH
                 for row, value in zip(rows, output, strict=True):
-                    tokens = tuple(slice(lengths[row]) if axis == LENGTH else slice(None) for axis in shape[1:])
-                    values[name][row] = value[tokens]
-        return TokenOutputs(values, self._reader.offsets(texts))
+                    values[name][row] = value[: len(ids[row])] if tokens else value
+        return values
 
     def _run(self, graph: Any, ids: list[list[int]]) -> list[np.ndarray]:
         width = max(map(len, ids), default=0)

@@ -88,7 +88,7 @@ def survey(kind: Kind, splits: Mapping[str, pa.Table]) -> Survey:
     labels = sorted(names, key=lambda label: (-sides["train"].labels[label], label))
     counts = sides["train"].labels
     limits = {label: min(SHOWN_TEXTS, counts[label]) for label in labels[:SHOWN_LABELS] if counts[label]}
-    own = {"id", "text", kind.column}
+    own = {"id", "text", *kind.columns}
     columns = dict.fromkeys(chain.from_iterable(table.column_names for table in splits.values()))
     groups = [group for column in columns if column not in own and (group := _group(column, splits))]
     return Survey(labels, sides, groups, _examples(kind, splits["train"], limits))
@@ -98,7 +98,7 @@ def _side(kind: Kind, table: pa.Table) -> Side:
     counts: Counter[str] = Counter()
     for batch in _batches(table):
         counts.update(kind.count(kind.gold(batch)))
-    target = table[kind.column]
+    target = table[kind.columns[-1]]
     labels_per_row = None
     if pa.types.is_list(target.type) or pa.types.is_large_list(target.type):
         labels_per_row = pc.fill_null(pc.list_value_length(target), 0).to_numpy()
@@ -118,7 +118,7 @@ def _repeats(kind: Kind, table: pa.Table) -> tuple[int, int, Conflict | None]:
     """Return the number of rows that repeat a text, the number of texts with different labels, and the first by id."""
     by_text = table.select(["text"]).group_by("text", use_threads=False).aggregate([([], "count_all")])
     repeated = by_text.filter(pc.greater(by_text["count_all"], 1))
-    rows = table.select(["id", "text", kind.column])
+    rows = table.select(["id", "text", *kind.columns])
     rows = rows.filter(pc.is_in(rows["text"], value_set=repeated["text"])).sort_by("id")
     answers: dict[str, list[tuple[str, ...]]] = {}
     for batch in _batches(rows):
@@ -160,7 +160,7 @@ def _counts(parts: Sequence[pa.ChunkedArray | pa.Array]) -> list[dict]:
 def _examples(kind: Kind, table: pa.Table, limits: Mapping[str, int]) -> dict[str, list[str]]:
     """Return the first texts of each label by id, without repeats."""
     examples: dict[str, list[str]] = {label: [] for label in limits}
-    columns = table.select(["id", "text", kind.column])
+    columns = table.select(["id", "text", *kind.columns])
     order = pc.sort_indices(table["id"])
     for start in range(0, table.num_rows, BATCH):
         batch = columns.take(order.slice(start, BATCH))

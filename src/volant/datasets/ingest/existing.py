@@ -53,7 +53,7 @@ def find_existing(flywheel: str, kind: str, group: str | None, side: str, root: 
         side: Side of the new rows, `train` or `test`.
         root: Root of the project.
     """
-    columns = ["text", KINDS[kind].column, *([group] if group else [])]
+    columns = ["text", *KINDS[kind].columns, *([group] if group else [])]
     own = _tables(flywheel, side, columns, root)
     other = _tables(flywheel, OTHER[side], columns, root)
     rows = set(chain.from_iterable(zip(_texts([table]), labels_of(table, kind), strict=True) for table in own))

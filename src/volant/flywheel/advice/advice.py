@@ -1,7 +1,7 @@
 """Advice for a flywheel: `reports/<flywheel>/next.md`, from its clean rows and its last evaluation."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
     model = linear_model(name, flywheel, root)
     kind = KINDS[flywheel.kind]
-    digests = {split: _rows_digest(table, kind.column) for split, table in tables.items()}
+    digests = {split: _rows_digest(table, kind.columns) for split, table in tables.items()}
     made_of = digest([asdict(flywheel), asdict(model), digests])
     kept = _kept(reports, made_of)
     if kept:
@@ -175,8 +175,8 @@ def _units(table: pa.Table, split: config.Split) -> np.ndarray:
     return clusters(table["text"].to_pylist(), split.near_duplicates)
 
 
-def _rows_digest(table: pa.Table, column: str) -> str:
-    return digest([table[name].to_pylist() for name in table.column_names if name in ("id", "text", column)])
+def _rows_digest(table: pa.Table, columns: Sequence[str]) -> str:
+    return digest([table[name].to_pylist() for name in table.column_names if name in ("id", "text", *columns)])
 
 
 def _kept(reports: Path, made_of: str) -> Advice | None:

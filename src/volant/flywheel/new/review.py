@@ -94,9 +94,9 @@ def _leaks(rows: pa.Table, test: pa.Table, kind: str) -> list[str]:
 def _duplicates(rows: pa.Table, kind: str) -> list[str]:
     labels: dict[str, set[str]] = defaultdict(set)
     filled = 0  # an empty text repeats nothing: `check_rows` says how many there are
-    for text, label in zip(rows["text"].to_pylist(), rows[KINDS[kind].column].to_pylist(), strict=True):
+    for text, annotation in zip(rows["text"].to_pylist(), KINDS[kind].gold(rows), strict=True):
         if key := text_key(text):
-            labels[key].add(str(label))
+            labels[key].add(str(KINDS[kind].cell(annotation)))
             filled += 1
     repeated = filled - len(labels)
     contrary = sum(len(found) > 1 for found in labels.values())

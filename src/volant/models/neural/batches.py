@@ -1,6 +1,6 @@
 """Rows to batches: rows of similar length together, padded to the longest. Importing this imports torch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,6 @@ import torch
 from torch import nn
 from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
-
-from volant.kinds.outputs import IGNORED
 
 
 class LengthGroups(Sampler[int]):
@@ -36,12 +34,16 @@ class LengthGroups(Sampler[int]):
         return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
 
 
-def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+def collate(stack: Callable[[Sequence[Any]], Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return a batch: token ids and mask (B, T), or pooled states (B, D); and the labels.
 
     Outputs of frozen layers, where rows have them, are padded to `states` (B, T, D).
+
+    Args:
+        stack: Function of the head from the targets of rows to those of a batch.
+        rows: Rows of the batch.
     """
-    labels = stacked([row["labels"] for row in rows])
+    labels = stack([row["labels"] for row in rows])
     if "pooled" in rows[0]:
         return {"pooled": torch.as_tensor(np.stack([row["pooled"] for row in rows])), "labels": labels}
     batch = {**pad([row["input_ids"] for row in rows]), "labels": labels}
@@ -49,14 +51,6 @@ def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         states = [torch.from_numpy(row["states"]).float() for row in rows]
         batch["states"] = nn.utils.rnn.pad_sequence(states, batch_first=True)
     return batch
-
-
-def stacked(labels: Sequence[Any]) -> torch.Tensor:
-    """Return the targets of a batch: (B,) int64, (B, L) float32, or (B, T) int64, padded with `IGNORED`."""
-    if np.ndim(labels[0]) == 1 and np.issubdtype(labels[0].dtype, np.integer):
-        tensors = [torch.as_tensor(row) for row in labels]
-        return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=IGNORED)
-    return torch.as_tensor(np.array(labels))
 
 
 def pad(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:

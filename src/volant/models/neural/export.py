@@ -10,12 +10,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from volant.bundle.runtime.onnx import LENGTH, TOKENIZER
+from volant.bundle.runtime.onnx import TOKENIZER
 from volant.bundle.runtime.reader import HEAD, Reader
-from volant.models.neural.heads import Net, TextHead
+from volant.kinds.outputs import LENGTH, LOGITS
+from volant.models.neural.heads import Net
 from volant.models.neural.quantisation import quantise, quantise_weights
 
-LOGITS = "logits"  # name of the graph's output
 FP32 = "model.onnx"
 INT8 = "model-int8.onnx"
 OPSET = 18
@@ -23,15 +23,15 @@ SAMPLE = 512  # number of training texts for the int8 scales
 SLOWER = ["SkipLayerNormFusion"]  # on a CPU, the fused operator is slower than the two that it replaces
 
 
-class _Logits(nn.Module):
-    """The net as a function of two tensors to one, which the ONNX export needs."""
+class _Outputs(nn.Module):
+    """The net as a function of two tensors to its outputs in order, which the ONNX export needs."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return self.net(input_ids, attention_mask)["logits"]
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.net(input_ids, attention_mask).values())
 
 
 def export(
@@ -74,20 +74,20 @@ def export(
 
 
 def to_onnx(net: nn.Module, path: Path) -> None:
-    """Export a net `(input_ids, attention_mask) -> {"logits"}` with dynamic batch and length."""
+    """Export a net `(input_ids, attention_mask) -> outputs by name` with dynamic batch and length."""
     ids = torch.tensor([[1, 2, 3, 4], [1, 2, 0, 0]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
     axes = {0: "batch", 1: LENGTH}
-    varying = net.head.axes if isinstance(net, Net) else TextHead.axes
+    outputs = net.head.axes if isinstance(net, Net) else {LOGITS: {0: "batch"}}
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here by design
         torch.onnx.export(
-            _Logits(net).eval(),
+            _Outputs(net).eval(),
             (ids, mask),
             str(path),
             input_names=["input_ids", "attention_mask"],
-            output_names=[LOGITS],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, LOGITS: dict(varying)},
+            output_names=list(outputs),
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, **outputs},
             opset_version=OPSET,
             dynamo=False,  # the newer exporter unrolls recurrent layers to the length of the example
         )

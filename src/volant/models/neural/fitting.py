@@ -4,7 +4,8 @@ Importing this imports torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,25 +17,29 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from volant.bundle.runtime.onnx import batches
-from volant.bundle.runtime.reader import HEAD, Reader
-from volant.kinds import TokenOutputs
+from volant.bundle.runtime.reader import HEAD, WINDOWS, Reader
+from volant.errors import VolantError
+from volant.kinds.outputs import LOGITS
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
 from volant.models.neural.batches import pad_rows
 from volant.models.neural.checkpoints import first_process
 from volant.models.neural.contrastive import contrast
-from volant.models.neural.export import LOGITS, export
+from volant.models.neural.export import export
 from volant.models.neural.frozen import from_stored, frozen_layers, outputs
 from volant.models.neural.hardware import multiplies_bf16
-from volant.models.neural.heads import HEADS, HeadOnly, Net, TextHead, TokenHead, class_weights
+from volant.models.neural.heads import HeadOnly, HeadOptions, Net, TextHead, class_weights
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
 from volant.models.neural.progress import bar
+from volant.models.neural.sides import Side, read_side
 from volant.models.neural.speed import trained_tokens
+from volant.models.neural.token_heads import JointHead, TokenHead
 from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 
 Ids = Sequence[Sequence[int]]
+HEADS = {"text": TextHead, "tokens": TokenHead, "text and tokens": JointHead}  # by the `head` of a kind
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Composition:
     logistic: Logistic | None = None
     contrastive: Contrastive | None = None
     truncation: str = HEAD
+    crf: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)  # of the encoder, for manifest and model card
 
     @property
@@ -86,32 +92,27 @@ def fit(
         The fitted model; under `torchrun` only the first process writes it, and the others name no candidates.
     """
     folder, work = folders
-    read = {"train": parts.reader.measured(train_rows.texts), "validation": parts.reader.measured(validation.texts)}
-    ids = read["train"][0], read["validation"][0]
-    net, history, best = learn(parts, ids, (train_rows, validation), task, options, work)
+    if task.kind.head != "text":
+        parts = replace(parts, truncation=WINDOWS)
+    sides = read_side(parts.reader, train_rows, task), read_side(parts.reader, validation, task)
+    net, history, best = learn(parts, sides, task, options, work)
     if not first_process():
         return Fitted((), tuple(history), best)
     sample = train_rows.texts
     candidates = export(net.cpu().eval(), parts.tokenizer, parts.max_length, folder, sample, parts.truncation)
     keep(net, parts.tokenizer, task.labels, work / "weights")
-    reading = {split: shares for split, (_, shares) in read.items()}
+    reading = {"train": sides[0].reading, "validation": sides[1].reading}
     return Fitted(tuple(candidates), tuple(history), best, work / "weights", reading)
 
 
 def learn(
-    parts: Composition,
-    ids: tuple[Ids, Ids],
-    sides: tuple[Examples, Examples],
-    task: Task,
-    options: Training,
-    work: Path,
+    parts: Composition, sides: tuple[Side, Side], task: Task, options: Training, work: Path
 ) -> tuple[Net, list[dict[str, float]], dict[str, float]]:
     """Put a head on the encoder and train.
 
     Args:
         parts: The encoder and its tokenizer.
-        ids: Token ids of the train and of the validation rows.
-        sides: The train and the validation rows.
+        sides: The train and the validation rows, as `parts.reader` reads them.
         task: Kind, labels, metric, seed.
         options: Hyper-parameters of the training loop.
         work: Folder of checkpoints.
@@ -120,23 +121,22 @@ def learn(
         The net, the metrics of its evaluations, and those of the selected one.
     """
     _check(parts, task)
-    targets, judge = _views(parts, ids, sides, task)
-    goal = Goal(judge, task.metric, task.seed)
     torch.manual_seed(task.seed)  # of the head's initial weights
-    net = Net(parts.encoder, _head(parts, targets[0], task, options), parts.pooling)
+    net = Net(parts.encoder, _head(parts, sides[0].targets, task, options))
+    goal = Goal(partial(sides[1].score, task, net.head.axes), task.metric, task.seed)
     if parts.start:
         restore(net, task.labels, Path(parts.start))
     if parts.logistic:
-        solve(net, ids[0], sides[0].targets, parts, task)
-        scores = goal.score(predict_logits(net, ids[1]))
+        solve(net, sides[0].ids, sides[0].targets, parts, task)
+        scores = goal.score([predict_logits(net, sides[1].ids)])
         best = {"epoch": 1.0, **{f"val_{name}": value for name, value in scores.items()}}
         return net, [best], best
-    if parts.precompute and not isinstance(net.head, TokenHead):
-        train_rows, validation_rows = (_pooled_rows(net, i, own) for i, own in zip(ids, targets, strict=True))
+    if parts.precompute and isinstance(net.head, TextHead):
+        train_rows, validation_rows = (_pooled_rows(net, side) for side in sides)
         return net, *train(HeadOnly(net.head), train_rows, validation_rows, goal, options, work)
-    count = frozen_layers(net.encoder, sum(map(len, chain(*ids))))
+    count = frozen_layers(net.encoder, sum(len(ids) for side in sides for ids in side.ids))
     bf16 = multiplies_bf16(options.bf16)
-    train_rows, validation_rows = (_token_rows(net, i, own, count, bf16) for i, own in zip(ids, targets, strict=True))
+    train_rows, validation_rows = (_token_rows(net, side, count, bf16) for side in sides)
     with trained_tokens(net.encoder, chain(train_rows, validation_rows)), from_stored(net.encoder, count):
         history, best = train(net, train_rows, validation_rows, goal, options, work)
     return net, history, best
@@ -158,18 +158,18 @@ def out_of_fold(
     ids = parts.reader.ids(rows.texts)
     logits = np.zeros((len(ids), len(task.labels)), dtype=np.float32)
     frozen = parts.logistic if parts.precompute else None
-    states = encode(Net(parts.encoder, TextHead(parts.width, 1, 0.0, None), parts.pooling), ids) if frozen else None
+    head = TextHead(parts.width, {LOGITS: 1}, HeadOptions(pooling=parts.pooling))
+    states = encode(Net(parts.encoder, head), ids) if frozen else None
     for held in folds:
         rest = np.setdiff1d(np.arange(len(ids)), held)
         if frozen and states is not None:  # computed once for all folds
             coefficients, intercepts = logistic_head(states[rest], rows.targets[rest], len(task.labels), frozen)
             logits[held] = states[held] @ coefficients.T + intercepts
             continue
-        sides = pick(rows, rest), pick(rows, held)
+        sides = _part(rows, ids, rest), _part(rows, ids, held)
         with TemporaryDirectory() as work:
-            read = [ids[k] for k in rest], [ids[k] for k in held]
-            net, *_ = learn(compose(), read, sides, task, options, Path(work))
-        logits[held] = predict_logits(net, read[1])
+            net, *_ = learn(compose(), sides, task, options, Path(work))
+        logits[held] = predict_logits(net, sides[1].ids)
     return logits
 
 
@@ -200,57 +200,62 @@ def predict_logits(net: Net, ids: Ids) -> np.ndarray:
     """Return the logits (N, L) of a net before any export."""
     states = torch.as_tensor(encode(net, ids))
     with torch.inference_mode():
-        return net.head.cpu().eval()(states).numpy()
+        return net.head.cpu().eval().of_pooled(states)[LOGITS].numpy()
 
 
 def _check(parts: Composition, task: Task) -> None:
     """Refuse options that a kind with outputs for every token can't have.
 
     Raises:
-        VolantError: If the head is solved, or the last layer computes the first token only.
+        VolantError: If the head is solved, the last layer computes the first token only, or whole texts have a CRF.
     """
+    if parts.crf and task.kind.head == "text":
+        raise VolantError(
+            "model.crf learns transitions between tokens; this kind has labels of whole texts. Set it to false."
+        )
     if parts.logistic:
         task.require_text("logistic")
     if parts.pooling == "cls":
         task.require_text("pooling: cls")
 
 
-def _views(
-    parts: Composition, ids: tuple[Ids, Ids], sides: tuple[Examples, Examples], task: Task
-) -> tuple[list[Any], Callable[[np.ndarray], Mapping[str, float]]]:
-    """Return the targets of train and validation, and the function from validation's logits to its metrics."""
-    validation = sides[1]
-    if task.kind.head == "text":
-        return [side.targets for side in sides], lambda logits: task.score(logits, validation)
-    offsets = [parts.reader.offsets(side.texts) for side in sides]
-    targets = [task.kind.targets(side.gold, task.labels, own) for side, own in zip(sides, offsets, strict=True)]
-
-    def score(logits: np.ndarray) -> Mapping[str, float]:
-        values = [row[: len(own)] for row, own in zip(logits, ids[1], strict=True)]
-        return task.score(TokenOutputs({LOGITS: values}, offsets[1]), validation)
-
-    return targets, score
+def _part(rows: Examples, ids: Ids, positions: np.ndarray) -> Side:
+    own = pick(rows, positions)
+    return Side(own, [ids[k] for k in positions], own.targets, None, {})
 
 
-def _head(parts: Composition, targets: Any, task: Task, options: Training) -> TextHead:
-    width = task.kind.width(task.labels)
-    flat = torch.as_tensor(targets if isinstance(targets, np.ndarray) else np.concatenate(targets))
-    weights = class_weights(flat, width) if options.class_weights else None
-    return HEADS[task.kind.head](parts.width, width, parts.dropout, weights, options.label_smoothing)
+def _head(parts: Composition, targets: Any, task: Task, options: Training) -> Any:
+    """Return the head of the kind.
+
+    Raises:
+        VolantError: If `class_weights` is set for a head with several outputs.
+    """
+    outputs = task.kind.outputs(task.labels)
+    weights = None
+    if options.class_weights and len(outputs) > 1:
+        raise VolantError(
+            f"class_weights has no meaning for kind '{task.kind.name}'. Set training.class_weights: false."
+        )
+    if options.class_weights:
+        flat = torch.as_tensor(targets if isinstance(targets, np.ndarray) else np.concatenate(targets))
+        weights = class_weights(flat, *outputs.values())
+    chosen = HeadOptions(parts.dropout, weights, options.label_smoothing, parts.pooling, parts.crf)
+    return HEADS[task.kind.head](parts.width, outputs, chosen)
 
 
-def _pooled_rows(net: Net, ids: Ids, targets: Any) -> list[dict[str, Any]]:
+def _pooled_rows(net: Net, side: Side) -> list[dict[str, Any]]:
     """Return the training loop's rows for a frozen encoder: its pooled states, computed once."""
-    return [{"pooled": states, "labels": target} for states, target in zip(encode(net, ids), targets, strict=True)]
+    states = encode(net, side.ids)
+    return [{"pooled": row, "labels": target} for row, target in zip(states, side.targets, strict=True)]
 
 
-def _token_rows(net: Net, ids: Ids, targets: Any, count: int, bf16: bool) -> list[dict[str, Any]]:
+def _token_rows(net: Net, side: Side, count: int, bf16: bool) -> list[dict[str, Any]]:
     """Return the training loop's rows: token ids, and the outputs of the first `count` layers, computed once."""
     rows: list[dict[str, Any]] = [
-        {"input_ids": row, "labels": target} for row, target in zip(ids, targets, strict=True)
+        {"input_ids": row, "labels": target} for row, target in zip(side.ids, side.targets, strict=True)
     ]
     if count:
-        for row, states in zip(rows, outputs(net.encoder, ids, count, bf16), strict=True):
+        for row, states in zip(rows, outputs(net.encoder, side.ids, count, bf16), strict=True):
             row["states"] = states
     return rows
 

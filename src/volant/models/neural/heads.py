@@ -1,122 +1,129 @@
-"""Heads: hidden states in, logits and a loss out. Importing this imports torch."""
+"""Heads of whole texts, and the net: hidden states in, outputs and a loss out. Importing this imports torch."""
 
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the name that every torch user knows)
 
-from volant.bundle.runtime.onnx import LENGTH
-from volant.kinds.outputs import IGNORED
+from volant.kinds.outputs import IGNORED, LOGITS
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """Options of a head.
+
+    Attributes:
+        dropout: Share of the states dropped in training.
+        weights: Weight of each label or class (L,), or None.
+        smoothing: Share of probability spread over the other labels, for one label per text or token.
+        pooling: Pooling of the states for an output of the whole text.
+        crf: Learn the transitions between the classes of tokens.
+    """
+
+    dropout: float = 0.0
+    weights: Tensor | None = None
+    smoothing: float = 0.0
+    pooling: str = "mean"
+    crf: bool = False
 
 
 class TextHead(nn.Module):
     """One linear layer over the pooled text; the kinds differ only in their loss.
 
-    `axes` names the axes of its output that vary, for the export.
+    `axes` names the axes that vary of each output, for the export.
 
     Args:
-        width: Size D of the pooled states.
-        labels: Size L of the label set.
-        dropout: Share of the pooled states dropped in training.
-        weights: Weight of each label (L,), or None.
-        smoothing: Share of probability spread over the other labels, for one label per text.
+        width: Size D of the states.
+        outputs: Size of each output by name; one here, `logits` (B, L).
+        options: Dropout, pooling, weights of labels.
     """
 
-    axes = MappingProxyType({0: "batch"})
-
-    def __init__(self, width: int, labels: int, dropout: float, weights: Tensor | None, smoothing: float = 0.0) -> None:
+    def __init__(self, width: int, outputs: Mapping[str, int], options: HeadOptions) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(width, labels)
-        self.smoothing = smoothing
-        self.weights = weights
+        self.axes = {LOGITS: {0: "batch"}}
+        self.dropout = nn.Dropout(options.dropout)
+        self.linear = nn.Linear(width, outputs[LOGITS])
+        self.options = options
 
-    def forward(self, pooled: Tensor) -> Tensor:
+    def forward(self, states: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Return the logits (B, L) of states (B, T, D) with their mask (B, T)."""
+        return self.of_pooled(pool(states, mask, self.options.pooling))
+
+    def of_pooled(self, pooled: Tensor) -> dict[str, Tensor]:
         """Return the logits (B, L) of pooled states (B, D)."""
-        return self.linear(self.dropout(pooled))
+        return {LOGITS: self.linear(self.dropout(pooled))}
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, outputs: Mapping[str, Tensor], targets: Tensor) -> Tensor:
         """Return the mean loss of a batch; targets are floats (B, L) for several labels per text, or integers (B,)."""
-        weights = None if self.weights is None else self.weights.to(logits.device)
+        logits = outputs[LOGITS]
+        weights = None if self.options.weights is None else self.options.weights.to(logits.device)
         if targets.is_floating_point():
             return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-        return F.cross_entropy(logits, targets, weight=weights, label_smoothing=self.smoothing)
+        return F.cross_entropy(logits, targets, weight=weights, label_smoothing=self.options.smoothing)
 
-
-class TokenHead(TextHead):
-    """The same layer over the states of each token, (B, T, D), which gives logits of its classes, (B, T, C)."""
-
-    axes = MappingProxyType({0: "batch", 1: LENGTH})
-
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of the tokens of a batch; targets are classes (B, T), or `IGNORED`."""
-        weights = None if self.weights is None else self.weights.to(logits.device)
-        options = {"weight": weights, "ignore_index": IGNORED, "label_smoothing": self.smoothing}
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), **options)
-
-
-HEADS = {"text": TextHead, "tokens": TokenHead}  # by the `head` of a kind
+    @staticmethod
+    def stack(targets: Sequence[Any]) -> Any:
+        """Return the targets of a batch: (B,) int64, or (B, L) float32."""
+        return torch.as_tensor(np.array(targets))
 
 
 class Net(nn.Module):
-    """Encoder, pooling and head in one; every combination works."""
+    """Encoder and head in one; every combination works."""
 
-    def __init__(self, encoder: nn.Module, head: TextHead, pooling: str) -> None:
+    def __init__(self, encoder: nn.Module, head: Any) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
-        self.pooling = pooling
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
-        labels: Tensor | None = None,
+        labels: Any = None,
         states: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Return the logits (B, L) or (B, T, C), and the loss if labels are given.
+        """Return the outputs of the head by name, after the loss if labels are given.
 
         Args:
             input_ids: Token ids, (B, T).
             attention_mask: 1 for tokens, 0 for padding, (B, T).
-            labels: Targets, (B,), (B, L) or (B, T), or None.
+            labels: Targets as the head stacks them, or None.
             states: Stored outputs of the encoder's frozen layers, (B, T, D), or None.
         """
         stored = {} if states is None else {"states": states}
-        outputs = self.encoder(input_ids, attention_mask, **stored)
-        if isinstance(self.head, TokenHead):
-            return logits_and_loss(self.head, outputs, labels)
-        return logits_and_loss(self.head, pool(outputs, attention_mask, self.pooling), labels)
+        encoded = self.encoder(input_ids, attention_mask, **stored)
+        return with_loss(self.head, self.head(encoded, attention_mask), labels)
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return one vector per text, (B, D)."""
-        return pool(self.encoder(input_ids, attention_mask), attention_mask, self.pooling)
+        return pool(self.encoder(input_ids, attention_mask), attention_mask, self.head.options.pooling)
 
 
 class HeadOnly(nn.Module):
     """A head over states that were computed once, for a frozen encoder."""
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: TextHead) -> None:
         super().__init__()
         self.head = head
 
     def forward(self, pooled: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Return the logits (B, L), and the loss if labels are given."""
-        return logits_and_loss(self.head, pooled, labels)
+        return with_loss(self.head, self.head.of_pooled(pooled), labels)
 
 
-def logits_and_loss(head: Any, states: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """Return logits and loss as the training loop expects them.
+def with_loss(head: Any, outputs: dict[str, Tensor], labels: Any) -> dict[str, Tensor]:
+    """Return the outputs, after their loss if labels are given, as the training loop expects them.
 
     Args:
         head: The head.
-        states: Pooled states, (B, D), or those of each token, (B, T, D).
-        labels: Targets, (B,), (B, L) or (B, T), or None.
+        outputs: Its outputs by name.
+        labels: Targets as the head stacks them, or None.
     """
-    logits = head(states)
-    return {"logits": logits} if labels is None else {"loss": head.loss(logits, labels), "logits": logits}
+    return outputs if labels is None else {"loss": head.loss(outputs, labels), **outputs}
 
 
 def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import extract_model_from_parallel
-from torch import nn
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
@@ -41,18 +41,18 @@ class Goal:
     """The objective of the training loop.
 
     Attributes:
-        score: Function from validation logits (N, L) to metrics, `metric` among them.
+        score: Function from the outputs of validation, arrays (N, …), to metrics, `metric` among them.
         metric: Name of the metric that selects the epoch.
         seed: Seed of row order and dropout.
     """
 
-    score: Callable[[np.ndarray], Mapping[str, float]]
+    score: Callable[[Sequence[np.ndarray]], Mapping[str, float]]
     metric: str
     seed: int
 
 
 def train(
-    net: nn.Module,
+    net: Any,
     train_rows: Sequence[dict[str, Any]],
     validation_rows: Sequence[dict[str, Any]],
     goal: Goal,
@@ -62,7 +62,7 @@ def train(
     """Train `net` in place and leave it at its best epoch.
 
     Args:
-        net: Takes a batch as keyword arguments, returns `loss` and `logits`.
+        net: Takes a batch as keyword arguments, returns `loss` and outputs; its `head` stacks the labels.
         train_rows: One mapping per row: `input_ids` (list) or `pooled` (array), and `labels`.
         validation_rows: The same for validation; they select the epoch.
         goal: Objective that selects the epoch.
@@ -76,14 +76,16 @@ def train(
     places = np.argsort(order)
 
     def metrics(prediction: Any) -> dict[str, float]:
-        return dict(goal.score(np.asarray(prediction.predictions, dtype=np.float32)[places]))
+        outputs = prediction.predictions
+        arrays = outputs if isinstance(outputs, tuple) else (outputs,)
+        return dict(goal.score([np.asarray(array, dtype=np.float32)[places] for array in arrays]))
 
     trainer = LengthGroupedTrainer(
         model=net,
         args=arguments(options, goal, len(train_rows), work),
         train_dataset=train_rows,  # pyright: ignore[reportArgumentType]
         eval_dataset=[validation_rows[row] for row in order],  # pyright: ignore[reportArgumentType]
-        data_collator=collate,
+        data_collator=partial(collate, net.head.stack),
         compute_metrics=metrics,
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), WholeCheckpoints()],
     )

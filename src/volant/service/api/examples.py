@@ -4,7 +4,7 @@ from copy import deepcopy
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from volant.kinds import KINDS, kind_of_labels
+from volant.kinds import KINDS, answers, kind_of_labels
 from volant.service.access.guard import OPEN
 from volant.service.api.predict import describe
 from volant.service.api.sagemaker import TARGET
@@ -77,7 +77,7 @@ def _bodies(model: Tree, state: "State") -> dict[str, Tree]:
     name = model["name"]
     flywheel = model["flywheel"]
     kind = KINDS[model["kind"]]
-    correct = {kind.column: kind.cell(kind.annotate(model["labels"][:1]))}
+    correct = answers.row(kind, kind.annotate(model["labels"][:1]))
     examples = {
         "POST /predict": {"texts": [TEXT], "model": name},
         "POST /deployments": {"name": _free(flywheel, state), "flywheel": flywheel},

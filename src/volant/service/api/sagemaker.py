@@ -193,11 +193,14 @@ def _as_lines(reply: Reply) -> bytes:
 def _as_csv(reply: Reply) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    column = reply.bundle.kind.column
     for row, event in zip(_rows(reply), reply.events(), strict=True):
-        cell = row[column] if isinstance(row[column], str) else json.dumps(row[column], ensure_ascii=False)
-        writer.writerow([cell, round(event.score, DIGITS), row["id"]])
+        cells = [_cell(row[name]) for name in reply.bundle.kind.columns]
+        writer.writerow([*cells, round(event.score, DIGITS), row["id"]])
     return stream.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 READ = {JSON: _from_json, CSV: _from_csv, JSON_LINES: _from_lines}

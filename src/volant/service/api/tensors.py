@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from volant.bundle.bundle import Bundle
+from volant.kinds.answers import row
 from volant.kinds.contract import Cell
 from volant.service.api.schemas import explain
 from volant.service.errors import RefusedError
@@ -115,8 +116,8 @@ def parse(body: bytes, header: str | None, most: int) -> ParsedRequest:
 def outputs(bundle: Bundle) -> list[dict[str, Any]]:
     """Return the metadata of a model's outputs; -1 in a shape is the number of texts (N)."""
     count = len(bundle.labels)
-    label = (bundle.kind.column, "BYTES", [-1])
-    columns = [label, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
+    parts = [(name, "BYTES", [-1]) for name in bundle.kind.columns]
+    columns = [*parts, ("score", "FP32", [-1]), ("scores", "FP32", [-1, count]), ("id", "BYTES", [-1])]
     return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in columns]
 
 
@@ -153,8 +154,8 @@ def _values(name: str, reply: Reply) -> list[Any]:
     bundle = reply.bundle
     if name == "id":
         return list(reply.ids)
-    if name == bundle.kind.column:
-        return [_text(bundle.kind.cell(annotation)) for annotation in reply.annotations]
+    if name in bundle.kind.columns:
+        return [_text(row(bundle.kind, annotation)[name]) for annotation in reply.annotations]
     if name == "score":
         return [event.score for event in reply.events()]
     values = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from volant.kinds import KINDS
+from volant.kinds import KINDS, answers
 from volant.service.feedback.items import Item
 from volant.service.feedback.log import FeedbackLog
 from volant.workspace.journal import Entry
@@ -62,7 +62,7 @@ def ingest_accepted(log: FeedbackLog, flywheel: str) -> IngestResult:
 def _row(item: Item) -> dict[str, object]:
     labels = list(item.labels or ())
     kind = KINDS[item.kind]
-    return {"text": item.text, kind.column: kind.cell(kind.annotate(labels))}
+    return {"text": item.text, **answers.row(kind, kind.annotate(labels))}
 
 
 def _refused(ready: Sequence[Item], files: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from volant.sources.guess.infer import Guess
 
 WHY = {
     "auto": "for few rows: cross-validation on train chooses among linear, frozen, contrastive and full fine-tuning",
-    "linear": "for other scripts than Latin: it reads all of them, and trains in seconds; else try transformer",
+    "auto-e5": "the same as auto, with an encoder for about 100 languages",
+    "e5": "an encoder for about 100 languages, fine-tuned; linear trains in seconds, for a first look",
     "transformer": "the most accurate family; linear trains in seconds, for a first look",
 }
 
@@ -41,7 +42,7 @@ def conf_text(draft: Draft) -> str:
 defaults:
   - /source@source: files
   # {WHY[draft.model]}
-  - /model@model: {draft.model}   # auto, linear, recurrent, transformer
+  - /model@model: {draft.model}   # auto, auto-e5, e5, linear, recurrent, transformer
   - _self_
 
 kind: {draft.columns.kind}

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from minilm import unpacked
 from serving import bundle
 from volant.bundle.bundle import Bundle
-from volant.models.fine_tuning import packaged_minilm
 from volant.workspace.files import read_table
 
 REPEATS = 9
@@ -49,10 +49,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     texts = read_table(Path("data/reviews/clean/test.parquet"), ["text"])["text"].to_pylist()[: arguments.texts]
-    peer_model = AutoModelForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2)
-    peer: Any = pipeline(
-        "text-classification", model=peer_model, tokenizer=AutoTokenizer.from_pretrained(packaged_minilm())
-    )
+    encoder = unpacked()
+    peer_model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2)
+    peer: Any = pipeline("text-classification", model=peer_model, tokenizer=AutoTokenizer.from_pretrained(encoder))
     with tempfile.TemporaryDirectory() as temporary:
         folders = {name: bundle("minilm", Path(temporary) / name, name) for name in ("fp32", "int8")}
         sizes = {precision: next(folder.glob("*.onnx")).stat().st_size for precision, folder in folders.items()}

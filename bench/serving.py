@@ -26,6 +26,7 @@ import numpy as np
 import psutil
 
 from load import load, running
+from minilm import unpacked
 from volant import config
 from volant.bundle.bundle import Bundle
 from volant.config import Flywheel
@@ -129,12 +130,11 @@ def peer(work: Path) -> Path:
     """Save the packaged MiniLM with a head, as `transformers` does, and return its folder."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from volant.models.fine_tuning import packaged_minilm
-
     folder = work / "peer"
     if not folder.exists():
-        AutoModelForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2).save_pretrained(folder)
-        AutoTokenizer.from_pretrained(packaged_minilm(), model_max_length=128).save_pretrained(folder)
+        encoder = unpacked()
+        AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(encoder, model_max_length=128).save_pretrained(folder)
     return folder
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from minilm import unpacked
 from volant import config
 from volant.bundle.runtime import load
 from volant.config.compose import compose
@@ -88,9 +89,8 @@ def plain(train: Examples, validation: Examples) -> tuple[tuple[float, float], f
     """Return the same of `transformers.Trainer` as its documentation shows it."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
-    from volant.models.fine_tuning import packaged_minilm
-
-    tokenizer = AutoTokenizer.from_pretrained(packaged_minilm())
+    encoder = unpacked()
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
 
     def rows(side: Examples) -> list[dict[str, Any]]:
         encoded = tokenizer(list(side.texts), truncation=True, padding="max_length", max_length=128)
@@ -100,7 +100,7 @@ def plain(train: Examples, validation: Examples) -> tuple[tuple[float, float], f
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
-            model=AutoModelForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2),
+            model=AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2),
             args=TrainingArguments(
                 output_dir=folder,
                 num_train_epochs=OPTIONS["num_train_epochs"],

@@ -2,7 +2,8 @@ import pyarrow as pa
 import pytest
 
 from volant.errors import VolantError
-from volant.sources.columns import Columns, check_rows, to_rows
+from volant.kinds.record import SPANS
+from volant.sources.columns import Columns, check_rows, gold_columns, to_rows
 from volant.sources.labels import parse_list
 
 
@@ -181,3 +182,20 @@ def test_a_cell_as_long_as_a_text_is_no_list() -> None:
     """Matching one of a megabyte would take minutes."""
     assert parse_list("[" + "1, " * 1000 + "1]") == [1] * 1001
     assert parse_list("[" + "1, " * 2000 + "1]") is None
+
+
+def test_gold_of_a_label_with_spans_is_named_or_found() -> None:
+    spans = pa.array([[{"start": 0, "end": 1, "label": "x"}]], SPANS)
+    table = pa.table({"text": ["a"], "intent": ["b"], "slots": spans})
+    targets = ("label", "spans")
+    assert gold_columns(table, Columns(label="intent"), targets, "a") == {"label": "intent", "spans": "slots"}
+    two = table.append_column("chunks", spans)
+    with pytest.raises(
+        VolantError, match=r"a: several columns hold spans: slots, chunks\. Choose with `columns\.spans`"
+    ):
+        gold_columns(two, Columns(label="intent"), targets, "a")
+    named = Columns(label="intent", spans=["ner", "chunks"])
+    assert gold_columns(two, named, targets, "a") == {"label": "intent", "spans": "chunks"}
+    assert gold_columns(
+        table.rename_columns(["text", "mood", "spans"]), Columns(label=["tags", "spans"]), ("spans",), "a"
+    ) == {"spans": "spans"}

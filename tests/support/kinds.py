@@ -15,15 +15,22 @@ PATTERNS = ("{p} lives in {c}", "in {c} we met {p} and {q}", "{p} wrote a letter
 
 
 def mentions(count: int, seed: int = 0) -> pa.Table:
-    """Rows of kind entities: people and cities in a sentence."""
+    """Rows of kind entities: people and cities in one to three sentences."""
     draw = random.Random(seed)
     rows = []
     for number in range(count):
-        people = draw.sample(PEOPLE, 2)
-        names = {"p": people[0], "q": people[1], "c": draw.choice(CITIES)}
-        text = f"{draw.choice(PATTERNS).format(**names)} n{draw.randrange(5000)}"
-        held = [("city" if name == names["c"] else "person", name) for name in names.values() if name in text]
-        spans = [{"start": text.index(n), "end": text.index(n) + len(n), "label": label} for label, n in held]
+        text = ""
+        spans = []
+        for _ in range(draw.randrange(1, 4)):
+            people = draw.sample(PEOPLE, 2)
+            names = {"p": people[0], "q": people[1], "c": draw.choice(CITIES)}
+            sentence = f"{draw.choice(PATTERNS).format(**names)} n{draw.randrange(5000)} "
+            for name in names.values():
+                if name in sentence:
+                    start = len(text) + sentence.index(name)
+                    label = "city" if name in CITIES else "person"
+                    spans.append({"start": start, "end": start + len(name), "label": label})
+            text += sentence
         rows.append({"id": f"e{seed}-{number}", "text": text, "spans": spans})
     schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("spans", SPANS)])
     return pa.Table.from_pylist(rows, schema)
@@ -54,11 +61,29 @@ def statements(count: int, seed: int = 0) -> pa.Table:
     return pa.Table.from_pylist(rows, schema)
 
 
+def requests(count: int, seed: int = 0) -> pa.Table:
+    """Rows of kind understand: to travel or to call, where and whom."""
+    draw = random.Random(seed)
+    rows = []
+    for number in range(count):
+        label, pattern, names = draw.choice(
+            [("travel", "book a trip to {}", CITIES), ("call", "please ring {}", PEOPLE), ("stop", "be quiet", [""])]
+        )
+        name = draw.choice(names)
+        text = f"{pattern.format(name)} n{draw.randrange(5000)}"
+        slot = "place" if name in CITIES else "whom"
+        spans = [{"start": text.index(name), "end": text.index(name) + len(name), "label": slot}] if name else []
+        rows.append({"id": f"u{seed}-{number}", "text": text, "label": label, "spans": spans})
+    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("spans", SPANS)])
+    return pa.Table.from_pylist(rows, schema)
+
+
 ROWS: dict[str, Callable[..., pa.Table]] = {
     "classify": reviews,
     "multilabel": topics,
     "entities": mentions,
     "triples": statements,
+    "understand": requests,
 }
 WHOLE = [name for name, kind in KINDS.items() if kind.head == "text"]  # labels of whole texts
 PARTS = [name for name, kind in KINDS.items() if kind.head != "text"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.kinds import ROWS
 from support.shared import once
 from support.texts import reviews, topics
 from volant import config
@@ -62,7 +63,8 @@ def make_encoder(folder: Path) -> None:
     words = sorted(
         {
             w
-            for t in reviews(300)["text"].to_pylist() + topics(300)["text"].to_pylist()
+            for rows in ROWS.values()
+            for t in rows(300)["text"].to_pylist()
             for w in t.strip(".").split()
             if w[0] != "n"
         }

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from volant.cli.app import AsJson, Listing, app, require_known
-from volant.cli.reading import Delimiter, Encoding, Escape, Header, Quote, Where
+from volant.cli.reading import Delimiter, Documents, Encoding, Escape, Header, Quote, Where
 from volant.errors import VolantError
 from volant.workspace.terminal import Console, json_line
 
@@ -27,7 +27,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     files: Annotated[
         list[str],
         typer.Argument(
-            help="CSV, TSV, JSON Lines, Parquet, exports of labelling tools, augmented manifests; also s3://",
+            help="CSV, TSV, JSON, Parquet, CoNLL, exports of labelling tools, augmented manifests; also s3://",
             metavar="FILE...",
         ),
     ],
@@ -50,6 +50,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     escape: Escape = None,
     header: Header = None,
     where: Where = None,
+    documents: Documents = None,
     as_json: AsJson = False,
 ) -> None:
     """Add labelled rows to the lake, as one validated, immutable dataset."""
@@ -61,7 +62,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     from volant.sources.formats.options import Options as Reading
     from volant.sources.formats.options import parse_where
 
-    reading = Reading(encoding, delimiter, quote, escape, header)
+    reading = Reading(encoding, delimiter, quote, escape, header, documents=documents)
     options = Options(
         called, dry_run, max_bad, skip_bad, new_labels, text, label, separator, encoding, reading,
         parse_where(where or []),

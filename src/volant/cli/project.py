@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from volant.cli.app import AsJson, app
-from volant.cli.reading import Delimiter, Encoding, Escape, Header, Quote, Where
+from volant.cli.reading import Delimiter, Documents, Encoding, Escape, Header, Quote, Where
 from volant.workspace.terminal import Console, json_line
 
 sweep = typer.Typer(help="Hyper-parameter sweeps; run one by `python -m volant.sweep -m flywheel=NAME sweep=FAMILY`.")
@@ -59,6 +59,7 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     escape: Escape = None,
     header: Header = None,
     where: Where = None,
+    documents: Documents = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a flywheel of this name.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +78,7 @@ def new(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         label=label,
         separator=separator,
         test=test,
-        form=Options(encoding, delimiter, quote, escape, header).form(),
+        form=Options(encoding, delimiter, quote, escape, header, documents=documents).form(),
         where=parse_where(where or []),
         force=force,
         then=write_params,

@@ -11,10 +11,13 @@ Escape = Annotated[
     str | None,
     typer.Option(help="Escape character before a quote inside a cell, as Spark writes \\; detected by default."),
 ]
+Documents = Annotated[
+    str | None, typer.Option(help="File or folder of the documents that Amazon Comprehend's annotations are about.")
+]
 Header = Annotated[str | None, typer.Option(help="Column names, such as text,label, if the file has no header row.")]
 Where = Annotated[
     list[str] | None, typer.Option(help="Only rows with these values, such as answer=accept; may be repeated.")
 ]
 FileFormat = Annotated[
-    str | None, typer.Option("--format", help="lines, csv, tsv, jsonl, json or parquet; detected by default.")
+    str | None, typer.Option("--format", help="lines, csv, tsv, jsonl, json, conll or parquet; detected by default.")
 ]

@@ -21,6 +21,7 @@ MODULES = {
     "multilabel": "volant.kinds.multilabel",
     "entities": "volant.kinds.entities",
     "triples": "volant.kinds.triples",
+    "understand": "volant.kinds.understand",
 }
 
 

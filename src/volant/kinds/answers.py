@@ -58,6 +58,7 @@ def answer(kind: Kind, annotation: Annotation, best: int | None = 1) -> dict[str
         {'label': 'fresh', 'score': 0.9}
     """
     own = {**row(kind, annotation), "score": kind.scored(annotation)}
+    own |= {} if annotation.in_scope is None else {"in_scope": annotation.in_scope}
     return own if best == 1 else {**own, "scores": top(annotation.scores, best)}
 
 

@@ -43,10 +43,7 @@ class Entities:
         return spans.to_json(annotation.spans)
 
     def read(self, cell: Sequence[Mapping[str, Any]] | None) -> Annotation:
-        """Return the annotation of a list of spans.
-
-        Fails with `ValueError` if a span is empty, or overlaps another.
-        """
+        """Return the annotation of a list of spans."""
         return Annotation(spans=spans.from_json(cell))
 
     def labels_of(self, annotation: Annotation) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ A kind defines only its hits; every metric and its bootstrap interval follow fro
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,16 +38,18 @@ class Tallies:
         predicted: Number of times it was predicted, (rows, labels).
         gold: Number of times it is in the gold, (rows, labels).
         exact: True if the whole row is correct, (rows,).
+        parts: Labels that have metrics of their own, such as slots beside intents: their positions, by name.
     """
 
     hits: np.ndarray
     predicted: np.ndarray
     gold: np.ndarray
     exact: np.ndarray
+    parts: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def of(self, rows: np.ndarray) -> "Tallies":
         """Return the counts of some rows, given as positions or as a mask."""
-        return Tallies(self.hits[rows], self.predicted[rows], self.gold[rows], self.exact[rows])
+        return Tallies(self.hits[rows], self.predicted[rows], self.gold[rows], self.exact[rows], self.parts)
 
 
 def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
@@ -117,14 +119,32 @@ def overall(tallies: Tallies, weights: np.ndarray | None = None) -> dict[str, np
     exact = _share(_total(tallies.exact[:, None], weights)[:, 0], rows)
     averages = {f"macro_{name}": _share((labels[name] * present).sum(axis=1), present.sum(axis=1)) for name in AVERAGED}
     averages |= {f"weighted_{name}": _share((labels[name] * support).sum(axis=1), gold) for name in AVERAGED}
-    return averages | {
-        "accuracy": exact,
-        "subset_accuracy": exact,  # the name where a row is correct only if all its labels are
-        "micro_f1": _share(2 * hits, predicted + gold),
-        "micro_precision": _share(hits, predicted),
-        "micro_recall": _share(hits, gold),
-        "hamming_loss": _share(wrong, rows * tallies.gold.shape[1]),
-    }
+    return (
+        averages
+        | _of_parts(tallies, weights)
+        | {
+            "accuracy": exact,
+            "subset_accuracy": exact,  # the name where a row is correct only if all its labels are
+            "exact_match": exact,  # the name where a row has a label and parts
+            "micro_f1": _share(2 * hits, predicted + gold),
+            "micro_precision": _share(hits, predicted),
+            "micro_recall": _share(hits, gold),
+            "hamming_loss": _share(wrong, rows * tallies.gold.shape[1]),
+        }
+    )
+
+
+def _of_parts(tallies: Tallies, weights: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return accuracy (of one label per row), precision, recall and F1 of each part of the labels, by name."""
+    values = {}
+    for name, labels in tallies.parts.items():
+        chosen = (matrix[:, labels] for matrix in (tallies.hits, tallies.predicted, tallies.gold))
+        hits, predicted, gold = (_total(matrix, weights).sum(axis=1) for matrix in chosen)
+        values[f"{name}_accuracy"] = _share(hits, gold)
+        values[f"{name}_precision"] = _share(hits, predicted)
+        values[f"{name}_recall"] = _share(hits, gold)
+        values[f"{name}_f1"] = _share(2 * hits, predicted + gold)
+    return values
 
 
 def roc_auc(gold: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

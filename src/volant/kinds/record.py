@@ -61,6 +61,7 @@ class Annotation:
         spans: Labelled parts of the text.
         triples: Facts that the text states.
         scores: Probability (0 to 1) of each label; empty for gold.
+        in_scope: False if the text is probably of none of the labels; None where the kind can't tell.
 
     Example:
         >>> Annotation(label="fresh", scores={"fresh": 0.9, "rotten": 0.1}).label
@@ -72,6 +73,7 @@ class Annotation:
     spans: tuple[Span, ...] = ()
     triples: tuple[Triple, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    in_scope: bool | None = field(default=None, compare=False)
 
     def moved(self, places: Callable[[Sequence[Span]], Sequence[Span]], text: str) -> "Annotation":
         """Return the annotation with its parts in another text.

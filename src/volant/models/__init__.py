@@ -80,6 +80,7 @@ class Fitted:
         reading: Coverage of the train and validation texts, where a model has a token limit: the share of `texts_cut`,
             and of all tokens, `tokens_read`.
         choice: The model chosen among several and the reason, where the family chooses.
+        encoder: Name, origin, licence and number of pieces of a pretrained encoder.
     """
 
     candidates: tuple[Mapping[str, Any], ...]
@@ -88,6 +89,7 @@ class Fitted:
     weights: Path | None = None
     reading: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Model(Protocol):

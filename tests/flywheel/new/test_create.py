@@ -11,11 +11,14 @@ import yaml
 from omegaconf import OmegaConf
 
 from support.projects import ROOT
+from volant import config
 from volant.config import edit
 from volant.config.listing import flywheels, show_flywheels
+from volant.config.model_choice import model_tree
 from volant.errors import VolantError
 from volant.flywheel.new import conf as writing
 from volant.flywheel.new.create import new
+from volant.flywheel.new.family import model_for
 from volant.flywheel.new.report import Report, show_report
 from volant.sources.files import Files
 from volant.sources.formats import Format
@@ -394,11 +397,32 @@ def test_what_is_written_composes_and_is_accepted(project: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("said", "family"),
-    [("it was fine and well", "auto"), ("это было хорошо", "linear"), ("很好看的电影", "linear")],
+    ("said", "model", "reason"),
+    [
+        ("it was fine and well", "auto", None),
+        ("это было хорошо", "auto-e5", "100% of the letters are of other scripts than Latin"),
+        ("很好看的电影", "auto-e5", "100% of the letters are of other scripts than Latin"),
+        ("das war ein guter Film", "auto-e5", "0% of the words are among the most frequent ones of English"),
+    ],
 )
-def test_a_script_that_the_encoder_cannot_read_is_left_to_linear(project: Path, said: str, family: str) -> None:
+def test_another_language_than_english_gets_the_multilingual_encoder(
+    project: Path, said: str, model: str, reason: str | None
+) -> None:
     table = [(f"{said} {i}", "yes" if i % 2 else "no") for i in range(240)]
     report = new("mine", csv(project / "a.csv", table), root=project)
-    assert report.model == family
-    assert any(line.startswith("Script: ") for line in report.warnings) == (family == "linear")
+    assert report.model == model
+    lines = [line for line in report.warnings if line.startswith("Encoder: `e5`")]
+    assert [str(reason) in line for line in lines] == ([True] if reason else [])
+
+
+def test_many_rows_of_another_language_and_cased_kinds_get_e5() -> None:
+    assert model_for(["очень хорошо"] * 1000)[0] == "e5"
+    model, (why,) = model_for(["it was John and that was fine"], cased=True)
+    assert (model, "capitals" in why) == ("e5", True)
+
+
+@pytest.mark.parametrize("option", ["auto-e5", "e5"])
+def test_the_options_that_it_chooses_are_models_with_that_encoder(option: str) -> None:
+    model = config.build(model_tree(ROOT, option), "model")
+    parts = [part for part in model.models.values() if part.family == "transformer"] if option != "e5" else [model]
+    assert {part.encoder for part in parts} == {"e5"}

@@ -18,7 +18,7 @@ Form = Literal["lines", "csv", "tsv", "jsonl", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
 SETTING = "jobs.line_characters"
 # Parquet is excluded: the page headers of a file determine how much memory it takes
-KINDS = ("lines", "csv", "jsonl", "array", "manifest")
+KINDS = ("lines", "csv", "jsonl", "array", "manifest", "conll")
 GROWTH = 20  # a compressed file may grow by this factor at most
 
 

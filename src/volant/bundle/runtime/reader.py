@@ -1,5 +1,6 @@
 """Texts as token ids, up to a maximum length: the same for training, export and service."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ Item = TypeVar("Item")
 HEAD = "head"
 HEAD_TAIL = "head_tail"
 WINDOWS = "windows"
+SPACE = "▁"  # before a word, in SentencePiece's vocabularies
 
 
 class Reader:
@@ -48,7 +50,7 @@ class Reader:
         room = self._length - self._added
         windows = []
         for text, encoding in enumerate(self._tokenizer.encode_batch(list(texts))):
-            windows += _windows(text, encoding, room)
+            windows += _windows(text, encoding, characters(texts[text], encoding), room)
         return windows
 
     def measured(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[str, float]]:
@@ -65,11 +67,34 @@ class Reader:
         return ids, {name: round(float(share), 4) for name, share in shares.items()}
 
 
-def _windows(text: int, encoding: Any, room: int) -> list[Window]:
+def characters(text: str, encoding: Any) -> np.ndarray:
+    """Return the first character of each token of a text and the one after its last, (T, 2) int64; 0 to 0 for none.
+
+    Two things differ from what the tokenizer says. The space before a word, if it is a token of its own, has no
+    characters, in place of those of the word. A letter has its combining marks, which the tokenizer may have joined.
+
+    Args:
+        text: The text.
+        encoding: Its tokens.
+    """
+    offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    spaces = [k for k, token in enumerate(encoding.tokens[:-1]) if token == SPACE]
+    offsets[[k for k in spaces if offsets[k, 0] == offsets[k + 1, 0]]] = 0
+    if text.isascii():
+        return offsets
+    starts = set(offsets[:, 0].tolist())
+    for token in np.flatnonzero(offsets[:, 1] > offsets[:, 0]):
+        end = int(offsets[token, 1])
+        while end < len(text) and end not in starts and unicodedata.category(text[end])[0] == "M":
+            end += 1
+        offsets[token, 1] = end
+    return offsets
+
+
+def _windows(text: int, encoding: Any, offsets: np.ndarray, room: int) -> list[Window]:
     own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
     left = int(own[0]) if len(own) else len(encoding.ids)
     right = len(encoding.ids) - left - len(own)
-    offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
     windows = []
     for start, end in cuts(len(own), room):
         picked = [*range(left), *range(left + start, left + end), *range(left + len(own), len(encoding.ids))]

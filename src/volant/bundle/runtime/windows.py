@@ -67,14 +67,28 @@ def join(
         values: For each output one array per window.
         axes: For each output the name of its first axis: `LENGTH`, `CELLS`, or another for an output of the whole text.
     """
-    ends = [0, *(k + 1 for k, (a, b) in enumerate(pairwise(windows)) if a.text != b.text), len(windows)]
-    groups = [range(start, end) for start, end in pairwise(ends) if end > start]
-    joined = {
-        name: [_joined([windows[k] for k in group], [arrays[k] for k in group], axes[name]) for group in groups]
-        for name, arrays in values.items()
-    }
-    offsets = [_joined([windows[k] for k in group], [windows[k].offsets for k in group], LENGTH) for group in groups]
-    return TokenOutputs(joined, offsets)
+    groups = _texts(windows)
+    joined = {name: _by_text(groups, arrays, axes[name]) for name, arrays in values.items()}
+    return TokenOutputs(joined, _by_text(groups, [window.offsets for window in windows], LENGTH))
+
+
+def _texts(windows: Sequence[Window]) -> list[dict[int, Window]]:
+    """Return the windows of each text, by their number."""
+    groups: list[dict[int, Window]] = []
+    for number, window in enumerate(windows):
+        if not number or windows[number - 1].text != window.text:
+            groups.append({})
+        groups[-1][number] = window
+    return groups
+
+
+def _by_text(groups: Sequence[Mapping[int, Window]], arrays: Sequence[np.ndarray], axis: str) -> list[np.ndarray]:
+    """Return the array of each text."""
+    texts = []
+    for own in groups:
+        parts = [arrays[number] for number in own]
+        texts.append(_joined(list(own.values()), parts, axis))
+    return texts
 
 
 def _joined(windows: Sequence[Window], arrays: Sequence[np.ndarray], axis: str) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Checks of every row to ingest: the bad ones, their lines and the reasons."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pyarrow as pa
 from volant.datasets.ingest.reading import LINE, Raw
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
+from volant.sources.columns import Columns, gold_columns, matching_rows, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
-from volant.sources.columns import matching_rows, pick, to_rows
+from volant.sources.formats.gold import part_of
+from volant.sources.parts import absent_facts, identity, part_problems, read_parts
 from volant.sources.unmatched import unmatched_values
 
 MAX_TEXT = 100_000  # characters; these models read no longer texts
@@ -19,11 +22,12 @@ MAX_LABEL = 100
 UNKNOWN = "unknown label"
 SWAPPED = "label and text swapped"
 LEAK = "leakage"
+MISPLACED = "span doesn't fit its text"
 
 
 @dataclass(frozen=True)
 class Bad:
-    """A row that can't be ingested: its file and line, the category of the error, and its details."""
+    """A row that can't be ingested: its file and line, the category of the error, its details, and its gold."""
 
     file: str
     line: int
@@ -31,6 +35,7 @@ class Bad:
     detail: str
     text: str
     labels: tuple[str, ...] = ()
+    parts: dict[str, Any] | None = None  # column → its spans or triples, which labels alone don't tell
 
     @property
     def place(self) -> str:
@@ -60,6 +65,11 @@ def labels_of(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
     return [tuple(sorted(KINDS[kind].labels_of(annotation))) for annotation in KINDS[kind].gold(table)]
 
 
+def identities(table: pa.Table, kind: str) -> list[tuple[str, ...]]:
+    """Return what tells two annotations of one text apart: the sorted labels, or the parts with their places."""
+    return [tuple(sorted(identity(annotation, kind))) for annotation in KINDS[kind].gold(table)]
+
+
 def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     """Turn the columns of a file into rows; those without a label are bad, not an error.
 
@@ -73,14 +83,18 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     columns = raw.columns
     pick(raw.table, columns.text, raw.origin)
     table = raw.table.filter(pa.array(matching_rows(raw.table, columns, raw.origin)))
-    labels, _ = read_columns(table, columns, kind, raw.origin)
     lines = table[LINE].to_pylist()
+    labels, _ = read_columns(table, columns, kind, raw.origin, lines)
     unlabelled = [] if "" in columns.drop_labels else [line for line, v in zip(lines, labels, strict=True) if v is None]
     failed = dict.fromkeys(unlabelled, "no label") | raw.failed
     texts = ["" if text is None else str(text) for text in table[columns.text].to_pylist()]
+    misplaced = _misplaced(table, texts, columns, kind, raw.origin)
+    failed = misplaced | failed
+    reasons = dict.fromkeys(misplaced, MISPLACED) | dict.fromkeys(unlabelled, "no label")
+    reasons |= dict.fromkeys(raw.failed, "unreadable")
     bad = [
-        Bad(raw.origin, line, "no label" if line not in raw.failed else "unreadable", failed[line], text)
-        for line, text in zip(lines, texts, strict=True)
+        Bad(raw.origin, line, reasons[line], failed[line], text, parts=parts)
+        for line, text, parts in zip(lines, texts, _parts_of(table), strict=True)
         if line in failed
     ]
     values = set(chain.from_iterable(row or () for row in labels))
@@ -90,11 +104,28 @@ def rows_of(raw: Raw, kind: str, known: Collection[str]) -> Rows:
     keep = None if columns.keep is None else [*columns.keep, LINE]
     good = table.filter(pa.array([line not in failed for line in lines], pa.bool_()))
     mapping = replace(columns, label_map=mapped, keep=keep, where={})
-    rows = to_rows(good, mapping, kind, raw.origin)
+    rows = to_rows(good, mapping, kind, raw.origin, good[LINE].to_pylist())
     excluded = raw.table.num_rows - table.num_rows + good.num_rows - rows.num_rows
     missing = unmatched_values(raw.table, labels, columns.where, {}, columns.drop_labels)
     unmatched = [f"{raw.origin}: columns.{key}: no row has this value.{near}" for key, near in missing.items()]
+    unmatched += absent_facts(rows, raw.origin)
     return Rows(rows.replace_schema_metadata(None), bad, excluded, unmatched)
+
+
+def _parts_of(table: pa.Table) -> list[dict[str, Any] | None]:
+    """Return the spans or triples of each row, by the name of their column."""
+    names = [field.name for field in table.schema if part_of(field.type)]
+    return table.select(names).to_pylist() if names else [None] * table.num_rows
+
+
+def _misplaced(table: pa.Table, texts: Sequence[str], columns: Columns, kind: str, where: str) -> dict[int, str]:
+    """Return line → problem of each row whose spans don't fit its text."""
+    if KINDS[kind].head == "text":
+        return {}
+    lines = table[LINE].to_pylist()
+    own = gold_columns(table, columns, KINDS[kind].columns, where)
+    parts = read_parts(table, own, kind, where, lines)
+    return {lines[row]: problem for row, problem in part_problems(texts, parts, overlaps=False).items()}
 
 
 def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_labels: bool) -> list[Bad]:
@@ -112,9 +143,9 @@ def check(table: pa.Table, file: str, kind: str, known: Collection[str], new_lab
         _refuse_swapped(table, file, kind)
     rows = zip(table[LINE].to_pylist(), table["text"].to_pylist(), labels_of(table, kind), strict=True)
     bad = []
-    for line, text, labels in rows:
+    for (line, text, labels), parts in zip(rows, _parts_of(table), strict=True):
         for reason, detail in _problems(text, labels, known, new_labels):
-            bad.append(Bad(file, line, reason, detail, text, labels))
+            bad.append(Bad(file, line, reason, detail, text, labels, parts))
             break
     return bad
 

@@ -77,7 +77,7 @@ def collect(
 def _new_rows(table: pa.Table, kind: str, added: set) -> list[bool]:
     """Return True for each new row, and add it to `added`."""
     is_new = []
-    for row in zip(table["text"].to_pylist(), checks.labels_of(table, kind), strict=True):
+    for row in zip(table["text"].to_pylist(), checks.identities(table, kind), strict=True):
         is_new.append(row not in added)
         added.add(row)
     return is_new

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from volant.config import Split
 from volant.datasets import catalogue
-from volant.datasets.ingest.checks import labels_of
+from volant.datasets.ingest.checks import identities, labels_of
 from volant.datasets.merge import COLUMN, SOURCE
 from volant.datasets.splits.near_duplicates import clusters
 from volant.kinds import KINDS
@@ -25,7 +25,7 @@ class Existing:
     """The existing rows.
 
     Attributes:
-        rows: Text and labels of each row on the same side.
+        rows: Text and gold of each row on the same side.
         texts: Texts of the other side.
         groups: Groups of the other side.
         labels: Labels of both sides.
@@ -56,7 +56,7 @@ def find_existing(flywheel: str, kind: str, group: str | None, side: str, root: 
     columns = ["text", *KINDS[kind].columns, *([group] if group else [])]
     own = _tables(flywheel, side, columns, root)
     other = _tables(flywheel, OTHER[side], columns, root)
-    rows = set(chain.from_iterable(zip(_texts([table]), labels_of(table, kind), strict=True) for table in own))
+    rows = set(chain.from_iterable(zip(_texts([table]), identities(table, kind), strict=True) for table in own))
     # a train dataset may contain rows that prepare removed, because the test set has them
     own_test = set(_texts(own)) if side == "test" else set()
     texts = [text for text in _texts(other) if text not in own_test]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 from volant import config
 from volant.datasets import catalogue
@@ -142,9 +143,9 @@ def _beside(file: Path, text: str) -> Path:
     return path
 
 
-def _rejected(bad: Bad) -> dict[str, str | int]:
-    label = "|".join(bad.labels)
-    return {"text": bad.text, "label": label, "line": bad.line, "reason": f"{bad.reason}: {bad.detail}"}
+def _rejected(bad: Bad) -> dict[str, Any]:
+    gold = bad.parts or {"label": "|".join(bad.labels)}
+    return {"text": bad.text, **gold, "line": bad.line, "reason": f"{bad.reason}: {bad.detail}"}
 
 
 def _stem(file: str) -> str:

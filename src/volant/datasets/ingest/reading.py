@@ -15,6 +15,7 @@ from volant.sources.files import opened
 from volant.sources.formats import Format, detect, read_sheet
 from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
 from volant.sources.formats.options import Options
+from volant.sources.formats.slots import words_file
 from volant.sources.guess.infer import infer, separator_of
 from volant.sources.states import require_answered
 
@@ -99,11 +100,14 @@ def read(path: str, form: Form) -> Raw:
 
     Fails with `VolantError` if it can't be read, or its columns are ambiguous.
     """
+    path = words_file(path)
     with opened(path) as stream:
         data = cast(BinaryIO, BytesIO(stream.read()))
     attributes = [name.strip() for name in (form.label or "").split(",") if name.strip()]
     form_of_file, columns, headless = _header(data, path, form)
-    sheet = read_sheet(data, path, form_of_file, opened, attributes or form.columns.attributes, form.kind)
+    labels = attributes or form.columns.attributes
+    form_of_file = replace(form_of_file, tags=tuple(attributes or form.columns.tags))
+    sheet = read_sheet(data, path, form_of_file, opened, labels, form.kind)
     table = sheet.table
     if sheet.detected.kind == "manifest":
         columns = Columns(label=table.column_names[1], keep=[])
@@ -124,6 +128,8 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
         where: Name of the file, for messages.
     """
     names = table.column_names
+    if KINDS[form.kind].head == "tokens":
+        return _parts(form, names)
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
     several = not KINDS[form.kind].exclusive
     if not form.text and not form.label:
@@ -139,6 +145,14 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
     separator = None if marks else _separator(table, label, form)
     filters = _where(form.columns, names)
     return Columns(text=guess.text, label=label, label_columns=marks, separator=separator, where=filters)
+
+
+def _parts(form: Form, names: Sequence[str]) -> Columns:
+    """Return the columns of a kind of parts: by option, else the flywheel's own, else those that hold parts."""
+    labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
+    own = form.columns if set(labels) & set(names) else replace(form.columns, label=Columns().label)
+    text = form.text or (own.text if own.text in names else Columns().text)
+    return replace(_present(own, names, None), text=text, label=form.label or own.label)
 
 
 def _where(columns: Columns, names: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from volant.sources.guess.infer import Guess
 
 WHY = {
     "auto": "for few rows: cross-validation on train chooses among linear, frozen, contrastive and full fine-tuning",
-    "linear": "for other scripts than Latin: it reads all of them, and trains in seconds; else try transformer",
+    "auto-e5": "the same as auto, with an encoder for about 100 languages",
+    "e5": "an encoder for about 100 languages, fine-tuned; linear trains in seconds, for a first look",
     "transformer": "the most accurate family; linear trains in seconds, for a first look",
 }
 
@@ -41,7 +42,7 @@ def conf_text(draft: Draft) -> str:
 defaults:
   - /source@source: files
   # {WHY[draft.model]}
-  - /model@model: {draft.model}   # auto, linear, recurrent, transformer
+  - /model@model: {draft.model}   # auto, auto-e5, e5, linear, recurrent, transformer
   - _self_
 
 kind: {draft.columns.kind}
@@ -78,7 +79,7 @@ def _source(draft: Draft) -> str:
     guess = draft.columns
     form = draft.form
     files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
-    files["escape"] = form.escape
+    files |= {"escape": form.escape, "documents": form.documents}
     label = None if guess.label_columns or len(draft.attributes) > 1 else guess.label
     columns = {"text": guess.text, "label": label, "id": guess.id, "separator": guess.separator}
     lines = [f"{key}: {scalar(value)}" for key, value in files.items() if value]

@@ -12,9 +12,10 @@ from volant.config.edit import save, with_line
 from volant.config.listing import live_flywheels
 from volant.errors import VolantError, did_you_mean
 from volant.flywheel.new.conf import Draft, conf_text
-from volant.flywheel.new.family import family_for
+from volant.flywheel.new.family import model_for
 from volant.flywheel.new.report import Report
 from volant.flywheel.new.review import count_labels, review
+from volant.kinds import KINDS
 from volant.sources.columns import Columns, pick, to_rows
 from volant.sources.files import require_plain
 from volant.sources.formats import Format
@@ -84,7 +85,7 @@ def new(  # noqa: PLR0913 - the options of one command
     left_out += test_left_out
     warnings = (*notes, *left_out, *review(rows, tested, guess.kind, data))
     counts = count_labels(rows, guess.kind)
-    family, why = family_for(rows["text"].to_pylist())
+    model, why = model_for(rows["text"].to_pylist(), cased=KINDS[guess.kind].head != "text")
     draft = Draft(
         name=name,
         description=f"{guess.label} of {guess.text} in {Path(data).name}",
@@ -95,7 +96,7 @@ def new(  # noqa: PLR0913 - the options of one command
         drop_labels=[""] if any(line.startswith("No label") for line in left_out) else [],
         where=where,
         attributes=given if loaded.sheet.detected.kind == "manifest" else (),
-        model=family,
+        model=model,
         cleaning=_cleaning(rows),
         labels=sorted(counts),
     )

@@ -61,7 +61,7 @@ def show_report(report: Report, console: Console | None = None) -> None:
     grouped = f", never splitting a '{guess.group}'" if guess.group else ""
     read = f"; read as {report.format}" if report.format else ""
     console.print(escape(f"{report.rows:,} rows{tested}{grouped}; model {report.model}{read}\n"))
-    if report.model == "auto":
+    if report.model.startswith("auto"):
         console.print(f"{AUTO}\n", markup=False, highlight=False)
     table.show(console)
     for warning in report.warnings:

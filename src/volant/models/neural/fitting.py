@@ -3,8 +3,8 @@
 Importing this imports torch.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -67,6 +67,7 @@ class Composition:
     truncation: str = HEAD
     crf: bool = False
     cascade: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)  # of the encoder, for manifest and model card
 
     @property
     def reader(self) -> Reader:

@@ -126,7 +126,7 @@ def gold_cells(scores: Tensor, classes: Tensor, ends: Tensor) -> Tensor:
 
 
 def set_loss(logits: Tensor, gold: Tensor) -> Tensor:
-    """Return the multilabel categorical cross-entropy of each set of cells, (R,).
+    """Return the cross-entropy of each set of cells, of which any number are gold, (R,).
 
     Every gold cell should be above 0, and every other cell below.
 

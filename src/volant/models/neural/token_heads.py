@@ -43,7 +43,9 @@ class TokenHead(nn.Module):
         """
         outputs = {self.name: self.linear(self.dropout(states))}
         if self.transitions is not None:
-            outputs[TRANSITIONS] = self.transitions.expand(len(states), -1, -1)
+            outputs[TRANSITIONS] = self.transitions.expand(
+                states.shape[0], -1, -1
+            )  # len() would be a constant of the graph
         return outputs
 
     def loss(self, outputs: Mapping[str, Tensor], targets: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from volant.errors import VolantError
-from volant.sources.formats import manifest
+from volant.sources.formats import comprehend, conll, manifest, slots
 from volant.sources.formats.class_names import with_class_names
 from volant.sources.formats.delimited import read_csv
 from volant.sources.formats.detection import Detected, detect
+from volant.sources.formats.gold import Gold, uniform
 from volant.sources.formats.jsonl import read_json
 from volant.sources.formats.lines import MAX_LINE, Format
 from volant.sources.formats.manifest import Opener
@@ -67,16 +68,42 @@ def read_sheet(
         if detected.kind == "manifest":
             rows = list(read_objects(data, name, detected.form, "jsonl"))
             labelled = manifest.read(rows, name, kind, labels, opener)
+            gold = uniform(labelled.table, [number for number, _ in rows], name)
             words = f"{detected.words}, attribute '{labelled.attribute}'"
-            return Sheet(labelled.table, [number for number, _ in rows], detected, words, labelled.failed)
-        if detected.kind == "csv":
-            table, lines = read_csv(data, name, detected.form)
-        elif detected.kind == "parquet":
-            table = with_class_names(_read_parquet(data, name))
-            lines = range(1, table.num_rows + 1)
-        else:
-            table, lines = read_json(data, name, detected.form, detected.kind)
-    return Sheet(table, lines, detected, detected.words)
+            return Sheet(gold.table, gold.lines, detected, "; ".join((words, *gold.words)), labelled.failed)
+        gold = _gold(data, name, detected, opener)
+    uniformed = uniform(gold.table, gold.lines, name, form.tags)
+    words = "; ".join((detected.words, *gold.words, *uniformed.words))
+    return Sheet(uniformed.table, uniformed.lines, detected, words)
+
+
+def _gold(data: BinaryIO, name: str, detected: Detected, opener: Opener) -> Gold:
+    """Return the columns of a file that is no manifest, with notes on its format."""
+    form = detected.form
+    if detected.kind == "slots":
+        table, lines, scheme = slots.read(data, name, form, opener)
+        return Gold(table, lines, (scheme,))
+    if detected.kind == "conll":
+        table, lines, scheme = conll.read(data, name, form)
+        return Gold(table, lines, (scheme,))
+    if detected.kind == "parquet":
+        table = with_class_names(_read_parquet(data, name))
+        return Gold(table, range(1, table.num_rows + 1))
+    if detected.kind == "csv":
+        return _delimited(data, name, form, opener)
+    return Gold(*read_json(data, name, form, detected.kind))
+
+
+def _delimited(data: BinaryIO, name: str, form: Format, opener: Opener) -> Gold:
+    """Return the columns of a table, or the documents that it annotates."""
+    table, lines = read_csv(data, name, form)
+    if comprehend.is_annotations(table.column_names):
+        documents = comprehend.read_annotations(table, lines, name, form, opener)
+        return Gold(documents, range(1, documents.num_rows + 1), (comprehend.ANNOTATIONS,))
+    if form.documents and comprehend.is_entity_list(table.column_names):
+        documents = comprehend.read_entity_list(table, name, form, opener)
+        return Gold(documents, range(1, documents.num_rows + 1), (comprehend.ENTITIES,))
+    return Gold(table, lines)
 
 
 def read_stream(raw: BinaryIO, name: str, form: Format) -> pa.Table:

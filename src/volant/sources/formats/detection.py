@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from volant.errors import VolantError
-from volant.sources.formats import manifest
+from volant.sources.formats import conll, documents, manifest, slots
 from volant.sources.formats.encodings import extends_ascii, find_encoding
 from volant.sources.formats.lines import Format
 from volant.sources.formats.sniff import (
@@ -26,6 +26,9 @@ WORDS = {
     "parquet": "Parquet",
     "lines": "one text per line",
     "manifest": manifest.FORMAT,
+    "conll": "columns of tokens and tags",
+    "slots": "seq.in, seq.out and label",
+    "document": "JSON of intents and slots (Snips, Rasa)",
 }
 SIGNS = {"\t": "tab", " ": "space"}
 
@@ -35,7 +38,8 @@ class Detected:
     """The detected format of a file.
 
     Attributes:
-        kind: `csv`, `jsonl`, `array` (of JSON objects), `manifest`, `parquet`, or `lines` (one text per line).
+        kind: `csv`, `jsonl`, `array` (of JSON objects), `document` (one object with all rows), `manifest`, `parquet`,
+            `conll` (tokens and tags), `slots` (seq.in, seq.out and label), or `lines` (one text per line).
         form: Its complete format.
         why: Reason for the encoding, if it was not clear.
     """
@@ -56,6 +60,8 @@ class Detected:
         parts = [WORDS[self.kind]]
         if self.kind == "csv" and form.delimiter != ",":
             parts.append(f"delimiter {SIGNS.get(form.delimiter or '', repr(form.delimiter))}")
+        if self.kind == "conll" and form.header:
+            parts.append(" ".join(form.header))
         if self.kind == "lines" and form.header:
             parts.append(f"after the header '{form.header[0]}'")
         if self.kind == "csv" and form.escape:
@@ -88,15 +94,45 @@ def detect(raw: BinaryIO, name: str, form: Format, texts: Collection[str] | None
     encoding = find_encoding(raw, name, form)
     form = replace(form, encoding=encoding.name)
     text = decoded(head, encoding.name)
+    if texts is None and slots.is_slots(name):
+        return Detected("slots", form, encoding.why)
+    if kind in (None, "csv", "conll") and (columns := _token_columns(name, text, form, kind)):
+        return Detected("conll", columns, encoding.why)
     kind = kind or ("csv" if texts is None or _is_table(name, head, text, form, texts) else "lines")
     if kind == "lines" and form.kind is None and texts is not None:
         form = replace(form, header=_title(text, texts))
     if kind == "csv":
         form = replace(form, delimiter=form.delimiter or delimiter_of(name, head, form))
         form = replace(form, escape=form.escape or find_escape(text, form.delimiter or ",", form))
-    if kind == "jsonl" and manifest.is_manifest(text):
-        kind = "manifest"
-    return Detected(kind, form, encoding.why)
+    return Detected(_kind_of_objects(text) if kind == "jsonl" else kind, form, encoding.why)
+
+
+def _kind_of_objects(text: str) -> str:
+    """Return the kind of a file that begins with a JSON object."""
+    if manifest.is_manifest(text):
+        return "manifest"
+    return "document" if documents.is_document(text) else "jsonl"
+
+
+def _token_columns(name: str, text: str, form: Format, kind: str | None) -> Format | None:
+    """Return the format of a file of tokens and tags with its columns; None for any other.
+
+    Raises:
+        VolantError: If it is said to be one, and has no column of tags.
+    """
+    named = form.header if kind == "conll" else None
+    if form.header and not named:
+        return None
+    if layout := conll.layout(text, named):
+        delimiter, header = layout
+        return replace(form, delimiter=delimiter, header=header)
+    if kind == "conll":
+        raise VolantError(
+            f"{name}: no columns of tokens and tags. Expected a token and its tag (O, B-PER, I-PER …) on each line, "
+            "with as many columns on every line, and a blank line between sentences. Name the columns in their order "
+            "with --header, as in --header tokens,pos,tags."
+        )
+    return None
 
 
 def _is_table(name: str, head: bytes, text: str, form: Format, texts: Collection[str]) -> bool:

@@ -1,7 +1,7 @@
 """Lines of text from bytes, bounded in length, with errors that name the line."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -25,7 +25,9 @@ class Format:
         escape: Character before a quote or delimiter that is part of a cell, as Spark and MySQL write it.
         fallback: Encoding of the flywheel's source, for a file that is not UTF-8.
         western: True if a file that is not UTF-8 may be read as cp1252, if it looks like a western language.
-        kind: `csv`, `jsonl`, `parquet` or `lines`, if the extension is not to decide.
+        kind: `csv`, `jsonl`, `parquet`, `conll` or `lines`, if the extension is not to decide.
+        tags: Columns of tags of tokens, by preference.
+        documents: File or folder of the documents that an annotation file of Amazon Comprehend refers to.
     """
 
     delimiter: str | None = None
@@ -37,6 +39,8 @@ class Format:
     fallback: str | None = None
     western: bool = False
     kind: str | None = None
+    tags: Sequence[str] = ()
+    documents: str | None = None
 
 
 def read_lines(data: BinaryIO, name: str, form: Format) -> Iterator[str]:

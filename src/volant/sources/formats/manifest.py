@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS, kind_of_labels
+from volant.kinds.record import SPANS
+from volant.sources.formats.ground_truth import has_spans, lowest_confidence, spans_of_value
 
 FORMAT = "augmented manifest (SageMaker Ground Truth)"
 META = "-metadata"
@@ -72,15 +74,44 @@ def read(rows: Rows, origin: str, kind: str | None, attributes: Sequence[str], o
     present = dict.fromkeys(chain.from_iterable(_attributes(row) for _, row in rows))
     names = _choose(present, attributes, origin)
     labelled = [(number, row, _first_of(names, row)) for number, row in rows]
+    if any(has_spans(row.get(name)) for _, row, name in labelled):
+        return _spanned(labelled, names[0], origin, opener)
     _require_names(labelled, origin)
     several = any("class-map" in _metadata(row, name) for _, row, name in labelled)
     kind = kind or kind_of_labels(exclusive=not several)
     failed: dict[int, str] = {}
     labels = [_labels(number, row, name, kind, failed) for number, row, name in labelled]
-    with ThreadPoolExecutor(FETCHERS) as pool:
-        texts = list(pool.map(lambda pair: text_of(pair[0], pair[1], origin, failed, opener), rows))
+    texts = _texts(rows, origin, failed, opener)
     column = KINDS[kind].types[0]
     return Labelled(names[0], pa.table({"text": texts, names[0]: pa.array(labels, column)}), failed)
+
+
+def _texts(rows: Rows, origin: str, failed: dict[int, str], opener: Opener) -> list[str]:
+    with ThreadPoolExecutor(FETCHERS) as pool:
+        return list(pool.map(lambda pair: text_of(pair[0], pair[1], origin, failed, opener), rows))
+
+
+def _spanned(rows: Sequence[tuple[int, dict[str, Any], str]], attribute: str, origin: str, opener: Opener) -> Labelled:
+    """Return the texts and spans of a manifest of spans, with the lowest confidence of each row."""
+    failed: dict[int, str] = {}
+    texts = _texts([(number, row) for number, row, _ in rows], origin, failed, opener)
+    spans = []
+    for number, row, name in rows:
+        value = row.get(name)
+        cell = None
+        if "failure-reason" in _metadata(row, name):
+            failed[number] = f"labelling failed: {_metadata(row, name)['failure-reason']}"
+        elif not has_spans(value):
+            failed[number] = f"no {name}.annotations.entities"
+        else:
+            try:
+                cell = spans_of_value(row[name])
+            except ValueError as error:
+                failed[number] = str(error)
+        spans.append(cell)
+    confidence = [lowest_confidence(_metadata(row, name)) for _, row, name in rows]
+    columns = {"text": texts, attribute: pa.array(spans, SPANS), "confidence": pa.array(confidence, pa.float64())}
+    return Labelled(attribute, pa.table(columns), failed)
 
 
 def _first_of(names: Sequence[str], row: dict[str, Any]) -> str:
@@ -177,14 +208,14 @@ def text_of(number: int, row: dict[str, Any], origin: str, failed: dict[int, str
 
 
 def _fetch(reference: str, origin: str, opener: Opener) -> str:
-    with opener(_place(reference, origin)) as file:
+    with opener(place_of(reference, origin)) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise VolantError(f"{reference} is larger than {MAX_BYTES >> 20} MB")
     return content.decode("utf-8-sig")
 
 
-def _place(reference: str, origin: str) -> str:
+def place_of(reference: str, origin: str) -> str:
     """Return the address of a text: on S3, or a file in the folder of the manifest.
 
     Raises:

@@ -9,8 +9,9 @@ from itertools import chain, repeat
 from typing import Any, BinaryIO
 
 from volant.errors import VolantError
+from volant.sources.formats import documents
 from volant.sources.formats.bounds import require_simple
-from volant.sources.formats.exports import rows_of
+from volant.sources.formats.exports import pair, rows_of
 from volant.sources.formats.lines import Format, read_lines
 
 BLOCK = 1 << 16
@@ -28,15 +29,17 @@ def read_objects(data: BinaryIO, name: str, form: Format, kind: str) -> Iterator
         data: Decompressed bytes.
         name: Name of the file for messages.
         form: Its format.
-        kind: `array`, or `jsonl` for one object per line.
+        kind: `array`, `document` for one object with all rows, or `jsonl` for one object per line.
     """
+    if kind == "document":
+        return documents.read(data, name, form)
     if kind == "array":  # a list may be on one line
         return enumerate(chain.from_iterable(rows_of(value) for _, value in _items(data, name, form)), 1)
     return chain.from_iterable(zip(repeat(number), rows_of(value)) for number, value in _per_line(data, name, form))
 
 
 def json_object(text: str, name: str, number: int) -> dict[str, Any]:
-    """Return the object of a JSON text.
+    """Return the object of a JSON text, or that of spaCy's pair of a text and its annotations.
 
     Args:
         text: The text.
@@ -51,6 +54,8 @@ def json_object(text: str, name: str, number: int) -> dict[str, Any]:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise VolantError(f"{name}, line {number}: broken JSON ({error}). {HINT}") from error
+    if isinstance(value, list):
+        value = pair(value) or value
     if not isinstance(value, dict):
         raise VolantError(f"{name}, line {number}: {type(value).__name__}, but expected an object. {HINT}")
     return value

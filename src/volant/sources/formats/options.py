@@ -9,7 +9,10 @@ from volant.errors import VolantError
 from volant.sources.formats.lines import Format
 
 SIGN_NAMES = {"tab": "\t", r"\t": "\t", "none": ""}
-KINDS = {"lines": "lines", "csv": "csv", "tsv": "csv", "jsonl": "jsonl", "json": "array", "parquet": "parquet"}
+KINDS = {
+    "lines": "lines", "csv": "csv", "tsv": "csv", "jsonl": "jsonl", "json": "array", "parquet": "parquet",
+    "conll": "conll",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Options:
         escape: One character that precedes a quote inside a cell; `none` if there is none.
         header: Names of the columns, separated by commas, if there is no header row.
         format: A key of `KINDS`.
+        documents: File or folder of the documents of an annotation file.
     """
 
     encoding: str | None = None
@@ -31,6 +35,7 @@ class Options:
     escape: str | None = None
     header: str | None = None
     format: str | None = None
+    documents: str | None = None
 
     def form(self, source: Mapping[str, Any] | None = None, western: bool = True) -> Format:
         r"""Return the format of a file, as far as it is known.
@@ -62,6 +67,7 @@ class Options:
             fallback=source.get("encoding"),
             western=western,
             kind=KINDS[self.format] if self.format else None,
+            documents=self.documents or source.get("documents"),
         )
 
 

@@ -22,6 +22,7 @@ FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".manifest": "jsonl",
     ".parquet": "parquet", ".pq": "parquet",
+    ".conll": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll", ".bioes": "conll", ".conllu": "conll",
 }  # fmt: skip
 TEXT_NAMES = {
     "text", "review", "sentence", "content", "body", "message", "comment", "tweet", "document", "utterance",
@@ -53,7 +54,7 @@ def decompressed(raw: BinaryIO) -> BinaryIO:
 
 
 def format_of(name: str, head: bytes, encoding: str | None = None) -> str | None:
-    """Return `csv`, `jsonl`, `array` (of JSON objects) or `parquet`; None for text of unknown form.
+    """Return `csv`, `jsonl`, `array` (of JSON objects), `conll` or `parquet`; None for text of unknown form.
 
     Args:
         name: Name of the file, for its extension and for messages.
@@ -81,9 +82,9 @@ def format_of(name: str, head: bytes, encoding: str | None = None) -> str | None
     if description:
         raise VolantError(f"{name} is {description}. Allowed: CSV, TSV, JSON Lines or Parquet, also compressed.")
     begins = decoded(head, encoding_of(head, encoding)).lstrip()
-    if suffixes and FORMATS[suffixes[-1]] == "csv":
-        return "csv"
-    if re.match(r"\[\s*(\{|\]\s*$)", begins):
+    if suffixes and FORMATS[suffixes[-1]] in ("csv", "conll"):
+        return FORMATS[suffixes[-1]]
+    if re.match(r"\[\s*(\{|\[|\]\s*$)", begins):
         return "array"
     return "jsonl" if suffixes or begins.startswith("{") else None
 

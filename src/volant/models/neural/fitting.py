@@ -217,8 +217,8 @@ def _check(parts: Composition, task: Task) -> None:
     """
     if parts.crf and task.kind.head in ("text", PAIRS):
         raise VolantError(
-            f"model.crf learns transitions between classes of tokens, which kind '{task.kind.name}' does not have. Set "
-            "it to false."
+            f"model.crf learns transitions between tokens, which have no classes in kind '{task.kind.name}'. Set it "
+            "to false."
         )
     if parts.cascade and task.kind.head != PAIRS:
         raise VolantError(
@@ -240,11 +240,11 @@ def _head(parts: Composition, targets: Any, task: Task, options: Training) -> An
     """Return the head of the kind.
 
     Raises:
-        VolantError: If `class_weights` is set for a head with several outputs.
+        VolantError: If `class_weights` is set for a head with several outputs, or one of pairs.
     """
     outputs = task.kind.outputs(task.labels)
     weights = None
-    if options.class_weights and len(outputs) > 1:
+    if options.class_weights and (len(outputs) > 1 or task.kind.head == PAIRS):
         raise VolantError(
             f"class_weights has no meaning for kind '{task.kind.name}'. Set training.class_weights: false."
         )

@@ -150,7 +150,7 @@ def _with_characters(likely: TokenOutputs) -> tuple[np.ndarray, np.ndarray, np.n
     cells = [own if len(tokens) else own[:0] for own, tokens in pairs]
     rows = np.repeat(np.arange(len(cells)), [len(own) for own in cells])
     own = np.concatenate([np.zeros((0, VALUE + 1), np.float32), *cells])
-    starts = np.cumsum([0, *map(len, likely.offsets)])[rows]
+    starts = np.cumsum(np.array([0, *map(len, likely.offsets)]))[rows]
     offsets = np.concatenate([np.zeros((0, 2), np.int64), *likely.offsets])
     at = offsets[starts[:, None] + own[:, 1:VALUE].astype(np.int64)]
     real = (at[:, :, 1] > at[:, :, 0]).all(axis=1) & (at[:, 1::2, 1] > at[:, ::2, 0]).all(axis=1)

@@ -134,9 +134,10 @@ def decode(
     unique: list[dict[Triple, Triple]] = [{} for _ in texts]
     chosen = np.flatnonzero(own[:, VALUE] >= threshold)
     for k in chosen[np.argsort(-own[chosen, VALUE], kind="stable")].tolist():
-        fact = _fact(at[k], labels[int(own[k, 0])], texts[rows[k]], float(own[k, VALUE]))
+        text = int(rows[k])
+        fact = _fact(at[k], labels[int(own[k, 0])], texts[text], float(own[k, VALUE]))
         if fact.subject and fact.object:
-            unique[rows[k]].setdefault(fact, fact)
+            unique[text].setdefault(fact, fact)
     pairs = zip(unique, best.tolist(), strict=True)
     return [Annotation(triples=_ordered(facts), scores=dict(zip(labels, row, strict=True))) for facts, row in pairs]
 

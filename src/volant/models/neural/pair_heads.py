@@ -3,6 +3,7 @@
 A candidate is a class, the first and the last token of either part, and a logit: (K, 6) for a text.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ class PairHead(nn.Module):
         right = torch.remainder(places, PARTS)
         scores = [firsts.flatten(1).gather(1, places), lasts.flatten(1).gather(1, places)]
         scores += [first.gather(1, left), second.gather(1, right)]
-        values = -torch.logsumexp(-torch.stack(scores), dim=0)
+        values = joint(scores)
         ends = [*(end.gather(1, left) for end in first_ends), *(end.gather(1, right) for end in second_ends)]
         columns = [torch.div(places, PARTS * PARTS, rounding_mode="floor"), *ends, values]
         return {CANDIDATES: torch.stack([column.float() for column in columns], dim=2)}
@@ -95,6 +96,16 @@ class PairHead(nn.Module):
         """Return the targets of a batch, (B, M, 5) int64, padded with `NONE`."""
         tensors = [torch.as_tensor(row, dtype=torch.long).reshape(-1, 5) for row in targets]
         return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=NONE)
+
+
+def joint(scores: Sequence[Tensor]) -> Tensor:
+    """Return the logit whose odds against are the sum of those of several logits, elementwise.
+
+    It is the negative log-sum-exp of negative logits, of operators that ONNX Runtime's optimizer knows the shape of:
+    with one that it does not know, it would fuse no attention.
+    """
+    least = functools.reduce(torch.minimum, scores)
+    return least - torch.log(functools.reduce(torch.add, [torch.exp(least - score) for score in scores]))
 
 
 def best_parts(scores: Tensor, count: int = PARTS) -> tuple[Tensor, tuple[Tensor, Tensor]]:

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from volant.cleaning import clean_batch, clean_tables, clean_texts, run
+from volant.cleaning.offsets import clean_text
 from volant.errors import VolantError
+from volant.kinds.record import TRIPLES, Annotation, Triple
 
 STEPS = ["html", "lower", "whitespace", "drop_empty", "drop_duplicates", "drop_leaks"]
 
@@ -109,3 +111,37 @@ def test_refuses_rows_without_text_and_a_train_split_cleaned_away() -> None:
         clean_tables({"train": pa.table({"txt": ["a"]})}, STEPS)
     with pytest.raises(VolantError, match="left no row of train"):
         clean_tables({"train": table((" ", "x"))}, ["drop_empty"])
+
+
+def test_parts_of_facts_go_through_the_steps_of_their_text() -> None:
+    rows = [
+        [{"subject": "<b>Ann</b>", "predicate": "Lives In", "object": "New  York"}],
+        [
+            {"subject": "<br>", "predicate": "knows", "object": "Bob"},
+            {"subject": "É", "predicate": "at", "object": "B"},
+        ],
+        [],
+        None,
+    ]
+    texts = ["<b>Ann</b> in New  York", "<br>Bob É B", "", ""]
+    batch = pa.RecordBatch.from_pydict({"text": texts, "triples": pa.array(rows, TRIPLES)})
+    cleaned, counts = clean_batch(batch, STEPS)
+    assert cleaned["triples"].to_pylist() == [
+        [{"subject": "ann", "predicate": "Lives In", "object": "new york"}],
+        [{"subject": "é", "predicate": "at", "object": "b"}],
+        [],
+        None,
+    ]
+    assert cleaned.schema == batch.schema
+    assert counts["spans_lost"] == 1
+    for text, facts in zip(cleaned["text"].to_pylist(), cleaned["triples"].to_pylist(), strict=True):
+        assert all(fact[part] in text for fact in facts or () for part in ("subject", "object"))
+
+
+def test_facts_are_given_in_the_raw_text() -> None:
+    raw = "<b>Ann</b>  lives in\tNew   York"
+    cleaned = clean_text(raw, STEPS)
+    fact = Triple("ann", "lives in", "new york", (0, 3), (13, 21), 0.5)
+    moved = cleaned.annotation(Annotation(triples=(fact, Triple("x", "at", "y"))), raw).triples
+    assert moved == (Triple("Ann", "lives in", "New   York"), Triple("x", "at", "y"))
+    assert (moved[0].subject_at, moved[0].object_at, moved[0].score) == ((3, 6), (21, 31), 0.5)

@@ -23,7 +23,7 @@ from volant.models.neural.export import FP32, export
 from volant.models.neural.heads import HeadOptions, Net, TextHead, class_weights
 from volant.models.neural.options import Training
 from volant.models.neural.weights import WEIGHTS
-from volant.models.recurrent import Recurrent
+from volant.models.recurrent import Recurrent, learn_tokenizer
 
 POOLINGS = ["mean", "max", "cls", "last"]
 TEXTS = ["the film was lovely", "", "the plot was dull and the cast was boring", "lovely"]
@@ -117,6 +117,43 @@ def test_a_recurrent_graph_gives_the_logits_of_torch(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("attention", "strongest", "convolution"), [(2, False, 0), (0, True, 0), (4, True, 5)])
+def test_layers_above_a_recurrent_network_are_in_its_graph_and_read_no_padding(
+    attention: int, strongest: bool, convolution: int, encoders: dict[str, Path], tmp_path: Path
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(encoders["bert"]).backend_tokenizer
+    encoder = RecurrentEncoder(
+        *(tokenizer.get_vocab_size(), 8, 8),
+        layers=1,
+        cell="gru",
+        bidirectional=True,
+        dropout=0.1,
+        attention=attention,
+        strongest=strongest,
+        convolution=convolution,
+    ).eval()
+    ids = torch.tensor([[2, 5, 6, 0, 0], [2, 9, 8, 7, 6]])
+    together = encoder(ids, (ids > 0).long())[0, :3]
+    assert torch.allclose(together, encoder(ids[:1, :3], torch.ones(1, 3, dtype=torch.long))[0], atol=1e-5)
+    same_logits(Net(encoder, TextHead(encoder.width, {"logits": 2}, HeadOptions(0.1))), tokenizer, tmp_path)
+
+
+def test_layers_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="attention is 3, which doesn't divide the 16 values"):
+        replace(SMALL, attention=3)
+    with pytest.raises(ValueError, match="convolution is 4: give an odd number"):
+        replace(SMALL, convolution=4)
+
+
+def test_characters_are_tokens_with_their_places() -> None:
+    tokenizer = learn_tokenizer(["小明 住在北京\n"], "char", 20)
+    encoding = tokenizer.encode("小明 京")
+    assert encoding.tokens == ["[CLS]", "小", "明", " ", "京"]
+    assert encoding.offsets == [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4)]
+    assert tokenizer.encode("\n").tokens == ["[CLS]", "\n"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -124,6 +161,7 @@ def test_a_recurrent_graph_gives_the_logits_of_torch(
         {"cell": "gru", "pooling": "last"},
         {"cell": "gru", "pooling": "cls", "num_layers": 2},  # the first token knows the rest by the backward cell
         {"tokenizer": "bpe", "pooling": "max"},
+        {"tokenizer": "char", "max_length": 48, "attention": 2, "strongest": True, "convolution": 3},
     ],
     ids=str,
 )
@@ -132,7 +170,7 @@ def test_each_form_of_a_recurrent_network_learns(changes: dict[str, Any], tmp_pa
     made = fit(model, tmp_path)
     assert made.best["val_macro_f1"] > 0.7  # chance is 0.5
     pieces = Tokenizer.from_file(str(tmp_path / "files" / "tokenizer.json")).encode("lovely").tokens
-    assert pieces == ["[CLS]", "lovely"] or changes.get("tokenizer") == "bpe"
+    assert pieces == ["[CLS]", "lovely"] or changes.get("tokenizer") in ("bpe", "char")
 
 
 @pytest.mark.slow

@@ -107,7 +107,10 @@ def test_with_transitions_it_learns_too(tmp_path: Path) -> None:
         ),
         ("entities", {"pooling": "cls"}, "pooling: cls predicts labels of whole texts"),
         ("understand", {"class_weights": True}, "class_weights has no meaning"),
+        ("triples", {"class_weights": True}, "class_weights has no meaning"),
         ("classify", {"crf": True}, "crf learns transitions between tokens"),
+        ("triples", {"crf": True}, "crf learns transitions between tokens"),
+        ("entities", {"cascade": True}, "cascade reads pairs of parts"),
     ],
 )
 def test_what_a_kind_cannot_have_is_refused(kind: str, changes: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from support.texts import reviews, topics
 from volant.kinds import KINDS
-from volant.kinds.record import SPANS
+from volant.kinds.record import SPANS, TRIPLES
 
 PEOPLE = ("anna", "bert", "clara", "david", "emma", "fritz")
 CITIES = ("paris", "rome", "oslo", "lima", "cairo", "delhi")
@@ -36,6 +36,31 @@ def mentions(count: int, seed: int = 0) -> pa.Table:
     return pa.Table.from_pylist(rows, schema)
 
 
+def statements(count: int, seed: int = 0) -> pa.Table:
+    """Rows of kind triples: who lives where and who knows whom, with people and cities in several facts."""
+    draw = random.Random(seed)
+    rows = []
+    for number in range(count):
+        first, second = draw.sample(PEOPLE, 2)
+        city = draw.choice(CITIES)
+        lives = (first, "lives in", city)
+        knows = (first, "knows", second)
+        also = (second, "lives in", city)
+        text, held = draw.choice(
+            (
+                (f"{first} lives in {city}", [lives]),
+                (f"{first} knows {second}", [knows]),
+                (f"{first} knows {second} and lives in {city}", [knows, lives]),
+                (f"{first} and {second} live in {city}", [lives, also]),
+                (f"{first} wrote to {second} about {city}", []),
+            )
+        )
+        triples = [{"subject": s, "predicate": p, "object": o} for s, p, o in held]
+        rows.append({"id": f"t{seed}-{number}", "text": f"{text} n{draw.randrange(5000)}", "triples": triples})
+    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("triples", TRIPLES)])
+    return pa.Table.from_pylist(rows, schema)
+
+
 def requests(count: int, seed: int = 0) -> pa.Table:
     """Rows of kind understand: to travel or to call, where and whom."""
     draw = random.Random(seed)
@@ -57,6 +82,7 @@ ROWS: dict[str, Callable[..., pa.Table]] = {
     "classify": reviews,
     "multilabel": topics,
     "entities": mentions,
+    "triples": statements,
     "understand": requests,
 }
 WHOLE = [name for name, kind in KINDS.items() if kind.head == "text"]  # labels of whole texts

@@ -1,12 +1,12 @@
 """Offsets of a cleaned text as offsets of the raw text, for results such as spans."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from volant.cleaning.edits import Edit, inverse, move
 from volant.cleaning.parse import text_steps
 from volant.cleaning.run import Config
-from volant.kinds.record import Annotation, Span, Triple
+from volant.kinds.record import Annotation, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,7 @@ class Cleaned:
             annotation: Its parts have their characters in the cleaned text.
             raw: The text before cleaning.
         """
-        if not self.edits:
-            return annotation
-        spans = tuple(self.raw(annotation.spans))
-        return replace(annotation, spans=spans, triples=tuple(self._triple(t, raw) for t in annotation.triples))
-
-    def _triple(self, triple: Triple, raw: str) -> Triple:
-        subject, subject_at = self._part(triple.subject, triple.subject_at, raw)
-        object_, object_at = self._part(triple.object, triple.object_at, raw)
-        return replace(triple, subject=subject, subject_at=subject_at, object=object_, object_at=object_at)
-
-    def _part(self, part: str, at: tuple[int, int] | None, raw: str) -> tuple[str, tuple[int, int] | None]:
-        spans = self.raw([Span(*at, "")]) if at else []
-        return (raw[spans[0].start : spans[0].end], (spans[0].start, spans[0].end)) if spans else (part, None)
+        return annotation.moved(self.raw, raw) if self.edits else annotation
 
 
 def clean_text(raw: str, steps: Config) -> Cleaned:

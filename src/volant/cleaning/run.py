@@ -15,7 +15,7 @@ from volant.cleaning.edits import move
 from volant.cleaning.parse import Step, parse_steps, text_steps
 from volant.cleaning.rewrites import TextStep
 from volant.errors import VolantError
-from volant.kinds.record import TARGETS, Span
+from volant.kinds.record import QUOTED, TARGETS, Span
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,10 @@ def clean_texts(texts: Sequence[str], steps: Config) -> list[str]:
 def clean_batch(batch: pa.RecordBatch, steps: Config) -> tuple[pa.RecordBatch, Counter[str]]:
     """Return a batch after the text steps, with its `spans` moved, and the number of rows that each step changed.
 
+    Copies of parts of the text, as the subject of a fact, go through the same steps. A fact that loses a part is lost.
+
     Pure, so that it runs anywhere: `mapInArrow(lambda batches: (clean_batch(b, steps)[0] for b in batches))`.
-    Spans whose text was removed are counted under `spans_lost`.
+    Spans and facts whose text was removed are counted under `spans_lost`.
 
     Example:
         >>> batch = pa.RecordBatch.from_pydict({"text": ["<b>hi</b>", "ho"]})
@@ -67,6 +69,9 @@ def clean_batch(batch: pa.RecordBatch, steps: Config) -> tuple[pa.RecordBatch, C
     columns: dict[str, list[Any]] = {"text": texts}
     if spans is not None:
         columns["spans"] = [None if row is None else list(map(asdict, row)) for row in spans]
+    for name in QUOTED.keys() & set(batch.schema.names):
+        columns[name], lost = _requoted(batch[name].to_pylist(), QUOTED[name], steps)
+        counts[SPANS_LOST] += lost
     return _with(batch, columns), counts
 
 
@@ -165,6 +170,26 @@ def _follow(spans: list[list[Span] | None], step: TextStep, old: list[str], new:
             lost += len(row) - len(moved)
             spans[at] = moved
     return lost
+
+
+def _requoted(
+    rows: list[list[dict[str, Any]] | None], keys: Sequence[str], steps: Config
+) -> tuple[list[list[dict[str, Any]] | None], int]:
+    """Return the objects of each row with their copies of parts cleaned, and the number of those without one now."""
+    parts = sorted({one[key] for row in rows for one in row or () for key in keys})
+    cleaned = dict(zip(parts, clean_texts(parts, steps), strict=True))
+    result: list[list[dict[str, Any]] | None] = []
+    lost = 0
+    for row in rows:
+        objects = [one | _cleaned(one, keys, cleaned) for one in row or ()]
+        whole = [one for one in objects if all(map(one.get, keys))]
+        lost += len(objects) - len(whole)
+        result.append(None if row is None else whole)
+    return result, lost
+
+
+def _cleaned(one: Mapping[str, Any], keys: Sequence[str], cleaned: Mapping[str, str]) -> dict[str, str]:
+    return {key: cleaned[one[key]] for key in keys}
 
 
 def _with(batch: pa.RecordBatch, columns: dict[str, list[Any]]) -> pa.RecordBatch:

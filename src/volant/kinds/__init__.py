@@ -20,6 +20,7 @@ MODULES = {
     "classify": "volant.kinds.classify",
     "multilabel": "volant.kinds.multilabel",
     "entities": "volant.kinds.entities",
+    "triples": "volant.kinds.triples",
     "understand": "volant.kinds.understand",
 }
 

@@ -3,13 +3,14 @@
 Gold rows, predictions, feedback and facts use it, so that no metric, service or plot has to convert.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 # columns of gold, of every kind: no other column of a source may have these names
 TARGETS = ("label", "labels", "spans", "triples")
+QUOTED = {"triples": ("subject", "object")}  # columns whose objects have copies of parts of the text under these keys
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
 TRIPLES = pa.list_(pa.struct([("subject", pa.string()), ("predicate", pa.string()), ("object", pa.string())]))
 
@@ -38,6 +39,17 @@ class Triple:
     object_at: tuple[int, int] | None = field(default=None, compare=False, repr=False)
     score: float | None = field(default=None, compare=False, repr=False)
 
+    def moved(self, places: Callable[[Sequence[Span]], Sequence[Span]], text: str) -> "Triple":
+        """Return the fact in another text, with the parts that this text has in its place.
+
+        Args:
+            places: Function from spans of the fact's own text to those of the other one.
+            text: The other text.
+        """
+        subject, subject_at = _part(self.subject, self.subject_at, places, text)
+        object_, object_at = _part(self.object, self.object_at, places, text)
+        return replace(self, subject=subject, subject_at=subject_at, object=object_, object_at=object_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
@@ -62,3 +74,20 @@ class Annotation:
     triples: tuple[Triple, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     in_scope: bool | None = field(default=None, compare=False)
+
+    def moved(self, places: Callable[[Sequence[Span]], Sequence[Span]], text: str) -> "Annotation":
+        """Return the annotation with its parts in another text.
+
+        Args:
+            places: Function from spans of the annotation's own text to those of the other one.
+            text: The other text.
+        """
+        triples = tuple(triple.moved(places, text) for triple in self.triples)
+        return replace(self, spans=tuple(places(self.spans)), triples=triples)
+
+
+def _part(
+    part: str, at: tuple[int, int] | None, places: Callable[[Sequence[Span]], Sequence[Span]], text: str
+) -> tuple[str, tuple[int, int] | None]:
+    spans = places([Span(*at, "")]) if at else []
+    return (text[spans[0].start : spans[0].end], (spans[0].start, spans[0].end)) if spans else (part, None)

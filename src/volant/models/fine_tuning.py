@@ -45,6 +45,8 @@ class Transformer:
         truncation: Tokens read of a longer text: `head` reads the first, `head_tail` the first and the last half;
             kinds that predict parts of a text read all of it, in windows.
         crf: Learn the transitions between the classes of tokens, for kinds that predict parts of a text.
+        cascade: Find the first part of a pair, then the second ones of each, for kinds that predict pairs of parts;
+            else all pairs are found at once.
         start: Folder of an earlier version's weights to start from; `volant iterate --from-version N` sets it.
         linear: A linear model on n-grams whose logits are added, with weights fitted on validation; null for none.
         logistic: Solve the head as a logistic regression instead of training it; null to train it. The encoder is
@@ -65,6 +67,7 @@ class Transformer:
     max_length: int = Field(default=128, ge=4)
     truncation: Literal["head", "head_tail"] = "head"
     crf: bool = False
+    cascade: bool = False
     start: str | None = None
     linear: Linear | None = None
     logistic: Logistic | None = None
@@ -161,6 +164,7 @@ class Transformer:
             contrastive=self.contrastive,
             truncation=self.truncation,
             crf=self.crf,
+            cascade=self.cascade,
             about=about(self.encoder, self.revision, whole, tokenizer),
         )
 

@@ -111,5 +111,5 @@ def _tokens(windows: Sequence[Window], arrays: Sequence[np.ndarray]) -> np.ndarr
 
 
 def _moved(cells: np.ndarray, tokens: int) -> np.ndarray:
-    """Return cells (K, 4), each a class, two tokens and a value, as cells of a text that begins some tokens before."""
-    return cells + np.array([0, tokens, tokens, 0], dtype=cells.dtype)
+    """Return cells, each a class, tokens and a value, as cells of a text that begins some tokens before."""
+    return cells + np.array([0, *[tokens] * (cells.shape[1] - 2), 0], dtype=cells.dtype)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from volant.errors import VolantError
+from volant.models.neural.context import Context
 from volant.models.neural.hardware import has_bf16
 from volant.models.neural.speed import fast_dropout
 
@@ -14,7 +15,7 @@ BERTS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")  # with layer
 
 
 class RecurrentEncoder(nn.Module):
-    """Embedding and stacked RNN, GRU or LSTM layers.
+    """Embedding, stacked RNN, GRU or LSTM layers, and the layers of `Context` above them.
 
     Both directions are separate one-way layers: the backward one reads each row reversed within its own length, so
     padding never enters it, and the graph exports without packed sequences.
@@ -30,6 +31,9 @@ class RecurrentEncoder(nn.Module):
         cell: str,
         bidirectional: bool,
         dropout: float,
+        attention: int = 0,
+        strongest: bool = False,
+        convolution: int = 0,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=0)
@@ -41,6 +45,7 @@ class RecurrentEncoder(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.width = hidden * ways
+        self.context = Context(self.width, attention, strongest, convolution)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the hidden states (B, T, D)."""
@@ -53,7 +58,7 @@ class RecurrentEncoder(nn.Module):
                 reverse = run(self.backwards[index], states.gather(1, order.expand_as(states)))
                 outputs = torch.cat([outputs, reverse.gather(1, order.expand_as(reverse))], dim=-1)
             states = self.dropout(outputs)
-        return states
+        return self.context(states, attention_mask)
 
 
 def run(layer: nn.Module, states: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from volant.kinds.outputs import LOGITS
 from volant.models import Examples, Fitted, Task
 from volant.models.folds import pick
 from volant.models.neural.batches import pad_rows
+from volant.models.neural.cascade_head import CascadeHead
 from volant.models.neural.checkpoints import first_process
 from volant.models.neural.contrastive import contrast
 from volant.models.neural.export import export
@@ -31,6 +32,7 @@ from volant.models.neural.hardware import multiplies_bf16
 from volant.models.neural.heads import HeadOnly, HeadOptions, Net, TextHead, class_weights
 from volant.models.neural.logistic import logistic_head
 from volant.models.neural.options import Contrastive, Logistic, Training
+from volant.models.neural.pair_heads import PairHead
 from volant.models.neural.progress import bar
 from volant.models.neural.sides import Side, read_side
 from volant.models.neural.speed import trained_tokens
@@ -39,7 +41,9 @@ from volant.models.neural.training import Goal, train
 from volant.models.neural.weights import keep, restore
 
 Ids = Sequence[Sequence[int]]
-HEADS = {"text": TextHead, "tokens": TokenHead, "text and tokens": JointHead}  # by the `head` of a kind
+PAIRS = "pairs"
+# by the `head` of a kind
+HEADS = {"text": TextHead, "tokens": TokenHead, "text and tokens": JointHead, PAIRS: PairHead}
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Composition:
     contrastive: Contrastive | None = None
     truncation: str = HEAD
     crf: bool = False
+    cascade: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)  # of the encoder, for manifest and model card
 
     @property
@@ -204,14 +209,21 @@ def predict_logits(net: Net, ids: Ids) -> np.ndarray:
 
 
 def _check(parts: Composition, task: Task) -> None:
-    """Refuse options that a kind with outputs for every token can't have.
+    """Refuse options that the head of the kind can't have.
 
     Raises:
-        VolantError: If the head is solved, the last layer computes the first token only, or whole texts have a CRF.
+        VolantError: If the head is solved, the last layer computes the first token only, or the head has no classes of
+            tokens for a CRF, or no pairs for a cascade.
     """
-    if parts.crf and task.kind.head == "text":
+    if parts.crf and task.kind.head in ("text", PAIRS):
         raise VolantError(
-            "model.crf learns transitions between tokens; this kind has labels of whole texts. Set it to false."
+            f"model.crf learns transitions between tokens, which have no classes in kind '{task.kind.name}'. Set it "
+            "to false."
+        )
+    if parts.cascade and task.kind.head != PAIRS:
+        raise VolantError(
+            f"model.cascade reads pairs of parts of a text, which kind '{task.kind.name}' does not have. Set it to "
+            "false."
         )
     if parts.logistic:
         task.require_text("logistic")
@@ -228,11 +240,11 @@ def _head(parts: Composition, targets: Any, task: Task, options: Training) -> An
     """Return the head of the kind.
 
     Raises:
-        VolantError: If `class_weights` is set for a head with several outputs.
+        VolantError: If `class_weights` is set for a head with several outputs, or one of pairs.
     """
     outputs = task.kind.outputs(task.labels)
     weights = None
-    if options.class_weights and len(outputs) > 1:
+    if options.class_weights and (len(outputs) > 1 or task.kind.head == PAIRS):
         raise VolantError(
             f"class_weights has no meaning for kind '{task.kind.name}'. Set training.class_weights: false."
         )
@@ -240,7 +252,8 @@ def _head(parts: Composition, targets: Any, task: Task, options: Training) -> An
         flat = torch.as_tensor(targets if isinstance(targets, np.ndarray) else np.concatenate(targets))
         weights = class_weights(flat, *outputs.values())
     chosen = HeadOptions(parts.dropout, weights, options.label_smoothing, parts.pooling, parts.crf)
-    return HEADS[task.kind.head](parts.width, outputs, chosen)
+    head = CascadeHead if parts.cascade else HEADS[task.kind.head]
+    return head(parts.width, outputs, chosen)
 
 
 def _pooled_rows(net: Net, side: Side) -> list[dict[str, Any]]:

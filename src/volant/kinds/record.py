@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+NOTHING = "(none)"  # no label; in a confusion: a label that was missed or predicted without a counterpart
 # columns of gold, of every kind: no other column of a source may have these names
 TARGETS = ("label", "labels", "spans", "triples")
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))

@@ -134,3 +134,41 @@ def test_three_protocols_answer_alike(server: Server) -> None:
     status, sagemaker, _ = server.call("POST", "/invocations", {"instances": [TEXT]}, **target)
     assert status == 200, sagemaker
     assert places(sagemaker["predictions"][0]["spans"]) == SPANS
+
+
+def test_corrected_spans_become_train_rows_and_ground_truth(server: Server, project: Path) -> None:
+    _, body, _ = server.call("POST", "/predict", {"texts": ["we met zora in oslo"], "model": "names"})
+    gold = [{"start": 7, "end": 11, "label": "person"}, {"start": 15, "end": 19, "label": "city"}]
+    sent = {"id": body["predictions"][0]["id"], "text": "we met zora in oslo", "spans": gold}
+    status, state, _ = server.call("POST", "/feedback", sent)
+    assert (status, state["status"]) == (200, "quarantined"), state
+    status, refused, _ = server.call(
+        "POST", "/feedback", sent | {"spans": [{"start": 7, "end": 99, "label": "person"}]}
+    )
+    assert status == 422
+    assert "ends after the text" in refused["error"]
+    [item] = server.admin("GET", "/feedback?flywheel=names")[1]
+    assert item["gold"] == {"spans": gold}
+    assert set(item["prediction"]) == {"spans"}
+    review = {"flywheel": "names", "ids": [item["id"]], "decision": "accept", "spans": [gold[0]]}
+    assert server.admin("POST", "/feedback/review", review)[0] == 200
+    assert "zora [person]" in run(project, "volant", "feedback", "names")
+    accepted = json.dumps({"spans": gold})
+    run(project, "volant", "feedback", "accept", "names", item["id"], "--gold", accepted)
+    [file] = (project / "data/names/lake/train").glob("*.parquet")
+    [row] = pq.read_table(file).to_pylist()
+    assert (row["text"], row["spans"]) == ("we met zora in oslo", gold)
+    truths = [json.loads(path.read_text()) for path in (project / ".lake/groundtruth/names").rglob("*.jsonl")]
+    assert accepted_spans(truths[-1]) == gold
+
+
+def accepted_spans(truth: dict[str, Any]) -> list[dict[str, Any]]:
+    """The spans of a line of ground truth."""
+    return json.loads(truth["groundTruthData"]["data"])["spans"]
+
+
+def test_the_api_page_shows_spans(server: Server) -> None:
+    page = server.call("GET", "/openapi.json")[1]
+    example = page["paths"]["/feedback"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert server.call("POST", "/feedback", example)[0] == 200, example
+    assert set(page["components"]["schemas"]["SpanAnswer"]["properties"]) == {"start", "end", "label", "score"}

@@ -38,7 +38,7 @@ def given(kind: Kind, columns: Columns, model: str) -> Annotation:
         return read_row(kind, columns)
     except (ValueError, TypeError, KeyError, AttributeError, VolantError) as error:
         names = " and ".join(kind.columns)
-        raise RefusedError(f"The correct {names} can't be read: {str(error)[:300]}.") from error
+        raise RefusedError(f"The correct {names} can't be read: {str(error)[:300].rstrip('.')}.") from error
 
 
 def require_labels(annotation: Annotation, kind: Kind, known: Collection[str], model: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+NOTHING = "(none)"  # no label; in a confusion: a label that was missed or predicted without a counterpart
 # columns of gold, of every kind: no other column of a source may have these names
 TARGETS = ("label", "labels", "spans", "triples")
 QUOTED = {"triples": ("subject", "object")}  # columns whose objects have copies of parts of the text under these keys

@@ -15,7 +15,9 @@ from volant.sources.templates import Templates, list_values
 TREE = {
     "intents": {
         "TurnOn": {"data": [{"sentences": ["<turn> on [the] {area} (light|lamp)[s]", "illuminate {area}"]}]},
-        "SetTimer": {"data": [{"sentences": ["timer for {minutes:length} minutes", "(now;please) wait {0..9:length}"]}]},
+        "SetTimer": {
+            "data": [{"sentences": ["timer for {minutes:length} minutes", "(now;please) wait {0..9:length}"]}]
+        },
     },
     "lists": {"area": {"wildcard": True}, "minutes": {"range": {"from": 1, "to": 30}}},
     "expansion_rules": {"turn": "(turn|switch)"},

@@ -116,6 +116,18 @@ def test_predictions_of_texts_and_of_files(project: Path) -> None:
     ]
 
 
+def test_batch_in_the_lines_of_comprehend(project: Path) -> None:
+    (project / "two.txt").write_text(f"nobody was at home\n{TEXT}\n")
+    run(project, "volant", "batch", "names", "two.txt", "--out", "two.jsonl", "--comprehend")
+    first, second = (json.loads(line) for line in (project / "two.jsonl").read_text().splitlines())
+    assert first == {"Entities": [], "File": "two.txt", "Line": 0}
+    assert (second["File"], second["Line"]) == ("two.txt", 1)
+    assert [{k: v for k, v in entity.items() if k != "Score"} for entity in second["Entities"]] == [
+        {"BeginOffset": 3, "EndOffset": 7, "Text": "anna", "Type": "person"},
+        {"BeginOffset": 23, "EndOffset": 27, "Text": "lima", "Type": "city"},
+    ]
+
+
 @pytest.fixture(scope="module")
 def server(project: Path) -> Iterator[Server]:
     with serving(project, PYTHONPATH=str(project / "src")) as running:

@@ -8,7 +8,6 @@ import pytest
 
 from support.kinds import ROWS
 from support.shared import once
-from support.texts import reviews, topics
 from volant import config
 from volant.config import Flywheel
 from volant.stages.train import Trained, train
@@ -93,7 +92,7 @@ def make_encoder(folder: Path) -> None:
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Clean splits on disk, by kind."""
     folders = {}
-    for kind, make in (("classify", reviews), ("multilabel", topics)):
+    for kind, make in ROWS.items():
         folders[kind] = tmp_path_factory.mktemp(kind)
         for seed, (split, count) in enumerate({"train": 240, "validation": 80, "test": 80}.items()):
             write_table(make(count, seed), folders[kind] / f"{split}.parquet")

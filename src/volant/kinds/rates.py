@@ -63,7 +63,9 @@ class Tallies:
             return self
         hits, predicted, gold = (matrix[:, labels] for matrix in (self.hits, self.predicted, self.gold))
         exact = ((hits == gold) & (predicted == gold)).all(axis=1).astype(np.float32)
-        return Tallies(hits, predicted, gold, exact)
+        places = {position: k for k, position in enumerate(labels)}
+        parts = {name: [places[k] for k in own if k in places] for name, own in self.parts.items()}
+        return Tallies(hits, predicted, gold, exact, parts)
 
 
 def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:

@@ -6,11 +6,10 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from volant.kinds.record import TARGETS
+from volant.kinds.record import SLOT, TARGETS
 from volant.service.ui.markup import table
 
 OF_PARTS = ("spans", "triples")  # columns that hold parts of a text
-SLOT = "slot:"  # begins the labels of spans, where a model has labels of whole texts beside them
 
 
 def columns_of(fields: Mapping[str, Any]) -> list[str]:

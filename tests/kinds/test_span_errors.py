@@ -157,4 +157,4 @@ def test_length_in_characters() -> None:
 
 def test_kinds_of_whole_texts_have_no_tables() -> None:
     for kind in KINDS.values():
-        assert (kind.analysis([], [], []) == {}) == (kind.head == "text")
+        assert (kind.analysis([], [], ["a"]) == {}) == (kind.head == "text")

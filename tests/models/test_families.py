@@ -79,7 +79,7 @@ def test_int8_is_near_fp32_and_smaller(trained: Callable[..., Trained], family: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize("kind", [*WHOLE, "entities"])
+@pytest.mark.parametrize("kind", WHOLE)
 @pytest.mark.parametrize("family", ["recurrent", "transformer"])
 def test_what_was_trained_in_bf16_is_exported_in_fp32(
     data: dict[str, Path], tiny_encoder: Path, tmp_path: Path, family: str, kind: str, bf16: bool

@@ -63,8 +63,7 @@ class Tallies:
             return self
         hits, predicted, gold = (matrix[:, labels] for matrix in (self.hits, self.predicted, self.gold))
         exact = ((hits == gold) & (predicted == gold)).all(axis=1).astype(np.float32)
-        places = {position: k for k, position in enumerate(labels)}
-        parts = {name: [places[k] for k in own if k in places] for name, own in self.parts.items()}
+        parts = {name: np.flatnonzero(np.isin(labels, own)).tolist() for name, own in self.parts.items()}
         return Tallies(hits, predicted, gold, exact, parts)
 
 

@@ -11,8 +11,10 @@ import torch
 
 from support.tiny import TINY, flywheel
 from volant.errors import VolantError
+from volant.kinds.outputs import CANDIDATES
 from volant.models.neural.encoders import RecurrentEncoder
 from volant.models.neural.heads import HeadOptions, Net, TextHead
+from volant.models.neural.pair_heads import PairHead
 from volant.models.neural.weights import keep, restore
 from volant.models.recurrent import learn_tokenizer
 from volant.stages.train import Trained, train
@@ -33,6 +35,23 @@ def test_rows_of_the_head_go_by_label(tmp_path: Path) -> None:
     was, now = old(IDS, MASK)["logits"][0], new(IDS, MASK)["logits"][0]
     assert torch.allclose(now[[2, 1]], was, atol=1e-2)
     assert torch.equal(new.head.linear.weight[0], untouched)
+
+
+def pairs(classes: int) -> Net:
+    encoder = RecurrentEncoder(12, 4, 4, layers=1, cell="gru", bidirectional=True, dropout=0.0)
+    return Net(encoder, PairHead(encoder.width, {CANDIDATES: classes}, HeadOptions())).eval()
+
+
+def test_a_head_of_pairs_goes_on_with_the_same_labels_and_starts_anew_with_others(tmp_path: Path) -> None:
+    old, same, other, reordered = pairs(2), pairs(2), pairs(3), pairs(2)
+    keep(old, learn_tokenizer(["a b"], "word", 12), ["x", "y"], tmp_path)
+    restore(same, ["x", "y"], tmp_path)
+    assert torch.allclose(same(IDS, MASK)[CANDIDATES][..., 5], old(IDS, MASK)[CANDIDATES][..., 5], atol=1e-2)
+    for new, labels in ((other, ["x", "y", "z"]), (reordered, ["y", "x"])):
+        untouched = new.head.firsts.terms.weight.clone()
+        restore(new, labels, tmp_path)
+        assert torch.equal(new.head.firsts.terms.weight, untouched)
+        assert torch.allclose(new.encoder(IDS, MASK), old.encoder(IDS, MASK), atol=1e-2)
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ class CascadeHead(nn.Module):
         rows = torch.div(places, length, rounding_mode="floor")[..., None].expand(-1, -1, -1, length)
         own = logits[:, :, 1].gather(2, rows)  # the ends of the same class, (B, P, Q, T)
         after = end_scores(own, torch.remainder(places, length))
-        best, ends_of = after.max(dim=3)
-        return scores + best, places, ends_of
+        best, ends_of = after.topk(1, dim=3)  # not `max`: with it, the optimizer would fuse no attention
+        return scores + best[..., 0], places, ends_of[..., 0]
 
     def second_logits(self, states: Tensor, ends: tuple[Tensor, Tensor]) -> Tensor:
         """Return the logits (B, P, 2, C, T) of beginnings and ends of second parts.

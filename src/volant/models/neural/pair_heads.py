@@ -3,6 +3,7 @@
 A candidate is a class, the first and the last token of either part, and a logit: (K, 6) for a text.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ HIDDEN = ("states", "mask")  # what the loss of training reads
 class PairHead(nn.Module):
     """One-pass scores of parts and of pairs of their first and of their last tokens (GPLinker).
 
-    A pair is as likely as the least likely of its four scores: either part, the pair of first and that of last tokens.
+    The odds against a pair are the sum of those against its four scores: either part, the pair of first tokens and that
+    of last ones. The likeliest pairs are chosen by the least of the four, which is less to compute.
     In training nothing but the loss has the scores of all pairs of tokens, (B, C, T, T).
 
     Args:
@@ -60,9 +62,12 @@ class PairHead(nn.Module):
         lasts = self.lasts(tokens(states, first_ends[1]), tokens(states, second_ends[1]))
         pairs = torch.minimum(firsts, lasts)
         pairs = torch.minimum(torch.minimum(pairs, first[:, None, :, None]), second[:, None, None, :])
-        values, places = pairs.flatten(1).topk(KEPT)
+        places = pairs.flatten(1).topk(KEPT).indices
         left = torch.remainder(torch.div(places, PARTS, rounding_mode="floor"), PARTS)
         right = torch.remainder(places, PARTS)
+        scores = [firsts.flatten(1).gather(1, places), lasts.flatten(1).gather(1, places)]
+        scores += [first.gather(1, left), second.gather(1, right)]
+        values = joint(scores)
         ends = [*(end.gather(1, left) for end in first_ends), *(end.gather(1, right) for end in second_ends)]
         columns = [torch.div(places, PARTS * PARTS, rounding_mode="floor"), *ends, values]
         return {CANDIDATES: torch.stack([column.float() for column in columns], dim=2)}
@@ -91,6 +96,16 @@ class PairHead(nn.Module):
         """Return the targets of a batch, (B, M, 5) int64, padded with `NONE`."""
         tensors = [torch.as_tensor(row, dtype=torch.long).reshape(-1, 5) for row in targets]
         return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=NONE)
+
+
+def joint(scores: Sequence[Tensor]) -> Tensor:
+    """Return the logit whose odds against are the sum of those of several logits, elementwise.
+
+    It is the negative log-sum-exp of negative logits, of operators that ONNX Runtime's optimizer knows the shape of:
+    with one that it does not know, it would fuse no attention.
+    """
+    least = functools.reduce(torch.minimum, scores)
+    return least - torch.log(functools.reduce(torch.add, [torch.exp(least - score) for score in scores]))
 
 
 def best_parts(scores: Tensor, count: int = PARTS) -> tuple[Tensor, tuple[Tensor, Tensor]]:

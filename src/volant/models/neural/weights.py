@@ -37,6 +37,8 @@ def keep(net: Net, tokenizer: Tokenizer, labels: Sequence[str], folder: Path) ->
 def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
     """Load the weights of a folder into a net; the head's rows go by label, a new label keeps its initial weights.
 
+    A head of another form than rows of labels starts anew if the label set is another.
+
     Args:
         net: Net to load into.
         labels: The label set of the net.
@@ -50,6 +52,8 @@ def restore(net: Net, labels: Sequence[str], folder: Path) -> None:
         labels_before = json.loads(file.metadata()["labels"])
     own = net.state_dict()
     head = {name: state.pop(name) for name in list(state) if name.startswith("head.linear.")}
+    if list(labels) != labels_before:
+        state = {name: own.get(name, value) if name.startswith("head.") else value for name, value in state.items()}
     if {n: v.shape for n, v in state.items()} != {n: own[n].shape for n in own if n not in head}:
         raise VolantError(
             f"The weights in {folder} are of another architecture than `model` configures. "

@@ -11,7 +11,7 @@ import pytest
 
 from support.databases import INITDB, new_database, server
 from support.shared import once
-from support.tiny import data, tiny_encoder, trained  # noqa: F401  (trained once for all tests)
+from support.tiny import data, parts_encoder, tiny_encoder, trained  # noqa: F401  (trained once for all tests)
 
 # Read when torch and NumPy are loaded. Threads that wait awake take the core of the other test process: torch is five
 # times as slow then, and SciPy's small problems, which NumPy's BLAS shares among threads, fourteen times.

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from support.kinds import WHOLE
 from support.texts import reviews
 from support.tiny import TINY, flywheel
 from volant.bundle.runtime import load
@@ -16,7 +17,7 @@ from volant.kinds import KINDS
 from volant.stages.train import Trained, curves, report, train
 from volant.workspace.files import read_table
 
-CASES = [(kind, family) for kind in KINDS for family in TINY]
+CASES = [(kind, family) for kind in WHOLE for family in TINY]
 
 
 def test_every_kind_and_family_is_visited() -> None:
@@ -78,7 +79,7 @@ def test_int8_is_near_fp32_and_smaller(trained: Callable[..., Trained], family: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WHOLE)
 @pytest.mark.parametrize("family", ["recurrent", "transformer"])
 def test_what_was_trained_in_bf16_is_exported_in_fp32(
     data: dict[str, Path], tiny_encoder: Path, tmp_path: Path, family: str, kind: str, bf16: bool

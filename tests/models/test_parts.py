@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from support.kinds import PARTS, ROWS
@@ -29,13 +30,13 @@ def fit(kind: str, family: str, encoder: Path, folder: Path, **changes: Any) -> 
 
 
 @pytest.fixture(scope="module")
-def fitted(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trained]:
+def fitted(parts_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trained]:
     """A trained model of a kind and family, made once."""
     made: dict[tuple[str, str], Trained] = {}
 
     def get(kind: str, family: str) -> Trained:
         if (kind, family) not in made:
-            made[kind, family] = fit(kind, family, tiny_encoder, tmp_path_factory.mktemp(f"{kind}-{family}"))
+            made[kind, family] = fit(kind, family, parts_encoder, tmp_path_factory.mktemp(f"{kind}-{family}"))
         return made[kind, family]
 
     return get
@@ -53,6 +54,14 @@ def test_it_learns_and_its_bundle_answers_unseen_rows(kind: str, family: str, fi
     assert scores[own.metrics[0]] > 0.9
     assert all(set(a.scores) == set(done.bundle.labels) for a in predicted)
     assert all(0 <= own.confidence(a) <= 1 for a in predicted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PARTS)
+def test_what_was_trained_in_bf16_is_exported_in_fp32(kind: str, parts_encoder: Path, tmp_path: Path) -> None:
+    done = fit(kind, "transformer", parts_encoder, tmp_path, training={**TINY["transformer"]["training"], "bf16": True})
+    graph = onnx.load(done.bundle.folder / done.bundle.manifest["runtime"]["model"])
+    assert onnx.TensorProto.BFLOAT16 not in {a.i for n in graph.graph.node for a in n.attribute if a.name == "to"}
 
 
 @pytest.mark.slow

@@ -142,6 +142,17 @@ class Places:
         """Return precision, recall and F1 of whole spans."""
         return plain(measure(self.metrics, self.tally(gold, predicted, labels), score_matrix(predicted, labels)))
 
+    def analysis(
+        self,
+        gold: Sequence[Annotation],  # noqa: ARG002
+        predicted: Sequence[Annotation],
+        labels: Sequence[str],  # noqa: ARG002
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return the number of spans in a text."""
+        return {
+            "spans_of_a_text": [{"spans": n, "texts": t} for n, t in Counter(len(a.spans) for a in predicted).items()]
+        }
+
     def baselines(
         self,
         train_gold: Sequence[Annotation],  # noqa: ARG002

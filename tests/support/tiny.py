@@ -1,6 +1,7 @@
 """Tiny models of every family, trained once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import pytest
 
 from support.kinds import ROWS
 from support.shared import once
-from support.texts import reviews, topics
 from volant import config
 from volant.config import Flywheel
 from volant.stages.train import Trained, train
@@ -55,19 +55,19 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "encoder", make_encoder)
 
 
-def make_encoder(folder: Path) -> None:
+@pytest.fixture(scope="session")
+def parts_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the words of the rows of every kind."""
+    return once(tmp_path_factory, "parts-encoder", partial(make_encoder, kinds=tuple(ROWS)))
+
+
+def make_encoder(folder: Path, kinds: Sequence[str] = ("classify", "multilabel")) -> None:
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     words = sorted(
-        {
-            w
-            for rows in ROWS.values()
-            for t in rows(300)["text"].to_pylist()
-            for w in t.strip(".").split()
-            if w[0] != "n"
-        }
+        {w for kind in kinds for t in ROWS[kind](300)["text"].to_pylist() for w in t.strip(".").split() if w[0] != "n"}
     )
     vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
@@ -93,7 +93,7 @@ def make_encoder(folder: Path) -> None:
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Clean splits on disk, by kind."""
     folders = {}
-    for kind, make in (("classify", reviews), ("multilabel", topics)):
+    for kind, make in ROWS.items():
         folders[kind] = tmp_path_factory.mktemp(kind)
         for seed, (split, count) in enumerate({"train": 240, "validation": 80, "test": 80}.items()):
             write_table(make(count, seed), folders[kind] / f"{split}.parquet")

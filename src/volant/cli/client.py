@@ -57,20 +57,26 @@ def ask(url: str, texts: Iterable[str], model: str | None = None, token: str | N
 
 
 def show(answers: Iterable[dict[str, Any]], console: "Console") -> None:
-    """Print answers as a table."""
+    """Print answers of one model as a table; spans are marked in the text."""
     from volant.kinds import kind_of_row
-    from volant.rendering.markdown import words
+    from volant.kinds.answers import read_row, shown
     from volant.rendering.table import Column, Table
 
-    answered = [Column(name, wraps=True) for name in ("text", "label", "score")]
-    table = Table(*answered, Column("model", drop=1), Column("version", drop=2))
+    rows = []
     for answer in answers:
-        score = answer["score"]
-        scores = score.values() if isinstance(score, dict) else [score]
-        figures = ", ".join(f"{score:.3f}" for score in scores)
-        prediction = words([answer[name] for name in kind_of_row(answer).columns])
-        table.add_row(answer["text"], prediction, figures, answer["model"], answer["version"])
+        kind = kind_of_row(answer)
+        figures = {"score": _figures(answer["score"]), "model": answer["model"], "version": answer["version"]}
+        rows.append(shown(kind, read_row(kind, answer), answer["text"]) | figures)
+    drops = {"model": 1, "version": 2}
+    table = Table(*(Column(name, drops.get(name, 0), wraps=name not in drops) for name in (rows or [{}])[0]))
+    for row in rows:
+        table.add_row(*row.values())
     table.show(console)
+
+
+def _figures(score: float | dict[str, float]) -> str:
+    scores = score.values() if isinstance(score, dict) else [score]
+    return ", ".join(f"{value:.3f}" for value in scores)
 
 
 def _post(url: str, body: Any, token: str | None) -> Any:

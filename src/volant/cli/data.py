@@ -1,8 +1,9 @@
 """The commands of datasets and feedback: add, list, accept, reject, mark as unused."""
 
+import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -156,8 +157,6 @@ def list_feedback(
     as_json: AsJson = False,
 ) -> None:
     """List the feedback of a flywheel, oldest first."""
-    from dataclasses import asdict
-
     from volant.service.feedback import table
     from volant.service.feedback.log import FeedbackLog
 
@@ -165,7 +164,7 @@ def list_feedback(
     if not items and not FeedbackLog().items(name):  # one that is no longer live still has its feedback
         require_known(name)
     if as_json:
-        print(json_line([asdict(item) for item in items]))  # noqa: T201
+        print(json_line([item.to_json() for item in items]))  # noqa: T201
     else:
         table.show(name, items, Console())
 
@@ -178,6 +177,9 @@ def accept(
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="The correct label, instead of the client's; repeatable.")
+    ] = None,
+    gold: Annotated[
+        str | None, typer.Option(help='The correct columns as JSON instead, such as {"spans": [...]}.')
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -192,13 +194,30 @@ def accept(
     config.flywheel(name)
     log = FeedbackLog()
     if ids:
-        review.accept(log, name, ids, table.reviewer(), label)
+        review.accept(log, name, ids, table.reviewer(), _correction(label, gold))
     report = ingest_accepted(log, name)
     truth.publish(log, name)
     if as_json:
         print(json_line(asdict(report)))  # noqa: T201
     else:
         table.show_ingest(name, report, Console())
+
+
+def _correction(labels: list[str] | None, gold: str | None) -> dict[str, Any] | None:
+    """Return the correct columns that the options give.
+
+    Raises:
+        VolantError: If both are given, or the JSON is no object.
+    """
+    if gold is None:
+        return {"labels": labels} if labels else None
+    try:
+        columns = json.loads(gold)
+    except ValueError:
+        columns = None
+    if labels or not isinstance(columns, dict):
+        raise VolantError(f'--gold {gold} must be a JSON object, such as {{"spans": []}}, and excludes --label.')
+    return columns
 
 
 @feedback.command()
@@ -208,13 +227,11 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject feedback: no model is trained on it, and no quorum accepts the same again."""
-    from dataclasses import asdict
-
     from volant.service.feedback import review, table
     from volant.service.feedback.log import FeedbackLog
 
     items = review.reject(FeedbackLog(), name, ids, table.reviewer())
     if as_json:
-        print(json_line([asdict(item) for item in items]))  # noqa: T201
+        print(json_line([item.to_json() for item in items]))  # noqa: T201
     else:
         Console().print(f"Rejected: {len(items):,} of {name}.", highlight=False)

@@ -59,9 +59,10 @@ def suggest(
         print(json_line({**suggestion.to_json(), "out": str(out)}))  # noqa: T201
         return
     removed = f"{suggestion.known:,} already known, {suggestion.twins:,} near-duplicates removed"
+    empty = "`, `".join(suggestion.columns)
     lines = [
         f"{pool}: {suggestion.pool:,} rows; {suggestion.answered:,} of its texts predicted, {removed}.",
-        f"{out}: {len(suggestion.rows):,} texts to label. Fill in the column `label`, then:",
+        f"{out}: {len(suggestion.rows):,} texts to label. Fill in `{empty}`, then:",
         f"  volant ingest {name} {out} --split train",
     ]
     Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -40,6 +40,9 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
         str | None, typer.Option(help="A registered version; the champion, else models/NAME, by default.")
     ] = None,
     all_scores: Annotated[bool, typer.Option("--all-scores", help="The probability of every label.")] = False,
+    comprehend: Annotated[
+        bool, typer.Option("--comprehend", help="Write spans as the lines of an Amazon Comprehend job.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict every document of a file, as a batch job of the service does; a rerun resumes where it stopped."""
@@ -57,7 +60,7 @@ def batch(  # noqa: PLR0913, PLR0917  (the options that the command offers)
     console.print(description, highlight=False, markup=False, soft_wrap=True)
     with console.status(f"{title}: …") as status:
         reading = Options(encoding, delimiter, quote, escape, header, form)
-        job = BatchJob(file, out, column, reading, all_scores, number, longest)
+        job = BatchJob(file, out, column, reading, all_scores, number, longest, comprehend)
         result = answer_file(bundle, job, lambda rows: status.update(f"{title}: {rows:,}"), tell)
     if as_json:
         print(json_line(asdict(result)))  # noqa: T201

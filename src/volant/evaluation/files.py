@@ -13,8 +13,8 @@ from volant.evaluation.page import markdown
 from volant.evaluation.reliability import Reliability
 from volant.evaluation.report import Report
 from volant.evaluation.slices import Slice, Slices
+from volant.kinds.record import NOTHING
 from volant.rendering.canvas import save
-from volant.rendering.markdown import NOTHING
 from volant.workspace.files import write_table, write_text
 
 # metrics that users compare first, over all kinds
@@ -91,9 +91,10 @@ def details(report: Report) -> dict:
             "ece": round(report.after.error, 6),
             **_rounded(report.calibration, 6),
         },
-        "labels": [_rounded(row, 6) for row in report.labels],
+        "labels": _rounded_rows(report.labels),
+        "analysis": {name: _rounded_rows(rows) for name, rows in report.analysis.items()},
         "slices": {slices.column: _slices(slices) for slices in report.slices},
-        "worst": [_rounded(row, 6) for row in report.worst],
+        "worst": _rounded_rows(report.worst),
     }
 
 
@@ -129,6 +130,10 @@ def _shown(charts: Path) -> str:
 
 def _rounded(values: dict, places: int = 4) -> dict:
     return {k: round(v, places) if isinstance(v, float) else v for k, v in values.items()}
+
+
+def _rounded_rows(rows: Sequence[dict]) -> list[dict]:
+    return [_rounded(row, 6) for row in rows]
 
 
 def _rounded_ends(ends: tuple[float, float]) -> list[float]:

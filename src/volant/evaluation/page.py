@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from volant.evaluation.report import Report
 from volant.evaluation.slices import ENOUGH, Slice, Slices
+from volant.kinds import Kind
+from volant.kinds.answers import phrases
 from volant.kinds.rates import lower_is_better
 from volant.rendering.canvas import legend
 from volant.rendering.markdown import cell, table
@@ -16,6 +18,7 @@ def markdown(report: Report) -> str:
     sections = [
         _head(report),
         _labels(report),
+        *(_analysis(name, rows) for name, rows in report.analysis.items() if rows),
         _calibration(report),
         *(_slices(slices, report.task.metric) for slices in report.slices),
         _worst(report),
@@ -47,11 +50,19 @@ def _head(report: Report) -> str:
             *_gaps(report),
             table(["metric", "value", "95 % interval", "majority", "chance"], score_rows(report)),
             f"Intervals: bootstrap, {task.samples} samples{units}, corrected for few rows.{_narrow(report)} "
-            "*majority* always predicts the most frequent label of train; *chance* guesses each label as often as it "
-            "occurs in train.",
+            f"{_baselines(task.kind)}",
             "![Confusion](plots/confusion.png)",
             *filter(None, [legend(task.labels)]),
         ]
+    )
+
+
+def _baselines(kind: Kind) -> str:
+    if kind.head != "text":
+        return "*majority* and *chance* predict no part of a text: one at a random place is right once in thousands."
+    return (
+        "*majority* always predicts the most frequent label of train; *chance* guesses each label as often as it "
+        "occurs in train."
     )
 
 
@@ -85,9 +96,16 @@ def _labels(report: Report) -> str:
     return f"## Per label\n\n{table(head, rows)}\n\n{plots}"
 
 
+def _analysis(name: str, rows: Sequence[dict]) -> str:
+    heading = name.replace("_", " ").capitalize()
+    return f"## {heading}\n\n{table(list(rows[0]), [list(row.values()) for row in rows])}"
+
+
 def _calibration(report: Report) -> str:
     fitted = report.task.calibration
-    lines = ", and a slope and an offset for each label" if fitted.slopes else ""
+    whole = report.task.kind.head == "text"
+    lines = f", and a slope and an offset for {'each label' if whole else 'the scores of parts'}"
+    lines = lines if fitted.slopes else ""
     values = report.calibration
     cells = (
         f" Over every label of every row it is {values['ece_cells']:.3f}: most of these are near 0 and correct."
@@ -146,9 +164,15 @@ def _between(ends: tuple[float, float] | None) -> str:
 def _worst(report: Report) -> str:
     if not report.worst:
         return "## Worst errors\n\nNone listed."
-    rows = [[row["score"], row["gold"], row["predicted"], row["text"], row["id"]] for row in report.worst]
+    kind = report.task.kind
+    rows = [[row["score"], *_words(kind, row), row["text"], row["id"]] for row in report.worst]
     head = ["confidence", "gold", "predicted", "text", "id"]
     return (
         "## Worst errors\n\nThe most confident errors. Some will be mistakes in the gold labels: check them before you "
         f"look for a better model.\n\n{table(head, rows, left=5)}"
     )
+
+
+def _words(kind: Kind, row: dict) -> list[list[str]]:
+    """Return the gold and the predicted annotation of a row in words."""
+    return [phrases(kind.read(row[side]), row["text"]) for side in ("gold", "predicted")]

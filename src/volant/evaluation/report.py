@@ -12,7 +12,7 @@ from volant.evaluation.curves import pr_rows, roc_rows
 from volant.evaluation.partition import Partition, partitions
 from volant.evaluation.reliability import Reliability, floor, proper_scores, reliability
 from volant.evaluation.slices import Slices, measure_parts, summarise, with_intervals
-from volant.evaluation.tables import confusion_pairs, label_rows, prediction_table, worst_errors
+from volant.evaluation.tables import confusion_pairs, expanded, label_rows, prediction_table, worst_errors
 from volant.kinds import Calibration, Kind, Tallies
 from volant.kinds.calibration import score_matrix
 from volant.kinds.labels import plain
@@ -69,6 +69,7 @@ class Report:
         worst: Rows of `predictions` with the most confident errors.
         groups: Number of groups that the bootstrap drew as a whole; 0 if it drew rows.
         left_out: Number of test rows excluded from evaluation, since the bundle was not trained on their labels.
+        analysis: Tables on the errors of the kind, by name.
     """
 
     task: Task
@@ -87,6 +88,7 @@ class Report:
     worst: list[dict]
     groups: int = 0
     left_out: int = 0
+    analysis: dict[str, list[dict]] = field(default_factory=dict)
 
     @property
     def lift(self) -> float:
@@ -124,6 +126,8 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
     targets = kind.targets(gold, task.labels)
     raw = kind.uncalibrated(scores, task.calibration)
     units = resampling_units(units_of(test, task.group))
+    analysis = kind.analysis(gold, predicted, task.labels)
+    placed = analysis.pop("confusion", None)
     predictions = prediction_table(kind, task.labels, test, predicted, tallies, scores)
     return Report(
         task=task,
@@ -138,12 +142,13 @@ def evaluate(task: Task, train_gold: Sequence[Annotation], test: pa.Table, predi
             _slices(task, name, partition, list(metrics), (tallies, scores))
             for name, partition in partitions(test, task.slices).items()
         ],
-        confusion=confusion_pairs(task.labels, tallies),
+        confusion=confusion_pairs(task.labels, tallies) if placed is None else expanded(placed),
         roc=roc_rows(tallies.gold > 0, scores, task.labels),
         pr=pr_rows(tallies.gold > 0, scores, task.labels),
         predictions=predictions,
         worst=worst_errors(predictions, tallies, scores, task.worst),
         groups=int(units.max()) + 1 if task.group and units.max() + 1 < len(units) else 0,
+        analysis=analysis,
     )
 
 

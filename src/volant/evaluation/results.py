@@ -17,7 +17,7 @@ Try next:
   volant predict {name} "your text"         --file FILE --out FILE answers many
   make serve                                an HTTP API and a web UI, which follow the champion
   volant ingest {name} FILE --split train   new labelled rows; then `volant iterate {name}`
-  make run FLYWHEEL={name} MODEL=linear     another family: linear, recurrent, transformer
+  make run FLYWHEEL={name} MODEL=recurrent  another family: recurrent, transformer; linear for whole texts
   volant new mine --data my.csv             your own data: a flywheel of its own
   dvc plots show                            confusion, curves, calibration in the browser
   make mlflow                               every run so far

@@ -7,8 +7,7 @@ import pyarrow as pa
 
 from volant.kinds import Kind, Tallies
 from volant.kinds.rates import AVERAGED, by_label, roc_auc
-from volant.kinds.record import Annotation
-from volant.rendering.markdown import NOTHING
+from volant.kinds.record import NOTHING, Annotation
 
 
 def label_rows(labels: Sequence[str], tallies: Tallies, scores: np.ndarray) -> list[dict]:
@@ -54,6 +53,16 @@ def confusion_pairs(labels: Sequence[str], tallies: Tallies) -> list[tuple[str, 
     return pairs
 
 
+def expanded(table: Sequence[dict]) -> list[tuple[str, str]]:
+    """Return gold and predicted label of every part of a table that counts them.
+
+    Example:
+        >>> expanded([{"gold": "a", "predicted": "b", "count": 2}])
+        [('a', 'b'), ('a', 'b')]
+    """
+    return [(row["gold"], row["predicted"]) for row in table for _ in range(row["count"])]
+
+
 def prediction_table(
     kind: Kind,
     labels: Sequence[str],
@@ -75,6 +84,8 @@ def prediction_table(
     mask = tallies.predicted > 0
     # confidence: probability of the most probable predicted label, or that no label applies
     confidence = np.where(mask.any(axis=1), np.where(mask, scores, 0).max(axis=1), 1 - scores.max(axis=1))
+    if kind.head != "text":  # a label's score is not that of each of its parts
+        confidence = np.array([kind.confidence(annotation) for annotation in predicted])
     columns = [pa.array(scores[:, k], pa.float32()) for k in range(len(labels))]
     return pa.table(
         {

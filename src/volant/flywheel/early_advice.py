@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from volant import config
+from volant.kinds import KINDS
+
 
 @contextmanager
 def advising(name: str, root: Path = Path()) -> Iterator[Callable[[str], None]]:
@@ -20,7 +23,7 @@ def advising(name: str, root: Path = Path()) -> Iterator[Callable[[str], None]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def started(stage: str) -> None:
-        if stage == "train":
+        if stage == "train" and _needs_rows_alone(name, root):
             command = [sys.executable, "-m", "volant", "next", name, "--json"]
             quiet = subprocess.DEVNULL
             running.append(subprocess.Popen(command, cwd=root, stdin=quiet, stdout=quiet, stderr=quiet))  # noqa: S603
@@ -34,3 +37,8 @@ def advising(name: str, root: Path = Path()) -> Iterator[Callable[[str], None]]:
     finally:
         for process in running:
             process.wait()
+
+
+def _needs_rows_alone(name: str, root: Path) -> bool:
+    """Return True for labels of whole texts; advice on parts of texts asks the model that is being trained."""
+    return KINDS[config.flywheel(name, config.load(root / config.PARAMS)).kind].head == "text"

@@ -1,13 +1,13 @@
 """The external form of an annotation: HTTP, files, captures, reports and the client share this one shape."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from volant.kinds.calibration import DIGITS
 from volant.kinds.contract import Kind
-from volant.kinds.record import Annotation
+from volant.kinds.record import NOTHING, Annotation, Span, Triple
 
 
 def row(kind: Kind, annotation: Annotation) -> dict[str, Any]:
@@ -73,17 +73,62 @@ def top(scores: Mapping[str, float], best: int | None) -> dict[str, float]:
     return {label: round(float(scores[label]), DIGITS) for label in ranked}
 
 
-def text(kind: Kind, annotation: Annotation, separator: str = ", ") -> str:
-    """Return an annotation as one text, its labels in alphabetical order.
+def phrases(annotation: Annotation, source: str) -> list[str]:
+    """Return an annotation in words: its labels, each span with its words, each triple with its parts.
+
+    Args:
+        annotation: Gold or predicted annotation.
+        source: The text that it is about.
+
+    Example:
+        >>> phrases(Annotation(spans=(Span(3, 7, "city"),)), "In Oslo")
+        ['Oslo [city]']
+    """
+    labels = [annotation.label] if annotation.label is not None else list(annotation.labels)
+    spans = [f"{source[span.start : span.end]} [{span.label}]" for span in annotation.spans]
+    return [*labels, *spans, *map(phrase, annotation.triples)]
+
+
+def phrase(triple: Triple) -> str:
+    """Return a triple in words."""
+    return f"{triple.subject} – {triple.predicate} – {triple.object}"
+
+
+def inline(source: str, spans: Iterable[Span]) -> str:
+    """Return a text with the label of each span behind its words.
+
+    Example:
+        >>> inline("In Oslo today", [Span(3, 7, "city")])
+        'In Oslo[city] today'
+    """
+    parts: list[str] = []
+    start = 0
+    for span in sorted(spans, key=lambda own: (own.end, own.start)):
+        parts += [source[start : span.end], f"[{span.label}]"]
+        start = span.end
+    return "".join([*parts, source[start:]])
+
+
+def shown(kind: Kind, annotation: Annotation, source: str) -> dict[str, str]:
+    """Return a text and its annotation as the cells of a table: spans are in the text, a triple is a line.
 
     Args:
         kind: Kind of the model.
         annotation: Gold or predicted annotation.
-        separator: Text between two labels.
+        source: The text that it is about.
 
     Example:
-        >>> from volant.kinds import KINDS
-        >>> text(KINDS["multilabel"], Annotation(labels=("plot", "cast")))
-        'cast, plot'
+        >>> from volant.kinds import kind_of_row
+        >>> shown(kind_of_row(["spans"]), Annotation(spans=(Span(3, 7, "city"),)), "In Oslo")
+        {'text': 'In Oslo[city]'}
     """
-    return separator.join(sorted(kind.labels_of(annotation)))
+    own = {name: getattr(annotation, name) for name in kind.columns if name != "spans"}
+    return {"text": inline(source, annotation.spans)} | {name: _cell(value) for name, value in own.items()}
+
+
+def _cell(value: str | Sequence[str | Triple] | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or NOTHING
+    triples = any(isinstance(part, Triple) for part in value)
+    parts = [part if isinstance(part, str) else phrase(part) for part in value]
+    return ("\n" if triples else ", ").join(parts) or NOTHING

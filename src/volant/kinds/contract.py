@@ -188,6 +188,21 @@ class Kind(Protocol):
         """
         ...
 
+    def analysis(
+        self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return named tables on the errors, which the report shows; none for labels of whole texts.
+
+        A table `confusion` of gold, predicted and count, if there is one, replaces the confusion by rows: it says which
+        part was predicted in the place of which.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row.
+            labels: The label set.
+        """
+        ...
+
     def baselines(
         self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]
     ) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from volant.kinds import bio, spans
+from volant.kinds import bio, span_errors, spans
 from volant.kinds.calibration import DIGITS, Calibration, score_matrix
 from volant.kinds.labels import column, plain
 from volant.kinds.outputs import LOGITS, TokenOutputs
@@ -188,6 +188,18 @@ class Entities:
             0.666...
         """
         return plain(measure(self.metrics, self.tally(gold, predicted, labels), score_matrix(predicted, labels)))
+
+    def analysis(
+        self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return tables on the sorts of errors, partial matches, and lengths of spans.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row.
+            labels: The label set.
+        """
+        return span_errors.analysis([a.spans for a in gold], [a.spans for a in predicted], labels)
 
     def baselines(
         self,

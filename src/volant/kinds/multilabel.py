@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -224,6 +224,21 @@ class Multilabel:
         """
         counts = self.tally(gold, predicted, labels)
         return plain(measure(self.metrics, counts, score_matrix(predicted, labels)))
+
+    def analysis(
+        self,
+        gold: Sequence[Annotation],  # noqa: ARG002
+        predicted: Sequence[Annotation],  # noqa: ARG002
+        labels: Sequence[str],  # noqa: ARG002
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return no tables: the report has metrics by label, and the confusion.
+
+        Args:
+            gold: Not used.
+            predicted: Not used.
+            labels: Not used.
+        """
+        return {}
 
     def baselines(
         self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]

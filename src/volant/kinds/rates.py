@@ -51,6 +51,21 @@ class Tallies:
         """Return the counts of some rows, given as positions or as a mask."""
         return Tallies(self.hits[rows], self.predicted[rows], self.gold[rows], self.exact[rows], self.parts)
 
+    def on(self, labels: Sequence[int]) -> "Tallies":
+        """Return the counts of some labels, given as positions; a row is correct if it is for these labels.
+
+        Example:
+            >>> tallies = tally(np.array([[1, 1]], dtype=bool), np.array([[1, 0]], dtype=bool))
+            >>> tallies.exact.item(), tallies.on([0]).exact.item()
+            (0.0, 1.0)
+        """
+        if list(labels) == list(range(self.gold.shape[1])):
+            return self
+        hits, predicted, gold = (matrix[:, labels] for matrix in (self.hits, self.predicted, self.gold))
+        exact = ((hits == gold) & (predicted == gold)).all(axis=1).astype(np.float32)
+        parts = {name: np.flatnonzero(np.isin(labels, own)).tolist() for name, own in self.parts.items()}
+        return Tallies(hits, predicted, gold, exact, parts)
+
 
 def tally(gold: np.ndarray, predicted: np.ndarray) -> Tallies:
     """Return the tallies of two boolean (rows, labels) matrices: the gold and the predicted labels."""

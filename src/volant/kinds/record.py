@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+NOTHING = "(none)"  # no label; in a confusion: a label that was missed or predicted without a counterpart
+SLOT = "slot:"  # begins the labels of spans, in the label set of a kind with labels of whole texts beside them
 # columns of gold, of every kind: no other column of a source may have these names
 TARGETS = ("label", "labels", "spans", "triples")
 QUOTED = {"triples": ("subject", "object")}  # columns whose objects have copies of parts of the text under these keys

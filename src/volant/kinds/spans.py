@@ -152,11 +152,13 @@ def tally(gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: S
 def _annotation(
     likely: np.ndarray, offsets: np.ndarray, labels: Sequence[str], calibration: Calibration, text: str
 ) -> Annotation:
-    found, path = _found(likely, offsets[:, 1] > offsets[:, 0])
+    real = offsets[:, 1] > offsets[:, 0]
+    found, path = _found(likely, real)
     scores = line(bio.run_scores(found, path, likely), calibration)
     pairs = zip(found, scores.tolist(), strict=True)
     spans = [span for run, score in pairs if (span := bio.text_span(run, offsets, labels, text, score))]
-    most = (likely[:, 1::2] + likely[:, 2::2]).max(axis=0, initial=0.0)
+    # a token without characters, such as the one at the start of a text, learned nothing and can be sure of anything
+    most = (likely[real, 1::2] + likely[real, 2::2]).max(axis=0, initial=0.0)
     best = dict(zip(labels, most.astype(float).clip(max=1.0).tolist(), strict=True))
     for label in labels:
         own = [float(span.score or 0) for span in spans if span.label == label]

@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.kinds import bio, spans
+from volant.kinds import bio, span_errors, spans
 from volant.kinds.calibration import DIGITS, Calibration, fit_temperature, log_softmax, score_matrix
 from volant.kinds.labels import column, place, plain
 from volant.kinds.outputs import LOGITS, TEXT, TokenOutputs
 from volant.kinds.rates import Tallies, measure
-from volant.kinds.record import SPANS, Annotation
+from volant.kinds.record import SLOT, SPANS, Annotation
 
-SLOT = "slot:"  # before the name of a slot in the label set
 CLAIM = 0.2  # probability from which a label that was not predicted is a claim too
 UNKNOWN = 0.01  # share of validation's right answers whose confidence is below the threshold of what is in scope
 
@@ -248,6 +247,19 @@ class Understand:
             0.5
         """
         return plain(measure(self.metrics, self.tally(gold, predicted, labels), score_matrix(predicted, labels)))
+
+    def analysis(
+        self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return tables on the sorts of errors, partial matches, and lengths of slots.
+
+        Args:
+            gold: Gold annotation of each row.
+            predicted: Predicted annotation of each row.
+            labels: The label set.
+        """
+        _, slots = parts(labels)
+        return span_errors.analysis([a.spans for a in gold], [a.spans for a in predicted], slots)
 
     def baselines(
         self, train_gold: Sequence[Annotation], test_gold: Sequence[Annotation], labels: Sequence[str]

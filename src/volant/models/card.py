@@ -6,6 +6,12 @@ from typing import Any
 import yaml
 
 from volant.config import Flywheel
+from volant.kinds import KINDS
+
+WHOLE = """The model predicts one of the labels above (or, with several labels per text, those above their thresholds)
+for any text."""
+PARTS = """The model predicts parts of a text, with the labels above and the characters of the raw text. Labels that are
+not listed are never predicted."""
 
 
 def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> str:
@@ -20,11 +26,13 @@ def model_card(manifest: Mapping[str, Any], flywheel: Flywheel, rows: int) -> st
     """
     validation = manifest["validation"]
     metrics = [{"type": name, "name": f"validation {name}", "value": value} for name, value in validation.items()]
-    task = {"type": "text-classification", "name": flywheel.description}
+    whole = KINDS[manifest["kind"]].head == "text"
+    pipeline = "text-classification" if whole else "token-classification"
+    task = {"type": pipeline, "name": flywheel.description}
     dataset = {"type": manifest["flywheel"], "name": flywheel.description, "split": "validation"}
     front = {
         "library_name": "volant",
-        "pipeline_tag": "text-classification",
+        "pipeline_tag": pipeline,
         "tags": ["volant", manifest["kind"], manifest["family"]],
         **_base(manifest),
         "model-index": [
@@ -68,9 +76,9 @@ Bundle.load(Path("models/{manifest["flywheel"]}")).predict(["your text"])
 
 ## Limits
 
-The model predicts one of the labels above (or, with several labels per text, those above their thresholds) for any
-text. It was trained on the texts of its flywheel. On texts of another type, language or period it may be less accurate
-than these metrics show.
+{WHOLE if whole else PARTS}
+It was trained on the texts of its flywheel. On texts of another type, language or period it may be less accurate than
+these metrics show.
 """
 
 

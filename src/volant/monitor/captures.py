@@ -11,7 +11,7 @@ from uuid import uuid4
 from volant.kinds import KINDS, answers, kind_of_row
 from volant.kinds.calibration import DIGITS
 from volant.kinds.record import Annotation
-from volant.monitor.redact import redact
+from volant.monitor.redact import redact_annotated
 from volant.workspace.objects import Store
 
 
@@ -84,15 +84,16 @@ def row(event: PredictionEvent, redacted: Sequence[str]) -> str:
     """
     kind = KINDS[event.kind]
     scores = {label: round(float(score), DIGITS) for label, score in event.annotation.scores.items()}
-    output = {**answers.row(kind, event.annotation), "score": round(event.score, DIGITS), "scores": scores}
+    # an unpaired surrogate can't be written, and must not block the other rows
+    raw = event.text.encode(errors="replace").decode()
+    text, annotation = redact_annotated(raw, event.annotation, redacted)
+    output = {**answers.row(kind, annotation), "score": round(event.score, DIGITS), "scores": scores}
     time = event.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     metadata = {"eventId": event.event_id, "inferenceTime": time}
     metadata |= {"modelName": event.model, "modelVersion": event.version}
     metadata |= {"flywheel": event.flywheel} if event.flywheel else {}
-    # an unpaired surrogate can't be written, and must not block the other rows
-    text = event.text.encode(errors="replace").decode()
     data = {
-        "endpointInput": _part("INPUT", {"text": redact(text, redacted)}),
+        "endpointInput": _part("INPUT", {"text": text}),
         "endpointOutput": _part("OUTPUT", output),
     }
     return json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}, ensure_ascii=False)

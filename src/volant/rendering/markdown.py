@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-NOTHING = "(none)"  # no label; in a confusion: a label that was missed or predicted without a counterpart
+from volant.kinds.record import NOTHING
+
 LONGEST = 280  # maximum characters of a text in a table
 
 

@@ -1,13 +1,13 @@
 """Differences between two versions: metrics, config, data, and predictions."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from volant.bundle.bundle import Bundle
-from volant.kinds import Kind
-from volant.kinds.answers import text
+from volant.kinds.answers import phrases
 from volant.kinds.record import Annotation
 from volant.tracking.registry import Registry
 from volant.workspace import paths
@@ -102,10 +102,15 @@ def _answers(registry: Registry, flywheel: str, numbers: tuple[int, int], root: 
     texts = test["text"].to_pylist()
     kind = loaded[0].kind
     answers = [kind.gold(test), *(bundle.predict(texts) for bundle in loaded)]
-    columns = [_texts(kind, annotations) for annotations in answers]
+    columns = [_words(texts, annotations) for annotations in answers]
+    differ = [_bare(first) != _bare(second) for first, second in zip(answers[1], answers[2], strict=True)]
     rows = [Changed(*row) for row in zip(test["id"].to_pylist(), texts, *columns, strict=True)]
-    return len(rows), [row for row in rows if row.first != row.second]
+    return len(rows), list(compress(rows, differ))
 
 
-def _texts(kind: Kind, annotations: Sequence[Annotation]) -> list[str]:
-    return [text(kind, annotation) for annotation in annotations]
+def _bare(annotation: Annotation) -> Annotation:
+    return replace(annotation, scores={})
+
+
+def _words(texts: Sequence[str], annotations: Sequence[Annotation]) -> list[str]:
+    return [", ".join(sorted(phrases(a, text))) for text, a in zip(texts, annotations, strict=True)]

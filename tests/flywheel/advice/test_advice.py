@@ -5,6 +5,7 @@ import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 from support.advised import flywheel
 from support.texts import reviews, topics
 from volant.errors import VolantError
-from volant.flywheel.advice import learn
+from volant.flywheel.advice import Advice, learn
 from volant.flywheel.advice.folds import folds
 from volant.flywheel.advice.mislabelled import confident, out_of_fold, suspects
 from volant.flywheel.advice.rows import fair_order, refit, strata
@@ -22,6 +23,11 @@ from volant.kinds import KINDS
 from volant.models import Examples, Task
 from volant.models.linear import Linear
 from volant.workspace.files import write_table
+
+
+def curve_of(advice: Advice) -> dict[str, Any]:
+    assert advice.curve
+    return advice.curve
 
 
 def examples(table: pa.Table, kind_name: str, labels: tuple[str, ...]) -> Examples:
@@ -35,7 +41,7 @@ def test_it_writes_a_page_a_picture_and_json(root: Path) -> None:
     page = (root / "reports/reviews/next.md").read_text()
     assert (root / "reports/reviews/next.png").read_bytes()[:4] == b"\x89PNG"
     assert json.loads((root / "reports/reviews/next.json").read_text())["made_of"] == advice.made_of
-    assert [point["rows"] for point in advice.curve["points"]] == [100, 200, 400]
+    assert [point["rows"] for point in curve_of(advice)["points"]] == [100, 200, 400]
     assert (advice.labels[0]["label"], advice.labels[0]["f1"], advice.labels[0]["test_rows"]) == ("rotten", 0.7, 60)
     assert sum(row["train_rows"] for row in advice.labels) == 400
     assert [row["value"] for row in advice.slices] == ["m1"]
@@ -66,7 +72,7 @@ def test_the_same_again_computes_nothing_and_a_new_evaluation_does(root: Path, t
 
 def test_several_labels_a_row(root: Path) -> None:
     advice = learn("topics", flywheel("multilabel"), root)
-    assert advice.curve["points"][-1]["value"] > 0.9
+    assert curve_of(advice)["points"][-1]["value"] > 0.9
     assert advice.labels == []  # nothing is evaluated yet
     assert "Nothing is evaluated yet" in (root / "reports/topics/next.md").read_text()
 
@@ -97,8 +103,8 @@ def test_a_hard_task_rises_and_a_learned_one_is_flat(tmp_path: Path) -> None:
         for split, count in (("train", 1000), ("validation", 800)):
             write_table(make(count), tmp_path / f"data/{name}/clean/{split}.parquet")
     hard, easy = (learn(name, flywheel("classify"), tmp_path) for name in ("hard", "easy"))
-    assert (hard.curve["outlook"], easy.curve["outlook"]) == ("rising", "flat")
-    assert hard.curve["expected"] > 0 == easy.curve["expected"]
+    assert (curve_of(hard)["outlook"], curve_of(easy)["outlook"]) == ("rising", "flat")
+    assert curve_of(hard)["expected"] > 0 == curve_of(easy)["expected"]
     assert "More rows like these would help" in (tmp_path / "reports/hard/next.md").read_text()
 
 

@@ -62,7 +62,7 @@ def test_thumbs(feedback: Feedback) -> None:
     assert (up.labels, down.labels) == (("fresh",), None)
     with pytest.raises(RefusedError, match=r"Give it with --label"):
         accept(feedback.log, "mine", [down.id], "ann")
-    assert accept(feedback.log, "mine", [down.id], "ann", ["rotten"])[0].labels == ("rotten",)
+    assert accept(feedback.log, "mine", [down.id], "ann", {"labels": ["rotten"]})[0].labels == ("rotten",)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_label_that_is_corrected_later_is_corrected_in_the_lake(feedback: Feed
     first = given(feedback, 1)
     given(feedback, 2)
     publish(feedback.log, "mine")
-    accept(feedback.log, "mine", [first.id], "ann", ["rotten"])
+    accept(feedback.log, "mine", [first.id], "ann", {"labels": ["rotten"]})
     publish(feedback.log, "mine")
     [file] = (tmp_path / ".lake/groundtruth/films").rglob("*.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]

@@ -4,48 +4,12 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from support.browser import PHONE, SHOTS, Opening
-from support.serving import ADMIN, Server
+from support.browser import NAMELESS, PHONE, Opening, as_admin, ask, choose, shoot
+from support.serving import Server
 
 LINES = ["A superb cast and a moving story.", "The script is dull and the pace tedious.", "Clumsy music, awful ending."]
-
-# fields that a person sees, and a screen reader has no name for
-NAMELESS = """[...document.querySelectorAll('input:not([type=file]), textarea, select')]
-  .filter(field => field.offsetParent && !field.labels?.length && !field.ariaLabel).map(field => field.outerHTML)"""
-
-
-def ask(page: Page, texts: list[str], model: str = "reviews") -> Locator:
-    choose(page, "Model", model)
-    page.get_by_label("Texts, one per line").fill("\n".join(texts))
-    page.get_by_role("button", name="Predict").click()
-    expect(page.locator("#message")).to_contain_text(f"predicted by {model}")
-    return page.get_by_role("list", name="Predictions").locator("> li")
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    field = page.get_by_label(label, exact=True).locator("visible=true")
-    field.click()
-    page.get_by_role("option", name=option, exact=True).click()
-    expect(field).to_have_value(option)
-    expect(page.get_by_role("option")).to_have_count(0)
-
-
-def as_admin(page: Page, tab: str, token: str = ADMIN) -> None:
-    page.get_by_label("Token").fill(token)
-    page.get_by_label("Token").press("Enter")
-    page.get_by_role("tab", name=tab).click()
-
-
-def shoot(page: Page, name: str, height: int = 0) -> None:
-    """For the README; only when asked, so that tests leave the tree clean."""
-    if SHOTS:
-        page.mouse.move(0, 0)
-        if height:
-            page.set_viewport_size({"width": 1100, "height": height})
-        page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=Path(SHOTS) / f"ui-{name}.png", animations="disabled")
 
 
 def test_three_lines_are_answered_and_feedback_is_kept(opening: Opening, served: Server) -> None:

@@ -16,6 +16,7 @@ CHUNK = 256  # documents per chunk; between chunks other requests are answered, 
 CHARACTERS = 1_000_000  # maximum per chunk: bounds the memory where texts are long
 CHECKPOINT = 1.0  # seconds of work that are lost at most if the process is killed
 Answer = Callable[[Sequence[str]], list[dict[str, Any]]]
+Shape = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def answer_all(
     result: Path,
     longest: int,
     progress: Progress = START,
+    shape: Shape = dict,
 ) -> Iterator[Progress]:
     """Answer documents to a file and yield the progress that is safely on disk, about once a second and at the end.
 
@@ -62,6 +64,7 @@ def answer_all(
             can't be answered.
         longest: Maximum number of characters of a text.
         progress: Progress of an earlier run; answers in the file beyond it are overwritten.
+        shape: Turns a row into what is written.
     """
     with result.open("ab") as file:
         file.truncate(progress.size)
@@ -69,7 +72,7 @@ def answer_all(
         saved = time.monotonic()
         rest = islice(documents, done, None)
         for chunk in chunks(rest):
-            file.write(_rows(chunk, answer, longest))
+            file.write(_rows(chunk, answer, longest, shape))
             done += len(chunk)
             if time.monotonic() - saved >= CHECKPOINT:
                 yield _saved(file, done)
@@ -108,14 +111,14 @@ def _saved(file: Any, done: int) -> Progress:
     return Progress(done, file.tell())
 
 
-def _rows(chunk: Sequence[tuple[int, str]], answer: Answer, longest: int) -> bytes:
+def _rows(chunk: Sequence[tuple[int, str]], answer: Answer, longest: int, shape: Shape) -> bytes:
     errors = {line: error for line, text in chunk if (error := _error(text, longest))}
     predictions = iter(answer([text for line, text in chunk if line not in errors]))
     rows = [
         {"line": line, "error": errors[line]} if line in errors else {"line": line, "text": text, **next(predictions)}
         for line, text in chunk
     ]
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(shape(row), ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def _error(text: str, longest: int) -> str | None:

@@ -17,6 +17,8 @@ from volant.bundle.batch.answering import answerer, chunks
 from volant.bundle.batch.writing import schema_of, shown, writer
 from volant.bundle.bundle import CHUNK, Bundle
 from volant.errors import VolantError, did_you_mean
+from volant.kinds import Kind, answers
+from volant.kinds.record import Annotation
 from volant.rendering.table import Column, Table
 from volant.sources import texts as sources
 from volant.sources.formats.options import Options
@@ -51,15 +53,24 @@ def predict_texts(bundle: Bundle, texts: Sequence[str], all_scores: bool = False
         all_scores: Print the probability of every label.
         as_json: Print JSON lines instead of a table.
     """
-    rows = [{"text": text, **row} for text, row in zip(texts, answerer(bundle, None, all_scores)(texts), strict=True)]
     if as_json:
-        for row in rows:
-            print(json_line(row))  # noqa: T201
+        for text, row in zip(texts, answerer(bundle, None, all_scores)(texts), strict=True):
+            print(json_line({"text": text, **row}))  # noqa: T201
         return
+    predicted = bundle.predict(texts)
+    rows = [
+        answers.shown(bundle.kind, annotation, text) | _scores(bundle.kind, annotation, all_scores)
+        for text, annotation in zip(texts, predicted, strict=True)
+    ]
     table = Table(*(Column(name, wraps=True) for name in rows[0]))
     for row in rows:
-        table.add_row(*map(shown, row.values()))
+        table.add_row(*row.values())
     table.show(Console(markup=False))  # no markup: a text or label may contain "[b]"
+
+
+def _scores(kind: Kind, annotation: Annotation, all_scores: bool) -> dict[str, str]:
+    answer = answers.answer(kind, annotation, None if all_scores else 1)
+    return {name: shown(answer[name]) for name in ("score", "scores") if name in answer}
 
 
 def predict_file(

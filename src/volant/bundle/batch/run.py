@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from volant.bundle.batch.answering import Progress, answer_all, answerer
+from volant.bundle.batch.comprehend import comprehend_lines
 from volant.bundle.batch.predicting import reading_of
 from volant.bundle.batch.remote import download, endpoint, upload
 from volant.bundle.bundle import Bundle
@@ -32,6 +33,7 @@ class BatchJob:
         all_scores: Add the probability of every label to each answer.
         version: Version of the bundle; each answer names it.
         longest: Maximum number of characters of a text; a longer one gets an error instead of an answer.
+        comprehend: True to write spans as the lines of an Amazon Comprehend job.
     """
 
     file: str
@@ -41,6 +43,7 @@ class BatchJob:
     all_scores: bool = False
     version: str | None = None
     longest: int = 20_000
+    comprehend: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,14 @@ def answer_file(
     notes = work.with_name(f".{work.name}.batch.json")
     work.parent.mkdir(parents=True, exist_ok=True)
     answer = answerer(bundle, job.version, job.all_scores)
+    shape = comprehend_lines(bundle.kind, job.file.rpartition("/")[2]) if job.comprehend else dict
     with _local(job, work) as (file, state):
         task = [bundle.manifest["digest"], job.file, state, asdict(job.written), list(reading.columns)]
-        task += [job.all_scores, job.version, job.longest]
+        task += [job.all_scores, job.version, job.longest, job.comprehend]
         before = _before(notes, part, task)
         saved = before
         texts = numbered_texts(str(file), job.file, reading, tell)
-        for saved in answer_all(texts, answer, part, job.longest, before):
+        for saved in answer_all(texts, answer, part, job.longest, before, shape):
             files.write_text(json.dumps({"task": task, **asdict(saved)}), notes)
             progress(saved.done)
     if _remote(job.out):

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +16,10 @@ from volant.errors import VolantError
 from volant.evaluation.bootstrap import units_of
 from volant.flywheel.advice.curve import learning_curve
 from volant.flywheel.advice.label_errors import FILE, write_label_errors
-from volant.flywheel.advice.mislabelled import Suspect, listed, out_of_fold, suspects
+from volant.flywheel.advice.mislabelled import MOST_SUSPECTS, Suspect, listed, out_of_fold, suspects
 from volant.flywheel.advice.page import page, picture
+from volant.flywheel.advice.parts import advise_on_parts, bundle_digest
+from volant.flywheel.advice.record import Advice
 from volant.flywheel.advice.rows import fair_order, strata
 from volant.flywheel.advice.weak import weak_labels, weak_slices
 from volant.kinds import KINDS, Kind
@@ -31,39 +32,7 @@ from volant.workspace.files import read_table, write_text
 from volant.workspace.provenance import digest
 
 MOST_ROWS = 10_000  # refits take seconds to a minute
-MOST_SUSPECTS = 20
 LEAST_ROWS = 40  # below that a quarter of the rows teaches nothing
-
-
-@dataclass(frozen=True)
-class Advice:
-    """The advice.
-
-    Attributes:
-        flywheel: Its name.
-        made_of: Digest of config and rows: as long as it is the same, only the weak spots are looked up again.
-        rows: Train rows that were looked at.
-        of: Train rows that there are.
-        curve: Learning curve, as `Curve`.
-        labels: Worst labels: label, f1, test_rows, train_rows.
-        slices: Worst slices: slice, value, rows, score.
-        suspected: How many labels of train are likely wrong.
-        suspects: The surest of them: id, text, given, likely, margin.
-    """
-
-    flywheel: str
-    made_of: str
-    rows: int
-    of: int
-    curve: dict[str, Any]
-    labels: list[dict[str, Any]]
-    slices: list[dict[str, Any]]
-    suspected: int
-    suspects: list[dict[str, Any]]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
@@ -84,22 +53,26 @@ def learn(name: str, flywheel: config.Flywheel, root: Path = Path()) -> Advice:
     tables = {split: read_table(path) for split, path in splits.items()}
     details_path = reports / "details.json"
     details = json.loads(details_path.read_text(encoding="utf-8")) if details_path.exists() else {}
-    model = linear_model(name, flywheel, root)
     kind = KINDS[flywheel.kind]
+    model = linear_model(name, flywheel, root) if kind.head == "text" else bundle_digest(name, root)
     digests = {split: _rows_digest(table, kind.columns) for split, table in tables.items()}
-    made_of = digest([asdict(flywheel), asdict(model), digests])
+    made_of = digest([asdict(flywheel), asdict(model) if isinstance(model, Linear) else model, digests])
     kept = _kept(reports, made_of)
     if kept:
         found = kept
     else:
-        found, rows, suspected = _find_out(name, flywheel, model, tables, made_of)
+        if isinstance(model, Linear):
+            found, rows, suspected = _find_out(name, flywheel, model, tables, made_of)
+        else:
+            found, rows, suspected = advise_on_parts(name, flywheel, tables["train"], made_of, root)
         write_label_errors(kind, rows, suspected, paths.prepared(name, root) / "train.parquet", reports)
     counts = kind.count(kind.gold(tables["train"]))
     found = replace(found, labels=weak_labels(details, counts), slices=weak_slices(details))
     if found == kept:
         return found
     reports.mkdir(parents=True, exist_ok=True)
-    canvas.save(picture(found.curve), reports / "next.png")
+    if found.curve:
+        canvas.save(picture(found.curve), reports / "next.png")
     write_text(page(found.to_json()), reports / "next.md")
     write_text(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n", reports / "next.json")
     return found
@@ -139,6 +112,7 @@ def _find_out(
         slices=[],
         suspected=len(found),
         suspects=listed(found, table["id"].to_pylist(), table["text"].to_pylist(), MOST_SUSPECTS),
+        metric=flywheel.metric,
     )
     return advice, table, found
 

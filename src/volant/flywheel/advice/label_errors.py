@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from volant.flywheel.advice.cells import gold_cells, gold_columns
 from volant.flywheel.advice.mislabelled import Suspect
 from volant.kinds import Kind
 from volant.workspace.files import read_table, write_text
 
 FILE = "label_errors.csv"
-HEAD = ("text", "label", "likely", "margin", "row")
 
 
 def label_errors(kind: Kind, table: pa.Table, found: Sequence[Suspect], raw: Mapping[str, str]) -> str:
@@ -20,7 +20,7 @@ def label_errors(kind: Kind, table: pa.Table, found: Sequence[Suspect], raw: Map
 
     Args:
         kind: Kind of the labels.
-        table: Train rows after cleaning, which `found` points into.
+        table: Train rows which `found` points into: after cleaning, or before it for kinds of parts.
         found: Likely label errors; of several labels a row, each by itself.
         raw: Text of a row before cleaning, by its id: what ingest would know again.
     """
@@ -32,12 +32,11 @@ def label_errors(kind: Kind, table: pa.Table, found: Sequence[Suspect], raw: Map
         by_row.setdefault(suspect.row, []).append(suspect)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEAD)
+    writer.writerow(("text", *gold_columns(kind), "likely", "margin", "row"))
     for row, suspects in by_row.items():
-        labels = kind.labels_of(gold[row])
         likely = "|".join(suspect.likely for suspect in suspects)
-        label = "|".join(labels)
-        writer.writerow((raw.get(ids[row], texts[row]), label, likely, round(suspects[0].margin, 4), ids[row]))
+        own = gold_cells(kind, gold[row])
+        writer.writerow((raw.get(ids[row], texts[row]), *own, likely, round(suspects[0].margin, 4), ids[row]))
     return buffer.getvalue()
 
 

@@ -17,6 +17,7 @@ from volant.models.folds import pick
 from volant.models.tfidf import Linear
 
 FOLDS = 4
+MOST_SUSPECTS = 20  # listed on the page
 
 
 @dataclass(frozen=True)

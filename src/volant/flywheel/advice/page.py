@@ -12,21 +12,44 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+WITHOUT_CURVE = (
+    "## More data\n\nNo learning curve: the linear family, which is refitted for it, does not predict parts of a text, "
+    "and each point would be a training of its own. For one, set `split.train_subset_size` and compare the reports."
+)
+OUT_OF_FOLD = (
+    "labels contradict a model fitted without them (confident learning). Highest-margin candidates; some will be "
+    "correct but atypical"
+)
+IN_SAMPLE = (
+    "rows contradict confident predictions of the flywheel's model. It was trained on these very rows, as models "
+    "fitted without them would take several trainings: it misses errors that it has learned. Some rows will be correct "
+    "but atypical. The most confident"
+)
+
+
 def page(found: Mapping[str, Any]) -> str:
     """The whole page, as Markdown with its picture beside it."""
     name = found["flywheel"]
-    looked_at = f"{found['rows']:,} of {found['of']:,}" if found["rows"] < found["of"] else f"all {found['of']:,}"
     sections = [
         f"# What would help {name} next",
-        f"Computed with the linear family, refitted on {looked_at} train rows; no test rows were used.",
-        _curve(found["curve"]),
+        _origin(found),
+        _curve(found["curve"]) if found["curve"] else WITHOUT_CURVE,
         _weak(found),
         _suspects(found),
         "## Rows worth labelling\n\nGive a pool of texts without labels: "
-        f"`volant suggest {name} --pool FILE -n 100 --out to_label.csv`, fill in `label`, then "
+        f"`volant suggest {name} --pool FILE -n 100 --out to_label.csv`, fill in its empty column, then "
         f"`volant ingest {name} to_label.csv --split train`.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _origin(found: Mapping[str, Any]) -> str:
+    looked_at = f"{found['rows']:,} of {found['of']:,}" if found["rows"] < found["of"] else f"all {found['of']:,}"
+    if found["curve"]:
+        return f"Computed with the linear family, refitted on {looked_at} train rows; no test rows were used."
+    if not found["rows"]:
+        return "There is no model yet: train one, and its predictions of the train rows are compared with their gold."
+    return f"Computed with the flywheel's own model, which predicted {looked_at} train rows; no test rows were used."
 
 
 def outlook(curve: Mapping[str, Any]) -> str:
@@ -86,7 +109,7 @@ def _weak(found: Mapping[str, Any]) -> str:
     text = f"## Where it is weak\n\nThe labels that do worst on test:\n\n{labels}"
     if found["slices"]:
         rows = [_cells(row, "slice", "value", "rows", "score") for row in found["slices"]]
-        slices = table(["by", "slice", "rows", found["curve"]["metric"]], rows, left=2)
+        slices = table(["by", "slice", "rows", found["metric"]], rows, left=2)
         text += f"\n\nThe slices that do worst, of those with enough rows:\n\n{slices}"
     return text
 
@@ -95,11 +118,11 @@ def _suspects(found: Mapping[str, Any]) -> str:
     if not found["suspects"]:
         return "## Labels that look wrong\n\nNone."
     rows = [(s["margin"], s["given"], s["likely"], s["text"], s["id"]) for s in found["suspects"]]
+    margin = "margin" if found["curve"] else "confidence"
     return (
-        f"## Labels that look wrong\n\n{found['suspected']:,} train labels contradict a model fitted without them "
-        f"(confident learning). Highest-margin candidates; some will be correct but atypical:\n\n"
-        f"{table(['margin', 'given', 'likely', 'text', 'id'], rows, left=5)}\n\n"
-        f"All of them: [{FILE}]({FILE}), with the text as it came. Copy the file, correct `label`, then "
+        f"## Labels that look wrong\n\n{found['suspected']:,} train {OUT_OF_FOLD if found['curve'] else IN_SAMPLE}"
+        f":\n\n{table([margin, 'given', 'likely', 'text', 'id'], rows, left=5)}\n\n"
+        f"All of them: [{FILE}]({FILE}), with the text as it came. Copy the file, correct its gold, then "
         f"`volant ingest {found['flywheel']} FILE --split train`. Rows whose label is unchanged are known and left "
         "out. A corrected row stands beside the old one, and the cleaning step `drop_duplicates` drops both: to keep "
         "the right one, correct the old row where it came from."

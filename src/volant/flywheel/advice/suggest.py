@@ -6,6 +6,7 @@ Batch active learning by uncertainty, then clusters of the most uncertain, one r
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ import numpy as np
 from volant import config
 from volant.bundle.bundle import Bundle
 from volant.errors import VolantError
+from volant.flywheel.advice.cells import gold_cells, gold_columns
 from volant.flywheel.advice.pool import Pool, read_pool
 from volant.kinds import Kind
+from volant.kinds.answers import row
 from volant.kinds.calibration import score_matrix
 from volant.kinds.record import Annotation
 from volant.models.tfidf import TOKEN
@@ -27,7 +30,6 @@ from volant.workspace.files import write_text
 
 WIDER = 10  # times as many uncertain rows as are wanted are clustered
 DIMENSIONS = 50
-HEAD = ("text", "label", "suggested", "score")
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class Suggested:
     """The rows chosen from a pool.
 
     Attributes:
-        rows: text, suggested label and score (1 = most uncertain), the most uncertain first.
+        rows: text, suggested label (or parts, as JSON) and score (1 = most uncertain), the most uncertain first.
         pool: Rows of the file.
         known: Those whose text is in the flywheel's rows already, empty ones too.
         twins: Those that repeat another text of the pool, nearly or exactly.
         answered: Those that the bundle answered: all others, or as many drawn at random.
+        columns: Columns to fill in.
     """
 
     rows: list[dict[str, Any]]
@@ -47,6 +50,7 @@ class Suggested:
     known: int
     twins: int
     answered: int
+    columns: tuple[str, ...] = ("label",)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -79,13 +83,15 @@ def suggest(
     unsure = uncertainty(bundle.kind, answers, bundle.labels, bundle.calibration.thresholds)
     chosen = spread(pool.texts, unsure, count, flywheel.seed)
     rows = [_row(pool, bundle.kind, answers[k], k, float(unsure[k])) for k in chosen]
-    return Suggested(rows, pool.rows, pool.known, pool.twins, len(pool.texts))
+    return Suggested(rows, pool.rows, pool.known, pool.twins, len(pool.texts), gold_columns(bundle.kind))
 
 
 def uncertainty(
     kind: Kind, answers: Sequence[Annotation], labels: Sequence[str], thresholds: Sequence[float]
 ) -> np.ndarray:
     """Return the uncertainty of predictions (N,), 0 to 1: by the margin of the two best labels, or to a threshold.
+
+    Parts of a text are as uncertain as the least probable of them (least confidence).
 
     Args:
         kind: Kind of the labels.
@@ -99,6 +105,8 @@ def uncertainty(
         >>> uncertainty(KINDS[kind_of_labels(exclusive=True)], answers, ["a", "b"], ()).tolist()
         [1.0, 0.5]
     """
+    if kind.head != "text":
+        return np.array([1 - kind.confidence(answer) for answer in answers])
     scores = score_matrix(answers, labels)
     if scores is None:
         return np.zeros(len(answers))
@@ -155,15 +163,16 @@ def _places(texts: Sequence[str], seed: int) -> np.ndarray:
 
 
 def write_suggested(found: Suggested, out: Path) -> None:
-    """Write them as CSV with an empty column `label` to fill in; `volant ingest` takes it back.
+    """Write them as CSV with an empty column for each of the kind to fill in; `volant ingest` takes it back.
 
     A `VolantError` results if the file is there already: somebody may have labelled in it.
     """
     refuse_existing(out)
     buffer = io.StringIO()
     writer = csv.writer(buffer)  # with other line ends than its own it leaves a text that holds "\r" without quotes
-    writer.writerow(HEAD)
-    writer.writerows((guarded(row["text"]), "", guarded(row["suggested"]), row["score"]) for row in found.rows)
+    writer.writerow(("text", *found.columns, "suggested", "score"))
+    empty = [""] * len(found.columns)
+    writer.writerows((guarded(row["text"]), *empty, guarded(row["suggested"]), row["score"]) for row in found.rows)
     write_text(buffer.getvalue(), out)
 
 
@@ -178,5 +187,6 @@ def refuse_existing(out: Path) -> None:
 
 
 def _row(pool: Pool, kind: Kind, answer: Annotation, place: int, unsure: float) -> dict[str, Any]:
-    suggested = "|".join(kind.labels_of(answer))
+    cells = gold_cells(kind, answer)
+    suggested = cells[0] if len(cells) == 1 else json.dumps(row(kind, answer), ensure_ascii=False)
     return {"text": pool.texts[place], "suggested": suggested, "score": round(unsure, 4)}

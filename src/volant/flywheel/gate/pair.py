@@ -12,7 +12,7 @@ from volant.evaluation.paired import Side, Value, gained, metric_value, redraw
 from volant.flywheel.gate import evidence
 from volant.kinds import Kind
 from volant.kinds.calibration import score_matrix
-from volant.kinds.rates import gain_sign, tally
+from volant.kinds.rates import gain_sign
 from volant.kinds.record import Annotation
 
 
@@ -136,5 +136,4 @@ def _side(kind: Kind, gold: Sequence[Annotation], answers: Answers, rows: np.nda
     said = [answers.predicted[k] for k in rows]
     whole = kind.tally(gold, said, answers.labels)
     columns = [answers.labels.index(label) for label in labels]
-    tallies = tally(whole.gold[:, columns] > 0, whole.predicted[:, columns] > 0)
-    return Side(tallies, score_matrix(said, labels))
+    return Side(whole.on(columns), score_matrix(said, labels))

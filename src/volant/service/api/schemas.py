@@ -34,16 +34,41 @@ class PredictRequest(Strict):
     all_scores: Annotated[bool, Field(description="Return the scores of all labels.")] = False
 
 
+class SpanAnswer(BaseModel):
+    """A labelled part of the text: characters `start` up to, not including, `end`, of the text as it was sent."""
+
+    start: int
+    end: int
+    label: str
+    score: Annotated[float, Field(description="Probability that boundaries and label are correct.")]
+
+
+class TripleAnswer(BaseModel):
+    """A fact that the text states; subject and object stand in the text as it was sent."""
+
+    subject: str
+    predicate: str
+    object: str
+    subject_at: Annotated[list[int] | None, Field(description="First character, and the one after the last.")] = None
+    object_at: Annotated[list[int] | None, Field(description="First character, and the one after the last.")] = None
+    score: Annotated[float | None, Field(description="Probability that the whole fact is correct.")] = None
+
+
 class Prediction(BaseModel):
-    """The prediction for one text; feedback refers to its `id`."""
+    """The prediction for one text; feedback refers to its `id`.
+
+    A model returns the columns of its kind: `label`, `labels`, `spans`, `label` and `spans`, or `triples`.
+    """
 
     id: str
     label: Annotated[str | None, Field(description="Label, if a text has exactly one.")] = None
-    spans: Annotated[
-        list[dict[str, Any]] | None, Field(description="Labelled parts of the text: start, end (exclusive), label.")
-    ] = None
     labels: Annotated[list[str] | None, Field(description="Labels, if a text has any number of them.")] = None
-    score: Annotated[float | dict[str, float] | None, Field(description="Score of the label, or by label.")] = None
+    spans: Annotated[list[SpanAnswer] | None, Field(description="Labelled parts, in the order of the text.")] = None
+    triples: Annotated[list[TripleAnswer] | None, Field(description="Facts.")] = None
+    score: Annotated[
+        float | dict[str, float] | None,
+        Field(description="Score of the label, or by label; of parts, the least one."),
+    ] = None
     scores: Annotated[dict[str, float] | None, Field(description="On request; the highest first.")] = None
 
 

@@ -1,7 +1,6 @@
 """Routes of feedback: any client may send it, an admin reads and reviews it."""
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from volant.errors import VolantError
+from volant.kinds.record import TARGETS
 from volant.monitor.captures import PredictionEvent
 from volant.service.access.clients import client, client_key
 from volant.service.access.guard import check_texts
@@ -29,18 +29,61 @@ if TYPE_CHECKING:
 log = logging.getLogger("volant.service")
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Label = Annotated[str, Field(min_length=1, max_length=1000)]
+MOST = 1000  # labels, spans or facts of one text
+LARGEST = 2**31 - 1  # as rows store offsets
 
 
-class FeedbackRequest(Strict):
-    """A thumb up or down, or the correct label, for an earlier prediction or for a text."""
+class SpanGiven(BaseModel):
+    """A labelled part of the text: characters `start` up to, not including, `end`; other keys are ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+    start: Annotated[int, Field(ge=0, le=LARGEST)]
+    end: Annotated[int, Field(ge=1, le=LARGEST)]
+    label: Label
+
+
+class TripleGiven(BaseModel):
+    """A fact that the text states, its subject and object as they stand in the text; other keys are ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+    subject: Label
+    predicate: Label
+    object: Label
+
+
+class Gold(Strict):
+    """The correct prediction, in the columns of the model's kind."""
+
+    label: Annotated[Label | None, Field(description="Correct label, if a text has exactly one.")] = None
+    labels: Annotated[list[Label] | None, Field(max_length=MOST, description="All correct labels.")] = None
+    spans: Annotated[list[SpanGiven] | None, Field(max_length=MOST, description="All correct spans.")] = None
+    triples: Annotated[list[TripleGiven] | None, Field(max_length=MOST, description="All correct facts.")] = None
+
+    def columns(self) -> dict[str, Any] | None:
+        """Return the columns that are given; None if none is. A label alone is returned as `labels`.
+
+        Raises:
+            RefusedError: 422 if both `label` and `labels` are given.
+        """
+        if self.label is not None and self.labels is not None:
+            raise RefusedError("`label` and `labels` exclude each other. Send only one.")
+        own = self.model_dump(include=set(TARGETS), exclude_none=True)
+        return {"labels": [own["label"]]} if set(own) == {"label"} else own or None
+
+
+class FeedbackRequest(Gold):
+    """A thumb up or down, or the correct prediction, for an earlier prediction or for a text.
+
+    `label` (or `labels`), `spans`, `triples`: those that the model's predictions have.
+    """
 
     id: Annotated[Identity | None, Field(description="Id of the prediction.")] = None
     text: Annotated[str | None, Field(min_length=1, description="Text, without a prediction or if it has expired.")] = (
         None
     )
     model: Annotated[str | None, NAME, Field(description="Optional with an id, or if there is only one.")] = None
-    label: Annotated[Label | None, Field(description="Correct label, if a text has exactly one.")] = None
-    labels: Annotated[list[Label] | None, Field(max_length=1000, description="All correct labels.")] = None
     correct: Annotated[bool | None, Field(description="Thumb up or down.")] = None
     comment: Annotated[str, Field(max_length=2000)] = ""
 
@@ -65,8 +108,10 @@ class FeedbackItem(FeedbackState):
     model: str
     version: str | None
     text: str | None
-    predicted: list[str] | None
-    labels: list[str] | None
+    predicted: Annotated[list[str] | None, Field(description="Labels of the prediction.")]
+    labels: Annotated[list[str] | None, Field(description="Labels of the correct prediction.")]
+    prediction: Annotated[dict[str, Any] | None, Field(description="The prediction, in the columns of the kind.")]
+    gold: Annotated[dict[str, Any] | None, Field(description="The correct prediction, in the columns of the kind.")]
     correct: bool | None
     comment: str
     client: Annotated[str, Field(description="Hash of the client: the same for the same client, but anonymous.")]
@@ -75,13 +120,12 @@ class FeedbackItem(FeedbackState):
     dataset: str | None
 
 
-class ReviewRequest(Strict):
-    """A decision on feedback: it applies to all of these ids, or to none."""
+class ReviewRequest(Gold):
+    """A decision on feedback: it applies to all of these ids, or to none. A correction replaces the client's."""
 
     flywheel: Annotated[str, NAME]
     ids: Annotated[list[Identity], Field(min_length=1, max_length=1000)]
     decision: Literal["accept", "reject"]
-    labels: Annotated[list[Label] | None, Field(description="Correct labels, instead of the client's.")] = None
 
     model_config = ConfigDict(
         extra="forbid",
@@ -138,7 +182,7 @@ def router(state: "State", feedback: Feedback, capture: Capture | None = None) -
             if body.decision == "reject":
                 items = feedback_review.reject(feedback.log, body.flywheel, body.ids, "admin")
             else:
-                decision = (body.flywheel, body.ids, "admin", body.labels)
+                decision = (body.flywheel, body.ids, "admin", body.columns())
                 items = feedback_review.accept(feedback.log, *decision, texts=feedback.texts)
                 background.add_task(publish, feedback, body.flywheel)
         return [fields(item, FeedbackItem) for item in items]
@@ -164,19 +208,15 @@ def submission(body: FeedbackRequest, sender: str, event_id: str | None) -> Subm
         sender: The client, as a keyed hash.
         event_id: Id of the prediction that the feedback is about.
 
-    Raises:
-        RefusedError: 422 if both `label` and `labels` are given.
+    Fails with `RefusedError` (422) if both `label` and `labels` are given.
     """
-    if body.label is not None and body.labels is not None:
-        raise RefusedError("`label` and `labels` exclude each other. Send only one.")
-    labels = body.labels if body.label is None else [body.label]
     return Submission(
         client=sender,
         event_id=event_id,
         text=body.text,
-        labels=None if labels is None else tuple(labels),
         correct=body.correct,
         comment=body.comment,
+        columns=body.columns(),
     )
 
 
@@ -230,4 +270,4 @@ def fields(item: Item, model: type[FeedbackState]) -> dict[str, Any]:
         item: The item.
         model: Model of the response.
     """
-    return {key: value for key, value in asdict(item).items() if key in model.model_fields}
+    return {key: value for key, value in item.to_json().items() if key in model.model_fields}

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from volant.errors import did_you_mean
 from volant.kinds import KINDS
+from volant.kinds.canonical import canonical
+from volant.kinds.record import Annotation
 from volant.monitor.captures import PredictionEvent
-from volant.monitor.redact import redact
+from volant.monitor.redact import is_redacted, redact, redact_annotated
 from volant.service import settings
 from volant.service.access.rate import Rate
 from volant.service.errors import RefusedError
+from volant.service.feedback.given import Columns, given, require_fit, require_labels
 from volant.service.feedback.items import Item, change
 from volant.service.feedback.log import FeedbackLog
 from volant.service.feedback.screening import DatasetTexts, judge, key_of
@@ -41,7 +43,8 @@ class Submission:
         client: The client, as a keyed hash.
         event_id: Id of the prediction.
         text: The text, if there is no id or it has expired.
-        labels: The correct labels, if the client gives them.
+        labels: The correct labels of the whole text, if the client gives them.
+        columns: The correct columns of the kind instead, such as `spans`.
         correct: Thumb up or down.
         comment: A comment.
     """
@@ -52,6 +55,12 @@ class Submission:
     labels: tuple[str, ...] | None = None
     correct: bool | None = None
     comment: str = ""
+    columns: Columns | None = None
+
+    @property
+    def given(self) -> Columns | None:
+        """The correct columns, if the client gives any."""
+        return self.columns if self.labels is None else {"labels": list(self.labels)}
 
 
 class Feedback:
@@ -101,8 +110,8 @@ class Feedback:
         with self.log.opened(model.flywheel) as (items, write):
             others = [other for other in items.values() if item.key == other.key]
             own = [other for other in others if other.client == item.client and other.by != "client"]
-            content = (item.labels, item.correct)
-            if same := next((other for other in own if (other.labels, other.correct) == content), None):
+            content = (item.gold, item.correct)
+            if same := next((other for other in own if (other.gold, other.correct) == content), None):
                 return same
             self._require_room(item.client, items.values())
             replaced = [other.id for other in own if other.status == "quarantined"]
@@ -114,7 +123,7 @@ class Feedback:
                 entries.append(change(replaced, status="rejected", reasons=("the client changed it",), by="client"))
             if status == "accepted":
                 waiting = [other for other in others if other.status == "quarantined"]
-                agreeing = [other.id for other in waiting if other.labels == item.labels]
+                agreeing = [other.id for other in waiting if other.gold == item.gold]
                 entries.append(change(agreeing, status=status, reasons=reasons, by=by))
             write(entries)
             return items[item.id]
@@ -137,13 +146,12 @@ class Feedback:
         raise RefusedError(f"{reason} No further items are accepted. Try again when some are reviewed.", 429, 600)
 
     def _item(self, submission: Submission, model: ModelInfo, event: PredictionEvent | None) -> Item:
-        predicted = tuple(sorted(event.labels)) if event else None
-        text = event.text if event else submission.text
+        kind = KINDS[model.kind]
+        prediction = canonical(kind, event.annotation) if event else None
         identity = uuid4().hex
-        if text is None and submission.event_id is None:
+        if submission.text is None and submission.event_id is None:
             raise RefusedError('The feedback refers to nothing. Send {"id": …} of a prediction, or {"text": …}.')
-        # redacted in both cases, by id and by text, so that both give the same key
-        text = None if text is None else redact(text, self._redacted)
+        text, gold = self._gold(submission, model, event, prediction)
         return Item(
             id=identity,
             event_id=submission.event_id or identity,
@@ -153,43 +161,68 @@ class Feedback:
             kind=model.kind,
             text=text,
             key=f"id {submission.event_id}" if text is None else key_of(text),
-            predicted=predicted,
-            labels=_correct_labels(submission, model, predicted),
+            prediction=prediction,
+            gold=gold,
             correct=submission.correct,
             comment=redact(submission.comment, self._redacted),
             client=submission.client,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
 
+    def _gold(
+        self, submission: Submission, model: ModelInfo, event: PredictionEvent | None, prediction: str | None
+    ) -> tuple[str | None, str | None]:
+        """Return the redacted text, if it is known, and the correct columns as canonical JSON.
 
-def _correct_labels(
-    submission: Submission, model: ModelInfo, predicted: tuple[str, ...] | None
-) -> tuple[str, ...] | None:
-    """Return the correct labels according to a client; None if it only reports the prediction as wrong.
+        Raises:
+            RefusedError: 422 if the feedback is empty, contradictory, or doesn't fit the text or the model.
+        """
+        kind = KINDS[model.kind]
+        raw = submission.text if event is None or submission.text else event.text
+        # redacted in both cases, by id and by text, so that both give the same key
+        text = event.text if event else raw and redact(raw, self._redacted)
+        if submission.given is None:
+            return text, _confirmed(submission, prediction)
+        annotation = given(kind, submission.given, model.name)
+        require_labels(annotation, kind, model.labels, model.name)
+        if kind.head != "text":
+            annotation = self._placed(annotation, raw, text, sent=submission.text is not None)
+        gold = canonical(kind, annotation)
+        if submission.correct is not None and prediction is not None and submission.correct != (gold == prediction):
+            name = " and ".join(f"`{column}`" for column in kind.columns)
+            raise RefusedError(f"`correct` contradicts {name}. Send only one.")
+        return text, gold
+
+    def _placed(self, annotation: Annotation, raw: str | None, text: str | None, sent: bool) -> Annotation:
+        """Return parts of the raw text as those of the redacted one.
+
+        Args:
+            annotation: Parts of the raw text.
+            raw: The text that the client sent, or that of the prediction.
+            text: The redacted text.
+            sent: True if the client sent the text.
+
+        Raises:
+            RefusedError: 422 if they are not in the text, or the text isn't known as the client knows it.
+        """
+        if raw is None or text is None:
+            raise RefusedError("This prediction has expired. Send its `text` too: its parts are compared with it.")
+        if not sent and is_redacted(raw):
+            raise RefusedError("The stored text of this prediction is redacted. Send its `text` too.")
+        if redact(raw, self._redacted) != text:
+            raise RefusedError("`text` is not that of the prediction. Send the same text, or omit `id`.")
+        require_fit(annotation, raw)
+        return redact_annotated(raw, annotation, self._redacted)[1]
+
+
+def _confirmed(submission: Submission, prediction: str | None) -> str | None:
+    """Return the prediction if the client says that it is correct; None if it only reports it as wrong.
 
     Raises:
-        RefusedError: 422 if the feedback is empty, contradictory, or refers to labels that the model doesn't have.
+        RefusedError: 422 if the feedback says nothing.
     """
-    correct = submission.correct
-    if submission.labels is None:
-        if correct is None:
-            raise RefusedError('The feedback is empty. Send "correct": true or false, or the correct "label".')
-        if correct and predicted is None:
-            raise RefusedError('For a text, or an expired prediction, give the correct "label".')
-        return predicted if correct else None
-    _check_labels(submission.labels, model)
-    labels = tuple(sorted(set(submission.labels)))
-    if correct is not None and predicted is not None and correct != (labels == predicted):
-        field = "label" if KINDS[model.kind].exclusive else "labels"
-        raise RefusedError(f"`correct` contradicts `{field}`. Send only one.")
-    return labels
-
-
-def _check_labels(labels: tuple[str, ...], model: ModelInfo) -> None:
-    for label in labels:
-        if label not in model.labels:
-            allowed = ", ".join(model.labels[:20])
-            hint = did_you_mean(label[:100], model.labels)
-            raise RefusedError(f"'{label[:100]}' is not a label of {model.name}.{hint} Allowed: {allowed}.")
-    if KINDS[model.kind].exclusive and len(labels) != 1:
-        raise RefusedError(f"{model.name} assigns one label to each text; {len(labels)} were given.")
+    if submission.correct is None:
+        raise RefusedError('The feedback is empty. Send "correct": true or false, or the correct "label".')
+    if submission.correct and prediction is None:
+        raise RefusedError('For a text, or an expired prediction, give the correct "label".')
+    return prediction if submission.correct else None

@@ -5,10 +5,13 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-qual
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+from volant.kinds import KINDS
+from volant.kinds.canonical import annotation_of, canonical
 from volant.workspace.journal import Entry
 
 Status = Literal["quarantined", "accepted", "rejected"]
@@ -28,8 +31,8 @@ class Item:
         kind: Kind of task of the flywheel.
         text: Redacted text; None until it is found in the captures.
         key: Key that items about the same text share.
-        predicted: Predicted labels, if known.
-        labels: Correct labels; None if the client only reported the prediction as wrong.
+        prediction: Predicted columns of the kind as canonical JSON, if known.
+        gold: The correct ones; None if the client only reported the prediction as wrong.
         correct: Thumb up or down.
         comment: Comment, redacted.
         client: Client, as a keyed hash.
@@ -51,8 +54,8 @@ class Item:
     kind: str
     text: str | None
     key: str
-    predicted: tuple[str, ...] | None
-    labels: tuple[str, ...] | None
+    prediction: str | None
+    gold: str | None
     correct: bool | None
     comment: str
     client: str
@@ -66,20 +69,50 @@ class Item:
     place: str | None = None
 
     @property
+    def predicted(self) -> tuple[str, ...] | None:
+        """The predicted labels, if known."""
+        return labels_of(self.kind, self.prediction)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The correct labels; None if the client only reported the prediction as wrong."""
+        return labels_of(self.kind, self.gold)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain values, with the columns of the kind as objects."""
+        columns = {name: getattr(self, name) for name in ("prediction", "gold")}
+        parsed = {name: text and json.loads(text) for name, text in columns.items()}
+        return {**asdict(self), **parsed, "predicted": self.predicted, "labels": self.labels}
+
+    @property
     def entry(self) -> Entry:
         """The line of the journal."""
         return {**self.ground_truth, "feedback": asdict(self)}
 
     @property
     def ground_truth(self) -> Entry:
-        """The record that is joined with a captured prediction by its id; labels are one line of CSV."""
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(self.labels or ())
+        """The record that is joined with a captured prediction by its id: labels as a line of CSV, parts as JSON."""
+        data = {"data": self.gold or "{}", "encoding": "JSON"}
+        if KINDS[self.kind].head == "text":
+            line = io.StringIO()
+            csv.writer(line, lineterminator="").writerow(self.labels or ())
+            data = {"data": line.getvalue(), "encoding": "CSV"}
         return {
-            "groundTruthData": {"data": line.getvalue(), "encoding": "CSV"},
+            "groundTruthData": data,
             "eventMetadata": {"eventId": self.event_id},
             "eventVersion": "0",
         }
+
+
+def labels_of(kind: str, gold: str | None) -> tuple[str, ...] | None:
+    """Return the labels in canonical JSON, sorted; None if there is none.
+
+    Example:
+        >>> from volant.kinds import kind_of_labels
+        >>> labels_of(kind_of_labels(exclusive=True), '{"label": "fresh"}')
+        ('fresh',)
+    """
+    return None if gold is None else tuple(sorted(KINDS[kind].labels_of(annotation_of(KINDS[kind], gold))))
 
 
 def fold(items: dict[str, Item], entries: Iterable[Entry]) -> None:
@@ -91,10 +124,20 @@ def fold(items: dict[str, Item], entries: Iterable[Entry]) -> None:
     """
     for entry in entries:
         if content := entry.get("feedback"):
-            item = Item(**_tuples(content))
+            item = Item(**_tuples(_present(content, content["kind"])))
             items[item.id] = item
         for identity, changes in entry.get("changes", {}).items():
-            items[identity] = replace(items[identity], **_tuples(changes))
+            items[identity] = replace(items[identity], **_tuples(_present(changes, items[identity].kind)))
+
+
+def _present(fields: Entry, kind: str) -> Entry:
+    """Return fields as they are written now; journals of earlier versions have labels instead of columns."""
+    present = dict(fields)
+    for old, new in (("labels", "gold"), ("predicted", "prediction")):
+        if old in present:
+            labels = present.pop(old)
+            present[new] = None if labels is None else canonical(KINDS[kind], KINDS[kind].annotate(labels))
+    return present
 
 
 def _tuples(entry: Entry) -> Entry:

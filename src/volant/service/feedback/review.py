@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from volant.errors import did_you_mean
+from volant.kinds import KINDS
+from volant.kinds.canonical import canonical
 from volant.monitor.captures import find
 from volant.service import settings
 from volant.service.errors import RefusedError
+from volant.service.feedback.given import Columns, given, require_fit
 from volant.service.feedback.items import Item, change
 from volant.service.feedback.log import FeedbackLog
-from volant.service.feedback.screening import LEAK, DatasetTexts, Texts, key_of
+from volant.service.feedback.screening import LEAK, DatasetTexts, Texts, key_of, words
 from volant.workspace.journal import Entry
 from volant.workspace.objects import store
 
@@ -38,7 +41,7 @@ def accept(
     flywheel: str,
     ids: Sequence[str],
     by: str,
-    labels: Sequence[str] | None = None,
+    gold: Columns | None = None,
     *,
     texts: DatasetTexts | None = None,
 ) -> list[Item]:
@@ -51,7 +54,7 @@ def accept(
         flywheel: Name of the flywheel.
         ids: Ids of the feedback.
         by: Reviewer.
-        labels: The correct labels, if the client sent none or wrong ones.
+        gold: The correct columns of the kind, such as `labels` or `spans`, if the client sent none or wrong ones.
         texts: Texts of the datasets, if they are loaded already.
     """
     texts = texts or DatasetTexts(log.root, settings.load(log.root).capture.redact)
@@ -60,10 +63,10 @@ def accept(
         items = dict(stored)
         changes = dict[str, Entry]()
         for item in _chosen(items, flywheel, ids):
-            if item.status == "accepted" and (labels is None or tuple(sorted(set(labels))) == item.labels):
+            if item.status == "accepted" and (gold is None or _corrected(item, gold) == item.gold):
                 continue
             _require_not_in_dataset(item, flywheel)
-            complete = _complete(log, item, labels)
+            complete = _complete(log, item, gold)
             _require_no_conflict(complete, items, changes, present)
             changes[item.id] = _acceptance(complete, by)
             items[item.id] = replace(complete, status="accepted")
@@ -76,9 +79,9 @@ def _acceptance(item: Item, by: str) -> Entry:
     return {
         "text": item.text,
         "key": item.key,
-        "predicted": item.predicted,
+        "prediction": item.prediction,
         "version": item.version,
-        "labels": item.labels,
+        "gold": item.gold,
         "published": False,
         "status": "accepted",
         "by": by,
@@ -106,7 +109,7 @@ def _require_not_in_dataset(item: Item, flywheel: str) -> None:
         )
 
 
-def _complete(log: FeedbackLog, item: Item, labels: Sequence[str] | None) -> Item:
+def _complete(log: FeedbackLog, item: Item, gold: Columns | None) -> Item:
     """Return the item with its text, from the captures if necessary, and with the correct labels.
 
     Raises:
@@ -116,22 +119,29 @@ def _complete(log: FeedbackLog, item: Item, labels: Sequence[str] | None) -> Ite
         event = next(find(store(log.root), item.model, [item.event_id]), None)
         if event is None:
             raise RefusedError(f"{item.id}: its text is unknown, and not in the captures of {item.model}.", 409)
-        predicted = tuple(sorted(event.labels))
-        item = replace(item, text=event.text, key=key_of(event.text), predicted=predicted, version=event.version)
-    item = replace(item, labels=item.labels if labels is None else tuple(sorted(set(labels))))
-    if item.labels is None:
+        prediction = canonical(KINDS[item.kind], event.annotation)
+        item = replace(item, text=event.text, key=key_of(event.text), prediction=prediction, version=event.version)
+    item = replace(item, gold=item.gold if gold is None else _corrected(item, gold))
+    if item.gold is None:
         raise RefusedError(f"{item.id} has no correct label. Give it with --label.", 409)
     return item
+
+
+def _corrected(item: Item, gold: Columns) -> str:
+    kind = KINDS[item.kind]
+    annotation = given(kind, gold, item.flywheel)
+    require_fit(annotation, item.text or "")
+    return canonical(kind, annotation)
 
 
 def _require_no_conflict(item: Item, items: dict[str, Item], changes: dict[str, Entry], texts: Texts) -> None:
     if texts.leaks(item.key):
         raise RefusedError(f"{item.id} can't be accepted: {LEAK}.", 409)
     for other in items.values():
-        if other.id != item.id and other.key == item.key and other.status == "accepted" and other.labels != item.labels:
+        if other.id != item.id and other.key == item.key and other.status == "accepted" and other.gold != item.gold:
             also = "is to be" if other.id in changes else "was"
             raise RefusedError(
-                f"{item.id} contradicts {other.id}, which {also} accepted: {', '.join(other.labels or ())}. "
+                f"{item.id} contradicts {other.id}, which {also} accepted: {words(other, other.gold or '{}')}. "
                 "Reject one of the two.",
                 409,
             )

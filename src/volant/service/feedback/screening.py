@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from volant.kinds import kind_of_row
+from volant.kinds import KINDS, kind_of_row
+from volant.kinds.answers import phrases
+from volant.kinds.canonical import annotation_of, canonical
 from volant.kinds.rows import text_key
-from volant.monitor.redact import redact
+from volant.monitor.redact import redact_annotated
 from volant.service.feedback.items import Item, Status
 from volant.workspace.paths import checked, lake, prepared
 
 LEAK = "leak: its text is in the test set, which no model may be trained on"
 
-Keys = Mapping[str, tuple[str, ...]]
+Keys = Mapping[str, str]
 
 
 def key_of(text: str) -> str:
@@ -31,7 +33,7 @@ def key_of(text: str) -> str:
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of a flywheel at one time, raw and redacted: labels by key, file by file."""
+    """The texts of a flywheel at one time, raw and redacted: canonical gold by key, file by file."""
 
     test: Sequence[Keys]
     train: Sequence[Keys]
@@ -40,13 +42,13 @@ class Texts:
         """Return True if a text is in the test set."""
         return any(key in keys for keys in self.test)
 
-    def labels(self, key: str) -> tuple[str, ...] | None:
-        """Return the labels of a text in train, sorted; None if it isn't in train."""
+    def gold(self, key: str) -> str | None:
+        """Return the gold of a text in train as canonical JSON; None if it isn't in train."""
         return next((keys[key] for keys in self.train if key in keys), None)
 
 
 class DatasetTexts:
-    """The texts of a flywheel's datasets: of test, which feedback must not contain; of train, with their labels.
+    """The texts of a flywheel's datasets: of test, which feedback must not contain; of train, with their gold.
 
     Args:
         root: The project's root.
@@ -84,11 +86,13 @@ class DatasetTexts:
         table = pq.read_table(path)
         texts = table["text"].to_pylist()
         kind = kind_of_row(table.column_names)
-        labels = [tuple(sorted(kind.labels_of(annotation))) for annotation in kind.gold(table)]
-        redacted = [redact(text, self._redacted) for text in texts]
-        rows = zip(texts, redacted, labels, strict=True)
-        keys = {key_of(changed): gold for text, changed, gold in rows if changed != text}
-        return keys | {key_of(text): gold for text, gold in zip(texts, labels, strict=True)}
+        annotations = kind.gold(table)
+        keys: dict[str, str] = {}
+        for text, annotation in zip(texts, annotations, strict=True):
+            changed, moved = redact_annotated(text, annotation, self._redacted)
+            if changed != text:
+                keys[key_of(changed)] = canonical(kind, moved)
+        return keys | {key_of(text): canonical(kind, own) for text, own in zip(texts, annotations, strict=True)}
 
 
 def judge(item: Item, others: Iterable[Item], texts: Texts, quorum: int) -> tuple[Status, tuple[str, ...]]:
@@ -105,11 +109,11 @@ def judge(item: Item, others: Iterable[Item], texts: Texts, quorum: int) -> tupl
     """
     if texts.leaks(item.key):
         return "rejected", (LEAK,)
-    if item.labels is None:
+    if item.gold is None:
         return "quarantined", ("no label: reported as wrong, without the correct label",)
     reasons = tuple(_conflicts(item, others, texts))
     valid = [other for other in [*others, item] if other.status != "rejected"]
-    agreeing = {other.client for other in valid if other.labels == item.labels}
+    agreeing = {other.client for other in valid if other.gold == item.gold}
     if reasons:
         return "quarantined", reasons
     if item.text is None:
@@ -120,19 +124,25 @@ def judge(item: Item, others: Iterable[Item], texts: Texts, quorum: int) -> tupl
 
 
 def _conflicts(item: Item, others: Iterable[Item], texts: Texts) -> Iterable[str]:
-    in_train = texts.labels(item.key)
-    if in_train is not None and in_train != item.labels:
-        yield f"conflict: in train this text has {_names(in_train)}"
+    in_train = texts.gold(item.key)
+    if in_train is not None and in_train != item.gold:
+        yield f"conflict: in train this text has {words(item, in_train)}"
     for other in others:
         if other.status == "rejected":
-            if other.labels == item.labels and other.by not in (None, "client"):
+            if other.gold == item.gold and other.by not in (None, "client"):
                 yield f"{other.by} rejected the same before ({other.id})"
-        elif other.labels is None:
-            if other.correct is False and other.predicted == item.labels:
+        elif other.gold is None:
+            if other.correct is False and other.prediction == item.gold:
                 yield f"conflict: {other.id} reports this as wrong"
-        elif other.labels != item.labels:
-            yield f"conflict: {other.id} has {_names(other.labels)}"
+        elif other.gold != item.gold:
+            yield f"conflict: {other.id} has {words(other, other.gold)}"
 
 
-def _names(labels: tuple[str, ...]) -> str:
-    return ", ".join(labels) or "no label"
+def words(item: Item, gold: str) -> str:
+    """Return gold of the text of an item in words.
+
+    Args:
+        item: Feedback on the text.
+        gold: Canonical JSON.
+    """
+    return ", ".join(phrases(annotation_of(KINDS[item.kind], gold), item.text or "")) or "no label"

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from volant.rendering.table import Column, Table
 from volant.service.feedback.items import Item
+from volant.service.feedback.screening import words
 from volant.service.feedback.training import IngestResult
 from volant.workspace.terminal import Console
 
@@ -33,8 +34,9 @@ def show(flywheel: str, items: Sequence[Item], console: Console) -> None:
     )
     for item in items:
         text = f"(of prediction {item.event_id})" if item.text is None else item.text[:200]
-        correct = "another" if item.labels is None else _labels(item.labels)
-        cells = [text, _labels(item.predicted), correct, item.status, "; ".join(item.reasons)]
+        predicted = "?" if item.prediction is None else words(item, item.prediction)
+        correct = "another" if item.gold is None else words(item, item.gold)
+        cells = [text, predicted, correct, item.status, "; ".join(item.reasons)]
         table.add_row(item.id, item.time[:16], *map(escape, cells))
     table.show(console)
     console.print(f"Next: volant feedback accept {flywheel} ID…, or volant feedback reject …", highlight=False)
@@ -64,7 +66,3 @@ def reviewer() -> str:
         return getpass.getuser()
     except OSError:  # a user id without a name, as in a container
         return "unknown"
-
-
-def _labels(labels: Sequence[str] | None) -> str:
-    return "?" if labels is None else ", ".join(labels) or "-"

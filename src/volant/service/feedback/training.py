@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from volant.kinds import KINDS, answers
 from volant.service.feedback.items import Item
 from volant.service.feedback.log import FeedbackLog
 from volant.workspace.journal import Entry
@@ -60,9 +59,7 @@ def ingest_accepted(log: FeedbackLog, flywheel: str) -> IngestResult:
 
 
 def _row(item: Item) -> dict[str, object]:
-    labels = list(item.labels or ())
-    kind = KINDS[item.kind]
-    return {"text": item.text, **answers.row(kind, kind.annotate(labels))}
+    return {"text": item.text, **json.loads(item.gold or "{}")}
 
 
 def _refused(ready: Sequence[Item], files: Sequence[str]) -> dict[str, str]:

@@ -37,4 +37,4 @@ def css() -> str:
 
 def rows_js() -> str:
     """Return the JavaScript of the buttons in rows."""
-    return (ASSETS / "rows.js").read_text(encoding="utf-8")
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("rows.js", "parts.js"))

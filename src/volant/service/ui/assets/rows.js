@@ -7,7 +7,7 @@ const make = (tag, properties = {}, ...children) => {
   return node;
 };
 
-const send = async (row, say, labels) => {
+const send = async (row, say, labels, gold = null) => {
   const list = row.closest("[data-about]");
   const reply = row.querySelector(".reply");
   const token = document.querySelector("#token input");
@@ -15,7 +15,7 @@ const send = async (row, say, labels) => {
   reply.textContent = "Sending…";
   try {
     const text = row.querySelector(".text").textContent;
-    const message = { id: row.dataset.id, about: list.dataset.about, text, say, labels };
+    const message = { id: row.dataset.id, about: list.dataset.about, text, say, labels, gold };
     const answer = await server.submit({ ...message, token: token ? token.value : "" });
     reply.className = answer.good ? "reply good" : "reply bad";
     reply.textContent = answer.text;
@@ -50,6 +50,10 @@ const ask = (button, row) => {
   }
   const list = row.closest("[data-about]");
   const several = list.dataset.several === "1";
+  if (list.dataset.columns) {
+    askParts(button, row, list);
+    return;
+  }
   const submit = make("button", { type: "submit", textContent: "Send label" });
   const predicted = JSON.parse(row.querySelector("[data-send='right']")?.dataset.labels || "[]");
   const name = several ? "Correct labels" : "Correct label";
@@ -74,6 +78,9 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-send], button[data-ask]");
   const row = button && button.closest("[data-id]");
   if (!row || row.getAttribute("aria-busy")) return;
-  if (button.dataset.send) send(row, button.dataset.send, JSON.parse(button.dataset.labels || "null"));
+  if (button.dataset.send) {
+    const value = (name) => JSON.parse(button.dataset[name] || "null");
+    send(row, button.dataset.send, value("labels"), value("gold"));
+  }
   else ask(button, row);
 });

@@ -1,17 +1,20 @@
 """The tab Feedback: an admin accepts, corrects or rejects the feedback of users."""
 
 import json
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from volant.errors import VolantError
-from volant.kinds import KINDS
+from volant.kinds import KINDS, kind_of_row
+from volant.kinds.answers import phrases, read_row
 from volant.service.ui import style
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import note
 from volant.service.ui.page import PRIVATE, Page, showing_errors
+from volant.service.ui.parts import choices, columns_of, gold_json, marked, overlapping
 from volant.service.ui.tabs.row_actions import RowMessage, submitter
 
 WAITING = "quarantined"
@@ -35,7 +38,7 @@ def add(page: Page, tab: gr.Tab) -> None:
         query = {"flywheel": wheel, "status": state, "limit": MOST}
         feedback = page.api.ask(page.who(token, request), "GET", "/feedback", params=query)
         text = f"The newest {MOST}." if len(feedback) == MOST else f"{len(feedback)} of {wheel}."
-        return {message: note(text), items: _list(wheel, feedback, _labels(wheel, models))}
+        return {message: note(text), items: _list(wheel, feedback, _choice(wheel, models))}
 
     inputs = [flywheel, status, page.deployments, page.token]
     gr.on(
@@ -47,24 +50,42 @@ def add(page: Page, tab: gr.Tab) -> None:
     )
 
 
-def _labels(flywheel: str, models: dict[str, Any]) -> tuple[list[str], bool]:
-    """Return the labels of a flywheel, and True if a text may have several."""
+@dataclass(frozen=True)
+class Choice:
+    """The labels of a flywheel, whether a text may have several, and the columns of a kind of parts."""
+
+    labels: list[str] = field(default_factory=list)
+    several: bool = False
+    columns: list[str] = field(default_factory=list)
+
+    @property
+    def attributes(self) -> str:
+        """The attributes of HTML that the buttons read."""
+        labels = choices(self.labels) if self.columns else self.labels
+        columns = f' data-columns="{escape(json.dumps(self.columns))}"' if self.columns else ""
+        return f'data-several="{int(self.several)}" data-labels="{escape(json.dumps(labels))}"{columns}'
+
+
+def _choice(flywheel: str, models: dict[str, Any]) -> Choice:
     model = next((model for model in models.values() if model["flywheel"] == flywheel and model["labels"]), None)
-    return (model["labels"], not KINDS[model["kind"]].exclusive) if model else ([], False)
+    if model is None:
+        return Choice()
+    kind = KINDS[model["kind"]]
+    return Choice(model["labels"], not kind.exclusive, columns_of(dict.fromkeys(kind.columns)))
 
 
-def _list(flywheel: str, items: list[dict[str, Any]], choice: tuple[list[str], bool]) -> str:
-    labels, several = choice
-    data = f'data-about="{escape(flywheel)}" data-several="{int(several)}" data-labels="{escape(json.dumps(labels))}"'
-    rows = "".join(_row(number, item) for number, item in enumerate(items, 1))
-    return f'<ol class="rows" aria-label="Feedback" {data}>{rows}</ol>' if rows else "<p>No feedback.</p>"
+def _list(flywheel: str, items: list[dict[str, Any]], choice: Choice) -> str:
+    rows = "".join(_row(number, item, choice) for number, item in enumerate(items, 1))
+    about = f'data-about="{escape(flywheel)}"'
+    if not rows:
+        return "<p>No feedback.</p>"
+    return f'<ol class="rows" aria-label="Feedback" {about} {choice.attributes}>{rows}</ol>'
 
 
-def _row(number: int, item: dict[str, Any]) -> str:
-    correct = ", ".join(item["labels"]) if item["labels"] is not None else "not given"
+def _row(number: int, item: dict[str, Any], choice: Choice) -> str:
     facts = [
-        f"Correct label: {correct or 'none'}",
-        f"{item['model']} predicted: {', '.join(item['predicted'] or []) or 'unknown'}",
+        f"Correct: {_words(item, 'gold', 'not given')}",
+        f"{item['model']} predicted: {_words(item, 'prediction', 'unknown')}",
         f"{item['status']}{' by ' + item['by'] if item['by'] else ''}",
         item["time"][:16].replace("T", " "),
         *item["reasons"],
@@ -72,11 +93,31 @@ def _row(number: int, item: dict[str, Any]) -> str:
     ]
     lines = "".join(f"<p class='facts'>{escape(fact)}</p>" for fact in facts)
     buttons = _buttons(number, item) if not item["dataset"] else f"<p>In the dataset {escape(item['dataset'])}.</p>"
-    text = escape(item["text"] or "(unknown text; the captures are searched at the review)")
+    gold = item["gold"] or item["prediction"] or {}
+    known = f' data-gold="{gold_json(gold, choice.columns)}"' if choice.columns else ""
     return (
-        f'<li data-id="{escape(item["id"])}"><p class="text">{text}</p>{lines}<div class="say">{buttons}</div>'
-        '<p class="reply" role="status"></p></li>'
+        f'<li data-id="{escape(item["id"])}"{known}><p class="text">{_text(item, gold, choice)}</p>{lines}'
+        f'<div class="say">{buttons}</div><p class="reply" role="status"></p></li>'
     )
+
+
+def _text(item: dict[str, Any], gold: dict[str, Any], choice: Choice) -> str:
+    """Return the text of an item as HTML, with the correct spans marked."""
+    if item["text"] is None:
+        return "(unknown text; the captures are searched at the review)"
+    spans = gold.get("spans", [])
+    if overlapping(spans):
+        return escape(item["text"])
+    return marked(item["text"], spans, choices(choice.labels)["spans"])
+
+
+def _words(item: dict[str, Any], name: str, unknown: str) -> str:
+    """Return the correct or the predicted columns of an item in words."""
+    columns = item[name]
+    if columns is None:
+        return unknown
+    annotation = read_row(kind_of_row(columns), columns)
+    return ", ".join(phrases(annotation, item["text"] or "")) or "none"
 
 
 def _buttons(number: int, item: dict[str, Any]) -> str:
@@ -86,15 +127,14 @@ def _buttons(number: int, item: dict[str, Any]) -> str:
         "Correct and accept</button>"
     )
     reject = f'<button type="button" data-send="reject" aria-label="Reject {number}">Reject</button>'
-    acceptable = item["labels"] is not None and item["status"] != "accepted"
+    acceptable = item["gold"] is not None and item["status"] != "accepted"
     return (accept if acceptable else "") + correct + (reject if item["status"] != "rejected" else "")
 
 
 def _submitter(page: Page) -> Any:
     def send(who: Caller, message: RowMessage) -> str:
         body: dict[str, Any] = {"flywheel": message.about, "ids": [message.id], "decision": message.say}
-        if message.labels is not None:
-            body["labels"] = message.labels
+        body |= message.correction
         page.api.ask(who, "POST", "/feedback/review", json=body)
         return "Accepted." if message.say == "accept" else "Rejected."
 

@@ -12,6 +12,7 @@ from volant.service.ui import style
 from volant.service.ui.api import Caller
 from volant.service.ui.markup import bars, note
 from volant.service.ui.page import PRIVATE, Page, showing_errors
+from volant.service.ui.parts import choices, columns_of, details, gold_json, marked, overlapping
 from volant.service.ui.tabs.row_actions import RowMessage, submitter
 
 SCORES = 5  # number of labels with scores for each prediction
@@ -63,21 +64,49 @@ def rows(texts: list[str], response: dict[str, Any], model: dict[str, Any]) -> s
     """
     predictions = response["predictions"]
     labels = model.get("labels") or sorted(set(chain.from_iterable(row["scores"] for row in predictions)))
+    columns = columns_of(predictions[0]) if predictions else []
     several = any("labels" in row for row in predictions)
     pairs = enumerate(zip(texts, predictions, strict=True), 1)
-    items = [_row(number, text, row, labels) for number, (text, row) in pairs]
+    show = _parts_row if columns else _row
+    items = [show(number, text, row, labels) for number, (text, row) in pairs]
     data = f'data-about="{escape(response["model"])}" data-several="{int(several)}"'
-    choice = f'data-labels="{escape(json.dumps(labels))}"'
+    choice = f'data-labels="{escape(json.dumps(choices(labels) if columns else labels))}"'
+    if columns:
+        choice += f' data-columns="{escape(json.dumps(columns))}"'
     return f'<ol class="rows" aria-label="Predictions" {data} {choice}>{"".join(items)}</ol>'
 
 
 def _row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
     chosen = row["labels"] if "labels" in row else [row["label"]]
     none = "" if chosen else '<p class="facts">No label.</p>'
-    scores = bars(row["scores"], labels, chosen)
+    answer = none + bars(row["scores"], labels, chosen)
+    return _item(number, row["id"], escape(text), answer, f'data-labels="{escape(json.dumps(chosen))}"')
+
+
+def _parts_row(number: int, text: str, row: dict[str, Any], labels: list[str]) -> str:
+    spans = row.get("spans", [])
+    names = choices(labels)
+    shown = escape(text) if overlapping(spans) else marked(text, spans, names["spans"])
+    answer = details(text, row)
+    if "label" in row:
+        scores = {label: row["scores"][label] for label in row["scores"] if label in names["label"]}
+        answer = bars(scores or {row["label"]: row["score"]}, names["label"], [row["label"]]) + answer
+    return _item(number, row["id"], shown, answer, f'data-gold="{gold_json(row, columns_of(row))}"')
+
+
+def _item(number: int, identity: str, shown: str, answer: str, right: str) -> str:
+    """Return one prediction with its buttons.
+
+    Args:
+        number: Number of the text.
+        identity: Id of the prediction.
+        shown: HTML of the text.
+        answer: HTML of the prediction.
+        right: Attribute with the prediction, which the button Correct sends.
+    """
     return (
-        f'<li data-id="{escape(row["id"])}"><p class="text">{escape(text)}</p>{none}{scores}'
-        f'<div class="say"><button type="button" data-send="right" data-labels="{escape(json.dumps(chosen))}" '
+        f'<li data-id="{escape(identity)}"><p class="text">{shown}</p>{answer}'
+        f'<div class="say"><button type="button" data-send="right" {right} '
         f'aria-label="Correct: text {number}">{UP} Correct</button>'
         f'<button type="button" data-ask="wrong" data-unsure="1" aria-expanded="false" '
         f'aria-label="Wrong: text {number}">{DOWN} Wrong</button></div><p class="reply" role="status"></p></li>'
@@ -89,8 +118,7 @@ def _submitter(page: Page) -> Any:
         # with the text, as another worker than the one that predicted may receive it
         body: dict[str, Any] = {"id": message.id, "model": message.about, "text": message.text}
         body["correct"] = message.say == "right"
-        if message.labels is not None:
-            body["labels"] = message.labels
+        body |= message.correction
         page.api.ask(who, "POST", "/feedback", json=body)
         return "Thank you: your feedback is stored, and will be reviewed."
 

@@ -7,6 +7,7 @@ import gradio as gr
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from volant.errors import VolantError
+from volant.kinds.record import TARGETS
 from volant.service.ui.api import Caller
 from volant.service.ui.page import Page
 
@@ -20,6 +21,7 @@ class RowMessage(BaseModel):
         text: Text of the prediction.
         say: Meaning of the button.
         labels: Correct labels; None: unknown.
+        gold: Correct columns of a kind of parts instead.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -29,7 +31,15 @@ class RowMessage(BaseModel):
     text: str
     say: Literal["right", "wrong", "accept", "reject"]
     labels: list[str] | None = None
+    gold: dict[str, Any] | None = None
     token: str = ""
+
+    @property
+    def correction(self) -> dict[str, Any]:
+        """The keys of a request to the API with the correct prediction; none if it is unknown."""
+        if self.gold is not None:
+            return {name: self.gold[name] for name in TARGETS if name in self.gold}
+        return {} if self.labels is None else {"labels": self.labels}
 
 
 def submitter(page: Page, send: Callable[[Caller, RowMessage], str]) -> Any:

@@ -17,13 +17,14 @@ from volant.flywheel.new.report import Report
 from volant.flywheel.new.review import count_labels, review
 from volant.kinds import KINDS
 from volant.kinds.record import SLOT
-from volant.sources.columns import Columns, pick, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import require_plain
 from volant.sources.formats import Format
 from volant.sources.guess.headless import check_names
 from volant.sources.guess.infer import Guess, infer
 from volant.sources.guess.load import Loaded, load
 from volant.sources.labels import values_of
+from volant.sources.mapping import Columns, pick
 from volant.sources.states import require_answered
 from volant.workspace.paths import CONF
 

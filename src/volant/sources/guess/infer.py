@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from volant.errors import VolantError
 from volant.kinds import kind_of_labels, kind_of_row
-from volant.sources.columns import pick
 from volant.sources.formats.header import LABEL_NAMES, SIGNS
 from volant.sources.formats.sniff import TEXT_NAMES
 from volant.sources.guess.cells import Cell, Cells, cells_of
 from volant.sources.guess.parts import part_targets
 from volant.sources.labels import read_indicators
+from volant.sources.mapping import pick
 from volant.sources.states import states
 
 SAMPLE = 20000

@@ -46,7 +46,8 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
+from volant.sources.mapping import Columns
 
 
 @dataclass(frozen=True, config=STRICT)

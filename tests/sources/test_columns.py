@@ -3,8 +3,9 @@ import pytest
 
 from volant.errors import VolantError
 from volant.kinds.record import SPANS
-from volant.sources.columns import Columns, check_rows, gold_columns, to_rows
+from volant.sources.columns import check_rows, to_rows
 from volant.sources.labels import parse_list
+from volant.sources.mapping import Columns, gold_columns
 
 
 def test_integers_and_names_both_map_and_dropped_labels_go() -> None:

@@ -16,13 +16,14 @@ from volant.config.yaml_traps import check_traps
 from volant.datasets.ingest.checks import rows_of
 from volant.datasets.ingest.reading import Raw, form_of, read
 from volant.errors import VolantError
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import Files, require_plain
 from volant.sources.formats import Format
 from volant.sources.formats.options import Options, parse_where
 from volant.sources.guess.infer import infer
 from volant.sources.guess.load import load
 from volant.sources.hub import Hub
+from volant.sources.mapping import Columns
 from volant.sources.states import require_answered
 from volant.sources.unmatched import take_notes
 

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from support.tables import read_file
 from volant.errors import VolantError
-from volant.sources.columns import Columns
 from volant.sources.files import Files
 from volant.sources.formats import Format
+from volant.sources.mapping import Columns
 
 TEXTS = ["good film", 'a "quoted", two\nlines', "schön 好", "tab\tand | pipe; end"]
 LABELS = ["pos", "neg", "pos", "neg"]

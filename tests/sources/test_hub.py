@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from volant.errors import VolantError
-from volant.sources.columns import Columns
 from volant.sources.hub import Hub, Splits
+from volant.sources.mapping import Columns
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from volant.errors import VolantError
-from volant.sources.columns import Columns
+from volant.sources.mapping import Columns
 from volant.sources.package import Package
 
 CSV = "category,text,movie\nfresh,good,M1\nplot,a man walks,M1\nrotten,bad,M2\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from volant.errors import VolantError
-from volant.sources.columns import Columns
 from volant.sources.expansion import Expansion
+from volant.sources.mapping import Columns
 from volant.sources.templates import Templates, list_values
 
 TREE = {

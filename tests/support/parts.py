@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from volant.kinds import MODULES
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import read_sheet_of
 from volant.sources.formats import Format, Sheet
+from volant.sources.mapping import Columns
 
 KIND = "places"
 MODULE = "support.places"

@@ -12,8 +12,9 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.formats import MAX_LINE, Format, Sheet, read_sheet, slots
+from volant.sources.mapping import Columns
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -12,10 +12,11 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.formats.class_names import name_of, with_class_names
 from volant.sources.formats.gold import uniform
 from volant.sources.labels import plain
+from volant.sources.mapping import Columns
 
 if TYPE_CHECKING:
     from datasets import Dataset

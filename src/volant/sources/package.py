@@ -10,8 +10,9 @@ from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.formats import FORMATS, Format, read_stream
+from volant.sources.mapping import Columns
 from volant.workspace.wheels import fetch
 
 

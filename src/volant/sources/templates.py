@@ -12,8 +12,9 @@ from pydantic.dataclasses import dataclass
 from volant.config import STRICT
 from volant.errors import VolantError, did_you_mean
 from volant.kinds.record import SPANS
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.expansion import Expansion, Sentence
+from volant.sources.mapping import Columns
 from volant.sources.package import fetch
 
 Values = Mapping[str, Sequence[str]]

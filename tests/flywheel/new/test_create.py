@@ -417,8 +417,8 @@ def test_another_language_than_english_gets_the_multilingual_encoder(
 
 def test_many_rows_of_another_language_and_cased_kinds_get_e5() -> None:
     assert model_for(["очень хорошо"] * 1000)[0] == "e5"
-    model, (why,) = model_for(["it was John and that was fine"], cased=True)
-    assert (model, "capitals" in why) == ("e5", True)
+    model, (why,) = model_for(["it was John and that was fine"], "tokens")
+    assert (model, "Capitals" in why) == ("spans-e5", True)
 
 
 @pytest.mark.parametrize("option", ["auto-e5", "e5"])

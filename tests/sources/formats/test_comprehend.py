@@ -6,10 +6,11 @@ import pytest
 
 from support.parts import KIND, rows, sheet, spans, written
 from volant.errors import VolantError
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import Files
 from volant.sources.formats import Format
 from volant.sources.guess.load import load
+from volant.sources.mapping import Columns
 
 pytestmark = pytest.mark.usefixtures("places")
 DOCUMENTS = "Diego Ramirez is an engineer\r\n\r\n\U0001f600 Emilio Johnson, judge\nno one\n"

@@ -8,8 +8,8 @@ import pytest
 from support.parts import rows, sheet, spans
 from volant.bundle.batch.reading import documents
 from volant.errors import VolantError
-from volant.sources.columns import Columns
 from volant.sources.formats.options import Options
+from volant.sources.mapping import Columns
 from volant.sources.texts import Reading, numbered_texts
 
 CONLL = """-DOCSTART- -X- -X- O

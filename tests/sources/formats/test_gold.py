@@ -9,11 +9,12 @@ import pytest
 
 from support.parts import KIND, rows, sheet, spans
 from volant.errors import VolantError
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import Files, read_sheet_of
 from volant.sources.formats import Format
 from volant.sources.formats.gold import uniform
 from volant.sources.hub import Hub
+from volant.sources.mapping import Columns
 from volant.sources.unmatched import take_notes
 
 pytestmark = pytest.mark.usefixtures("places")

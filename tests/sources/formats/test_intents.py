@@ -7,10 +7,11 @@ import pytest
 
 from support.parts import KIND, sheet, spans, written
 from volant.errors import VolantError
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import Files, read_sheet_of
 from volant.sources.formats import Format
 from volant.sources.guess.parts import part_targets
+from volant.sources.mapping import Columns
 from volant.sources.texts import Reading, numbered_texts
 
 pytestmark = pytest.mark.usefixtures("places")

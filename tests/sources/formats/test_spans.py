@@ -8,9 +8,10 @@ import pytest
 
 from support.parts import KIND, rows, sheet, spans, written
 from volant.errors import VolantError
-from volant.sources.columns import Columns, to_rows
+from volant.sources.columns import to_rows
 from volant.sources.files import Files
 from volant.sources.formats.spans import problem_of, require_spans, spans_of
+from volant.sources.mapping import Columns
 from volant.sources.texts import Reading, numbered_texts
 
 pytestmark = pytest.mark.usefixtures("places")

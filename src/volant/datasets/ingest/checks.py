@@ -11,9 +11,10 @@ import pyarrow as pa
 from volant.datasets.ingest.reading import LINE, Raw
 from volant.errors import VolantError, did_you_mean
 from volant.kinds import KINDS
-from volant.sources.columns import Columns, gold_columns, matching_rows, pick, to_rows
 from volant.sources.columns import labels_of as read_columns
+from volant.sources.columns import to_rows
 from volant.sources.formats.gold import part_of
+from volant.sources.mapping import Columns, gold_columns, matching_rows, pick
 from volant.sources.parts import absent_facts, identity, part_problems, read_parts
 from volant.sources.unmatched import unmatched_values
 

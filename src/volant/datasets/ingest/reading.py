@@ -10,13 +10,13 @@ import pyarrow as pa
 from volant import config
 from volant.kinds import KINDS
 from volant.kinds.record import TARGETS
-from volant.sources.columns import Columns
 from volant.sources.files import opened
 from volant.sources.formats import Format, detect, read_sheet
 from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
 from volant.sources.formats.options import Options
 from volant.sources.formats.slots import words_file
 from volant.sources.guess.infer import infer, separator_of
+from volant.sources.mapping import Columns
 from volant.sources.states import require_answered
 
 LINE = "volant_line"

@@ -11,7 +11,18 @@ WHY = {
     "auto": "for few rows: cross-validation on train chooses among linear, frozen, contrastive and full fine-tuning",
     "auto-e5": "the same as auto, with an encoder for about 100 languages",
     "e5": "an encoder for about 100 languages, fine-tuned; linear trains in seconds, for a first look",
+    "spans": "an encoder for English, fine-tuned on the classes of tokens",
+    "spans-e5": "an encoder for about 100 languages that sees capitals, fine-tuned on the classes of tokens",
+    "triples-e5": "an encoder for about 100 languages, fine-tuned on pairs of parts",
+    "triples-transformer": "an encoder for English, fine-tuned on pairs of parts",
     "transformer": "the most accurate family; linear trains in seconds, for a first look",
+}
+
+
+METRICS = {
+    "macro_f1": "                # every label counts the same, however rare",
+    "micro_f1": "                # F1 of whole parts: start, end and label must be right",
+    "exact_match": "             # label and all spans of a text must be right",
 }
 
 
@@ -31,6 +42,7 @@ class Draft:
     labels: Sequence[str]
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     attributes: Sequence[str] = ()  # of a manifest, by preference
+    metric: str = "macro_f1"
 
 
 def conf_text(draft: Draft) -> str:
@@ -42,7 +54,7 @@ def conf_text(draft: Draft) -> str:
 defaults:
   - /source@source: files
   # {WHY[draft.model]}
-  - /model@model: {draft.model}   # auto, auto-e5, e5, linear, recurrent, transformer
+  - /model@model: {draft.model}   # {_choices(draft.model)}
   - _self_
 
 kind: {draft.columns.kind}
@@ -57,11 +69,18 @@ source:                         # every field: conf/source/files.yaml
   near_duplicates: 0.8
   train_subset_size: null       # a number for a quick run
 cleaning: {_flow(draft.cleaning)}
-metric: macro_f1                # every label counts the same, however rare
+metric: {draft.metric}{METRICS.get(draft.metric, "")}
 evaluation:
   slices: [{group or ""}]
 seed: ${{seed}}
 """
+
+
+def _choices(model: str) -> str:
+    """The options that a comment lists beside the chosen one: those for the same shape of gold."""
+    if model.startswith(("spans", "triples")):
+        return ", ".join([*(name for name in WHY if name.startswith(model.split("-", maxsplit=1)[0])), "recurrent"])
+    return "auto, auto-e5, e5, linear, recurrent, transformer"
 
 
 def _flow(values: Sequence[str]) -> str:
@@ -81,7 +100,7 @@ def _source(draft: Draft) -> str:
     files = {"train": draft.train, "test": draft.test, "delimiter": form.delimiter, "encoding": form.encoding}
     files |= {"escape": form.escape, "documents": form.documents}
     label = None if guess.label_columns or len(draft.attributes) > 1 else guess.label
-    columns = {"text": guess.text, "label": label, "id": guess.id, "separator": guess.separator}
+    columns = {"text": guess.text, "label": label, "spans": guess.spans, "id": guess.id, "separator": guess.separator}
     lines = [f"{key}: {scalar(value)}" for key, value in files.items() if value]
     if form.quote != Format().quote:
         lines.append(f"quote: {scalar(form.quote) if form.quote else 'null'}")

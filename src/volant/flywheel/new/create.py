@@ -16,13 +16,15 @@ from volant.flywheel.new.family import model_for
 from volant.flywheel.new.report import Report
 from volant.flywheel.new.review import count_labels, review
 from volant.kinds import KINDS
-from volant.sources.columns import Columns, pick, to_rows
+from volant.kinds.record import SLOT
+from volant.sources.columns import to_rows
 from volant.sources.files import require_plain
 from volant.sources.formats import Format
 from volant.sources.guess.headless import check_names
 from volant.sources.guess.infer import Guess, infer
 from volant.sources.guess.load import Loaded, load
 from volant.sources.labels import values_of
+from volant.sources.mapping import Columns, pick
 from volant.sources.states import require_answered
 from volant.workspace.paths import CONF
 
@@ -85,10 +87,10 @@ def new(  # noqa: PLR0913 - the options of one command
     left_out += test_left_out
     warnings = (*notes, *left_out, *review(rows, tested, guess.kind, data))
     counts = count_labels(rows, guess.kind)
-    model, why = model_for(rows["text"].to_pylist(), cased=KINDS[guess.kind].head != "text")
+    model, why = model_for(rows["text"].to_pylist(), KINDS[guess.kind].head)
     draft = Draft(
         name=name,
-        description=f"{guess.label} of {guess.text} in {Path(data).name}",
+        description=f"{' and '.join(filter(None, (guess.label, guess.spans)))} of {guess.text} in {Path(data).name}",
         train=_from_root(data, root),
         test=_from_root(test, root) if test else None,
         form=form,
@@ -98,7 +100,8 @@ def new(  # noqa: PLR0913 - the options of one command
         attributes=given if loaded.sheet.detected.kind == "manifest" else (),
         model=model,
         cleaning=_cleaning(rows),
-        labels=sorted(counts),
+        labels=sorted(counts, key=lambda label: (label.startswith(SLOT), label)),
+        metric="macro_f1" if KINDS[guess.kind].head == "text" else KINDS[guess.kind].metrics[0],
     )
     before = config.read_text(encoding="utf-8")
     save({conf: conf_text(draft), config: before if live else with_line(before, name)}, then)
@@ -155,6 +158,7 @@ def _rows(loaded: Loaded, guess: Guess, where: Mapping[str, Sequence[str]], path
     columns = Columns(
         text=guess.text,
         label=guess.label,
+        spans=guess.spans or "spans",
         label_columns=list(guess.label_columns),
         id=guess.id,
         separator=guess.separator,

@@ -16,24 +16,32 @@ FREQUENT = """
 the and that this it with you your not they she but what which who would there about how just like can has had were from
 it's don't i'm
 """
+# options of `conf/model/` for heads that predict parts of a text: for English, and for other languages
+PARTS = {
+    "tokens": ("spans-e5", "spans-e5"),
+    "text and tokens": ("spans", "spans-e5"),
+    "pairs": ("triples-transformer", "triples-e5"),
+}
 WORDS = frozenset(FREQUENT.split())
 
 
-def model_for(texts: Sequence[str], cased: bool = False) -> tuple[str, list[str]]:
+def model_for(texts: Sequence[str], head: str = "text") -> tuple[str, list[str]]:
     """Return the option of `conf/model/` to start with, and the reason if the encoder isn't `minilm`.
 
     `minilm` reads English without capitals; `e5` reads about 100 languages with them.
 
     Args:
         texts: All texts of the file.
-        cased: True if capitals matter, as they do for names, and each token is predicted.
+        head: Head of the kind; for spans alone, such as names, capitals matter.
     """
     sample = texts[:: max(1, len(texts) // SAMPLE)]
     reason = foreign(sample)
-    if cased:
-        return "e5", [
-            f"Encoder: `e5`, since capitals matter, which `minilm` does not see.{f' {reason}' if reason else ''}"
-        ]
+    if head in PARTS:
+        english, other = PARTS[head]
+        if reason is None and english != other:
+            return english, []
+        because = reason or "Capitals matter, which `minilm` does not see."
+        return other, [f"Encoder: `e5`, made for about 100 languages. {because}"]
     few = len(texts) < FEW_ROWS
     if reason is None:
         return "auto" if few else "transformer", []

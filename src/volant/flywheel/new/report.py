@@ -53,8 +53,10 @@ def show_report(report: Report, console: Console | None = None) -> None:
         table.add_row(f"… {len(report.counts) - 30} more", "", "")
     guess = report.columns
     parted = f" (separated by '{guess.separator}')" if guess.separator else ""
-    several = f", several labels per text{parted}" if not KINDS[guess.kind].exclusive else ""
+    whole = KINDS[guess.kind].head == "text"
+    several = f", several labels per text{parted}" if whole and not KINDS[guess.kind].exclusive else ""
     # User's text is never markup: a column may be called [/text].
+    several = f", spans from '{guess.spans}'" if guess.spans else several
     found = escape(f": {guess.kind}, text from '{guess.text}', label from '{guess.label}'{several}")
     console.print(f"[bold]{report.name}[/]{found}")
     tested = f", {report.test_rows:,} test rows" if report.test_rows is not None else ""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeGuard
@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError
-from volant.kinds import kind_of_labels
-from volant.sources.columns import pick
+from volant.kinds import kind_of_labels, kind_of_row
 from volant.sources.formats.header import LABEL_NAMES, SIGNS
 from volant.sources.formats.sniff import TEXT_NAMES
 from volant.sources.guess.cells import Cell, Cells, cells_of
+from volant.sources.guess.parts import part_targets
 from volant.sources.labels import read_indicators
+from volant.sources.mapping import pick
 from volant.sources.states import states
 
 SAMPLE = 20000
@@ -38,6 +39,7 @@ class Guess:
         group: Column whose rows belong together, so that a split should not separate them.
         id: Column with the id of each row.
         label_columns: Columns of 0 and 1, one for each label; `label` then has all their names.
+        spans: Column of the spans, where a text has a label as well; alone, spans are the `label`.
     """
 
     text: str
@@ -47,6 +49,7 @@ class Guess:
     group: str | None = None
     id: str | None = None
     label_columns: tuple[str, ...] = ()
+    spans: str | None = None
 
 
 def infer(table: pa.Table, text: str | None, label: str | None, separator: str | None, where: str) -> Guess:
@@ -67,6 +70,9 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
         pick(table, column, where)
     if not table.num_rows:
         raise VolantError(f"{where}: no rows, only a header row: {', '.join(table.column_names)}. Add labelled rows.")
+    parts = part_targets(table)
+    if parts and label in (None, *parts.values()):
+        return _of_parts(table, parts, text, where)
     # Evenly over the file: the first rows of a sorted file may have one class only.
     rows = np.linspace(0, table.num_rows - 1, min(SAMPLE, table.num_rows)).astype(int)
     cells = cells_of(table.take(rows), {text, label, *marks})
@@ -85,6 +91,17 @@ def infer(table: pa.Table, text: str | None, label: str | None, separator: str |
     kind = kind_of_labels(exclusive=not (sign or _hold_several(table, label, cells)))
     remaining = {name: values for name, values in others.items() if name != label}
     return Guess(text, label, kind, sign, _group_column(remaining), _id_column(remaining, table))
+
+
+def _of_parts(table: pa.Table, parts: Mapping[str, str], text: str | None, where: str) -> Guess:
+    """Return the roles of columns whose gold is parts of the text: spans, spans beside a label, or facts."""
+    kind = kind_of_row(list(parts))
+    cells = cells_of(table.select([name for name in table.column_names if name not in parts.values()]), {text})
+    text = text or ("text" if "text" in cells else _text_column(cells, where))
+    others = {name: values for name, values in cells.items() if name != text}
+    spans = parts["spans"] if len(parts) > 1 else None
+    label = parts[kind.columns[0]]
+    return Guess(text, label, kind.name, None, _group_column(others), _id_column(others, table), spans=spans)
 
 
 def _marks(table: pa.Table, label: str | None) -> tuple[str, ...]:

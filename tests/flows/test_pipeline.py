@@ -13,6 +13,7 @@ import yaml
 from support.modules import EDGES, MODULES
 from support.projects import ENVIRONMENT, ROOT, copy_project
 from support.texts import reviews
+from volant.kinds import KINDS as REGISTERED
 
 pytestmark = pytest.mark.slow
 
@@ -159,7 +160,7 @@ APART += tuple(f"volant.workspace{room}" for room in ("", ".locks", ".paths", ".
 ROOMS = ("volant.config.", "volant.tracking.")
 FAMILY = "src/volant/models/${item.model.family}.py"
 KIND = "src/volant/kinds/${item.kind}.py"
-KINDS = ("classify", "multilabel")
+KINDS = tuple(REGISTERED)
 OPTIONS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf/model").glob("*.yaml"))]
 FAMILIES = sorted({option["family"] for option in OPTIONS if "family" in option})
 

@@ -1,7 +1,6 @@
 """The commands of an iteration: run one, show what would help next, and select texts to label next."""
 
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,8 +125,13 @@ def _run(
     from volant.flywheel.early_advice import advising
     from volant.flywheel.show import show_iteration, show_plan
 
-    with advising(name) if advice else nullcontext() as started:
-        planned = partial(show_plan, console=console)
+    plans: list[flywheel.Iteration] = []
+
+    def planned(iteration: flywheel.Iteration) -> None:
+        plans.append(iteration)
+        show_plan(iteration, console)
+
+    with advising(name, lambda: plans[-1].config) if advice else nullcontext() as started:
         iteration = flywheel.iterate(name, overrides, planned=planned, start=start, started=started)
     if advice and iteration.config and iteration.case != "nothing":
         _advise(name, iteration.config, console)

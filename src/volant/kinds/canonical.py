@@ -44,14 +44,24 @@ def misfit(annotation: Annotation, text: str) -> str | None:
         >>> misfit(Annotation(spans=(Span(3, 9, "city"),)), "In Oslo")
         'the span 3 to 9 (city) ends after the text, which has 7 characters'
     """
-    for span in annotation.spans:
-        name = f"the span {span.start} to {span.end} ({span.label})"
-        if span.end > len(text):
-            return f"{name} ends after the text, which has {len(text):,} characters"
-        if not text[span.start : span.end].strip():
-            return f"{name} holds only spaces"
+    reached = 0
+    for span in sorted(annotation.spans, key=lambda span: (span.start, span.end)):
+        if problem := _misfit_span(span, reached, text):
+            return f"the span {span.start} to {span.end} ({span.label}) {problem}"
+        reached = span.end
     for own in annotation.triples:
         for part, words in (("subject", own.subject), ("object", own.object)):
             if words not in text:
                 return f"the {part} '{words[:100]}' is not in the text"
     return None
+
+
+def _misfit_span(span: Span, reached: int, text: str) -> str | None:
+    """Return why a span can't be one of a text, after others that reach up to a character; None if it can."""
+    if not 0 <= span.start < span.end:
+        return "is empty: a span is 0 <= start < end, end exclusive"
+    if span.end > len(text):
+        return f"ends after the text, which has {len(text):,} characters"
+    if span.start < reached:
+        return "overlaps the one before it"
+    return None if text[span.start : span.end].strip() else "holds only spaces"

@@ -1,6 +1,7 @@
 """How many layers are taken, and how many of them learn."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import onnx
@@ -47,7 +48,7 @@ def test_more_layers_than_there_are_cannot_learn(
     layers: int | None, trainable: int, there: int, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     model = Transformer(encoder=str(tiny_encoder), layers=layers, trainable=trainable)
-    nothing: Any = None
+    nothing: Any = SimpleNamespace(texts=["a film"])
     with pytest.raises(VolantError, match=f"model.trainable is {trainable}, but the encoder has {there} layers"):
         model.fit(nothing, nothing, nothing, tmp_path, tmp_path)
 

@@ -11,6 +11,7 @@ import pytest
 from support.kinds import mentions
 from support.shared import once
 from support.tiny import TINY, flywheel
+from volant.bundle.bundle import Bundle
 from volant.config import Flywheel
 from volant.flywheel.advice import learn, suggest
 from volant.flywheel.advice.suggest import write_suggested
@@ -81,13 +82,15 @@ def test_another_model_is_asked_anew_and_no_model_is_said(root: Path, wheel: Fly
 def test_the_least_confident_texts_come_first_with_columns_to_fill_in(
     root: Path, wheel: Flywheel, tmp_path: Path
 ) -> None:
-    strange = "zoltan wrote a letter from bert"
+    texts = [text.strip() for text in mentions(60, 9)["text"].to_pylist()]
     pool = tmp_path / "pool.txt"
-    pool.write_text("\n".join([*mentions(60, 9)["text"].to_pylist(), strange]))
+    pool.write_text("\n".join(texts))
     found = suggest("names", wheel, str(pool), 5, root=root)
     scores = [row["score"] for row in found.rows]
     assert scores == sorted(scores, reverse=True)
-    assert strange in [row["text"] for row in found.rows]
+    bundle = Bundle.load(root / "models/names")
+    lowest = min(bundle.kind.confidence(answer) for answer in bundle.predict(texts))
+    assert scores[0] == pytest.approx(1 - lowest, abs=0.02)
     write_suggested(found, tmp_path / "to_label.csv")
     rows = list(csv.DictReader((tmp_path / "to_label.csv").open(newline="")))
     assert list(rows[0]) == ["text", "spans", "suggested", "score"]

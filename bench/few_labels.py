@@ -114,15 +114,16 @@ def auto() -> Auto:
 def answers(model: Any, train: Examples, validation: Examples, test: Examples, task: Task) -> np.ndarray:
     """Logits of the test rows by a model that is fitted on train; an encoder's before it is exported."""
     from volant.models.neural import fitting
+    from volant.models.neural.sides import read_side
 
     with TemporaryDirectory() as name:
         folder = Path(name)
         if isinstance(model, Linear):
             return load(folder, model.fit(train, validation, task, folder, folder).candidates[0]).logits(test.texts)
         parts = model.composition()
-        ids = [parts.reader.ids(side.texts) for side in (train, validation, test)]
-        net, *_ = fitting.learn(parts, (ids[0], ids[1]), (train, validation), task, model.training, folder)
-        return fitting.predict_logits(net, ids[2])
+        sides = read_side(parts.reader, train, task), read_side(parts.reader, validation, task)
+        net, *_ = fitting.learn(parts, sides, task, model.training, folder)
+        return fitting.predict_logits(net, parts.reader.ids(test.texts))
 
 
 def measure(name: str, size: int, seed: int, judge: str = "test") -> dict[str, Any]:

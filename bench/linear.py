@@ -83,7 +83,7 @@ def _single(texts: list[str], gold: list[list[str]]) -> Rows:
 def examples(kind: str, rows: dict[str, Rows]) -> tuple[Task, dict[str, Examples]]:
     """Return the task, and the rows of each split as input of a model."""
     labelling = KINDS[kind]
-    gold = {split: labelling.gold(pa.table({labelling.column: values})) for split, (_, values) in rows.items()}
+    gold = {split: labelling.gold(pa.table({labelling.columns[0]: values})) for split, (_, values) in rows.items()}
     labels = tuple(sorted(labelling.count(gold["train"])))
     task = Task(labelling, labels, "macro_f1", 13)
     return task, {s: Examples(rows[s][0], gold[s], labelling.targets(gold[s], labels)) for s in rows}

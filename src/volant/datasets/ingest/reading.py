@@ -16,6 +16,7 @@ from volant.sources.formats.header import COMPREHEND, first_rows, is_comprehend
 from volant.sources.formats.options import Options
 from volant.sources.formats.slots import words_file
 from volant.sources.guess.infer import infer, separator_of
+from volant.sources.guess.parts import part_targets
 from volant.sources.mapping import Columns
 from volant.sources.states import require_answered
 
@@ -128,8 +129,8 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
         where: Name of the file, for messages.
     """
     names = table.column_names
-    if KINDS[form.kind].head == "tokens":
-        return _parts(form, names)
+    if KINDS[form.kind].head != "text":
+        return _parts(table, form)
     labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
     several = not KINDS[form.kind].exclusive
     if not form.text and not form.label:
@@ -147,12 +148,20 @@ def choose(table: pa.Table, form: Form, where: str) -> Columns:
     return Columns(text=guess.text, label=label, label_columns=marks, separator=separator, where=filters)
 
 
-def _parts(form: Form, names: Sequence[str]) -> Columns:
+def _parts(table: pa.Table, form: Form) -> Columns:
     """Return the columns of a kind of parts: by option, else the flywheel's own, else those that hold parts."""
-    labels = [form.columns.label] if isinstance(form.columns.label, str) else form.columns.label
-    own = form.columns if set(labels) & set(names) else replace(form.columns, label=Columns().label)
-    text = form.text or (own.text if own.text in names else Columns().text)
-    return replace(_present(own, names, None), text=text, label=form.label or own.label)
+    names = table.column_names
+    default = Columns()
+    own = form.columns
+    targets = part_targets(table)
+    label = own.label if _any_of(own.label, names) else targets.get(KINDS[form.kind].columns[0], default.label)
+    spans = own.spans if _any_of(own.spans, names) else targets.get("spans", default.spans)
+    text = form.text or (own.text if own.text in names else default.text)
+    return replace(_present(own, names, None), text=text, label=form.label or label, spans=spans)
+
+
+def _any_of(columns: str | Sequence[str], names: Sequence[str]) -> bool:
+    return not {columns}.isdisjoint(names) if isinstance(columns, str) else not set(columns).isdisjoint(names)
 
 
 def _where(columns: Columns, names: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from volant.kinds.calibration import TINY, log_softmax
+from volant.kinds.mentions import trimmed
 from volant.kinds.outputs import IGNORED
 from volant.kinds.record import Span
 
@@ -131,11 +132,7 @@ def text_span(run: Run, offsets: np.ndarray, labels: Sequence[str], text: str, s
         text: The cleaned text.
         score: Probability of the span.
     """
-    start = int(offsets[run[0], 0])
-    end = int(offsets[run[1] - 1, 1])
-    part = text[start:end]
-    start += len(part) - len(part.lstrip())
-    end -= len(part) - len(part.rstrip())
+    start, end = trimmed(text, int(offsets[run[0], 0]), int(offsets[run[1] - 1, 1]))
     return Span(start, end, labels[run[2]], score) if start < end else None
 
 

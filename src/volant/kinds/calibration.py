@@ -101,6 +101,16 @@ def _line_cost(line: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, n
     return float(cost), np.array([(wrong * x).sum(), wrong.sum()]) + pull
 
 
+def expit(logits: np.ndarray) -> np.ndarray:
+    """Return the sigmoid of logits; safe for large ones, and without scipy, which a service does not load.
+
+    Example:
+        >>> expit(np.array([0.0, 1000.0, -1000.0])).tolist()
+        [0.5, 1.0, 0.0]
+    """
+    return np.exp(-np.logaddexp(0, -logits))
+
+
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Return the logarithm of the softmax of each row, (N, L) float64; safe for large logits."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)

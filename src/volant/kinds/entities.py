@@ -10,12 +10,10 @@ import pyarrow as pa
 
 from volant.kinds import bio, span_errors, spans
 from volant.kinds.calibration import DIGITS, Calibration, score_matrix
-from volant.kinds.labels import column, plain
+from volant.kinds.labels import claims, column, plain
 from volant.kinds.outputs import LOGITS, TokenOutputs
 from volant.kinds.rates import Tallies, measure
 from volant.kinds.record import SPANS, Annotation
-
-CLAIM = 0.2  # probability from which a label that was not predicted is a claim too
 
 
 @dataclass(frozen=True)
@@ -158,8 +156,7 @@ class Entities:
             targets: 1 where a row has a label, (N, L).
             predicted: True where a label was predicted; with it, only those and likely ones are returned.
         """
-        cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
-        return probabilities[cells], targets[cells] > 0
+        return claims(probabilities, targets, predicted)
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
         """Return the counts of spans of each label: right, predicted and gold ones.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from volant.kinds import mentions
-from volant.kinds.calibration import DIGITS, Calibration, fit_lines
+from volant.kinds.calibration import DIGITS, Calibration, expit, fit_lines
 from volant.kinds.outputs import CANDIDATES, TokenOutputs
 from volant.kinds.record import Annotation, Triple
 
@@ -81,7 +81,7 @@ def calibrate(outputs: TokenOutputs, gold: Sequence[np.ndarray]) -> Calibration:
     if not hits.any():
         return Calibration(thresholds=(0.5,))
     slopes, offsets = fit_lines(logits[:, None], hits[:, None])
-    scores = _expit(slopes[0] * logits + offsets[0])
+    scores = expit(slopes[0] * logits + offsets[0])
     return Calibration(1.0, (best_threshold(scores, hits, sum(map(len, gold))),), slopes, offsets)
 
 
@@ -111,7 +111,7 @@ def probabilities(outputs: TokenOutputs, calibration: Calibration) -> TokenOutpu
     values = []
     for own in outputs.values[CANDIDATES]:
         likely = own.astype(np.float32)
-        likely[:, VALUE] = _expit(slope * own[:, VALUE].astype(np.float64) + offset)
+        likely[:, VALUE] = expit(slope * own[:, VALUE].astype(np.float64) + offset)
         values.append(likely)
     return TokenOutputs({CANDIDATES: values}, outputs.offsets)
 
@@ -183,10 +183,6 @@ def _different(candidates: np.ndarray) -> np.ndarray:
     ranked = candidates[np.argsort(-candidates[:, VALUE], kind="stable")]
     ranked = ranked[ranked[:, VALUE] > HARDLY]
     return ranked[np.sort(np.unique(ranked[:, :VALUE], axis=0, return_index=True)[1])]
-
-
-def _expit(logits: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -logits))
 
 
 def _json(triple: Triple) -> dict[str, Any]:

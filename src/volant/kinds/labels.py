@@ -1,9 +1,11 @@
-"""Helpers shared by the kinds whose predictions are labels of the whole text."""
+"""Labels of rows, as all kinds read, place and claim them."""
 
 import numpy as np
 import pyarrow as pa
 
 from volant.errors import VolantError, did_you_mean
+
+CLAIM = 0.2  # probability from which a label enters the calibration error although it is not predicted
 
 
 def column(table: pa.Table, name: str) -> list:
@@ -50,3 +52,18 @@ def plain(values: dict[str, np.ndarray]) -> dict[str, float]:
 def constant_auc(gold: np.ndarray) -> dict[str, float]:
     """Return the ROC-AUC of constant predictions: 0.5, where it is defined."""
     return {"roc_auc": 0.5} if (gold.any(axis=0) & ~gold.all(axis=0)).all() else {}
+
+
+def claims(
+    probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability of each label of each row, (claims,), and a mask of those that the row has, (claims,).
+
+    Args:
+        probabilities: Calibrated probability of each label, (N, L).
+        targets: 1 where a row has a label, else 0, (N, L).
+        predicted: True where a label was predicted, (N, L); if given, only those are returned, and those with a
+            probability of at least `CLAIM`.
+    """
+    cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
+    return probabilities[cells], targets[cells] > 0

@@ -10,12 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from volant.kinds.calibration import DIGITS, TINY, Calibration, fit_lines, fit_temperature, score_matrix
-from volant.kinds.labels import column, constant_auc, place, plain
+from volant.kinds.labels import claims, column, constant_auc, place, plain
 from volant.kinds.outputs import LOGITS
 from volant.kinds.rates import Tallies, by_label, measure, overall, tally
 from volant.kinds.record import Annotation
 
-CLAIM = 0.2  # probability from which a label enters the calibration error although it is not predicted
 GRID = np.arange(2, 99) / 100  # candidate thresholds; two decimals are readable in a manifest
 TRUSTED = 20  # positives at which a label's own best threshold weighs as much as the shared one
 
@@ -191,11 +190,10 @@ class Multilabel:
             probabilities: Calibrated probabilities, (N, L).
             targets: 1 where a label applies, else 0, (N, L).
             predicted: True where a label was predicted, (N, L); if given, only those are returned, and those with a
-                probability of at least `CLAIM`. Nearly all others are near 0 and correct, and would hide the error of
-                the rest.
+                probability of at least `labels.CLAIM`. Nearly all others are near 0 and correct, and would hide the
+                error of the rest.
         """
-        cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
-        return probabilities[cells], targets[cells] > 0
+        return claims(probabilities, targets, predicted)
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
         """Return per-row counts: a hit for every gold label that was predicted.

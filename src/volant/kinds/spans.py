@@ -1,14 +1,15 @@
 """Spans of a text: as JSON, as the classes of tokens that a model learns and predicts, and as counts of right ones."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from volant.kinds import bio
-from volant.kinds.calibration import DIGITS, TINY, Calibration, fit_lines, fit_temperature
+from volant.kinds.calibration import DIGITS, TINY, Calibration, expit, fit_lines, fit_temperature
 from volant.kinds.labels import place
 from volant.kinds.outputs import IGNORED, LOGITS, TRANSITIONS, TokenOutputs
 from volant.kinds.rates import Tallies
@@ -136,15 +137,31 @@ def tally(gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: S
         predicted: Predicted annotation of each row.
         labels: The label set.
     """
+    return tally_parts([a.spans for a in gold], [a.spans for a in predicted], attrgetter("label"), labels)
+
+
+def tally_parts(
+    gold: Sequence[Iterable[Any]],
+    predicted: Sequence[Iterable[Any]],
+    label_of: Callable[[Any], str],
+    labels: Sequence[str],
+) -> Tallies:
+    """Return the counts of parts of each label: right, predicted and gold ones; exact rows have the same parts.
+
+    Args:
+        gold: Gold parts of each row.
+        predicted: Predicted parts of each row.
+        label_of: Function from a part to its label.
+        labels: The label set.
+    """
     places = {label: k for k, label in enumerate(labels)}
     counts = np.zeros((3, len(gold), len(labels)), dtype=np.float32)
     exact = np.zeros(len(gold), dtype=np.float32)
-    for row, (right, answer) in enumerate(zip(gold, predicted, strict=True)):
-        held = Counter(right.spans)
-        given = Counter(answer.spans)
-        for k, spans in enumerate((held & given, given, held)):
-            for span in spans.elements():
-                counts[k, row, place(span.label, places, row)] += 1
+    for row, pair in enumerate(zip(gold, predicted, strict=True)):
+        held, given = map(Counter, pair)
+        for k, parts in enumerate((held & given, given, held)):
+            for part in parts.elements():
+                counts[k, row, place(label_of(part), places, row)] += 1
         exact[row] = held == given
     return Tallies(counts[0], counts[1], counts[2], exact)
 
@@ -180,7 +197,7 @@ def line(scores: np.ndarray, calibration: Calibration) -> np.ndarray:
     if not calibration.slopes:
         return scores
     odds = calibration.slopes[0] * _logit(scores) + calibration.offsets[0]
-    return 1 / (1 + np.exp(-odds))
+    return expit(odds)
 
 
 def unlined(scores: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -188,7 +205,7 @@ def unlined(scores: np.ndarray, calibration: Calibration) -> np.ndarray:
     if not calibration.slopes:
         return scores
     odds = (_logit(scores) - calibration.offsets[0]) / calibration.slopes[0]
-    return 1 / (1 + np.exp(-odds))
+    return expit(odds)
 
 
 def _logit(p: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,10 @@ import pyarrow as pa
 
 from volant.kinds import facts, mentions, overlaps, spans
 from volant.kinds.calibration import DIGITS, Calibration, score_matrix
-from volant.kinds.labels import column, place, plain
+from volant.kinds.labels import claims, column, plain
 from volant.kinds.outputs import CANDIDATES, TokenOutputs
 from volant.kinds.rates import Tallies, measure
 from volant.kinds.record import TRIPLES, Annotation
-
-CLAIM = 0.2  # probability from which a predicate that was not predicted is a claim too
 
 
 @dataclass(frozen=True)
@@ -171,8 +170,7 @@ class Triples:
             targets: 1 where a row has a predicate, (N, L).
             predicted: True where a predicate was predicted; with it, only those and likely ones are returned.
         """
-        cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
-        return probabilities[cells], targets[cells] > 0
+        return claims(probabilities, targets, predicted)
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
         """Return the counts of facts of each predicate: right, predicted and gold ones.
@@ -184,17 +182,9 @@ class Triples:
             predicted: Predicted annotation of each row.
             labels: The label set.
         """
-        positions = {label: k for k, label in enumerate(labels)}
-        counts = np.zeros((3, len(gold), len(labels)), dtype=np.float32)
-        exact = np.zeros(len(gold), dtype=np.float32)
-        for row, (right, answer) in enumerate(zip(gold, predicted, strict=True)):
-            held = set(right.triples)
-            given = set(answer.triples)
-            for k, triples in enumerate((held & given, given, held)):
-                for triple in triples:
-                    counts[k, row, place(triple.predicate, positions, row)] += 1
-            exact[row] = held == given
-        return Tallies(counts[0], counts[1], counts[2], exact)
+        held = [set(a.triples) for a in gold]
+        given = [set(a.triples) for a in predicted]
+        return spans.tally_parts(held, given, attrgetter("predicate"), labels)
 
     def score(
         self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]

@@ -15,12 +15,11 @@ import pyarrow as pa
 from volant.errors import VolantError
 from volant.kinds import bio, span_errors, spans
 from volant.kinds.calibration import DIGITS, Calibration, fit_temperature, log_softmax, score_matrix
-from volant.kinds.labels import column, place, plain
+from volant.kinds.labels import claims, column, place, plain
 from volant.kinds.outputs import LOGITS, TEXT, TokenOutputs
 from volant.kinds.rates import Tallies, measure
 from volant.kinds.record import SLOT, SPANS, Annotation
 
-CLAIM = 0.2  # probability from which a label that was not predicted is a claim too
 UNKNOWN = 0.01  # share of validation's right answers whose confidence is below the threshold of what is in scope
 
 
@@ -207,8 +206,7 @@ class Understand:
             targets: 1 where a row has a label, (N, L).
             predicted: True where a label was predicted; with it, only those and likely ones are returned.
         """
-        cells = np.ones(probabilities.shape, dtype=bool) if predicted is None else predicted | (probabilities >= CLAIM)
-        return probabilities[cells], targets[cells] > 0
+        return claims(probabilities, targets, predicted)
 
     def tally(self, gold: Sequence[Annotation], predicted: Sequence[Annotation], labels: Sequence[str]) -> Tallies:
         """Return the counts of intents and of slots; a row is exact if all of both is right.

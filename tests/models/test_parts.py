@@ -12,6 +12,7 @@ from support.kinds import PARTS, ROWS
 from support.tiny import TINY, flywheel
 from volant.errors import VolantError
 from volant.kinds import KINDS
+from volant.kinds.answers import answer
 from volant.stages.train import Trained, train
 from volant.workspace.files import write_table
 
@@ -139,5 +140,6 @@ def test_a_question_of_no_intent_is_out_of_scope(fitted: Callable[..., Trained])
     bundle = fitted("understand", "recurrent").bundle
     known = bundle.predict(ROWS["understand"](60, 9)["text"].to_pylist())
     assert sum(a.in_scope is False for a in known) <= 6
+    assert [answer(bundle.kind, a)["in_scope"] for a in known] == [a.in_scope for a in known]
     threshold = json.loads((bundle.folder / "manifest.json").read_text())["calibration"]["thresholds"]
     assert len(threshold) == 1

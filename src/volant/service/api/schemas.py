@@ -65,6 +65,9 @@ class Prediction(BaseModel):
     labels: Annotated[list[str] | None, Field(description="Labels, if a text has any number of them.")] = None
     spans: Annotated[list[SpanAnswer] | None, Field(description="Labelled parts, in the order of the text.")] = None
     triples: Annotated[list[TripleAnswer] | None, Field(description="Facts.")] = None
+    in_scope: Annotated[
+        bool | None, Field(description="False if the text probably has none of the labels, where the kind can tell.")
+    ] = None
     score: Annotated[
         float | dict[str, float] | None,
         Field(description="Score of the label, or by label; of parts, the least one."),
